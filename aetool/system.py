@@ -354,8 +354,8 @@ def give_times(file: int | Path, times: tuple[int, int]) -> None:
 
 
 def _unless_unsupported(step: Callable[[], None]) -> None:
-    """Call a function, and pass over an OSError that says that there is no such thing here, or that
-    it is forbidden."""
+    """Call a function, and pass over an OSError of UNSUPPORTED: that the system has no such thing
+    (ENOTSUP, ENOSYS, EINVAL), or does not permit it (EPERM). Others are raised, such as EACCES."""
     try:
         step()
     except OSError as error:

@@ -195,6 +195,14 @@ def totals(folder: Path) -> Figures:
     }
 
 
+def _signature(node: ast.FunctionDef | ast.ClassDef) -> str:
+    """The name of a class, or the name, arguments and result of a function, on one line."""
+    if isinstance(node, ast.ClassDef):
+        return node.name
+    result = f" -> {ast.unparse(node.returns)}" if node.returns else ""
+    return f"{node.name}({ast.unparse(node.args)}){result}"
+
+
 def drawn(word: str, docstrings: int = 40, functions: int = 20) -> list[str]:
     """Docstrings and longer functions, each with its file, in an order that the word decides."""
     texts = []
@@ -207,7 +215,7 @@ def drawn(word: str, docstrings: int = 40, functions: int = 20) -> list[str]:
                 continue
             docstring = ast.get_docstring(node)
             if docstring is not None:
-                texts.append(f"{path}: {node.name}\n{docstring}")
+                texts.append(f"{path}: {_signature(node)}\n{docstring}")
             if isinstance(node, ast.FunctionDef) and node.end_lineno - node.lineno > SHORT:
                 # not ast.get_source_segment, which splits the whole source for each function
                 *body, last = lines[node.lineno - 1 : node.end_lineno]

@@ -117,9 +117,10 @@ class Candidates:
 
     @property
     def can_be_bounded(self) -> bool:
-        """Whether the source is a table whose archive can have error bounds for numbers, or an
-        array or folder of pictures, whose levels can have one, though some of its files may have
-        no levels; False of a folder with a picture in inks (CMYK)."""
+        """Whether the source can have an archive with error bounds: a table as
+        exact_job.can_be_bounded tells; one array of pictures if all have one shape and their values
+        are bytes, without opacity; a folder of pictures if none is in inks (CMYK), though some of
+        its files may have no levels. False of other pictures."""
         # a folder of tables is a table to learn of, but an archive holds its files
         stored = opening.of_source(self.source)
         if not isinstance(self.source, ImageSource):

@@ -83,7 +83,11 @@ def compress(
 ) -> int:
     """Store each FILE in less space: exactly; with --max-error within a bound; with --lossy as a
     model's code, whose errors are measured; or with --rmse, --budget and the like in the smallest
-    way that keeps what they ask for. FILE is kept."""
+    way that keeps what they ask for. FILE is kept.
+
+    \f
+    Returns the exit status, the worst of all files: one that fails does not stop the others.
+    """
     given["effort"] = _effort(given.pop("fast"), given.pop("best"))
     from aetool import operations
     from aetool.codec import planning

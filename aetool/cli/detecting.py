@@ -100,6 +100,10 @@ def detect(data: str, model: str | None, quiet: bool, **given: Unpack[DetectGive
 
     Without a model one is learned from DATA itself. Records of an archive, FILE.aez, are judged by
     the bits that they take in it, which needs no model.
+
+    \f
+    Returns the exit status: 1 if more than --max-flagged are flagged, or, with --exit-code, if any
+    is or a picture cannot be read.
     """
     printing = tables.Printing(given["output"], given["form"], given["as_json"], given["force"])
     if given["all_rows"] and given["count"]:

@@ -910,8 +910,9 @@ def beside(meta: Meta, foreseen: Meta) -> Json:
 
 def all_from_json(stored: Sequence[Json], foreseen: Sequence[Meta] = ()) -> list[Meta]:
     """The metas of a block's columns, by their JSON, in order. foreseen: the shared model's; null
-    in `stored` stands for the one at its place, and what has no `k` for that one with these parts
-    instead of its own; IndexError if there is none. ArchiveError for other JSON."""
+    in `stored` stands for the one at its place, and an object without `k` for that one with these
+    parts instead of its own. IndexError where `foreseen` is too short for that; ArchiveError for
+    other JSON, and for an object without `k` where nothing is foreseen."""
     metas = []
     for place, description in enumerate(stored):
         if description is None:

@@ -302,7 +302,8 @@ def _is_bare(manners: Iterable[Manner]) -> bool:
 
 
 def _width(manners: Sequence[Manner]) -> int:
-    """The bytes of all cells, if they are filled up with blanks in front; else 0."""
+    """The bytes of each cell, if all have as many and are filled up with different numbers of
+    blanks in front; else 0. manners: how each cell is written."""
     sizes = {manner.size for manner in manners}
     blanks = {manner.blanks for manner in manners}
     if len(sizes) > 1 or len(blanks) < 2:

@@ -226,8 +226,9 @@ class Mixed(Stage):
         return mixing.mixed(raw)
 
     def restore(self, data: bytes, size: int) -> bytes:
-        """The bytes that were mixed, see Stage.restore; ValueError for no data, or a size above
-        mixing.MOST. Other damaged data give other bytes."""
+        """The `size` bytes that were mixed, see Stage.restore. For a size of 0 the data are not
+        read; else ValueError for no data, or a size above mixing.MOST. Other damaged data give
+        other bytes."""
         # nothing has no delimiter either
         return mixing.restored(data, size) if size else b""
 

@@ -92,9 +92,9 @@ class Layout:
         return slot_bits
 
     def _for_c(self) -> tuple[U32, bytes, bytes]:
-        """(bases, settings, starts) as the C kernel takes them, the last two as bytes: settings are
-        int32: alphabet, shift, bits of slots, how many contexts, their first weight, kinds, limits.
-        """
+        """(bases, settings, starts) as the C kernel takes them. bases: uint32. settings: the bytes
+        of int32: alphabet, shift, bits of slots, how many contexts, their first weight, kinds,
+        limits. starts: the bytes of int64: what each symbol adds to the level."""
         settings = [
             self.alphabet,
             self.shift,

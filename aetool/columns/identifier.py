@@ -152,8 +152,9 @@ def _look_like_keys(texts: Sequence[str], name: str) -> bool:
 
 
 def _is_name_of_one(name: str) -> bool:
-    """Whether a column has a name such as people give to one that names records: id, key or hash,
-    for example, is a word at the end of the name, or id at its beginning."""
+    """Whether a column's name is one that people give to names of records: it ends with a word such
+    as id, key, no, index or hash, begins with the word id, or is what files call row names:
+    `row_names`, `column1`, `Unnamed: 0`."""
     return NAMED.search(name) is not None or OF_ROWS.search(name) is not None
 
 

@@ -558,8 +558,8 @@ def by_arrays(text: bytes, rule: Rule) -> Fields | None:
 
 
 def _kinds_by_quotes(quotes: npt.NDArray[np.int64]) -> Bytes:
-    """Tell how fields are written by how many quotes each has, where these decide: (fields,), BARE
-    for none, QUOTED for one or two, ODD for more."""
+    """How each field is written, (fields,): BARE if it has no quotes, QUOTED with one or two, ODD
+    with more. It is right only where `_quotes_decide`. quotes: (fields,), how many each has."""
     kind = np.full(len(quotes), BARE, np.uint8)
     kind[quotes > 0] = QUOTED
     # more than the two around it: its value has quotes, which are doubled

@@ -74,8 +74,9 @@ class _Signs:
 
 
 def _signs_of_header(first: Record, under: Sequence[Record]) -> _Signs:
-    """Judge each cell of the first record, gaps apart, by the records under it: returns the counts
-    of what speaks for and against a header."""
+    """Judge each cell of the first record, gaps apart, by its column in the records under it;
+    returns the counts: of columns of figures under a name or under a figure, and of columns of
+    words whose first cell comes again or does not. What tells nothing is not counted."""
     signs = _Signs()
     for place, cell in enumerate(first):
         if cells.is_gap(cell):

@@ -117,9 +117,10 @@ def open_arrays(path: Path, name: str) -> ArrayFile:
 
 
 def _members(path: Path) -> list[Member]:
-    """The arrays of an .npz file, in order; UnsuitedError if a member is no array that can be
-    stored, if two have one name, if there are none, or the zip has a comment; one of UNREADABLE if
-    it is no zip."""
+    """Describe the arrays of an .npz file, in order, by their headers alone: no values are read.
+    UnsuitedError if a member is no array that can be stored, or is compressed otherwise than numpy
+    does, if two have one name, if there are none, or the zip has a comment; one of UNREADABLE if it
+    is no zip."""
     members = []
     with zipfile.ZipFile(path) as archive:
         if archive.comment:

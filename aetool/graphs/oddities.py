@@ -140,7 +140,7 @@ def nats_of_odd(cells: int, rows: int) -> float:
 
     Where none or a single one was seen, which may be this very one, it is log(rows + 1) +
     NEVER_SEEN (log 1,000), as of a level of a category that was never seen; with more of them it
-    falls in proportion to their rarity, log((rows + 1) / cells). Without rows it is NEVER_SEEN.
+    is that cost times log((rows + 1) / cells) / log(rows + 1). Without rows it is NEVER_SEEN.
     """
     never = math.log(rows + 1)
     counted = max(cells, 1)

@@ -347,7 +347,7 @@ class Sampler:
         features, and what it then gives is the draw, in the shape and units of x. x: the records to
         begin with, (rows, columns) in the units of the data, or pictures (rows, channels, height,
         width) uint8. keep: (rows, columns), True where x stays as it is; of pictures (rows,
-        pixels); None: all is drawn.
+        pixels); None: nowhere. Columns that the model does not predict stay in any case.
         """
         noise = self._noise(len(x))
         session = self.model.session("score.onnx", self.device)

@@ -68,8 +68,9 @@ class Group:
     partners: Counter[str] = field(default_factory=Counter)
 
     def add(self, record: int, score: float, partners: Sequence[str]) -> None:
-        """Add a record to the group, in place. record: its number from 0; score: its score;
-        partners: the other columns named for it."""
+        """Count a record in, in place: its partners are tallied, first and last widened to it, and
+        highest and score become its own if its score is the highest so far. record: its number from
+        0; score: its score; partners: the other columns named for it."""
         self.count += 1
         self.first = min(self.first, record)
         self.last = max(self.last, record)

@@ -76,8 +76,9 @@ class Worker:
             yield dataclasses.replace(laid, inputs=inputs)
 
     def _encoded(self, piece: pieces.Piece, left: LeftOut) -> Iterator[Laid]:
-        """Read the records of a piece as graph inputs, batch by batch, without rows before them.
-        left: gets what reading left out. DataError as of Schema.encode."""
+        """Read the records of a piece, batch by batch, as graph inputs of their own features alone:
+        the rows before each, which some models need, are not yet beside them (see `laid`). left:
+        gets what reading left out. DataError as of Schema.encode."""
         assert self.schema is not None
         first = piece.first
         for table in piece.tables(left):

@@ -203,7 +203,9 @@ class Sparse(AutoEncoder):
         return u * is_active
 
     def encode(self, x: Tensor) -> Tensor:
-        """The codes of rows x, (batch, latent), mostly 0."""
+        """The codes of rows x, (batch, latent): the encoder's output, thinned as of `sparse` at the
+        trained threshold. Most are 0, but where every unit may be active, or kl is above 0 without
+        k."""
         u = self.encoder(x)
         return self.sparse(u, self.threshold)
 
