@@ -128,3 +128,28 @@ def test_a_dozen_far_rows_are_flagged_by_a_model_that_was_fitted_with_them(
     flagged = detection.row[detection.anomaly]
     assert set(places) <= set(flagged)
     assert len(flagged) <= 14
+
+
+def test_an_odd_picture_of_few_is_found_by_the_model_that_was_fitted_on_it(tmp_path):
+    """Twenty-one discs and a bar, and a hundred further discs: the bar's own held-out score is the
+    highest tenth of 22, and set the threshold above itself."""
+    rng = np.random.default_rng(3)
+    down, across = np.mgrid[:20, :20]
+
+    def noisy(is_bright):
+        return np.where(is_bright, 200, 40) + rng.normal(0, 8, (20, 20))
+
+    def disc():
+        radius = rng.uniform(5, 7)
+        x, y = rng.uniform(9, 11, 2)
+        return noisy((across - x) ** 2 + (down - y) ** 2 < radius**2)
+
+    pictures = np.stack([disc() for _ in range(122)])
+    pictures[7] = noisy(abs(across - 10) < 3)
+    pictures = pictures.clip(0, 255).astype(np.uint8)
+    few, new = tmp_path / "few.npy", tmp_path / "new.npy"
+    np.save(few, pictures[:22])
+    np.save(new, pictures[22:])
+    model = operations.fit(few, FitOptions())
+    assert operations.detect(few, model).row.tolist() == [7]
+    assert operations.detect(new, model).flagged == 0

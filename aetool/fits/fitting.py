@@ -402,7 +402,8 @@ class _JointFit:
             self.members,
             self._facts(),
             self.prepared.owner,
-            are_few(self.prepared),
+            # pictures are not held out anew for that, and yet the odd one must not hide itself
+            are_few(self.prepared) or self.prepared.spec.shape is not None,
         )
 
     def _is_to_be_fitted(self, member: Member) -> bool:

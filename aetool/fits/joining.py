@@ -73,8 +73,8 @@ def join(
 ) -> Bundle:
     """Join members that were fitted on the same rows to one bundle, whose plugin is `name`.
     members: one at least; facts: of the bundle, by name. owner: (rows,), the record that each row
-    is a piece of; None where rows are records. is_few: whether rows are so few that odd ones among
-    them would set the threshold; they score what they did when they were held out.
+    is a piece of; None where rows are records. is_few: whether rows may be so few that odd ones
+    among them would set the threshold: of fewer than 500 records the highest scores decide less.
 
     A member's score becomes how rare it is among its held-out scores, in bits, unless it is that
     already; the bits of all members are joined as rarity.joined says. Code, decoder, samples, what
@@ -152,7 +152,8 @@ def _calibration(
         expected = rarity.PICTURES_TAIL
     expected_here = expected
     if is_few:
-        expected_here = rarity.among_few_held_out(expected, len(parts))
+        records = len(parts) if owner_of_rows is None else len(np.unique(owner_of_rows))
+        expected_here = rarity.among_few_held_out(expected, records)
     calibration = Calibration.of(parts, surprise, expected=expected_here, owner=owner_of_rows)
     # whoever calibrates anew has another number of records
     return dataclasses.replace(calibration, expected=expected)
