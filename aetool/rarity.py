@@ -22,7 +22,14 @@ EXPECTED_EXCESSES = 10.0
 # Of joined scores, in bits: members' tails go on beyond all held-out scores as exponentials, and
 # where these fall short new records lie far out. Measured on the sets of benchmarks/halves.py.
 # The least scale is above what rounding makes of scores that are all the same.
-JOINED_TAIL = Expected(shape=0.25, weight=100.0, doubt=1000.0, least=0.05)
+JOINED_TAIL = Expected(
+    shape=0.25,
+    weight=100.0,
+    doubt=1000.0,
+    least=0.05,
+    # a score of 0 is that of a record which no member finds rare
+    in_bits=1.0,
+)
 # Pictures are fewer, and their members' bits fall off as those of ordinary records do: an
 # exponential, whose scale few scores tell in part. Measured on benchmarks/defects.py, half chosen.
 PICTURES_TAIL = Expected(
@@ -31,6 +38,7 @@ PICTURES_TAIL = Expected(
     least=0.05,
     shape=0.0,
     body=10.0,
+    in_bits=1.0,
 )
 # Of few records that judge themselves, or may hold anomalies: of 20 two lie in the highest tenth,
 # and either may be the anomaly that is sought. What they would set the threshold by is told

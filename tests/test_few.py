@@ -34,9 +34,9 @@ def test_the_least_rate_has_a_threshold_and_a_lower_one_has_none(rows):
 def test_a_rate_that_so_few_cannot_tell_is_said(few, run):
     said = "cannot tell 1 in 10,000; the smallest --fpr they allow is"
     done = run("detect", "t.csv", "--fpr", "0.01%")
-    assert done.status == 0 and f"note: 40 records {said} 2.5 %: use --top N" in done.err
+    assert done.status == 0 and f"note: 40 records {said} 0.1 %: use --top N" in done.err
     assert "ordinary records exceed" not in done.err
-    assert "cannot tell" not in run("detect", "t.csv", "--fpr", "2.5%").err
+    assert "cannot tell" not in run("detect", "t.csv", "--fpr", "0.1%").err
     done = run("fit", "t.csv", "--fpr", "0.01%")
     assert done.status == 0 and f"records {said}" in done.err
     assert "s; no threshold\n" in done.err and "inf" not in done.err
@@ -170,7 +170,8 @@ def test_nothing_flagged_says_the_highest_score_whatever_it_was_judged_by(few, r
     few.write_text(table(200))
     assert run("fit", "t.csv", "-p", "pca", "-q").status == 0
     every = aetool.load("t.aem").score(few)
-    said = f"note: the highest score is {every.max():.4g} {{}}: --top 5 shows the highest\n"
+    said = f"note: the highest score is {every.max():.4g} {{}}: --top 5 shows the highest, and "
+    said += "--contamination 1% flags that part\n"
     of_model = said.format(aetool.load("t.aem").unit)
     limit = every.max() + 1
     judged = run("detect", "t.csv", "-m", "t.aem", "--threshold", limit).err

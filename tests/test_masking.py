@@ -20,7 +20,7 @@ def below_gap(scores):
     scores = np.sort(scores)
     median, start = np.quantile(scores, [0.5, 0.9])
     body = (start - median) / math.log(5)
-    return gaps.highest_below_gap(scores, float(start), float(body), DOUBT)
+    return gaps.highest_below_gap(scores, float(start), float(body), DOUBT, zero=0.0)
 
 
 def exponential(rows):
@@ -72,6 +72,25 @@ def test_a_rare_kind_that_scores_as_rare_as_it_is_lies_beyond_no_gap():
     kind = 3.0 + np.linspace(0, 0.5, 60)
     assert below_gap(np.concatenate([ordinary, kind])) == math.inf
     assert below_gap(np.concatenate([ordinary, kind + 3])) == ordinary.max()
+
+
+@pytest.mark.parametrize("share", [0.01, 0.03, 0.05, 0.08])
+@pytest.mark.parametrize("rows", [200, 600])
+def test_a_rare_level_is_no_anomaly(rows, share):
+    """Of few kinds of rows each has a score of its own, and gaps between them say nothing."""
+    rng = np.random.default_rng(rows)
+    draw = rng.random(rows)
+    colour = np.where(draw < share, "c", np.where(draw < 0.4, "b", "a"))
+    table = pd.DataFrame({"colour": colour, "made": (rng.random(rows) < 0.5).astype(int)})
+    assert operations.detect(table).flagged <= 1
+
+
+def test_scores_as_rare_as_their_number_lie_beyond_no_gap():
+    """Thirty of 600 are rare by 4.3 bits, and no score of 4 bits makes them rarer than that."""
+    kinds = np.repeat([0.2, 0.5, 1.2], [300, 200, 70])
+    rare = np.full(30, 4.0)
+    assert below_gap(np.concatenate([kinds, rare])) == math.inf
+    assert below_gap(np.concatenate([kinds, rare + 2])) == 1.2
 
 
 def test_chances_of_gaps_are_those_of_the_gamma_distribution():

@@ -431,3 +431,24 @@ def test_records_above_a_score_are_counted():
     assert calibration.count_above(97.0) == 2
     assert calibration.count_above(200.0) == 0
     assert calibration.count_above(-1.0) == 100
+
+
+def test_a_looser_rate_never_flags_fewer_where_records_judge_themselves(run, tmp_path):
+    """Of 333 rows seven are far out. By ranks the seventh-highest score is exceeded by 1.8 % and
+    no score by less than 0.3 %, so that asking for more than the default gave fewer."""
+    data = plain(333, 0, odd=0)
+    rng = np.random.default_rng(1)
+    rows = rng.choice(333, 7, replace=False)
+    data.iloc[rows] += rng.choice([-30, 30], (7, 3))
+    counts = [operations.detect(data).flagged]
+    counts += [operations.detect(data, fpr=rate).flagged for rate in (0.001, 0.005, 0.02, 0.1, 0.3)]
+    assert counts[0] == counts[1] == 7
+    assert counts == sorted(counts)
+    # a rate by ranks: of the rows some are ordinary
+    assert 0.2 * 333 < counts[-1] <= 0.35 * 333
+    data.to_csv(tmp_path / "d.csv", index=False)
+    assert run("detect", tmp_path / "d.csv", "--fpr", "0.1%", "--count").out.strip() == "7"
+    refused = run("detect", tmp_path / "d.csv", "--fpr", "0.01%")
+    assert (
+        "333 records cannot tell 1 in 10,000; the smallest --fpr they allow is 0.1 %" in refused.err
+    )

@@ -54,7 +54,8 @@ class Expected:
     many excesses the body counts, that is how fast scores fall off between their median and
     their highest tenth. doubt_by_body: the same where it is asked which scores are anomalies.
     body_if_wider: the same as `body`, of scores whose body falls off more slowly than the excesses
-    do.
+    do. in_bits: 1 where scores are bits of rarity, from 0; else 0, and bits are counted from
+    their median on, as the author's unit is mostly bits or smaller.
     """
 
     shape: float = 0.1
@@ -64,6 +65,7 @@ class Expected:
     body: float = 0.0
     doubt_by_body: float = 0.0
     body_if_wider: float = 0.0
+    in_bits: float = 0.0
 
 
 @dataclass(frozen=True)
@@ -104,7 +106,8 @@ class Tail:
         body = max(body, least)
         farthest = _farthest_ordinary(scores, start, body, least, expected)
         # many anomalies hide each other from this limit, but not the gap below them
-        below_gap = highest_below_gap(scores, start, body, expected.doubt)
+        zero = 0.0 if expected.in_bits else median
+        below_gap = highest_below_gap(scores, start, body, expected.doubt, zero)
         farthest = min(farthest, below_gap)
         scores = scores[scores <= farthest]
         # the highest tenth of those that are left, and how the excesses over it fall off
@@ -193,7 +196,8 @@ class Calibration:
     of earlier versions it is fitted to the stored scores. expected: what was assumed of the tail,
     for whoever calibrates anew. ordinary: whether the user said that all of these records are
     ordinary, by `fit --normal` of a table or by records given to `calibrate`; else, as after any
-    fit of pictures, the highest may be anomalies.
+    fit of pictures, the highest may be anomalies. is_own: whether these are the very records that
+    are judged, as where there is no model; it is not stored.
     """
 
     rows: int
@@ -205,6 +209,7 @@ class Calibration:
     tail_told: bool = True
     expected: Expected = Expected()
     ordinary: bool = False
+    is_own: bool = False
 
     @classmethod
     def of(
@@ -255,7 +260,8 @@ class Calibration:
         calibration's own. If that is None, too, it is the score that one in 1,000 ordinary records
         exceeds, by the tail; where all held-out records are ordinary, at least the score that one
         in 1,000 of them exceeds. Infinite without held-out records, and where they are too few for
-        that part.
+        that part. Of records that judge themselves the highest may be the anomalies that are
+        sought, so any part that a tail tells is told by the tail, as by default.
         """
         if not self.rows:
             return math.inf
@@ -265,10 +271,25 @@ class Calibration:
             if self.ordinary:
                 score = max(score, self._by_rank())
             return score
+        if self.is_own and self.least_rate() <= fpr <= TAIL:
+            return self.tail.score_at(fpr)
         rank = math.ceil((1 - fpr) * (self.rows + 1))
         if rank > self.rows:
             return math.inf
-        return self.at(rank)
+        score = self.at(rank)
+        if self.is_own:
+            # a larger part is not to begin above a smaller one
+            score = min(score, self.tail.start)
+        return score
+
+    def least_rate(self) -> float:
+        """The smallest fpr, 0 to 1, for which these records determine a threshold; there must be
+        one: by ranks what `least_rate` of so many gives, of records that judge themselves one in
+        1,000 at most."""
+        by_rank = least_rate(self.rows)
+        if self.is_own:
+            return min(by_rank, 1 / ONE_IN)
+        return by_rank
 
     def _by_rank(self) -> float:
         """The score that one in 1,000 held-out records exceeds, by its rank; of fewer than 1,000
@@ -319,7 +340,7 @@ class Calibration:
         where it is finite, or where there are no held-out records."""
         if not self.rows or self.threshold(fpr) < math.inf:
             return None
-        return too_few_for(self.rows, self.rate(fpr))
+        return too_few_for(self.rows, self.rate(fpr), self.least_rate())
 
     def at(self, rank: float) -> float:
         """The score with this rank among the held-out ones, the lowest having rank 1; interpolated
@@ -515,13 +536,13 @@ def least_rate(rows: int) -> float:
     return float(f"{steps * unit:.2g}")
 
 
-def too_few_for(rows: int, rate: float) -> str:
+def too_few_for(rows: int, rate: float, least: float) -> str:
     """Say that `rows` held-out records, at least one, are too few for a threshold that a part
-    `rate` of ordinary records exceeds, and which part they allow."""
+    `rate` of ordinary records exceeds, and which part, `least`, they allow."""
     count = f"{rows:,} record{'s' if rows != 1 else ''}"
     return (
         f"{count} cannot tell 1 in {1 / rate:,.0f}; the smallest {option('--fpr')} they allow is "
-        f"{100 * least_rate(rows):g} %"
+        f"{100 * least:g} %"
     )
 
 

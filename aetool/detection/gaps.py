@@ -22,15 +22,26 @@ LEAST_OF_BODY = 0.5  # the smallest scale below a gap, as part of that of the bo
 # Scales of the body by which scores beyond a gap are higher than so many are anyway: a twentieth of
 # the rows, of a rare kind, is about as rare as its scores say, and anomalies are far rarer.
 LEAST_SURPLUS = 1.25
+# Bits by which they are rarer than so many rows are anyway: of few kinds of rows each has a score
+# of its own, with gaps between them.
+LEAST_RARER = 0.5
+FEWEST = 10  # scores above the start, of which fewer tell no gap from chance
 
 
-def highest_below_gap(scores: Float, start: float, body: float, doubt: float) -> float:
+def highest_below_gap(
+    scores: Float,
+    start: float,
+    body: float,
+    doubt: float,
+    zero: float,
+) -> float:
     """The highest score below the lowest gap that ordinary scores would hardly leave; infinite
     where there is no such gap.
 
     scores: (n,), rising; start: the score above which gaps are looked for; body: above 0, the scale
     by which scores fall off below it; doubt: above 1: fewer than one in so many files of ordinary
-    scores have such a gap.
+    scores have such a gap. zero: the score of what is not rare at all: from here on scores are
+    taken for bits.
 
     Between the (k+1)-th and the k-th highest of exponential scores of scale s, k times the
     difference is exponential, too, with scale s, whatever k is (Rényi 1953): k scores beyond a gap
@@ -38,13 +49,15 @@ def highest_below_gap(scores: Float, start: float, body: float, doubt: float) ->
     a few scores inside, has a gamma distribution. Scores of a generalised Pareto tail are
     exponential after a logarithm; its scale is told by the excesses below the gap, those beyond
     counting as being of any height above it (the estimate of a censored sample), and by the body.
-    What lies beyond has to be higher than so many scores are in a tail of the body's scale.
+    What lies beyond has to be higher than so many scores are in a tail of the body's scale, and
+    rarer, in bits, than so many are by their number. With fewer than 10 scores above the start
+    there is no gap.
     """
     rank_of_start = int(np.searchsorted(scores, start, side="right"))
     above_start = len(scores) - rank_of_start
     # below the lowest of these there has to be one score that is ordinary
     count = min(above_start, len(scores) - 1)
-    if count < 1:
+    if count < FEWEST:
         return math.inf
     # from the highest down to the first at or below the start
     falling = scores[::-1][: count + 1]
@@ -61,6 +74,11 @@ def highest_below_gap(scores: Float, start: float, body: float, doubt: float) ->
         surplus = _surplus(excess, body, width)
         is_gap = chance < limit
         is_gap &= surplus >= LEAST_SURPLUS
+        # how many scores lie beyond the upper end of each gap
+        beyond = np.arange(1, len(size) + 1)
+        bits_by_number = np.log2(len(scores) / beyond)
+        bits = falling[: len(size)] - zero
+        is_gap &= bits >= bits_by_number + LEAST_RARER
         # how many scores lie above the lower end of each gap
         above = np.flatnonzero(is_gap) + width
         if above.max(initial=0) > lowest:

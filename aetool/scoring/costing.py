@@ -478,6 +478,7 @@ class _Pricing:
             return flagged, cut, None
         # the records of the archive are their own calibration
         calibration = Calibration.of(scores[:, None], kept=KEPT)
+        calibration = dataclasses.replace(calibration, is_own=True)
         threshold = choice.threshold
         if threshold is None:
             threshold = calibration.threshold(choice.fpr)

@@ -88,6 +88,7 @@ def _learned_here(source: Source, options: FitOptions | None, device: str) -> Ju
     usual = bundle.calibration.expected
     expected = rarity.among_few(usual, len(scores))
     calibration = _by_scores(scores, bundle, EXACT, expected)
+    calibration = dataclasses.replace(calibration, is_own=True)
     return Judge(source, session, bundle, calibration)
 
 

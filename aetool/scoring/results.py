@@ -15,7 +15,7 @@ import numpy as np
 from aetool import hypertext
 from aetool.data import arrow_files
 from aetool.data.table import Mask, Table, as_cells
-from aetool.detection.calibration import Calibration, in_words, too_few_for
+from aetool.detection.calibration import ONE_IN, Calibration, in_words, least_rate, too_few_for
 from aetool.detection.regions import Box
 from aetool.detection.trace import ScoreTrace
 from aetool.errors import ParamError
@@ -202,7 +202,10 @@ class Detection:
             return said
         if self.rate is not None and self.threshold == float("inf"):
             more = f"use {option('--top')} N, or give more records"
-            return [*said, f"{too_few_for(self.calibrated_on, self.rate)}: {more}"]
+            least = least_rate(self.calibrated_on)
+            if self.held_out is None:
+                least = min(least, 1 / ONE_IN)
+            return [*said, f"{too_few_for(self.calibrated_on, self.rate, least)}: {more}"]
         remarks = [self._few_in_words(), self.highest_in_words()]
         said_of_scores = "; ".join(filter(None, remarks))
         if said_of_scores:
@@ -242,7 +245,8 @@ class Detection:
             return ""
         return (
             f"the highest score is {self.trace.highest.max():.4g} {self.unit}: "
-            f"{option('--top')} {min(5, self.total)} shows the highest"
+            f"{option('--top')} {min(5, self.total)} shows the highest, and "
+            f"{option('--contamination')} 1% flags that part"
         )
 
     @functools.cached_property
