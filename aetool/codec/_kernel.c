@@ -1858,16 +1858,30 @@ static int mix_make(Mix *m, const uint8_t *text, Py_ssize_t size, uint8_t delimi
     return 0;
 }
 
-/* mix(text, delimiter, out u8) -> bytes written, or -1 if they are more than fit */
+/* Learn the first bytes of the text, which need no code. */
+static void mix_know(Mix *m, Py_ssize_t known) {
+    for (Py_ssize_t i = 0; i < known; i++) {
+        for (int shift = 7; shift >= 0; shift--) {
+            if (!(m->bits & 3))
+                mix_slots(m);
+            mix_predict(m);
+            mix_learn(m, m->text[i] >> shift & 1);
+        }
+        mix_byte(m);
+    }
+}
+
+/* mix(text, delimiter, known, out u8) -> bytes written, or -1 if they are more than fit; of the
+ * text behind the first bytes, as many as are known */
 static PyObject *mix_text(PyObject *self, PyObject *args) {
     Py_buffer text, out;
     int delimiter;
-    Py_ssize_t size = -1;
+    Py_ssize_t known, size = -1;
     (void)self;
-    if (!PyArg_ParseTuple(args, "y*iw*", &text, &delimiter, &out))
+    if (!PyArg_ParseTuple(args, "y*inw*", &text, &delimiter, &known, &out))
         return NULL;
     Mix *m = calloc(1, sizeof *m);
-    int status = m && text.len < INT32_MAX ? 0 : -2;
+    int status = m && text.len < INT32_MAX && known >= 0 && known <= text.len ? 0 : -2;
     Py_BEGIN_ALLOW_THREADS
     if (m && !status)
         status = mix_make(m, text.buf, text.len, (uint8_t)delimiter);
@@ -1875,7 +1889,8 @@ static PyObject *mix_text(PyObject *self, PyObject *args) {
         uint32_t low = 0, high = UINT32_MAX;
         uint8_t *to = out.buf;
         Py_ssize_t at = 0;
-        for (Py_ssize_t i = 0; i < text.len && at < out.len; i++) {
+        mix_know(m, known);
+        for (Py_ssize_t i = known; i < text.len && at < out.len; i++) {
             for (int shift = 7; shift >= 0 && at < out.len; shift--) {
                 uint32_t bit = m->text[i] >> shift & 1;
                 if (!(m->bits & 3))
@@ -1956,15 +1971,16 @@ static PyObject *mix_costs(PyObject *self, PyObject *args) {
     Py_RETURN_NONE;
 }
 
-/* unmix(data, delimiter, out u8): the text that mix made the data of */
+/* unmix(data, delimiter, known, out u8): the text that mix made the data of, its known bytes there */
 static PyObject *unmix_text(PyObject *self, PyObject *args) {
     Py_buffer data, out;
     int delimiter;
+    Py_ssize_t known;
     (void)self;
-    if (!PyArg_ParseTuple(args, "y*iw*", &data, &delimiter, &out))
+    if (!PyArg_ParseTuple(args, "y*inw*", &data, &delimiter, &known, &out))
         return NULL;
     Mix *m = calloc(1, sizeof *m);
-    int status = m && out.len < INT32_MAX ? 0 : -2;
+    int status = m && out.len < INT32_MAX && known >= 0 && known <= out.len ? 0 : -2;
     Py_BEGIN_ALLOW_THREADS
     if (!status)
         status = mix_make(m, out.buf, out.len, (uint8_t)delimiter);
@@ -1975,7 +1991,8 @@ static PyObject *unmix_text(PyObject *self, PyObject *args) {
         Py_ssize_t at = 0;
         for (; at < 4; at++)
             code = code << 8 | (at < data.len ? from[at] : 0u);
-        for (Py_ssize_t i = 0; i < out.len; i++) {
+        mix_know(m, known);
+        for (Py_ssize_t i = known; i < out.len; i++) {
             while (m->bits < 8) {
                 if (!(m->bits & 3))
                     mix_slots(m);

@@ -15,7 +15,7 @@ from dataclasses import dataclass, field
 import numpy as np
 
 from aetool.canonical import Json, canonical
-from aetool.codec import columns, floats, integers, metas, picture_blobs, planning
+from aetool.codec import columns, descriptions, floats, integers, metas, picture_blobs, planning
 from aetool.codec import ledger as ledgers
 from aetool.codec.blobs import read_varint, varint
 from aetool.codec.block_encoding import JOINED, BlockEncoder, digest_of_values
@@ -38,7 +38,6 @@ from aetool.codec.plans import OtherSymbol, Plan, Transform, Unchanged, Verdict
 from aetool.codec.shared import Shared
 from aetool.codec.streams import Known, Stream
 from aetool.codec.students import Students
-from aetool.codec.words import deflate
 from aetool.data import notices
 from aetool.data.table import Mask
 from aetool.errors import ArchiveError
@@ -116,13 +115,24 @@ def encode(
     for one_effort in efforts:
         is_watched = watched and one_effort is effort
         coding = _encoded(
-            coded, rows, words, one_effort, hints, shared, period, students, is_watched
+            coded,
+            rows,
+            words,
+            one_effort,
+            hints,
+            shared,
+            period,
+            students,
+            effort.mixes,
+            is_watched,
         )
         codings.append(coding)
         if coding.is_doubtful:
             # the columns after a combined one look at what is left of it: no search of one sees it
             plainer = dataclasses.replace(one_effort, combinations=False)
-            other = _encoded(coded, rows, words, plainer, hints, shared, period, students)
+            other = _encoded(
+                coded, rows, words, plainer, hints, shared, period, students, effort.mixes
+            )
             codings.append(other)
     # of codings as small the first
     smallest = min(codings, key=lambda coding: len(coding.payload))
@@ -151,10 +161,12 @@ def _encoded(
     shared: Shared | None,
     period: int,
     students: Students | None,
+    mixes: bool,
     watched: bool = False,
 ) -> _Coding:
     """Encode the columns of a block once, with combinations of columns if the effort has them;
-    `encode`, whose arguments these are, tries again without them if the result is_doubtful."""
+    `encode`, whose arguments these are, tries again without them if the result is_doubtful. mixes:
+    whether the description may be a mixture of contexts."""
     if shared is not None:
         students = shared.students
     if students is not None:
@@ -179,7 +191,7 @@ def _encoded(
         if may_choose and not has_ways:
             column, plans = encoder.cheapest(column)
         encoder.add_column(column, plans)
-    head = _head(words, encoder)
+    head = _head(words, encoder, mixes)
     payload = payload_of(head, encoder.all_parts())
     # plans that were taken over have been judged in the block before
     combines = not before and encoder.asks_others()
@@ -215,10 +227,11 @@ def _way_of(column: Coded, taken: Coded) -> int:
     return [column, *column.others].index(taken)
 
 
-def _head(words: dict[str, Json], encoder: BlockEncoder) -> bytes:
-    """The description of a block as deflated bytes: `words`, and for each column what the encoder
-    stores of it. b"" where that is just what a decoder assumes of a block without one: all as in
-    the shared model, or, without a model, one run of bytes."""
+def _head(words: dict[str, Json], encoder: BlockEncoder, mixes: bool) -> bytes:
+    """The description of a block as bytes: `words`, and for each column what the encoder stores of
+    it; mixes: whether it may be a mixture of contexts. b"" where that is just what a decoder
+    assumes of a block without one: all as in the shared model, or, without a model, one run of
+    bytes."""
     description = encoder.description()
     parts = itertools.chain.from_iterable(description.values())
     is_foreseen = encoder.shared is not None and all(part is None for part in parts)
@@ -227,7 +240,7 @@ def _head(words: dict[str, Json], encoder: BlockEncoder) -> bytes:
     said = {**words, **description}
     if encoder.shared is None and said == PLAIN_BYTES:
         return b""
-    return deflate(said)
+    return descriptions.described(said, mixes)
 
 
 def as_decoded(coded: Sequence[Coded], rows: int, words: dict[str, Json]) -> Block:

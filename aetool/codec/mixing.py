@@ -434,19 +434,27 @@ def mixed(text: bytes) -> bytes:
     most frequent in it, and the code, of which `restored` makes the text. Where the result is
     longer than the text it may not be a code: compare lengths before it is used."""
     delimiter = delimiter_of(text)
+    return bytes([delimiter]) + code_of(text, delimiter)
+
+
+def code_of(text: bytes, delimiter: int, before: bytes = b"") -> bytes:
+    """The code of a text, of which `text_of` makes it again. Where it is longer than the text it
+    may not be a code. delimiter: the byte between its fields, as a number; before: what both sides
+    know ahead of the text, and have learned from; with it at most MOST bytes, which is not
+    checked."""
+    whole = before + text
     if kernel.C is not None:
         # what does not become smaller is not worth its bytes
         out = np.empty(len(text) + 64, np.uint8)
-        size = kernel.C.mix(text, delimiter, out)
+        size = kernel.C.mix(whole, delimiter, len(before), out)
         if size < 0:
-            return bytes([delimiter]) + text + b"\0"
-        return bytes([delimiter]) + out[:size].tobytes()
-    coder = Coder(Mixer(len(text), delimiter))
+            return text + b"\0"
+        return out[:size].tobytes()
+    coder = Coder(_learned(len(whole), delimiter, before))
     for byte in text:
-        for shift in range(7, -1, -1):
-            bit = byte >> shift & 1
+        for bit in _bits_of(byte):
             coder.push(bit)
-    return bytes([delimiter]) + coder.finish()
+    return coder.finish()
 
 
 def restored(data: bytes, size: int) -> bytes:
@@ -454,18 +462,39 @@ def restored(data: bytes, size: int) -> bytes:
     error; ValueError only for no data, or more than MOST bytes."""
     if size > MOST or not data:
         raise ValueError(f"{size} bytes of a mixture; at most {MOST} are allowed")
-    delimiter = data[0]
-    code = data[1:]
+    return text_of(data[1:], size, data[0])
+
+
+def text_of(code: bytes, size: int, delimiter: int, before: bytes = b"") -> bytes:
+    """The text of `size` bytes whose code `code_of` returned; other data give other bytes, not an
+    error. delimiter, before: as there."""
+    whole = len(before) + size
     if kernel.C is not None:
-        out = np.empty(size, np.uint8)
-        kernel.C.unmix(code, delimiter, out)
-        return out.tobytes()
-    mixer = Mixer(size, delimiter)
+        out = np.zeros(whole, np.uint8)
+        out[: len(before)] = np.frombuffer(before, np.uint8)
+        kernel.C.unmix(code, delimiter, len(before), out)
+        return out[len(before) :].tobytes()
+    mixer = _learned(whole, delimiter, before)
     coder = Coder(mixer)
     coder.open(code)
-    while len(mixer.text) < size:
+    while len(mixer.text) < whole:
         coder.pop()
-    return bytes(mixer.text)
+    return bytes(mixer.text[len(before) :])
+
+
+def _learned(size: int, delimiter: int, before: bytes) -> Mixer:
+    """The mixer of a text of `size` bytes that has learned from its first ones, `before`."""
+    mixer = Mixer(size, delimiter)
+    for byte in before:
+        for bit in _bits_of(byte):
+            mixer.chance()
+            mixer.learn(bit)
+    return mixer
+
+
+def _bits_of(byte: int) -> list[int]:
+    """The eight bits of a byte, the highest first."""
+    return [byte >> shift & 1 for shift in range(7, -1, -1)]
 
 
 def costs(text: bytes, delimiter: int) -> Float:
@@ -479,8 +508,7 @@ def costs(text: bytes, delimiter: int) -> Float:
     by_byte = []
     for byte in text:
         cost = 0.0
-        for shift in range(7, -1, -1):
-            bit = byte >> shift & 1
+        for bit in _bits_of(byte):
             chance = mixer.chance()
             chance_of_bit = chance if bit else 65536 - chance
             # chances are in 2^16ths

@@ -14,8 +14,8 @@ from collections.abc import Sequence
 import numpy as np
 
 from aetool.canonical import Json
+from aetool.codec import descriptions
 from aetool.codec.blobs import read_varint, varint
-from aetool.codec.words import inflate
 from aetool.errors import ArchiveError
 
 
@@ -45,13 +45,20 @@ def words_of(payload: bytes) -> tuple[dict[str, Json], int]:
         return {}, begin
     end = begin + size
     try:
-        description = inflate(payload[begin:end])
+        description = descriptions.read(payload[begin:end])
     except ValueError as error:
         raise ArchiveError(f"damaged: a block's plans: {error}") from None
     # a list of pairs would make a dictionary, too
     if not isinstance(description, dict):
         raise ArchiveError("damaged: a block's plans are no JSON object")
     return description, end
+
+
+def has_mixed_words(payload: bytes) -> bool:
+    """Whether the description of a block is a mixture of contexts, by its bytes, the payload, of at
+    least one."""
+    _, begin = read_varint(payload, 0)
+    return descriptions.is_mixed(payload[begin:])
 
 
 def lengths_of(payload: bytes, offset: int, count: int) -> tuple[list[int], int]:

@@ -8,6 +8,8 @@ import zlib
 from pathlib import Path
 from typing import NamedTuple
 
+from tests.format_reader.mixing import text_of
+
 PAGE = Path(__file__).parents[2] / "aetool" / "codec" / "FORMAT.md"
 LINES = re.search(r"## 9\..*?```\n(.*?)```", PAGE.read_text(), re.DOTALL)[1]
 WORDS = LINES.replace("\n", "").encode()
@@ -45,6 +47,10 @@ def varint(data):
 
 
 def words(data):
+    if data[0] == 7:
+        size, code = varint(data[1:])
+        check(size <= 32768, "too long a text for a mixture")
+        return json.loads(text_of(b"," + code, size, WORDS[-2500:]))
     return json.loads(zlib.decompressobj(-15, zdict=WORDS).decompress(data))
 
 

@@ -109,11 +109,28 @@ class Match:
         return size, text[self.place] >> 7 - count & 1
 
 
-def text_of(data, n):
-    """The n bytes of a mixture."""
-    code = iter(data[1:])
-    x = int.from_bytes(bytes(next(code, 0) for _ in range(4)), "big")
-    low, high = 0, FULL - 1
+class Code:
+    """An arithmetic code of bits, each by its chance."""
+
+    def __init__(self, data):
+        self.data = iter(data)
+        self.low, self.high = 0, FULL - 1
+        self.x = int.from_bytes(bytes(next(self.data, 0) for _ in range(4)), "big")
+
+    def bit(self, chance):
+        middle = self.low + ((self.high - self.low) * chance >> 16)
+        y = int(self.x <= middle)
+        self.low, self.high = (self.low, middle) if y else (middle + 1, self.high)
+        while self.low >> 24 == self.high >> 24:
+            self.low, self.high = self.low * 256 % FULL, (self.high * 256 + 255) % FULL
+            self.x = (self.x * 256 + next(self.data, 0)) % FULL
+        return y
+
+
+def text_of(data, n, begin=b""):
+    """The n bytes of a mixture, behind bytes that are known and only learned."""
+    n += len(begin)
+    code = Code(data[1:])
     text, fields, match = bytearray(), Fields(data[0]), Match()
     slot_bits = next((k for k in range(8, 18) if 1 << k >= 2 * n), 18)
     tables = [{} for _ in range(10)]
@@ -154,12 +171,8 @@ def text_of(data, n):
             a = finals.setdefault(bits, list(first))
             b = finals.setdefault((text[-1] if text else 0, count), list(first))
             chance = cut(32 * s(mixed) + a[j] + b[j] >> 2, 24, 65512)
-            middle = low + ((high - low) * chance >> 16)
-            y = int(x <= middle)
-            low, high = (low, middle) if y else (middle + 1, high)
-            while low >> 24 == high >> 24:
-                low, high = low * 256 % FULL, (high * 256 + 255) % FULL
-                x = (x * 256 + next(code, 0)) % FULL
+            is_known = len(text) < len(begin)
+            y = begin[len(text)] >> 7 - count & 1 if is_known else code.bit(chance)
             for _, p, met in slots:
                 p[node] += (65535 * y - p[node]) * (131072 // (2 * met[node] + 3)) >> 16
                 met[node] = min(met[node] + 1, 40)
@@ -176,7 +189,7 @@ def text_of(data, n):
         text.append(bits - 256)
         fields.add(text)
         match.add(text)
-    return bytes(text)
+    return bytes(text[len(begin) :])
 
 
 def symbols_of_mixture(data, count, alphabet, contexts, starts, shift, weight):

@@ -291,8 +291,20 @@ def notations(rows=900):
     return "walk,dollars,euros,rupees,share,owed,sum,change\n" + "".join(lines)
 
 
+def described(rows=500):
+    """Readings of several kinds, few enough that what describes them is a good part of the archive:
+    words that are a mixture."""
+    rng = np.random.default_rng(47)
+    lines = []
+    for at in range(rows):
+        heat = 200 + int(60 * np.sin(at / 40)) + rng.integers(-4, 5)
+        state = ("idle", "warm", "hot")[min(2, heat // 90)]
+        lines.append(f"{at // 60 % 24:02d}:{at % 60:02d},{heat / 10},{state},{heat // 25}\n")
+    return "time,heat,state,step\n" + "".join(lines)
+
+
 SOURCES = {"totals": totals, "words": words, "ranks": prices, "floats": moved}
-MIXED_SOURCES = {"mixtures": mixtures, "weekly": weekly}
+MIXED_SOURCES = {"mixtures": mixtures, "weekly": weekly, "described": described}
 LATER_SOURCES = {"keys": keys, "sentences": sentences}
 LAST_SOURCES = {"ratios": ratios}
 FLOAT_SOURCES = {"singles": singles}

@@ -6,6 +6,7 @@ import hashlib
 from collections.abc import Mapping
 from dataclasses import dataclass
 
+from aetool.codec import descriptions
 from aetool.codec.blobs import read_varint, varint
 from aetool.codec.container.digests import DIGEST, digest
 from aetool.codec.container.layout import (
@@ -21,7 +22,7 @@ from aetool.codec.container.layout import (
     DamageError,
 )
 from aetool.codec.limits import MAX_ROWS
-from aetool.codec.words import deflate, inflate
+from aetool.codec.payloads import has_mixed_words
 from aetool.errors import ArchiveError
 
 
@@ -45,7 +46,9 @@ class OnePiece:
     def to_bytes(self) -> bytes:
         """The archive as bytes, an 8-byte digest of all others at their end. How many they are is
         not checked: a reader refuses COPIED_FROM or more."""
-        described = deflate([self.facts, self.header])
+        # who waited for a block's words to be mixed waits for these, too
+        mixes = bool(self.payload) and has_mixed_words(self.payload)
+        described = descriptions.described([self.facts, self.header], mixes)
         layout = ONE_PIECE | (NAMED if self.model else 0)
         parts = [
             START.pack(MAGIC, MAJOR, layout),
@@ -77,7 +80,7 @@ class OnePiece:
             size, place = read_varint(data, place)
         except ArchiveError as error:
             raise DamageError(str(error)) from None
-        facts, header = inflate(data[place : place + size])
+        facts, header = descriptions.read(data[place : place + size])
         place += size
         # what is left is the payload, which may be nothing
         if place > end or rows >= MAX_ROWS:
