@@ -1,4 +1,4 @@
-"""Text of a mixture of contexts (FORMAT.md, section 10)."""
+"""Text of a mixture of contexts (FORMAT.md, section 11)."""
 
 from itertools import pairwise
 
