@@ -68,6 +68,9 @@ def report(rows: pd.DataFrame) -> str:
             "own_flagged": "own_rows",
         }
         for column, of in columns.items():
+            if column not in some:  # rows of before what is stated was recorded
+                figures += ["", ""]
+                continue
             count, rows_of = some[column], some[of]
             figures.append(f"{1000 * count.sum() / rows_of.sum():.2f}")
             figures.append(f"{(1000 * count / rows_of).max():.1f}")

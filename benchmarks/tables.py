@@ -118,8 +118,10 @@ def hidden_anomalies() -> list[str]:
             "Ordinary rows of the 144 sets, at most 1,000 of each, with rows planted among them: far, every number off by\n"
             "some fifteen standard deviations; cells, two numbers by 6 to 12. Each judge fits these rows and judges the same ones\n"
             "by its own default threshold. found: part of the planted rows that is flagged, a mean over sets. What a gap below\n"
-            "anomalies is was chosen on 40 sets of the half \"chosen\"; before it one-shot found 0.23 of the far ones at 1.5 %,\n"
-            "none at 5 %, and 0.45 of the cells on the first of these sets.\n",
+            "anomalies is was chosen on 40 sets of the half \"chosen\"; before it one-shot found 0.29 of the far ones at 1.5 %,\n"
+            "none at 5 %, and 0.51 of the cells on these 40. After these rows two rules were added, by which\n"
+            "rare levels among few kinds of rows are no anomalies; on those 40 sets they cost 0.02 of the far rows found at\n"
+            "1.5 % and at 5 %, and nothing of the cells.\n",
             masking.report(rows), provenance(rows)]  # fmt: skip
 
 
