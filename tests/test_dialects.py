@@ -448,3 +448,28 @@ def test_blanks_part_fields_that_nothing_else_parts():
     """Though other delimiters stand in many of them."""
     lines = [f"{number} {number % 7} a,b;c" for number in range(50)]
     assert sniff(("\n".join(["n k words", *lines]) + "\n").encode(), "t.txt").delimiter == " "
+
+
+@pytest.mark.parametrize(
+    ("rows", "mark"),
+    [
+        ("3.801;17,5", ","),
+        ("3,801;17.5", "."),
+        ("3.801;1.234,5", ","),
+        ("3.801;1.234.567", ","),
+        ("3.801;0,125", ","),
+        ("3.801;1234,567", ","),
+        # a point that cannot part thousands speaks against the comma
+        ("3.80;17,5", "."),
+        ("0.801;17,5", "."),
+        ("1234.567;17,5", "."),
+        # what may be either is read as before
+        ("3.801;5730", "."),
+        ("3,801;5730", ","),
+        ("02.02.2024;17,5", ","),
+    ],
+)
+def test_the_decimal_mark_is_what_some_number_can_only_have(tmp_path, rows, mark):
+    path = tmp_path / "t.csv"
+    path.write_text("a;b\n" + f"{rows}\n" * 9)
+    assert sources.open_source(path).decimal == mark

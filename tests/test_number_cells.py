@@ -74,3 +74,20 @@ def test_numbers_of_an_archive_with_decimal_commas_are_read(tmp_path):
     assert scores["points"].argmax() == 18
     assert scores["commas"].argmax() == 18
     np.testing.assert_allclose(scores["commas"], scores["points"], rtol=0.01)
+
+
+@pytest.mark.parametrize(("group", "decimal"), [(".", ","), (",", ".")])
+def test_marks_of_thousands_in_an_archive_are_told_by_another_column(tmp_path, group, decimal):
+    numbers = np.arange(300) * 97 + 1000
+    lines = ["load;temp"]
+    for place, number in enumerate(numbers.tolist()):
+        load = f"{number:,}".replace(",", group) if place % 3 else str(number)
+        lines.append(f"{load};{place % 40}{decimal}5")
+    table = tmp_path / "load.csv"
+    table.write_text("\n".join(lines) + "\n")
+    operations.compress(table, tmp_path / "load.aez")
+    with Archive(tmp_path / "load.aez") as opened:
+        ((block, _),) = opened.costs()
+        load, temp = opened.content.numbers(opened, block)
+    np.testing.assert_array_equal(load, numbers)
+    np.testing.assert_array_equal(temp, np.arange(300) % 40 + 0.5)

@@ -13,6 +13,8 @@ from aetool import operations
 from aetool.codec import textual
 from aetool.codec.metas import TextMeta
 from aetool.data.sources import open_source
+from aetool.fits.fitting import FitOptions
+from aetool.fits.preparing import inferred
 from aetool.operations import CompressOptions
 
 ROWS = 400
@@ -319,3 +321,112 @@ def test_labels_beside_pictures_are_exact_unless_they_are_named(tmp_path, run):
             assert np.abs(restored["x"].astype(int) - pictures).max() <= 3
             # of seven numbers none labels a picture
             assert (restored["only"] == np.arange(7)).all() != is_exact
+
+
+def in_turns(path, group, decimal, other, share):
+    """Write 400 records of whole numbers, of which this share of four has its thousands parted by a
+    mark, beside numbers with a decimal mark, or beside none if `other` is false. Returns the whole
+    numbers."""
+    rng = np.random.default_rng(5)
+    numbers = rng.integers(1000, 60000, ROWS).tolist()
+    lines = ["date;load;temp"]
+    for place, number in enumerate(numbers):
+        load = f"{number:,}".replace(",", group) if place % 4 < share else str(number)
+        temp = f"{place * 37 % 400 / 10 - 5:.1f}".replace(".", decimal) if other else place % 7
+        lines.append(f"{1 + place % 28:02}.{1 + place % 12:02}.2024;{load};{temp}")
+    path.write_text("\n".join(lines) + "\n")
+    return np.array(numbers)
+
+
+def loads_of(path, group):
+    """The whole numbers of a table that `in_turns` wrote, however their thousands are parted."""
+    return np.array(
+        [int(line.split(";")[1].replace(group, "")) for line in path.read_text().splitlines()[1:]]
+    )
+
+
+@pytest.mark.parametrize("share", [1, 2, 3, 4])
+@pytest.mark.parametrize("marks", [".,", ",."], ids=["german", "american"])
+def test_marks_of_thousands_are_told_by_another_column(tmp_path, marks, share):
+    group, decimal = marks
+    path = tmp_path / "load.csv"
+    numbers = in_turns(path, group, decimal, True, share)
+    source = open_source(path)
+    schema = inferred(source, source.head(), FitOptions())
+    assert [(c.low, c.high) for c in schema.columns if c.name == "load"] == [
+        (numbers.min(), numbers.max())
+    ]
+    archive = tmp_path / "a.aez"
+    for asked in ("1%", "100"):
+        figures = aetool.compress(path, archive, max_error={"load": asked}, force=True)
+        back = aetool.decompress(archive, tmp_path / "back.csv", force=True)
+        moved = np.abs(loads_of(back, group) - numbers).max()
+        bound = (numbers.max() - numbers.min()) / 100 if asked == "1%" else 100
+        assert moved <= bound
+        assert moved == figures["errors"]["load"]["largest"] > 0.9 * bound
+    aetool.compress(path, archive, force=True)
+    aetool.decompress(archive, tmp_path / "back.csv", force=True)
+    assert (tmp_path / "back.csv").read_bytes() == path.read_bytes()
+
+
+@pytest.mark.parametrize("mark", [".", ","])
+def test_marks_that_nothing_tells_are_exact_unless_the_user_does(tmp_path, run, mark):
+    path = tmp_path / "load.csv"
+    numbers = in_turns(path, mark, "", False, 1)
+    archive = tmp_path / "a.aez"
+    done = run("compress", path, "--max-error", "1%", "-o", archive)
+    name = {".": "dots", ",": "commas"}[mark]
+    assert (
+        f"note: load: its {name} may mark thousands or decimals: stored exactly, unless "
+        "--decimal says the decimal mark, . or ,"
+    ) in done.err.splitlines()
+    run("decompress", archive, "-o", tmp_path / "back.csv")
+    assert (tmp_path / "back.csv").read_bytes() == path.read_bytes()
+    other = {".": ",", ",": "."}[mark]
+    done = run("compress", path, "--max-error", "1%", "--decimal", other, "-o", archive, "-f")
+    assert "note: within the bound: load; exact: date, temp" in done.err.splitlines()
+    run("decompress", archive, "-o", tmp_path / "back.csv", "-f")
+    moved = np.abs(loads_of(tmp_path / "back.csv", mark) - numbers).max()
+    assert 0 < moved <= (numbers.max() - numbers.min()) / 100
+    # a decimal mark: 1.234 lies a thousand times nearer to 0
+    run("compress", path, "--max-error", "load=500", "--decimal", mark, "-o", archive, "-f")
+    run("decompress", archive, "-o", tmp_path / "back.csv", "-f")
+    before, after = (
+        np.array([float(line.split(";")[1].replace(mark, ".")) for line in lines[1:]])
+        for lines in (path.read_text().splitlines(), (tmp_path / "back.csv").read_text().split())
+    )
+    assert 400 < np.abs(before - after).max() <= 500
+
+
+def test_decimals_of_three_places_stay_decimals(tmp_path):
+    path = tmp_path / "three.csv"
+    rng = np.random.default_rng(5)
+    numbers = rng.integers(1000, 9999, ROWS) / 1000
+    path.write_text("n;m\n" + "".join(f"{n:.3f};{i % 9}\n" for i, n in enumerate(numbers)))
+    figures = aetool.compress(path, tmp_path / "a.aez", max_error={"n": "0.05"})
+    assert 0.04 < figures["errors"]["n"]["largest"] <= 0.05
+    assert "unbounded" not in figures
+
+
+def test_a_model_bounds_by_the_decimal_mark_that_it_was_fitted_with(tmp_path, run):
+    path = tmp_path / "load.csv"
+    numbers = in_turns(path, ".", "", False, 1)
+    bound = (numbers.max() - numbers.min()) / 100
+    model = tmp_path / "m.aem"
+    fitted = ("fit", path, "-o", model, "--decimal", ",", "-p", "pca", "--max-error", "load=1%")
+    assert run(*fitted).status == 0
+    archive = tmp_path / "a.aez"
+    assert run("compress", path, "-m", model, "--max-error", "load=1%", "-o", archive).status == 0
+    run("decompress", archive, "-m", model, "-o", tmp_path / "back.csv")
+    assert np.abs(loads_of(tmp_path / "back.csv", ".") - numbers).max() <= bound
+
+
+def test_a_decimal_mark_goes_with_a_bound(tmp_path, run):
+    path = tmp_path / "load.csv"
+    in_turns(path, ".", ",", True, 1)
+    done = run("compress", path, "--decimal", ",", "-o", tmp_path / "a.aez")
+    assert done.status == 2
+    assert "--decimal goes with --max-error" in done.err
+    done = run("compress", path, "--max-error", "1%", "--decimal", ";", "-o", tmp_path / "a.aez")
+    assert done.status == 2
+    assert "--decimal ;: write . or ," in done.err

@@ -47,6 +47,7 @@ def compress(
     latent: int | None = None,
     target: float | None = None,
     max_error: str | float | Mapping[str, str | float] | None = None,
+    decimal: str | None = None,
     # how it is stored
     keep_files: bool = False,
     effort: str | planning.Effort = "default",
@@ -79,7 +80,8 @@ def compress(
     more error; lossy_only: the codes in any case. latent: how many units of the code are kept
     [all]; or target: the mean error allowed, 0.01 for 1 %. Both are only for an archive of codes.
     max_error: the largest error of each number, 0.5 in its unit or as a percentage such as "1%",
-    for all columns or as a dictionary by column; of each pixel, in levels.
+    for all columns or as a dictionary by column; of each pixel, in levels. decimal: with it, the
+    decimal mark of numbers in a text, "." or ",", where nothing in the text tells it.
 
     rmse: the smallest archive whose root mean squared error, over the columns that are changed, is
     at most this part of a standard deviation, 0.02 or "2%". target_psnr: the same for pictures, in

@@ -538,6 +538,9 @@ def _text(
         options.effort,
         exact=not bounded,
     )
+    unclear: Collection[str] = ()
+    if bounded:
+        layout, unclear = _with_marks(source, layout, options.decimal)
     if options.max_error and bounds is None:
         apart = _places_of_keys(source, options)
         bounds = source_texts.bounds_of(
@@ -548,7 +551,8 @@ def _text(
             apart,
         )
     if bounds:
-        layout = dataclasses.replace(layout, bounds=bounds)
+        moved = {label: bound for label, bound in bounds.items() if label not in unclear}
+        layout = dataclasses.replace(layout, bounds=moved)
     sections: dict[str, bytes] = {}
     hints = blocks.NO_HINTS
     if options.effort.students:
@@ -585,6 +589,7 @@ def _text_by_model(
     )
     # what the model's numbers are rounded to, to be compared with the source
     if bounded:
+        layout, unclear = _with_marks(source, layout, options.decimal or model.reading.decimal)
         apart = _places_of_keys(source, options)
         wanted = source_texts.bounds_of(
             [source],
@@ -593,7 +598,8 @@ def _text_by_model(
             names,
             apart,
         )
-        layout = dataclasses.replace(layout, bounds=wanted)
+        moved = {label: bound for label, bound in wanted.items() if label not in unclear}
+        layout = dataclasses.replace(layout, bounds=moved)
     format = {"name": inner_name(source.name)}
     # all of it, as parts of two formats do not go together
     if source.format != shared.format:
@@ -610,6 +616,18 @@ def _text_by_model(
         origin=_origin(source, layout),
     )
     return ExactJob(content, model, shared)
+
+
+def _with_marks(
+    source: sources.CsvSource,
+    layout: Layout,
+    asked: str | None,
+) -> tuple[Layout, Collection[str]]:
+    """(A layout with the decimal marks of a text's columns, by which their numbers are bounded; the
+    labels of the columns that must stay exact, as nothing tells what their marks mean.) All of the
+    text is read for it. asked: the mark that the user says, None for none."""
+    marks = source_texts.marks_of([source], layout, asked)
+    return dataclasses.replace(layout, marks=marks.known), marks.unclear
 
 
 def _origin(source: sources.CsvSource, layout: Layout) -> TextOrigin:

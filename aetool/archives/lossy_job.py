@@ -51,11 +51,13 @@ class CompressOptions:
     lossy: a model's code, or an exact or bounded archive where that is smaller at no more error;
     lossy_only: the code in any case. latent: code units kept, or target: the error allowed (a part:
     0.01 is 1 %), at most one. max_error: "E" or "E%" by column, "" for all the others. keep_files:
-    the bytes of any source. rmse, target_psnr, budget, bytes_per_picture: the smallest archive of
-    at most this error (a part of a standard deviation; of pictures in dB), or the nearest within
-    these bytes, of those that are exact, bounded, or a model's code. effort: how long to look for
-    the smallest coding. embed: put the model into the archive (None: if it is small beside the
-    source). force: replace what is there, and use a model whose code is the same for all records.
+    the bytes of any source. decimal: the decimal mark of numbers in a text, "." or ",", where its
+    cells do not tell; None: those of the other columns do. rmse, target_psnr, budget,
+    bytes_per_picture: the smallest archive of at most this error (a part of a standard deviation;
+    of pictures in dB), or the nearest within these bytes, of those that are exact, bounded, or a
+    model's code. effort: how long to look for the smallest coding. embed: put the model into the
+    archive (None: if it is small beside the source). force: replace what is there, and use a model
+    whose code is the same for all records.
     device: what models run on, "auto", "cpu", "cuda" or "cuda:N". fit: how to learn a model where
     none is given. flag: how many records to name that cost most in the archive. executor: what
     encodes exact archives, as aetool.engine knows it: the same bytes; None: threads here. shard:
@@ -82,6 +84,7 @@ class CompressOptions:
     target_psnr: float | None = None
     budget: int | None = None
     bytes_per_picture: float | None = None
+    decimal: str | None = None
 
 
 def inner_name(name: str) -> str:

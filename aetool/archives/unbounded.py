@@ -3,7 +3,7 @@ numbers: identifiers, keys and numbers written in another way; and which files o
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Collection, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 
 import numpy as np
@@ -15,6 +15,7 @@ from aetool.codec.contents import arrays
 from aetool.codec.contents.folder import FILES
 from aetool.codec.contents.labels import labels_of
 from aetool.codec.planning import Effort
+from aetool.codec.records import Layout
 from aetool.columns import quantities
 from aetool.columns.identifier import Identifier
 from aetool.columns.number import PLAIN, Number
@@ -118,6 +119,7 @@ def remarks(
     wanted: Mapping[str, str],
     errors: Mapping[str, Json],
     effort: Effort,
+    decimal: str | None = None,
 ) -> list[str]:
     """Lines that say which numbers of a bounded archive are stored exactly all the same, and why;
     of a text with a record of another number of fields than the header that one line alone; [] of
@@ -125,7 +127,7 @@ def remarks(
 
     wanted: the bounds that were asked for, by column; "" for all others. errors: the archive's
     errors, by column label: the columns in it were bounded. effort: of the archive, whose block is
-    read at a time.
+    read at a time. decimal: the decimal mark that the user says, None for none.
     """
     if isinstance(source, ArrayFile):
         return list(_exact_labels(source, wanted, errors))
@@ -142,7 +144,10 @@ def remarks(
     lines = list(_exact_identifiers(beginning, wanted, errors))
     # numbers of a typed table are not written in any way
     if isinstance(source, CsvSource):
-        lines.extend(_otherwise_written(beginning, wanted, errors))
+        unclear = _unclear(source, beginning, wanted, errors, effort, decimal)
+        for name, mark in unclear.items():
+            lines.append(_line_of_unclear(name, mark))
+        lines.extend(_otherwise_written(beginning, wanted, errors, unclear))
     return lines
 
 
@@ -213,25 +218,75 @@ def _irregular(source: CsvSource, block: int, is_bounded: bool) -> str | None:
     return None
 
 
-def _otherwise_written(
+def _exact_numbers(
     beginning: Beginning,
     wanted: Mapping[str, str],
     errors: Mapping[str, Json],
-) -> Iterator[str]:
-    """Yield a line for each way of writing numbers (thousands separators, a decimal comma) of which
-    columns were not bounded, with these columns. beginning: what the first records of the table
-    say of its columns. wanted: the bounds that were asked for, by column, "" for all others;
-    errors: the archive's, by column label."""
+) -> list[Number]:
+    """The columns of numbers that were to be bounded and were not. beginning: what the first
+    records of the table say of its columns. wanted: the bounds that were asked for, by column, ""
+    for all others; errors: the archive's, by column label."""
     header_names = beginning.header_names()
     labels = beginning.labels()
-    names: dict[str, list[str]] = {}
+    exact = []
     for column in beginning.schema.columns:
         if not isinstance(column, Number):
             continue
         header_name = header_names[column.name]
         is_asked = header_name in wanted or "" in wanted
         is_bounded = labels[column.name] in errors
-        if is_bounded or not is_asked:
+        if is_asked and not is_bounded:
+            exact.append(column)
+    return exact
+
+
+def _unclear(
+    source: CsvSource,
+    beginning: Beginning,
+    wanted: Mapping[str, str],
+    errors: Mapping[str, Json],
+    effort: Effort,
+    decimal: str | None,
+) -> dict[str, str]:
+    """By the name of each column that was to be bounded, and is exact as nothing tells whether its
+    marks are decimal ones or part thousands, this mark, "." or ",". Arguments as of `remarks`; the
+    table is read once more unless all columns of numbers were bounded."""
+    exact = _exact_numbers(beginning, wanted, errors)
+    if not exact:
+        return {}
+    labels = beginning.labels()
+    layout = Layout(source.dialect.rule, labels_of(beginning.header), effort)
+    marks = source_texts.marks_of([source], layout, decimal)
+    unclear = {}
+    for column in exact:
+        mark = marks.unclear.get(labels[column.name])
+        if mark is not None:
+            unclear[column.name] = mark
+    return unclear
+
+
+def _line_of_unclear(name: str, mark: str) -> str:
+    """A line that says that a column is exact as its marks, "." or ",", may mean either, and how to
+    say what they mean."""
+    marks = {".": "dots", ",": "commas"}[mark]
+    return (
+        f"{name}: its {marks} may mark thousands or decimals: stored exactly, unless "
+        f"{option('--decimal')} says the decimal mark, . or ,"
+    )
+
+
+def _otherwise_written(
+    beginning: Beginning,
+    wanted: Mapping[str, str],
+    errors: Mapping[str, Json],
+    told: Collection[str],
+) -> Iterator[str]:
+    """Yield a line for each way of writing numbers (thousands separators, a decimal comma) of which
+    columns were not bounded, with these columns. Arguments as of `_exact_numbers`; told: names of
+    columns of which it was said already why they are exact."""
+    names: dict[str, list[str]] = {}
+    for column in _exact_numbers(beginning, wanted, errors):
+        if column.name in told:
             continue
         if column.notation.group:
             names.setdefault(GROUPED, []).append(column.name)

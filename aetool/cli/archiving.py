@@ -37,6 +37,11 @@ FEW = 8  # names of files that are said
     help="Numbers may differ by E, or by E % of their column's range in FILE; pixels by E levels.",
 )
 @click.option(
+    "--decimal",
+    metavar="CHAR",
+    help="With --max-error: the decimal mark of numbers: . or ,",
+)
+@click.option(
     "--flag",
     type=click.IntRange(0),
     metavar="N",
@@ -110,6 +115,7 @@ def compress(
         latent=given["latent"],
         target=options.percent(given["target_error"], "--target-error"),
         max_error=options.bounds(given["max_error"]),
+        decimal=given["decimal"],
         keep_files=given["keep_files"],
         flag=given["flag"],
         effort=getattr(planning, (given["effort"] or "default").upper()),

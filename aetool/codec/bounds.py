@@ -33,14 +33,15 @@ def holds(source: bytes, restored: bytes, layout: Layout) -> bool:
     # none where records differ in their number of fields
     if len(before) != len(after) or not before:
         return False
-    bounds = [layout.bounds.get(name) for name in layout.names]
-    # line ends are never moved
-    bounds.append(None)
-    for bound, column, other in zip(bounds, before, after, strict=True):
+    # line ends, the last column, are never moved
+    for name, column, other in zip([*layout.names, None], before, after, strict=True):
         # many columns are not moved: that is seen before their numbers are read
         if column.same(other):
             continue
-        if bound is None or not column.near(other, bound):
+        bound = None if name is None else layout.bounds.get(name)
+        if name is None or bound is None:
+            return False
+        if not column.near(other, bound, layout.marks.get(name)):
             return False
     return True
 
@@ -99,13 +100,13 @@ class Column:
         """The cells as TextCells, which the functions of text_decimals take; nothing is copied."""
         return TextCells(self.text, self.start, self.stop)
 
-    def near(self, other: Column, bound: Fraction) -> bool:
+    def near(self, other: Column, bound: Fraction, mark: str | None = None) -> bool:
         """Whether every number differs by at most the bound, in the column's unit, from the other
         column's in its row, and every cell that is no number has the same bytes. False if the other
-        has not as many cells."""
+        has not as many cells. mark: the decimal mark of the numbers; None: the cells tell."""
         if len(self.start) != len(other.start):
             return False
-        cells = ParsedCells.of(self._text_cells())
+        cells = ParsedCells.of(self._text_cells(), mark)
         # both are written in one way, as the source's cells tell it
         cells_again = ParsedCells.between(other._text_cells(), cells.affixes, cells.notation)
         # -1 where a cell is no plain decimal

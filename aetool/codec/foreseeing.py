@@ -29,23 +29,34 @@ LEAST_REPEATED = 4  # rows for each different number, where numbers are tried as
 LEAST_LONG = 4  # bytes of a number on average: shorter ones are their own best names
 
 
-def encoded(cells: TextCells, meta: Meta | None, bound: Fraction | None) -> Coded:
+def encoded(
+    cells: TextCells,
+    meta: Meta | None,
+    bound: Fraction | None,
+    mark: str | None = None,
+) -> Coded:
     """Encode a column as `textual.encode` does. meta: that of a shared model, by which it is to be
     stored; None: one is chosen. bound: the largest error of its numbers, in their unit; None:
-    exact."""
+    exact. mark: their decimal mark; None: they tell it."""
     return textual.encode(
         *cells.spans,
         meta,
         bound,
+        mark,
     )
 
 
-def meta_for(cells: TextCells, bound: Fraction | None, effort: planning.Effort) -> Meta:
+def meta_for(
+    cells: TextCells,
+    bound: Fraction | None,
+    effort: planning.Effort,
+    mark: str | None = None,
+) -> Meta:
     """Choose how a shared model is to store a column, learned from its cells: the meta, of several,
     that, learned from the first of them, takes fewest bits for the next; of a short column the
     usual one. bound: the largest error of its numbers; None: exact. effort: how far plans are
-    searched where ways are compared."""
-    ways = _ways(cells, bound)
+    searched where ways are compared. mark: the decimal mark of its numbers; None: they tell it."""
+    ways = _ways(cells, bound, mark)
     count = len(cells)
     learned_rows = int(LEARNED * count)
     judged_rows = min(count - learned_rows, MOST_JUDGED)
@@ -64,10 +75,10 @@ def meta_for(cells: TextCells, bound: Fraction | None, effort: planning.Effort) 
     return _widened(ways[best], cells)
 
 
-def _ways(cells: TextCells, bound: Fraction | None) -> list[Meta]:
+def _ways(cells: TextCells, bound: Fraction | None, mark: str | None) -> list[Meta]:
     """List the metas by which the cells, and those of other files, can be stored, the usual one
-    first; with a bound the usual one alone. bound: as of `meta_for`."""
-    usual = encoded(cells, None, bound)
+    first; with a bound the usual one alone. bound, mark: as of `meta_for`."""
+    usual = encoded(cells, None, bound, mark)
     ways = [usual.meta]
     if bound is not None:
         return ways

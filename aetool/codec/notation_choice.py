@@ -147,9 +147,10 @@ class Writing:
     notation: Notation
 
 
-def writings(sample: Iterable[bytes]) -> list[Writing]:
+def writings(sample: Iterable[bytes], known: str | None = None) -> list[Writing]:
     """The ways in which a column, of which these are some cells, may write its numbers, the
-    likeliest first; [] if it does so in no way but the usual one, 1234.5 between affixes."""
+    likeliest first; [] if it does so in no way but the usual one, 1234.5 between affixes. known:
+    the decimal mark, "." or ",", whatever the cells say; None: by the cells."""
     manners = []
     for cell in sample:
         manner = Manner.of(cell)
@@ -158,7 +159,10 @@ def writings(sample: Iterable[bytes]) -> list[Writing]:
     if not manners:
         return []
     likely = []
-    for decimal, group in _pairs_of_marks(manners):
+    pairs = _pairs_of_marks(manners)
+    if known is not None:
+        pairs = _pairs_with(known.encode(), manners)
+    for decimal, group in pairs:
         # both readings of 1,234 may come to the same, or to nothing
         writing = _writing(manners, decimal, group)
         if writing is not None and writing not in likely:
@@ -190,6 +194,23 @@ def _pairs_of_marks(manners: Sequence[Manner]) -> list[tuple[bytes, bytes]]:
         return [(POINT, b"")]
     # 1,234 in all cells, and nothing that tells of which kind the mark is
     return [(_other(either), either), (either, b"")]
+
+
+def _pairs_with(decimal: bytes, manners: Sequence[Manner]) -> list[tuple[bytes, bytes]]:
+    """The (decimal mark, mark between groups) that cells with this decimal mark may have: with the
+    commonest other mark between groups, if there is one, and without."""
+    group = _commonest(manners, lambda manner: _not(decimal, manner.sure_group))
+    # 1.234 among decimal commas is a thousand and more
+    if group is None:
+        group = _commonest(manners, lambda manner: _not(decimal, manner.either))
+    if group is None:
+        return [(decimal, b"")]
+    return [(decimal, group), (decimal, b"")]
+
+
+def _not(decimal: bytes, mark: bytes | None) -> bytes | None:
+    """The mark, if there is one and it is not the decimal mark; else None."""
+    return None if mark == decimal else mark
 
 
 def _other(group: bytes) -> bytes:

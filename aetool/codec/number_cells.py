@@ -15,29 +15,36 @@ LOOKED_AT = 4096  # cells that tell how a column writes its numbers, and whether
 PLAIN = NumberNotation()
 
 
-def floats(cells: Spans) -> Float:
+def floats(cells: Spans, usual: str = POINT) -> Float:
     """(n,) float64: the numbers that cells of text are, NaN for what is none, or not finite.
 
     Quotes and blanks around a number are left out. A decimal comma, groups of thousands, units and
     exponents are read as in the table that the cells are of: by what a sample of the column says.
     A column in which the sample has no number but plain decimals is not looked at cell by cell.
+    usual: the decimal mark, "." or ",", of columns whose own cells do not tell it.
     """
+    # 1.234 is a thousand and more then, and would be read as a plain decimal
+    if usual != POINT:
+        inner = trimmed(cells)
+        notation = NumberEvidence.of(_sample(inner)).decide(usual=usual)
+        if notation is not None and notation.decimal == usual:
+            return _written(inner, notation)
     read = _plain_floats(cells)
     others = np.flatnonzero(np.isnan(read))
     if not len(others):
         return read
     # files that have a blank behind each comma have one before each number
-    trimmed = _trimmed(cells)
-    read[others] = _plain_floats(trimmed.take(others))
+    inner = trimmed(cells)
+    read[others] = _plain_floats(inner.take(others))
     others = np.flatnonzero(np.isnan(read))
     if not len(others):
         return read
-    sample = _sample(trimmed)
+    sample = _sample(inner)
     notation = NumberEvidence.of(sample).decide()
     if notation is not None and notation.decimal != POINT:
         # 1.234 is a thousand and more here
-        return _written(trimmed, notation)
-    rest = trimmed.take(others)
+        return _written(inner, notation)
+    rest = inner.take(others)
     if notation is None:
         notation = PLAIN
         sample_of_rest = _sample(rest)
@@ -59,7 +66,7 @@ def _plain_floats(cells: Spans) -> Float:
     return np.where(form < 0, np.nan, value)
 
 
-def _trimmed(cells: Spans) -> Spans:
+def trimmed(cells: Spans) -> Spans:
     """The cells without the first and the last byte where these are blanks or quotes."""
     start = cells.start.copy()
     length = cells.length.copy()
@@ -83,13 +90,13 @@ def _sample(cells: Spans) -> Cells:
     every = 1 + cell_count // LOOKED_AT
     rows = np.arange(0, cell_count, every)
     chosen = cells.take(rows)
-    return _as_table_has_them(chosen)
+    return as_table_has_them(chosen)
 
 
 def _written(cells: Spans, notation: NumberNotation) -> Float:
     """Read cells as numbers in a notation, such as one with decimal commas: (n,) float64, NaN for a
     cell that is no finite number in it."""
-    of_table = _as_table_has_them(cells)
+    of_table = as_table_has_them(cells)
     return _finite(notation, of_table)
 
 
@@ -102,7 +109,7 @@ def _finite(notation: NumberNotation, cells: Cells) -> Float:
     return np.where(is_finite, value, np.nan)
 
 
-def _as_table_has_them(cells: Spans) -> Cells:
+def as_table_has_them(cells: Spans) -> Cells:
     """Convert Spans to Cells, the form in which tables are read and notations take them; no cell
     counts as missing."""
     start = np.asarray(cells.start, np.int64)

@@ -30,6 +30,7 @@ from aetool.codec import (
 )
 from aetool.codec.blocks import NO_HINTS, Block
 from aetool.codec.columns import Coded, bytes_column
+from aetool.codec.decimal_marks import MarkEvidence
 from aetool.codec.limits import MAX_CELLS
 from aetool.codec.metas import BytesMeta
 from aetool.codec.planning import Hints
@@ -77,7 +78,8 @@ class Layout:
     plans are searched for. bounds: by name of a column the largest error allowed, in the column's
     unit; a column that is not in it is exact. shared: a model's knowledge of just these columns;
     None without. students: networks that the archive carries; None without. exact: whether the
-    restored bytes are to be the source's.
+    restored bytes are to be the source's. marks: by name the decimal mark, "." or ",", of columns
+    whose own cells may be read with either; the cells of others tell it.
     """
 
     rule: Rule
@@ -87,6 +89,7 @@ class Layout:
     shared: Shared | None = None
     students: Students | None = None
     exact: bool = True
+    marks: Mapping[str, str] = field(default_factory=dict)
 
     @property
     def line_end(self) -> str:
@@ -252,7 +255,8 @@ def coded_columns(cells: Fields, layout: Layout, apart: bool = False) -> list[Co
             foreseen = layout.shared.metas[place]
         start, stop = spans_of(cells, place)
         bound = layout.bounds.get(name)
-        columns.append(textual.encode(text, start, stop, foreseen, bound))
+        mark = layout.marks.get(name)
+        columns.append(textual.encode(text, start, stop, foreseen, bound, mark))
     if layout.shared is None:
         ways.offer(columns, layout.effort)
     return columns
@@ -425,12 +429,19 @@ def cells(
     return by_column
 
 
-def numbers(content: Block, rule: Rule, columns: int) -> list[Float | None]:
+def numbers(
+    content: Block,
+    rule: Rule,
+    columns: int,
+    usual: str = ".",
+) -> list[Float | None]:
     """For each column that `cells` tells of a decoded block its numbers, (records,), NaN where a
     cell is none; of a text whose records have not all `columns` fields [None]. rule: how a block of
-    one text is cut into fields. ArchiveError where the block is damaged."""
+    one text is cut into fields. usual: the decimal mark of columns whose own cells do not tell it.
+    ArchiveError where the block is damaged."""
     if not is_text(content):
-        return [number_cells.floats(ranks.cells_of(column)) for column in content.columns]
+        of_columns = [ranks.cells_of(column) for column in content.columns]
+        return [number_cells.floats(cells, usual) for cells in of_columns]
     text = text_of(content)
     cut = fields(text, rule)
     if cut.columns != columns:
@@ -440,7 +451,7 @@ def numbers(content: Block, rule: Rule, columns: int) -> list[Float | None]:
     for place in range(columns):
         start, stop = spans_of(cut, place)
         of_column = spans.Spans(pool, start.astype(np.int64), stop - start)
-        by_column.append(number_cells.floats(of_column))
+        by_column.append(number_cells.floats(of_column, usual))
     return by_column
 
 
@@ -492,12 +503,32 @@ def ranges(
     text = np.frombuffer(piece, np.uint8)
     for place, name in enumerate(layout.names):
         start, stop = spans_of(cells, place)
-        extremes_here = text_rounding.ends(text, start, stop)
+        mark = layout.marks.get(name)
+        extremes_here = text_rounding.ends(text, start, stop, mark)
         if extremes_here is None:
             continue
         low_here, high_here = extremes_here
         low, high = extremes.get(name, extremes_here)
         extremes[name] = min(low, low_here), max(high, high_here)
+
+
+def marks_shown(piece: bytes, layout: Layout, shown: dict[str, MarkEvidence]) -> None:
+    """Add what the cells of a piece of text, of which no record is cut, say of the decimal marks of
+    their columns to `shown`, by the column's name, in place. Parts in which not every record has
+    the layout's number of fields do not count, as in `ranges`."""
+    cells = fields(piece, layout.rule)
+    if cells.columns != len(layout.names):
+        middle = _middle(cells)
+        if middle:
+            marks_shown(piece[:middle], layout, shown)
+            marks_shown(piece[middle:], layout, shown)
+        return
+    text = np.frombuffer(piece, np.uint8)
+    for place, name in enumerate(layout.names):
+        start, stop = spans_of(cells, place)
+        of_column = spans.Spans(text, start.astype(np.int64), stop - start)
+        evidence = MarkEvidence.of(of_column)
+        shown[name] = shown.get(name, MarkEvidence()) + evidence
 
 
 def ahead(function: Callable[[T], R], items: Iterable[T]) -> Generator[R, None, None]:

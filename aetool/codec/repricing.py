@@ -117,7 +117,15 @@ class TextPrices:
         if encoded is None:
             text: Bytes = np.frombuffer(self.cells.text, np.uint8)
             start, stop = records.spans_of(self.cells, place)
-            encoded = textual.encode(text, start, stop, bound=bound)
+            name = self.layout.names[place]
+            mark = self.layout.marks.get(name)
+            encoded = textual.encode(
+                text,
+                start,
+                stop,
+                bound=bound,
+                mark=mark,
+            )
             self.columns[place, bound] = encoded
         return encoded
 

@@ -203,6 +203,7 @@ def learn(
     spec: Mapping[str, str],
     with_students: bool,
     seed: int = 0,
+    decimal_marks: Mapping[str, str] | None = None,
 ) -> Shared | None:
     """Learn from a piece of text, some records of a table, none cut, what archives of like tables
     share; None if not every record has as many fields as there are names.
@@ -210,8 +211,9 @@ def learn(
     head: the bytes before the first record; format: how the text is written: "delimiter", "newline"
     and, if blanks around it are skipped, "space"; names: of the columns; bounds: the largest error
     by column name, in the column's unit; spec: the --max-error they come from; with_students:
-    whether to train networks that predict streams; seed: of these. BundleError for a network whose
-    sums might grow too large to be exact.
+    whether to train networks that predict streams; seed: of these. decimal_marks: by name those of
+    columns whose own cells do not tell theirs, None for none. BundleError for a network whose sums
+    might grow too large to be exact.
     """
     has_spaces = bool(format.get("space"))
     rule = Rule(format["delimiter"], has_spaces)
@@ -238,9 +240,10 @@ def learn(
         # how it is written comes first, as its streams follow from that
         column = TextCells(text, start, stop)
         bound = bounds.get(name)
-        meta = meta_for(column, bound, EFFORT)
+        mark = (decimal_marks or {}).get(name)
+        meta = meta_for(column, bound, EFFORT, mark)
         shared.metas.append(meta)
-        for stream in encoded(column, meta, bound).streams:
+        for stream in encoded(column, meta, bound, mark).streams:
             _learn_stream(shared, stream, known, planner, with_students, seed)
             usual, counts = _stillness(stream, rows)
             shared.usual.append(usual)

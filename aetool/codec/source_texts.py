@@ -8,6 +8,7 @@ from fractions import Fraction
 
 from aetool.codec import records
 from aetool.codec.blocks import NO_HINTS
+from aetool.codec.decimal_marks import DecimalMarks, MarkEvidence
 from aetool.codec.planning import Hints
 from aetool.codec.records import Layout
 from aetool.csv import cutting
@@ -116,6 +117,24 @@ def names_by_field(
     missing = len(header) - len(by_field)
     by_field.extend([""] * missing)
     return by_field
+
+
+def marks_of(
+    files: Sequence[sources.CsvSource],
+    layout: Layout,
+    asked: str | None,
+) -> DecimalMarks:
+    """The decimal marks of the columns of a table in text whose own cells may be read with either,
+    by their names in the layout; all of the files is read for it. files: of one table. asked: the
+    mark that the user says, None for none. Errors as of `pieces_of`."""
+    shown: dict[str, MarkEvidence] = {}
+    for file in files:
+        pieces = pieces_of(file, layout.effort.block)
+        # the head, which has no record
+        next(pieces)
+        for piece in pieces:
+            records.marks_shown(piece, layout, shown)
+    return DecimalMarks.of(shown, asked)
 
 
 def bounds_of(

@@ -105,7 +105,8 @@ class ParsedCells:
     the numbers without their point, and how each is written, -1 for no number; see `parsed`.
 
     notation: how numbers are written, if not in the usual way; None: so. plain: the cells as plain
-    decimals between `around`: of the usual way the cells themselves.
+    decimals between `around`: of the usual way the cells themselves. mark: the decimal mark, "." or
+    ",", that the column is known to have, whatever its cells say; None: they told it.
     """
 
     text: TextCells
@@ -115,12 +116,15 @@ class ParsedCells:
     notation: Notation | None
     plain: TextCells
     around: Affixes
+    mark: str | None = None
 
     @classmethod
-    def of(cls, text: TextCells) -> ParsedCells:
+    def of(cls, text: TextCells, mark: str | None = None) -> ParsedCells:
         """Read the cells of a column, between the affixes that are commonest in a sample, in the
-        notation in which most cells are numbers."""
-        best = cls.between(text, affixes_of(text))
+        notation in which most cells are numbers. mark: the decimal mark, "." or ",", that it is to
+        have; None: the cells tell."""
+        best = cls.between(text, affixes_of(text), notation_with(mark))
+        best.mark = mark
         # cells that were odd may tell more of the notation, once
         for _ in range(LOOKS):
             rows = np.flatnonzero(best.form < 0)
@@ -155,18 +159,40 @@ class ParsedCells:
         of_odd = self.text.only(odd).sample(CELLS_FOR_NOTATION)
         sample = [*self.text.sample(CELLS_FOR_NOTATION), *of_odd]
         best = self
-        writings = notation_choice.writings(sample)
+        writings = notation_choice.writings(sample, self.mark)
         # the rule: words, and numbers in the usual way
         if not writings:
             return None
         most = self.numbers() + FEWEST_WRITTEN - 1
         for writing in writings:
             other = ParsedCells.between(self.text, writing.affixes, writing.notation)
+            other.mark = self.mark
             count = other.numbers()
             if count > most:
                 best = other
                 most = count
         return None if best is self else best
+
+    def keep_to(self, mark: str | None) -> None:
+        """Take for no numbers, in place, those cells that a column with the decimal mark `mark`
+        means otherwise than they were read; None: no cell."""
+        own = Notation() if self.notation is None else self.notation
+        if mark is None or mark == own.decimal:
+            return
+        # what was read as groups is decimals, and what was read as decimals is groups
+        if own.group == mark:
+            self.form[:] = -1
+        self.form[digits_behind(self.form) > 0] = -1
+
+    def have_two_ways(self, good: Mask) -> bool:
+        """Whether the decimal mark is known, and all cells of a sample of those outside of the mask
+        `good`, (n,), are numbers, too, in another way than most."""
+        if self.mark is None:
+            return False
+        odd = self.text.only(np.flatnonzero(~good))
+        # words among them would say that the column does not suit
+        manners = map(notation_choice.Manner.of, odd.sample(CELLS_FOR_NOTATION))
+        return all(manner is not None for manner in manners)
 
     def numbers(self) -> int:
         """About how many of the cells are numbers: plain decimals, and of the others as many as a
@@ -179,6 +205,12 @@ class ParsedCells:
         # of no others there is no sample
         share = longer / max(1, len(sample))
         return len(self.form) - len(odd) + int(share * len(odd))
+
+
+def notation_with(mark: str | None) -> Notation | None:
+    """The notation of plain decimals with this decimal mark, "." or ","; None, which is the usual
+    way, for a point, and if no mark is known."""
+    return None if mark in (None, ".") else Notation(decimal=mark)
 
 
 # ---- how numbers are written
@@ -245,6 +277,9 @@ def as_decimals(cells: ParsedCells, bound: Fraction | None) -> Coded | None:
         return None
     decimals, good = _decimals_of_most(form)
     specials = specials_of(cells.text, good)
+    # where numbers are written in two ways a bound is for those of the commoner one
+    if specials is None and bound is not None and cells.have_two_ways(good):
+        specials = ()
     if specials is None:
         return None
     affixes = texts_of_affixes(cells.affixes)

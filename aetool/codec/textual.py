@@ -69,18 +69,20 @@ def encode(
     stop: I32,
     foreseen: Meta | None = None,
     bound: Fraction | None = None,
+    mark: str | None = None,
 ) -> Coded:
     """Encode a column of cells buffer[start[i]:stop[i]] as numbers, dates, levels (different texts)
     or texts, the first that suits. Other ways to store it, and its cells, are added to the result
     without foreseen, unless it is of numbers that a bound changes, or there are no cells. foreseen:
     the meta of a shared model, to be kept to as far as the bound allows; None: none. bound: the
-    largest error of numbers, 0 or more, in the column's unit; None: exact."""
+    largest error of numbers, 0 or more, in the column's unit; None: exact. mark: the decimal mark
+    of its numbers, "." or ","; None: its cells tell."""
     text = TextCells(buffer, start, stop)
     if foreseen is not None:
-        return _by_foreseen(text, foreseen, bound)
+        return _by_foreseen(text, foreseen, bound, mark)
     if not len(text):
         return Coded(TextMeta(), [], [b""])
-    cells = ParsedCells.of(text)
+    cells = ParsedCells.of(text, mark)
     coded = _by_first_way(cells, bound)
     if bound is not None and isinstance(coded.meta, NumberMeta):
         is_exact = not coded.error and coded.meta == _by_first_way(cells, None).meta
@@ -131,14 +133,20 @@ def _as_texts(cells: list[bytes], meta: Meta) -> Coded:
     return Coded(meta, [], [blob])
 
 
-def _by_foreseen(text: TextCells, meta: Meta, bound: Fraction | None) -> Coded:
+def _by_foreseen(
+    text: TextCells,
+    meta: Meta,
+    bound: Fraction | None,
+    mark: str | None,
+) -> Coded:
     """Encode the column by the meta of a shared model, of whatever kind; cells that do not fit the
-    meta are stored as its special cells, or as their text. bound: as of `encode`; where the model
-    rounds numbers more than that, they are rounded to a finer grid, in streams like those that the
-    model knows."""
+    meta are stored as its special cells, or as their text. bound, mark: as of `encode`; where the
+    model rounds numbers more than that, they are rounded to a finer grid, in streams like those
+    that the model knows."""
     if isinstance(meta, NumberMeta):
         affixes = affixes_in(meta)
         cells = ParsedCells.between(text, affixes, meta.notation)
+        cells.keep_to(mark)
         # the model's numbers are exact
         if meta.step == 1:
             own_meta = _in_own_units(cells, meta)

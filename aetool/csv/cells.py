@@ -46,6 +46,25 @@ LETTERS = re.compile(r"[^\W\d_]+")
 PLAIN_NUMBER = re.compile(r"[+-]?(\d+([.,]\d*)?|[.,]\d+)([eE][+-]?\d+)?")
 
 
+def _sure(mark: str, other: str) -> re.Pattern[str]:
+    """A pattern of the numbers that can have no other decimal mark than `mark`: of a point 1.5,
+    0.125, 1234.567, 1,234.5 and 1,234,567, and not 1.234, whose point may part thousands. mark,
+    other: the point and the comma as of a pattern, either first."""
+    # groups do not begin with 0
+    first_group = r"[1-9]\d{0,2}"
+    # a mark that comes again can only part thousands
+    grouped = rf"{first_group}(?:{other}\d{{3}}){{2,}}"
+    # both marks: the last is the decimal one
+    grouped_decimal = rf"{first_group}(?:{other}\d{{3}})+{mark}\d+"
+    # one mark, where it cannot part thousands
+    ungrouped = rf"(?!{first_group}{mark}\d{{3}}(?!\d))\d*{mark}\d+(?:[eE][+-]?\d+)?"
+    return re.compile(rf"[+-]?(?:{grouped}|{grouped_decimal}|{ungrouped})")
+
+
+SURE_POINT = _sure(r"\.", ",")
+SURE_COMMA = _sure(",", r"\.")
+
+
 def folded(words: Iterable[str]) -> frozenset[str]:
     """The words without blanks around them and in lower case, as `is_gap_word` compares them."""
     return frozenset(word.strip().casefold() for word in words)
@@ -95,6 +114,18 @@ def is_number(cell: str, decimal: str) -> bool:
     except ValueError:
         return False
     return "_" not in cell and any(c.isdigit() for c in cell)
+
+
+def sure_mark(cell: str) -> str:
+    """The decimal mark, "." or ",", that a cell has if it is a number that can have no other; "" of
+    what may have either, as 12 and 1.234, and what is no number. Blanks around it do not count."""
+    trimmed = cell.strip()
+    if SURE_POINT.fullmatch(trimmed):
+        return "."
+    if SURE_COMMA.fullmatch(trimmed):
+        return ","
+    # nothing that tells, as in 12 or 1.234
+    return ""
 
 
 def is_unit(cell: str) -> bool:

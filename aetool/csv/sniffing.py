@@ -716,11 +716,20 @@ def _blanks_follow(rows: list[list[str]], edge: str) -> bool:
 
 
 def _decimal_of(delimiter: str, rows: list[list[str]]) -> str:
-    """The decimal mark of the numbers in these records: "," if there are numbers with a comma and
-    none with a point, and it is not the delimiter; else ".". rows: records without the header."""
+    """The decimal mark of the numbers in these records, "." or ",": where some can only have the
+    one, that, and "." if some can only have the other. Else "," if there are numbers with a comma
+    and none with a point. Never ",", if it is the delimiter. rows: records without the header."""
     if delimiter == ",":
         return "."
     written = [cell.strip() for row in rows for cell in row]
+    has_sure_comma = False
+    for cell in written:
+        mark = cells.sure_mark(cell)
+        if mark == ".":
+            return "."
+        has_sure_comma = has_sure_comma or mark == ","
+    if has_sure_comma:
+        return ","
     for cell in written:
         # of numbers with a point a comma is the mark of thousands
         if "." in cell and cells.is_number(cell, "."):

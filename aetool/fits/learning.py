@@ -12,6 +12,7 @@ from fractions import Fraction
 from aetool.bundle import CODEC, EXACT, Bundle
 from aetool.canonical import Json, canonical, parse_canonical
 from aetool.codec import shared, source_texts
+from aetool.codec.decimal_marks import DecimalMarks
 from aetool.codec.records import Layout
 from aetool.columns.quantities import places_of_names
 from aetool.columns.schema import Schema
@@ -127,7 +128,10 @@ def _learned_of(
     files = form.files
     layout = Layout(files[0].dialect.rule, form.names, shared.EFFORT)
     bounds: dict[str, Fraction] = {}
+    marks = DecimalMarks()
     if max_error:
+        marks = source_texts.marks_of(files, layout, files[0].said.decimal)
+        layout = dataclasses.replace(layout, marks=marks.known)
         # for them, as for an archive's, the whole table is read for its ranges
         # the header may have a name twice, or none
         apart: Collection[int] = ()
@@ -135,7 +139,10 @@ def _learned_of(
             names_in_schema = next(iter(files[0].batches())).names
             by_field = source_texts.names_by_field(files[0], names_in_schema, form.names)
             apart = places_of_names(schema, by_field)
-        bounds = source_texts.bounds_of(files, layout, max_error, form.names, apart)
+        every_bound = source_texts.bounds_of(files, layout, max_error, form.names, apart)
+        for name, bound in every_bound.items():
+            if name not in marks.unclear:
+                bounds[name] = bound
     every = max(1, -(-_bytes_of(files) // MOST))
     pieces = _joined(_records_of(files), PIECE)
     chosen_pieces = [piece for i, piece in enumerate(pieces) if i % every == 0]
@@ -148,6 +155,7 @@ def _learned_of(
         max_error,
         students,
         seed,
+        marks.known,
     )
     if learned is not None:
         return shared.to_bytes(learned)

@@ -132,7 +132,13 @@ def _what_changed(
     if "bounded_bytes" in figures:
         lines = [unbounded.of_exact_archive(figures)]
     else:
-        lines = unbounded.remarks(source, options.max_error, errors, options.effort)
+        lines = unbounded.remarks(
+            source,
+            options.max_error,
+            errors,
+            options.effort,
+            options.decimal,
+        )
     # of a folder: the files that were stored exactly all the same
     lines += unbounded.of_folder(figures.get("stored_exactly", {}))
     if lines:
@@ -478,6 +484,13 @@ def _checked(options: CompressOptions) -> CompressOptions:
         raise ParamError(
             f"{option('--max-error')} and {option('--lossy')} exclude each other: the first keeps "
             "a bound on every value, the second stores the model's code alone"
+        )
+    if options.decimal not in (None, ".", ","):
+        raise ParamError(f"{option('--decimal')} {options.decimal}: write . or ,")
+    if options.decimal and not options.max_error and not goals.is_asked(options):
+        raise ParamError(
+            f"{option('--decimal')} goes with {option('--max-error')}: an exact archive keeps all "
+            "cells as they are written"
         )
     if options.latent is not None and options.target is not None:
         raise ParamError(f"{option('--latent')} and {option('--target-error')} exclude each other")

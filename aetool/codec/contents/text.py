@@ -411,7 +411,9 @@ class TextTable(ByteContent):
     def numbers(self, archive: Archive, block: Block) -> list[Float | None]:
         """For each column of `costs` the numbers that its cells are, (rows,), also in quotes; NaN
         for what is no number. ArchiveError if the block is damaged."""
-        return records.numbers(block, self.rule(archive), len(self.names(archive)))
+        # as the table's other columns say it, where a column's own cells do not
+        usual = str(self.format(archive).get("decimal", "."))
+        return records.numbers(block, self.rule(archive), len(self.names(archive)), usual)
 
     def rule(self, archive: Archive) -> Rule:
         """The rule by which the text is cut into records: its delimiter, "," if the format says
