@@ -314,3 +314,35 @@ def test_no_column_at_all_is_no_choice_of_columns(tmp_path):
         assert list(archive.to_pandas()) == ["a", "b"]
     with pytest.raises(ParamError, match="name one at least"):
         aetool.open(tmp_path / "t.aez", columns=[])
+
+
+def test_names_of_windows_1252_are_those_that_detection_gives(tmp_path, run):
+    path = tmp_path / "sales.csv"
+    numbers = np.random.default_rng(4).integers(0, 4000, 400)
+    lines = [f"{number};{place % 7}" for place, number in enumerate(numbers.tolist())]
+    text = "\n".join(["Umsatz €;Größe", *lines, ""])
+    path.write_bytes(text.encode("cp1252"))
+    archive = tmp_path / "a.aez"
+    assert open_source(path).head(0).names == ("Umsatz €", "Größe")
+    aetool.compress(path, archive)
+    aetool.decompress(archive, tmp_path / "back.csv")
+    assert (tmp_path / "back.csv").read_bytes() == path.read_bytes()
+    done = run("decompress", archive, "--columns", "Umsatz €", "-o", tmp_path / "one.csv")
+    assert done.status == 0
+    one = [line.split(";")[0] for line in text.splitlines()]
+    assert (tmp_path / "one.csv").read_bytes() == ("\n".join(one) + "\n").encode("cp1252")
+    figures = aetool.compress(path, archive, max_error={"Umsatz €": "10"}, force=True)
+    assert figures["changed"] == ["Umsatz €"]
+    assert 9 < figures["errors"]["Umsatz €"]["largest"] <= 10
+
+
+def test_names_of_windows_1252_above_units_are_written_again(tmp_path, run):
+    path = tmp_path / "sales.csv"
+    lines = [f"{place * 37 % 400 / 10};{place % 7 / 2}" for place in range(400)]
+    text = "\n".join(["# made by hand", "Umsatz €;Größe", "[kg];[m]", *lines, ""])
+    path.write_bytes(text.encode("cp1252"))
+    archive = tmp_path / "a.aez"
+    aetool.compress(path, archive)
+    done = run("decompress", archive, "--columns", "Umsatz €", "-o", tmp_path / "one.csv")
+    assert done.status == 0
+    assert (tmp_path / "one.csv").read_bytes().splitlines()[0] == "Umsatz €".encode("cp1252")

@@ -186,6 +186,7 @@ class CodingModel(bundles.Bundle):
         latent: int | None = None,
         target: float | None = None,
         max_error: str | float | Mapping[str, str | float] | None = None,
+        decimal: str | None = None,
         # how it is stored
         keep_files: bool = False,
         effort: str | planning.Effort = "default",
@@ -217,6 +218,7 @@ class CodingModel(bundles.Bundle):
             latent=latent,
             target=target,
             max_error=max_error,
+            decimal=decimal,
             keep_files=keep_files,
             effort=effort,
             embed=embed,

@@ -7,7 +7,7 @@ from collections.abc import Iterator
 from typing import BinaryIO
 
 from aetool.csv.dialect import BLANK, HEADER_TAIL, ROW_NAMES, SHARED_NAME, Dialect
-from aetool.csv.encodings import BOM, NoTableError
+from aetool.csv.encodings import BOM, NoTableError, mended
 from aetool.csv.fields import Rule, begins, fields, last_begin
 
 MAX_RECORD = 256 << 20  # bytes
@@ -100,7 +100,7 @@ def behind_lines(text: bytes, count: int) -> int:
 def header_names(head: bytes, dialect: Dialect) -> list[str]:
     """The column names of the header record in `head`, the text before the first record, trimmed;
     an empty one becomes column<i>, counted from 1. [] without a header. head: UTF-8, or read as
-    Latin-1 where it is not.
+    Windows-1252 where it is not.
 
     Of a header in a comment the marker is no name. By dialect.edge: ROW_NAMES puts `row.names`
     before the others, SHARED_NAME writes the name of two fields twice, HEADER_TAIL leaves the last
@@ -135,14 +135,15 @@ def _behind_marker(names: list[str], dialect: Dialect) -> list[str]:
 
 def names_of_record(text: bytes, rule: Rule) -> list[str]:
     """The values of the fields of a text's first record, without blanks around them; [] if it has
-    no record. The bytes are read as UTF-8, or as Latin-1 where they are none."""
+    no record. The bytes are read as UTF-8, or as Windows-1252 where they are none."""
     record = fields(text, rule).records()[:1]
     return [_text(cell).strip() for row in record for cell in row]
 
 
 def _text(cell: bytes) -> str:
-    """Decode the bytes of a cell: UTF-8, or Latin-1 if they are not UTF-8."""
+    """Decode the bytes of a cell: UTF-8; bytes that are none are read one by one as Windows-1252,
+    so that a name is the one that detection gives."""
     try:
         return cell.decode("utf-8", "surrogatepass")
     except UnicodeDecodeError:
-        return cell.decode("latin-1")
+        return mended(cell).decode()

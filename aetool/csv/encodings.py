@@ -103,6 +103,18 @@ def mended(text: bytes) -> bytes:
     return text.decode(UTF8, "aetool.single_bytes").encode(UTF8)
 
 
+def unmended(text: str) -> bytes:
+    """Encode a text as the single bytes that `mended` reads as its characters: in Windows-1252, or
+    in Latin-1 where that has no such byte. UnicodeError for a character that neither has."""
+    raw = b""
+    for character in text:
+        try:
+            raw += character.encode("cp1252")
+        except UnicodeEncodeError:
+            raw += character.encode("latin-1")
+    return raw
+
+
 class _Rewritten(io.RawIOBase):
     """A binary stream that reads as UTF-8 what another stream has in `encoding`, and closes that
     one with itself. Reading raises NoTableError at bytes that are not in the encoding."""

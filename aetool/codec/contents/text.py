@@ -498,7 +498,7 @@ class TextTable(ByteContent):
         try:
             head.decode("utf-8", encodings.LONE)
         except UnicodeDecodeError:
-            return record.encode("latin-1") + line_end
+            return encodings.unmended(record) + line_end
         return record.encode("utf-8", encodings.LONE) + line_end
 
     def frame(self, archive: Archive, first: int, last: int) -> pd.DataFrame:
