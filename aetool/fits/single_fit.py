@@ -61,9 +61,12 @@ def folds_of(rows: int, features: int) -> int:
 def are_few(prepared: Prepared) -> bool:
     """Whether so few rows of a table are fitted (fewer than 500, with at most 100,000 numbers) that
     each counts for much in what is measured on all of them, and leaving some out is quick. Never of
-    pictures, of which it takes long."""
-    is_small = prepared.features.size <= MANY_NUMBERS and prepared.spec.shape is None
-    return is_small and int(prepared.kept.sum()) < FEW_ROWS
+    pictures, of which it takes long, nor of tables with words: a rare word that is left out would
+    be judged as one that was never seen."""
+    has_numbers_alone = prepared.spec.shape is None and not prepared.spec.categories
+    is_small = prepared.features.size <= MANY_NUMBERS
+    is_short = int(prepared.kept.sum()) < FEW_ROWS
+    return has_numbers_alone and is_small and is_short
 
 
 def written(
