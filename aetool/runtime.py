@@ -116,7 +116,9 @@ def vet(data: bytes, name: str, most: int, activations: int = MAX_ACTIVATIONS) -
     total, growing = _activations(model, tried, refuse)
     # of as many times the rows no value is more than as many times larger
     batch = min(max(1, tried * activations // max(growing, 1)), most)
-    if any(len(value.type.tensor_type.shape.dim) > RECORD_AXES for value in model.graph.input):
+    inputs = model.graph.input
+    has_pictures = any(len(value.type.tensor_type.shape.dim) > RECORD_AXES for value in inputs)
+    if has_pictures or batch < most:
         # rows that are left behind whole blocks would round their long sums otherwise
         batch -= batch % ROWS_OF_BLOCK if batch > ROWS_OF_BLOCK else 0
     if total > MOST_FOR_ONE:

@@ -343,6 +343,19 @@ def test_one_of_few_rows_scores_as_if_it_had_not_been_fitted(plugin):
     assert as_fitted > 0.6 * as_new
 
 
+def test_scores_of_few_rows_of_numbers_do_not_depend_on_their_places():
+    """Many models in one graph leave room for fewer rows in a batch: for no whole number of the
+    processor's blocks of rows the last ones were summed otherwise."""
+    values = np.random.default_rng(5).normal(size=(300, 14)).round(3)
+    frame = pd.DataFrame(values, columns=[f"c{place}" for place in range(14)])
+    model = operations.fit(frame)
+    assert model.session("score.onnx", "cpu").batch % 12 == 0
+    order = np.random.default_rng(0).permutation(len(frame))
+    scores = operations.score(frame, model, "cpu")
+    moved = operations.score(frame.iloc[order].reset_index(drop=True), model, "cpu")
+    np.testing.assert_array_equal(moved, scores[order])
+
+
 @pytest.mark.parametrize("robust", [False, True])
 def test_an_odd_one_of_few_rows_is_found_by_the_model_that_was_fitted_on_it(robust):
     rng = np.random.default_rng(0)
