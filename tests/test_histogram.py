@@ -44,11 +44,11 @@ def test_few_values_are_counted_value_by_value():
 
 
 def test_a_value_that_is_there_once_costs_what_one_costs_that_never_was():
-    """It does not count itself."""
-    frame = pd.DataFrame({"a": [1] * 50 + [2] * 50 + [7]})
+    """It does not count itself; of fewer rows, every model is one of folds."""
+    frame = pd.DataFrame({"a": [1] * 250 + [2] * 250 + [7]})
     model = fitted(frame)
     once, never = bits(model, pd.DataFrame({"a": [7, 6]}))[:, 0]
-    assert once == pytest.approx(never) and once > np.log2(100)
+    assert once == pytest.approx(never) and once > np.log2(500)
 
 
 def test_many_values_are_counted_in_bins():

@@ -562,11 +562,10 @@ def test_a_budget_reaches_the_smallest_archive_that_was_measured(tmp_path, run):
     """A column of numbers that no bound moves takes no more room for being asked about."""
     rng = np.random.default_rng(5)
     temperature = rng.normal(15, 5, 3000).round(1)
-    units = rng.uniform(800, 2500, 3000)
-    numbers = zip(temperature, units, units * rng.choice([1.1, 3.2, 4.5], 3000), strict=True)
-    rows = [f'{t},"{count:,.0f}","{revenue:,.2f}"' for t, count, revenue in numbers]
+    weight = 10.0 ** rng.uniform(-300, 300, 3000)
+    rows = [f"{t},{number:.5e}" for t, number in zip(temperature, weight, strict=True)]
     path = tmp_path / "shop.csv"
-    path.write_text("\n".join(["temperature,units,revenue", *rows]) + "\n")
+    path.write_text("\n".join(["temperature,weight", *rows]) + "\n")
     found = operations.tradeoff(path, options=TradeoffOptions(others=False))
     sizes = {point.setting: point.size for point in found.points}
     assert sizes["rmse 50%"] < sizes[""]
