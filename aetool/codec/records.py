@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import dataclasses
-from collections.abc import Callable, Generator, Iterable, Mapping, Sequence
+from collections.abc import Callable, Generator, Iterable, Iterator, Mapping, Sequence
 from concurrent.futures import Future, ThreadPoolExecutor
 from dataclasses import dataclass, field
 from fractions import Fraction
@@ -35,7 +35,7 @@ from aetool.codec.limits import MAX_CELLS
 from aetool.codec.metas import BytesMeta
 from aetool.codec.planning import Hints
 from aetool.codec.shared import Shared
-from aetool.codec.spans import I32
+from aetool.codec.spans import I32, Spans
 from aetool.codec.students import Students
 from aetool.csv import writing
 from aetool.csv.fields import Fields, Rule, begins, fields
@@ -450,7 +450,7 @@ def numbers(
     by_column: list[Float | None] = []
     for place in range(columns):
         start, stop = spans_of(cut, place)
-        of_column = spans.Spans(pool, start.astype(np.int64), stop - start)
+        of_column = Spans(pool, start.astype(np.int64), stop - start)
         by_column.append(number_cells.floats(of_column, usual))
     return by_column
 
@@ -487,24 +487,12 @@ def ranges(
 ) -> None:
     """Widen `extremes`, (smallest, largest number) by the column's name, in place to the numbers of
     a piece of text, of which no record is cut; columns that are not in it yet are added. A column
-    that is not of numbers in the piece does not count, see text_rounding.ends.
-
-    Where not every record has the layout's number of fields the piece is cut in two, and so on;
-    parts of at most SMALLEST bytes, or one record, in which this is so do not count.
-    """
-    cells = fields(piece, layout.rule)
-    if cells.columns != len(layout.names):
-        middle = _middle(cells)
-        # so that an odd record leaves out only the part that it is in
-        if middle:
-            ranges(piece[:middle], layout, extremes)
-            ranges(piece[middle:], layout, extremes)
-        return
-    text = np.frombuffer(piece, np.uint8)
-    for place, name in enumerate(layout.names):
-        start, stop = spans_of(cells, place)
+    that is not of numbers in the piece does not count, see text_rounding.ends; nor do the parts of
+    the piece that `_regular_parts` leaves out."""
+    for name, column in _columns_of_parts(piece, layout):
         mark = layout.marks.get(name)
-        extremes_here = text_rounding.ends(text, start, stop, mark)
+        start = column.start.astype(np.int32)
+        extremes_here = text_rounding.ends(column.pool, start, start + column.length, mark)
         if extremes_here is None:
             continue
         low_here, high_here = extremes_here
@@ -514,21 +502,36 @@ def ranges(
 
 def marks_shown(piece: bytes, layout: Layout, shown: dict[str, MarkEvidence]) -> None:
     """Add what the cells of a piece of text, of which no record is cut, say of the decimal marks of
-    their columns to `shown`, by the column's name, in place. Parts in which not every record has
-    the layout's number of fields do not count, as in `ranges`."""
-    cells = fields(piece, layout.rule)
-    if cells.columns != len(layout.names):
-        middle = _middle(cells)
-        if middle:
-            marks_shown(piece[:middle], layout, shown)
-            marks_shown(piece[middle:], layout, shown)
-        return
-    text = np.frombuffer(piece, np.uint8)
-    for place, name in enumerate(layout.names):
-        start, stop = spans_of(cells, place)
-        of_column = spans.Spans(text, start.astype(np.int64), stop - start)
-        evidence = MarkEvidence.of(of_column)
+    their columns to `shown`, by the column's name, in place. The parts of the piece that
+    `_regular_parts` leaves out say nothing."""
+    for name, column in _columns_of_parts(piece, layout):
+        evidence = MarkEvidence.of(column)
         shown[name] = shown.get(name, MarkEvidence()) + evidence
+
+
+def _columns_of_parts(piece: bytes, layout: Layout) -> Iterator[tuple[str, Spans]]:
+    """Yield the name and the cells of each column, of one regular part of the piece after the
+    other. Arguments as of `_regular_parts`."""
+    for cells in _regular_parts(piece, layout):
+        text = np.frombuffer(cells.text, np.uint8)
+        for place, name in enumerate(layout.names):
+            start, stop = spans_of(cells, place)
+            yield name, Spans(text, start.astype(np.int64), stop - start)
+
+
+def _regular_parts(piece: bytes, layout: Layout) -> Iterator[Fields]:
+    """Cut a piece of text, of which no record is cut, into parts in which every record has the
+    layout's number of fields, and yield their fields. A part in which not every record has is cut
+    in two, and so on, so that an odd record leaves out only the part that it is in; of at most
+    SMALLEST bytes, or one record, it is left out."""
+    cells = fields(piece, layout.rule)
+    if cells.columns == len(layout.names):
+        yield cells
+        return
+    middle = _middle(cells)
+    if middle:
+        yield from _regular_parts(piece[:middle], layout)
+        yield from _regular_parts(piece[middle:], layout)
 
 
 def ahead(function: Callable[[T], R], items: Iterable[T]) -> Generator[R, None, None]:
