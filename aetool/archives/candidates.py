@@ -94,7 +94,8 @@ class Candidates:
 
     source: as a model reads it. options: of compress; the error or size that they ask for is not
     looked at here. folder: where scratch files are written; they are closed and deleted with the
-    exit stack. ParamError and DataError as of `yardstick_of`, which reads the whole source.
+    exit stack. The whole source is read at once: ParamError for pictures whose errors cannot be
+    told, DataError for a table without records, or where no picture can be read.
     """
 
     def __init__(
@@ -192,8 +193,8 @@ class Candidates:
     def of_levels(self, bound: int) -> Candidate:
         """Write the archive of pictures whose pixel values are restored in steps within `bound`
         levels (1 or more), and filtered where that is worth its bytes, so that none is more than
-        twice as many off; one that was written before is returned again. Errors as of
-        `exact_job.job_of` and of writing."""
+        twice as many off; one that was written before is returned again. ParamError where the
+        source cannot have bounds, ArchiveError where a bound cannot be kept."""
         if bound not in self._of_levels:
             options = dataclasses.replace(self.options, max_error={"": str(bound)})
             candidate = self._bounded(exact_job.job_of(self.source, options, filtered=True))
@@ -241,8 +242,8 @@ class Candidates:
 
     @property
     def is_large(self) -> bool:
-        """Whether the source is so large that archives of it are estimated before they are
-        written."""
+        """Whether the source is a file of more than rivals.LARGE (2^24) bytes, and not of pictures,
+        so that archives of it are estimated before they are written."""
         return self._priced_every > 1
 
     @property
@@ -258,8 +259,8 @@ class Candidates:
     def estimated(self, error: float) -> Candidate | None:
         """Estimate the archive that `bounded_once` would write of a large table at this error, a
         part of a standard deviation, by encoding some of its pieces: its size and its error;
-        nothing is written. None if the source has nothing to bound. Errors as of
-        `exact_job.job_of`."""
+        nothing is written. None if the source has nothing to bound. ParamError where the archive
+        cannot have bounds."""
         assert isinstance(self.yardstick, TableYardstick)
         bounds = self._in_archive(self.yardstick.bounds(error))
         if not bounds:
@@ -273,13 +274,14 @@ class Candidates:
     def within(self, max_error: str) -> Candidate:
         """Write the archive that `compress --max-error` writes with one bound for all columns.
         max_error: that bound as text, "0.5" in the units of each column or "1%" of its range; of
-        pictures in levels, or, in percent, of all levels that they may have. Errors as of
-        `exact_job.job_of` and of writing."""
+        pictures in levels, or, in percent, of all levels that they may have. ParamError where the
+        source cannot have bounds, ArchiveError where a bound cannot be kept."""
         options = dataclasses.replace(self.options, max_error={"": max_error})
         return self._bounded(exact_job.job_of(self.source, options))
 
     def check(self, model: Bundle) -> None:
-        """Raise ParamError or DataError if the model has no code for the source's records."""
+        """Raise ParamError if the model has no code, or none for pictures of these sizes, DataError
+        if the source holds data of another kind, or a picture that cannot be read."""
         if isinstance(self.source, FolderSource):
             of_one_form(self.source, "a code restores pictures")
         as_the_model_takes_it(self.source, model, self.options.force)
@@ -339,15 +341,16 @@ class Candidates:
     def _within(self, bounds: dict[str, Fraction]) -> Candidate:
         """Write the archive of a table within these bounds, the largest error by the source's names
         of columns, in their units, and measure its error; bounds of columns that the archive has
-        not are left out. Errors as of `exact_job.job_of` and of writing."""
+        not are left out. ParamError where the source cannot have bounds, ArchiveError where a bound
+        cannot be kept."""
         own = self._in_archive(bounds)
         found = self._bounded(exact_job.job_of(self.source, self.options, bounds=own))
         found.bounds = own
         return found
 
     def _bounded(self, job: ExactJob) -> Candidate:
-        """Write the archive that `job` prepared within bounds, and measure its error; the
-        candidate's `bounds` stay empty."""
+        """Write the archive within bounds that `job` has prepared to a new scratch file, and
+        measure its error; the candidate's `bounds` stay empty."""
         file = self._scratch()
         figures = job.write(file)
         size = int(figures["archive_bytes"])

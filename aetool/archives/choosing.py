@@ -50,9 +50,9 @@ def write_chosen(
     best of each kind, and bounds of a bounded one; untried, a line on how a model's code is tried,
     where pictures of one form had no model, or why it was not; unread_pictures, "name: reason" of
     each picture that is stored as its file; stored_exactly, of a folder, how many files no bound
-    changes, by what they are, as of BoundedFolder.facts_of, also where none of its pictures could
-    lose anything. ParamError where no archive meets it; then nothing was
-    written. DataError or ArchiveError where the comparison fails.
+    changes, by what they are ("files", "of two colours", "with a palette"), also where none of its
+    pictures could lose anything. ParamError where no archive meets it; then nothing was written.
+    DataError or ArchiveError where the comparison fails.
     """
     count = len(source.sights) if isinstance(source, ImageSource) else 0
     with ExitStack() as stack:
@@ -110,8 +110,8 @@ def write_exact(
 ) -> dict[str, Json]:
     """Write a source of which nothing can be lost, exactly, to a file, in place of what is there,
     and compare both; returns its figures, with taken, rmse_of_deviation and prices, as
-    `write_chosen` adds them. ParamError if it takes more bytes than the options allow; other errors
-    as of `exact_job.job_of` and `exact_job.write_compared`.
+    `write_chosen` adds them. ParamError if it takes more bytes than the options allow; DataError
+    for a source that no archive holds, or that changed meanwhile.
 
     why: DataError that says why its records cannot be read, ParamError why no errors of its
     pictures can be told; None if it has no records.
@@ -147,9 +147,9 @@ def _of_each_kind(
     """Yield the exact archive, then the best bounded one and the best model's code, if there are
     such: for an error the smallest that keeps it, for a budget the one of least error within it, or
     else the smallest. Pictures of which some cannot be read have no code. The exact archive comes
-    alone where an error of 0 is asked for, or it is within the budget. candidates: writes them.
-    learned: whether the model was fitted to this source. ParamError or DataError if the model has
-    no code for the source."""
+    alone where an error of 0 is asked for, or it is within the budget. candidates: writes them;
+    goal: the error or the budget that is asked for. learned: whether the model was fitted to this
+    source. ParamError or DataError if the model has no code for the source."""
     exact = candidates.exact()
     yield exact
     if goal.error == 0 or (goal.budget is not None and exact.size <= goal.budget):
@@ -200,7 +200,8 @@ def _of_each_kind(
 
 def of_levels(candidates: Candidates, goal: Goal) -> Candidate | None:
     """The bounded archive of pictures that meets the goal best, or comes nearest to its bytes; None
-    if no bound keeps the error, or nothing of the pictures has levels."""
+    if no bound keeps the error, or nothing of the pictures has levels. candidates: writes the
+    archives."""
     if goal.error is not None:
         return level_search.smallest_within(candidates, goal.error)
     assert goal.budget is not None
@@ -285,7 +286,8 @@ def within(make: Maker, budget: int) -> Candidate | None:
 def _within_by_pieces(candidates: Candidates, budget: int) -> Candidate | None:
     """The bounded archive of least error of a large table that takes at most `budget` bytes, as
     `within` searches for it, but errors are tried on estimates, so that few archives are written;
-    where none of these is that small, the smallest of them. None if the table cannot be bounded."""
+    where none of these is that small, the smallest of them. None if the table cannot be bounded.
+    candidates: writes the archives, WRITTEN (3) at most."""
     room = budget
     best = None
     for _ in range(WRITTEN):

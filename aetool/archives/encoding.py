@@ -134,8 +134,9 @@ class Lead:
         """Yield the list of blocks of the first item, then of each other, in order: those are
         encoded by threads, or by an engine's workers.
 
-        items: those behind the first, pieces of the source, each with its place in a file, or None.
-        decoder: with which workers check what they encoded; None: they do not check.
+        content: whose items they are; items: those behind the first, pieces of the source, each
+        with its place in a file, or None. decoder: with which workers check what they encoded;
+        None: they do not check.
         """
         others = encoded(content, self._hinted(items), engine, decoder)
         if engine is not None and engine.is_here and engine.workers == 1:

@@ -412,8 +412,9 @@ def _job_of(
     """Prepare the exact or bounded archive of an opened source, by its kind: a job that writes it.
     model, shared: a model and what it knows of the columns of a text; pictures: what it knows of
     pictures; None without. bounds: the largest error by column; None: as options.max_error says.
-    filtered: as of `job_of`. ParamError where bounds are asked for and the source cannot have any;
-    DataError for a source that no archive holds."""
+    filtered: whether restored pictures are filtered, so that values may be twice as far off.
+    ParamError where bounds are asked for and the source cannot have any; DataError for a source
+    that no archive holds."""
     source = opening.of_source(source)
     by_model = model if pictures is not None else None
     bounded = bool(options.max_error or bounds)
@@ -575,7 +576,8 @@ def _text_by_model(
 ) -> ExactJob:
     """Prepare the archive of a text table, exact or within --max-error, that is coded with what a
     model knows of its columns (shared); what the model says already is left out of the archive's
-    header. ParamError as of source_texts.bounds_of, NoTableError where the first records are no
+    header. options: of compress, its max_error and decimal among them. ParamError for a bound of a
+    column that is not there or has no numbers, NoTableError where the first records are no
     table."""
     head, names = source_texts.header_of(source)
     bounded = bool(options.max_error)
@@ -656,13 +658,12 @@ def _table(
     """Prepare the archive of a typed table: column by column in its own types, or the file's bytes
     if a type cannot be stored. bounds: the largest error by column label; None: as
     options.max_error says. ParamError for a bound of a column that is not there or has no numbers,
-    or of a table that is stored as bytes; errors as of `ArrowTable.batches` where it is read for
-    the bounds."""
+    or of a table that is stored as bytes; DataError where it cannot be read for the bounds."""
     labels = labels_of(source.schema.names)
 
     def ends() -> list[Ends | None]:
-        """For each column (smallest, largest) number, or None; reads all of the source, with errors
-        as of its `batches`."""
+        """For each column (smallest, largest) number, or None; reads all of the source: DataError
+        where it cannot be read."""
         return batches.ends_of(source.schema, source.batches())
 
     apart: Collection[int] = ()
@@ -696,7 +697,8 @@ def _places_of_keys(
     options: CompressOptions,
 ) -> Collection[int]:
     """Places, from 0, of the columns that a bound of all numbers leaves exact, since they name
-    things, not amounts; none where no bound of all numbers is asked for."""
+    things, not amounts; none where no bound of all numbers is asked for. source: a table, whose
+    first records tell; options: of compress, whose max_error asks for bounds."""
     # reading the first records takes time
     if "" not in options.max_error:
         return ()
@@ -710,10 +712,11 @@ def _pixels(
     filtered: bool,
     name: str = "",
 ) -> PixelArray:
-    """The content of pictures of one size: exactly, or within --max-error. learned: what a model
-    knows of pictures, None without; filtered: as of `job_of`; name: of the array that they are, as
-    --max-error may name it.
-    ParamError for an error of any other column, or one that is no number."""
+    """The content of pictures of one size: exactly, or within --max-error. options: of compress;
+    learned: what a model knows of pictures, None without; filtered: whether restored pictures are
+    filtered, so that values may be twice as far off; name: of the array that they are, as
+    --max-error may name it. ParamError for an error of any other column, or one that is no
+    number."""
     levels = Levels.asked(options.max_error, source.name, name)
     bound = levels.of(SHALLOW)
     kind = BoundedPixels if bound else PixelArray
@@ -736,9 +739,10 @@ def _folder(
     learned: PictureModel | None,
     filtered: bool,
 ) -> Folder:
-    """The content of a folder: its pictures exactly, or within --max-error. learned: what a model
-    knows of pictures, None without; filtered: as of `job_of`. ParamError for an error where the
-    folder has no pictures, for one of a single column, and for one that is no number."""
+    """The content of a folder: its pictures exactly, or within --max-error. options: of compress;
+    learned: what a model knows of pictures, None without; filtered: whether restored pictures are
+    filtered, so that values may be twice as far off. ParamError for an error where the folder has
+    no pictures, for one of a single column, and for one that is no number."""
     # it may hold tables, which have bounds one by one
     if options.max_error and not source.names:
         raise ParamError(
@@ -772,9 +776,9 @@ def _arrays(
     """Prepare the archive of a file of arrays: as pictures if it holds one array of these and
     `bounds` is None, else each array in its own type, or the file's bytes if a type cannot be
     stored. bounds: the largest error by label of a column; None: as options.max_error says. model,
-    learned: of other pictures, and what it has learned; None without; filtered: of pictures, as of
-    `job_of`. ParamError for a bound of a column that is not there or has no numbers, or of arrays
-    that are stored as bytes."""
+    learned: of other pictures, and what it has learned; None without; filtered: whether restored
+    pictures are filtered, so that values may be twice as far off. ParamError for a bound of a
+    column that is not there or has no numbers, or of arrays that are stored as bytes."""
     bounded = bool(options.max_error or bounds)
     try:
         pictures = pixels_of(source)
@@ -844,7 +848,8 @@ def _bounds_by_place(
     apart: Collection[int] = (),
 ) -> list[Fraction | None] | None:
     """For each column the largest error allowed, in its units, or None; None instead of the list if
-    no bound is asked for. ParamError as of source_texts.allowed_by_place.
+    no bound is asked for. ParamError for a column in options.max_error that is not there or has no
+    numbers, and for a text there that is no bound.
 
     labels: of the columns, which differ; names: theirs, which may repeat. bounds: the largest error
     by label; None: read them off options.max_error. ends: computes for each column (smallest,
@@ -862,5 +867,5 @@ def _bounds_by_place(
 
 def _bytes(source: Opened, path: Path) -> KeptBytes:
     """The content that stores the file at this path as bytes, those of a compressed one
-    uncompressed."""
+    uncompressed. source: what was opened of the file, whose format and name the header has."""
     return KeptBytes(_format(source), lambda: streams.open_stream(path))

@@ -239,8 +239,10 @@ def _refuse_twice(names: Sequence[str]) -> None:
 
 
 def _written(content: Parts, target: Path, force: bool) -> Figures:
-    """Write an index to `target`; returns its figures, as of `index`. ParamError if it has too many
-    parts; DataError if there is something at `target`, unless `force`."""
+    """Write an index to `target`; returns its figures: "fidelity", "parts", "rows", "index_bytes"
+    and "archive_bytes", with those of the parts. ParamError if its header, as text, is longer than
+    MAX_JSON (2^24), as that of too many parts is; DataError if there is something at `target`,
+    unless `force`."""
     if len(str(content.header())) > MAX_JSON:
         raise ParamError(
             f"{target}: {len(content.parts):,} parts are more than one index can name; write "

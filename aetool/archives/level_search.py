@@ -22,7 +22,7 @@ NEARLY_ALL = 0.98  # an error at which next to nothing is left of the pictures
 def smallest_within(candidates: Candidates, error: float) -> Candidate | None:
     """Find the smallest bounded archive of pictures whose error is at most `error`, a part of a
     standard deviation; None if not even one level keeps it, or nothing of the pictures has levels.
-    Archives that were written before are looked at, too."""
+    candidates: writes the archives, and has those written before, which are looked at, too."""
     if not _has_levels(candidates):
         return None
 
@@ -46,8 +46,8 @@ def smallest_within(candidates: Candidates, error: float) -> Candidate | None:
 def nearest_within(candidates: Candidates, budget: int) -> Candidate | None:
     """Find the bounded archive of pictures of least error that takes at most `budget` bytes; the
     smallest one that was written where none is that small; None if nothing of the pictures has
-    levels. Archives that were written before are looked at, too; none of an error above NEARLY_ALL
-    is taken, and None returned if all are."""
+    levels. candidates: writes the archives, and has those written before, which are looked at, too;
+    none of an error above NEARLY_ALL is taken, and None returned if all are."""
     if not _has_levels(candidates):
         return None
 

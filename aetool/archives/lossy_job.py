@@ -126,8 +126,9 @@ class LossyJob:
     far what the archive restores is off, and returns the figures.
 
     modelled: the columns that the model sees, () of pictures; content: of what was written last;
-    not_carried: names of the columns that it stores exactly; rows, squares, compared: as of
-    `write`.
+    not_carried: names of the columns that it stores exactly; rows: how many records there are;
+    squares, compared: by column of numbers that the code carries the sum of squared errors, and of
+    how many numbers.
     """
 
     def __init__(
@@ -170,11 +171,12 @@ class LossyJob:
 
     def write(self, file: BinaryIO) -> dict[str, Json]:
         """Write the archive to an empty file; returns its figures by name: "fidelity", "bytes" by
-        what they hold, "error" and "errors" as of _summary, "rows", "archive_bytes". If the whole
-        source misses options.target, it is written again with finer steps, up to TRIES (6) times in
-        all; ParamError if that does not help, or not even the sample can reach it. ArchiveError if
-        the archive cannot be restored; DataError where the source cannot be read, and as of
-        `_rmse`. file: of the system, not in memory: it is opened once more.
+        what they hold, "error", the mean error, and "errors" by column, "rows", "archive_bytes". If
+        the whole source misses options.target, it is written again with finer steps, up to TRIES
+        (6) times in all; ParamError if that does not help, or not even the sample can reach it.
+        ArchiveError if the archive cannot be restored; DataError where the source cannot be read,
+        or its errors are too large to be added up. file: of the system, not in memory: it is opened
+        once more.
 
         Sets rows, squares (by column of numbers that the code carries, the sum of squared errors,
         in squared units) and compared (by column, of how many numbers).
@@ -226,7 +228,8 @@ class LossyJob:
         columns) float64, or pictures (n, channels, height, width) uint8. Of a table, which is read
         from end to end for it, sets `ranges`, [lowest, highest] of each column of numbers, and
         `irregular`, the columns in which a cell is of another kind, and which are stored exactly.
-        DataError as of `Schema.encode`, and for pictures none of which can be read."""
+        DataError for a table without one of the model's columns, or with one of another kind, and
+        for pictures none of which can be read."""
         if isinstance(self.source, FramedSource):
             return self.source.sample(SAMPLE, 0)
         assert self.model.schema is not None
@@ -241,7 +244,8 @@ class LossyJob:
     def _read_ranges(self, source: TableSource, schema: Schema) -> None:
         """Read the whole table and set `ranges`, [lowest, highest] of each column of numbers, in
         the units of the data (its `span` where all cells are gaps), and `irregular`, the names of
-        the columns in which a cell is of another kind. DataError as of `Schema.encode`."""
+        the columns in which a cell is of another kind. DataError for a table without one of the
+        schema's columns, or with one of another kind."""
         low = np.full(len(self.modelled), np.inf)
         high = -low
         for table in source.batches():
@@ -273,7 +277,8 @@ class LossyJob:
         fewest bytes at an error, as `judge` computes it, of at most `target`; None: at the default
         fineness. A code of whole numbers, and any code if there are no records, gets steps of 1,
         whatever the target. Sets `not_carried`, the columns that the archive then stores exactly
-        beside the code. ParamError if `target` cannot be reached. DataError as of `_rmse`."""
+        beside the code. ParamError if `target` cannot be reached. DataError where the squares of
+        errors are too large to be added up."""
         self.not_carried = self.irregular
         has_whole_codes = "code_levels" in self.model.facts
         if not len(sample) or has_whole_codes:
@@ -313,7 +318,7 @@ class LossyJob:
         """Fit a quantiser to the codes z, (rows, latent), of the sample, (rows, ...), with the
         columns in `not_carried` stored exactly and not counted as errors. target: the most that
         `judge` may compute, None: a default fineness. ParamError if `target` cannot be reached.
-        DataError as of `_rmse`."""
+        DataError where the squares of errors are too large to be added up."""
 
         def decode(code: Array) -> Array:
             """The records that the archive will restore of codes, (rows, latent), of the sample's
@@ -322,8 +327,8 @@ class LossyJob:
             return self._decode(code, sample[: len(code)])
 
         def error(decoded: Array) -> float:
-            """The error of the decoded sample, in its shape, as `judge` computes it. DataError as
-            of `_rmse`."""
+            """The error of the decoded sample, in its shape, as `judge` computes it. DataError
+            where the squares of errors are too large to be added up."""
             measured = _Errors()
             self._measure(measured, sample, decoded)
             return self.judge(self._summary(measured))
@@ -379,7 +384,8 @@ class LossyJob:
 
     def _floor(self) -> float:
         """The squared error of a record, in standardised units, below which no finer quantiser
-        steps are chosen by default, because it is small enough for any use."""
+        steps are chosen by default, because it is small enough for any use: FAITHFUL (0.05 of a
+        deviation) squared, for each number or value of a pixel."""
         values = 0
         for column in self.modelled:
             is_number = column.measured and column.predicted
@@ -466,7 +472,8 @@ class LossyJob:
         """The figures of errors. "error": the mean over the columns that the code carries of, for
         numbers, RMSE / range plus the part of cells that is wrong, at most 1, for others that part
         alone; 0 for no columns. "errors": by column its "wrong", this part, and of numbers "rmse"
-        and "largest". Of pictures as of `_summary_of_pictures`. DataError as of `_rmse`."""
+        and "largest". Of pictures "error", RMSE / 255, "rmse", "largest" and "psnr_db". DataError
+        where the squares of errors are too large to be added up."""
         if self.model.schema is None:
             return _summary_of_pictures(measured)
         columns = {}
@@ -493,7 +500,7 @@ class LossyJob:
 
     def _rmse(self, measured: _Errors, place: int) -> float:
         """The root mean squared error of a column of numbers, in its unit; DataError where it
-        overflows. place: of the column among `modelled`."""
+        overflows. measured: the sums over the rows; place: of the column among `modelled`."""
         compared = max(measured.compared[place], 1)
         mean_square = float(measured.square[place] / compared)
         rmse: float = mean_square**0.5
@@ -508,7 +515,7 @@ class LossyJob:
     def _write(self, file: BinaryIO, quantiser: lossy.Quantiser) -> dict[str, Json]:
         """Write the archive once, with this quantiser, to an empty file; returns its figures as
         `write` does, but for rows and archive_bytes. Sets content, squares and compared. DataError
-        where the source cannot be read, and as of `_rmse`."""
+        where the source cannot be read, or its errors are too large to be added up."""
         measured = _Errors()
         self.content = self._content(quantiser)
         # an archive without a model names the one that it needs
@@ -561,9 +568,9 @@ class LossyJob:
                 yield records, table, []
 
     def _picture_blocks(self, source: ImageSource) -> Iterator[tuple[Records, None, list[str]]]:
-        """Read pictures, each time whole batches of BLOCK_BYTES values or more, at the end of
-        fewer: yields (pixels, (n, channels, height, width) uint8, None, names), as `_blocks` says,
-        whose DataError it raises."""
+        """Read pictures, each time whole batches of BLOCK_BYTES (2^23) values or more, at the end
+        of fewer: yields (pixels, (n, channels, height, width) uint8; None, as they are no table;
+        their names). DataError where one cannot be read."""
         # a block is of whole batches, as the source yields them
         pending: list[Records] = []
         pending_bytes = 0

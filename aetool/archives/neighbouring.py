@@ -80,8 +80,9 @@ def best_beside(
 
 
 def beside(bound: Fraction, decimals: int | None) -> list[Fraction]:
-    """Bounds to try in place of one: some that are wider, then some that are narrower, by up to
-    SPAN of it, each of another step of the grid. decimals: of the grid, None if there is none."""
+    """Bounds to try in place of one: some that are wider, by 2 and 4 % (WIDER), then some that are
+    narrower, by up to 15 % (SPAN) of it, each of another step of the grid. decimals: of the grid,
+    None if there is none."""
     if decimals is None:
         steps_below = range(1, MOST_STEPS + 1)
         narrower = [bound - SPAN * bound * step / MOST_STEPS for step in steps_below]

@@ -166,8 +166,8 @@ def natively(path: Path, name: str) -> ArrowTable | ArrayFile | None:
 def in_memory(data: memory.InMemory) -> ArrowTable | ArrayFile | FileBytes:
     """Open a DataFrame, Arrow table or array in its own types, an array by way of a temporary .npy
     file; a table whose types cannot be stored as the bytes of an Arrow file. UnsuitedError for an
-    array whose type cannot be stored; DataError for a table as of arrow_files.as_arrow, NoRoomError
-    where the file cannot be written."""
+    array whose type cannot be stored; DataError for a table that Arrow cannot hold, as one of text
+    and bytes in one column, NoRoomError where the file cannot be written."""
     name = type(data).__name__
     if isinstance(data, np.ndarray):
         array = data
@@ -198,8 +198,9 @@ def original(place: files.Place) -> FileBytes | images.FolderSource:
 def of_source(source: Opened) -> Opened:
     """Turn a source that was opened for detection into what an archive stores: the file in its own
     types, the folder, or bytes. A source that is stored as it was opened, as a table in text is,
-    comes back itself. Errors as of `in_memory` and `natively`, but for an UnsuitedError of a file's
-    types."""
+    comes back itself. UnsuitedError for an array in memory whose type cannot be stored; DataError
+    for a file that cannot be opened, or a table in memory that Arrow cannot hold; NoRoomError where
+    no temporary file can be written."""
     # what a model sees of pictures is no part of what is stored
     if isinstance(source, FramedSource):
         return of_source(source.source)

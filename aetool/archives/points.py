@@ -101,8 +101,8 @@ class Tradeoff:
     def to_json(self) -> dict[str, Json]:
         """All points and the pick as a dictionary, to be written as JSON: "name", "asked",
         "model_counted" (embed), "points", a list, "pick" (None if none) and "skipped". A point, and
-        so the pick, is a dictionary of the fields of Point, with "with_model" (see
-        `_point_to_json`)."""
+        so the pick, is a dictionary of the fields of Point, with "with_model", its bytes with those
+        of its model."""
         points = [self._point_to_json(point) for point in self.points]
         return {
             "name": self.name,

@@ -126,19 +126,21 @@ def with_or_without(
 
     Returns the figures of the archive, and prices: the bytes "with" the model and "without". Of a
     file of more than LARGE (2^24) bytes both are estimated by pieces, and judged names them.
-    shared: what the model knows; folder: where the other archive may be written for a while. Where
-    the archive with the model cannot be written, or would not restore the source, the one without
-    is taken, and `unused` says why; where that cannot restore it either, the file's bytes are
-    stored, as by `keep_instead`. DataError where the source changed meanwhile.
+    options: of compress; shared: what the model knows; folder: where the other archive may be
+    written for a while. Where the archive with the model cannot be written, or would not restore
+    the source, the one without is taken, and `unused` says why; where that cannot restore it
+    either, the file's bytes are stored, and `kept` says why. DataError where the source changed
+    meanwhile.
     """
 
     def by_model(chosen: CompressOptions) -> ExactJob:
-        """The job of the archive that the model's knowledge helps to write, not written yet. Errors
-        as of `job_of`."""
+        """The job of the archive that the model's knowledge helps to write, not written yet.
+        ParamError for a bound that its columns cannot have."""
         return exact_job.job_of(source, chosen, model, shared)
 
     def plain(chosen: CompressOptions) -> ExactJob:
-        """The job of the archive without a model, not written yet. Errors as of `job_of`."""
+        """The job of the archive without a model, not written yet. ParamError for a bound that its
+        columns cannot have."""
         return exact_job.job_of(source, chosen)
 
     # a large file is encoded once, in the way that its pieces speak for
@@ -210,15 +212,15 @@ def priced_every(size: int) -> int:
 
 
 def in_pieces(options: CompressOptions) -> CompressOptions:
-    """A copy of the options with blocks small enough that some of them suffice to estimate an
-    archive's bytes."""
+    """A copy of the options with blocks of at most STRETCH (2^21) bytes, so that some of them
+    suffice to estimate an archive's bytes."""
     effort = dataclasses.replace(options.effort, block=min(options.effort.block, STRETCH))
     return dataclasses.replace(options, effort=effort)
 
 
 def _estimated(make: Make, options: CompressOptions, every: int) -> Rival:
     """Estimate the size, in bytes, and the errors of the archive that `make` prepares, by encoding
-    every `every`-th piece of the source."""
+    every `every`-th piece of the source, of STRETCH (2^21) bytes at most. options: of compress."""
     job = make(in_pieces(options))
     return Rival(round(job.estimate(every)), job.squares)
 
@@ -233,7 +235,7 @@ def _priced(
     """Write the archive that `make` prepares to the scratch file, in place of what is there,
     without comparing it; only estimate it if every > 1, the step between pieces that are encoded
     for that, and the estimate is above MARGIN (1.1) times the limit, in bytes: then its figures are
-    None. Errors of preparing or writing go through."""
+    None. options: of compress. Errors of preparing or writing go through."""
     if every > 1:
         judged = _estimated(make, options, every)
         if judged.size > MARGIN * limit:
@@ -252,15 +254,17 @@ def _bounded(
     limit: int,
     scratch: BinaryIO,
 ) -> Rival | None:
-    """The bounded archive in which no column's squared error is above that of the code, written,
-    or, if it is far too large, only estimated, whatever its errors; None if there are no bounds
-    that achieve it, or the source cannot be bounded.
+    """Write a bounded archive in which no column's squared error is above that of the code's
+    archive, so that their sizes can be compared; None if there is none, or the source cannot be
+    bounded.
 
-    Bounds are chosen on the numbers themselves, and the error of the archive is counted: a bound
-    that missed it is tightened, and at last given up. job: what wrote the code. every: the step
-    between pieces that are encoded for an estimate, 1 for none; limit: bytes, far above which it
-    stays an estimate; scratch: the file that the archive is written to. Errors of preparing or
-    writing an archive go through.
+    A column whose error turns out too large gets a smaller bound, and the archive is written again,
+    at most TRIES (4) times; one that is still too large at the third is stored exactly from then
+    on. job: wrote the code's archive. every: 1: write at once. Above 1: choose bounds on a sample
+    of SAMPLE (65,536) rows, and first estimate the size by every `every`-th piece; if that is above
+    MARGIN (1.1) times `limit` bytes, return this estimate, whose `figures` are None and whose
+    errors may be too large. options: of compress, without a bound; scratch: the file that is
+    written to. Errors of preparing or writing an archive go through.
     """
     if not exact_job.can_be_bounded(job.source):
         return None
@@ -298,7 +302,8 @@ def _narrower(
     """The archive `rival`, or one with slightly other bounds, if that happens to be smaller, and no
     column's error is above that of the code.
 
-    job: what wrote the code; scratch: a file for each of NARROWER. Steps of a grid are whole
+    job: what wrote the code; options: of compress, without a bound; scratch: a file for each of
+    NARROWER, the factors 0.99 and 0.97 that all bounds are tried times. Steps of a grid are whole
     multiples of a column's resolution: some suit its values better, so that sizes do not fall
     steadily as bounds grow. Of a small text the bounds of each column are tried by themselves.
     """
@@ -344,8 +349,8 @@ def _best_beside(
     names: dict[str, str],
 ) -> dict[str, Fraction]:
     """The bounds beside those of a rival that take fewest bytes by its plans, with no more error
-    than the code in any column. job: what wrote the code; names: of the source's columns, by those
-    in the archive."""
+    than the code in any column. job: what wrote the code; prices: tells the bytes at other bounds;
+    names: of the source's columns, by those in the archive."""
     places = {column.name: column.decimal_places for column in job.modelled}
     most = {name: job.squares[names[name]] for name in rival.bounds}
     decimals = {name: places[names[name]] for name in rival.bounds}

@@ -40,8 +40,9 @@ class Beginning:
     """The columns of a table by its first records: how they are read and called.
 
     schema: how they are read. names: of all columns in their order, as the schema calls them, ""
-    for what is a column of the archive alone (see `source_texts.names_by_field`); header: for each
-    of these, as the file calls it, where a name may be empty or come twice.
+    for what is a column of the archive alone (an empty field at the edge of a box or at the end of
+    lines); header: for each of these, as the file calls it, where a name may be empty or come
+    twice.
     """
 
     schema: Schema
@@ -176,7 +177,8 @@ def of_exact_archive(figures: Mapping[str, Json]) -> str:
 
 def of_folder(stored_exactly: Mapping[str, int]) -> list[str]:
     """Lines that say which files of a folder are stored exactly within a bound all the same, and
-    why. stored_exactly: how many, by what they are, as of BoundedFolder.facts_of."""
+    why. stored_exactly: how many, by what they are: "files" (those stored as bytes), "of two
+    colours" or "with a palette"."""
     lines = []
     for kind, count in stored_exactly.items():
         # of many files as of one
@@ -249,8 +251,11 @@ def _unclear(
     decimal: str | None,
 ) -> dict[str, str]:
     """By the name of each column that was to be bounded, and is exact as nothing tells whether its
-    marks are decimal ones or part thousands, this mark, "." or ",". Arguments as of `remarks`; the
-    table is read once more unless all columns of numbers were bounded."""
+    marks are decimal ones or part thousands, this mark, "." or ",". beginning: what the first
+    records say of the columns; wanted: the bounds that were asked for, by column, "" for all
+    others; errors: the archive's, by column label; effort: of the archive; decimal: the mark that
+    the user says, None for none. The table is read once more unless all columns of numbers were
+    bounded."""
     exact = _exact_numbers(beginning, wanted, errors)
     if not exact:
         return {}
@@ -282,8 +287,10 @@ def _otherwise_written(
     told: Collection[str],
 ) -> Iterator[str]:
     """Yield a line for each way of writing numbers (thousands separators, a decimal comma) of which
-    columns were not bounded, with these columns. Arguments as of `_exact_numbers`; told: names of
-    columns of which it was said already why they are exact."""
+    columns were not bounded, with these columns. beginning: what the first records say of the
+    columns; wanted: the bounds that were asked for, by column, "" for all others; errors: the
+    archive's, by column label; told: names of columns of which it was said already why they are
+    exact."""
     names: dict[str, list[str]] = {}
     for column in _exact_numbers(beginning, wanted, errors):
         if column.name in told:
@@ -307,7 +314,8 @@ def _exact_labels(
 ) -> Iterator[str]:
     """Yield a line that names the arrays of labels, which are not bounded, if there are any and all
     numbers were to be. wanted: the bounds that were asked for, by column, "" for all others;
-    errors: the archive's, by column label. UnsuitedError as of `labels_of_arrays`."""
+    errors: the archive's, by column label. UnsuitedError for an array of a type that cannot be
+    stored."""
     if "" not in wanted:
         return
     # an array that was named has a bound, and so an error

@@ -70,7 +70,8 @@ class TableYardstick:
     def of(cls, source: TableSource, options: FitOptions) -> TableYardstick:
         """The yardstick of a table, which is read twice for it, once for a sample that tells the
         kinds of its columns. options: those of a fit that say how columns are read. DataError if
-        there are no records. ParamError as of `inferred`."""
+        there are no records. ParamError if the options name a type, a condition or a column to drop
+        that is not there."""
         # the kinds of columns are told by a sample, as for a fit
         table, _ = source.sample(RESERVOIR, options.seed)
         schema = inferred(source, table, options)
