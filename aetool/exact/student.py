@@ -117,10 +117,12 @@ def _adam_step(
     mean: Float,
     square: Float,
 ) -> Float:
-    """The step of Adam (Kingma & Ba 2015), to be subtracted from a parameter, and in the shape of
-    gradient. step: its number, from 0 to STEPS - 1.
+    """One step of Adam (Kingma & Ba 2015): what to subtract from a parameter, in the shape of
+    `gradient`. step: its number, 0 .. STEPS - 1 (699); the learning rate is RATE (0.02) for the
+    first half of the steps, then falls in a straight line to nearly 0.
 
-    mean, square: the moving means of gradients and of their squares, which are updated in place.
+    mean, square: the moving means of gradients (memory 0.9) and of their squares (0.99), zeros
+    before the first step, updated in place.
     """
     # 0.1 and 0.01 are what is not remembered, written out: as differences they would be rounded
     mean += 0.1 * (gradient - mean)

@@ -9,8 +9,9 @@ CHOICES = frozenset({"ArgMax", "ArgMin", "TopK"})  # operators that say which nu
 
 
 def wide_kinds(model: onnx.ModelProto) -> frozenset[str]:
-    """The kinds of operators of a graph, such as "Add", that take or give float64; empty if none
-    does. The errors of `element_types`."""
+    """The kinds of operators of a graph, that of `model`, such as "Add", that take or give float64;
+    empty if none does. onnx.shape_inference.InferenceError for a graph whose types or shapes do not
+    fit."""
     kinds = element_types(model)
     wide = set()
     for node in model.graph.node:
@@ -23,7 +24,8 @@ def wide_kinds(model: onnx.ModelProto) -> frozenset[str]:
 def makes_choices(model: onnx.ModelProto, output: str) -> bool:
     """Whether an output of a graph depends on choices between numbers: on which of several is the
     least or largest (operators in CHOICES), or on an index that was computed from float32 numbers
-    (a Cast from float32 to int64). output: its name."""
+    (a Cast from float32 to int64). output: its name. onnx.shape_inference.InferenceError for a
+    graph whose types or shapes do not fit."""
     kinds = element_types(model)
     needed = {output}
     # from the end: a node comes behind those whose results it takes

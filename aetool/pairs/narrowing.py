@@ -51,9 +51,10 @@ class _Narrowing:
     )
 
     def __init__(self, model: onnx.ModelProto, name: str, low: bool) -> None:
-        """Write the whole graph again, its float64 numbers as pairs of float32. BundleError as the
-        class says. model: the first graph; name: its name, for messages; low: whether its float64
-        inputs and outputs become two, or only the high part."""
+        """Write the whole graph again, its float64 numbers as pairs of float32. BundleError for an
+        operator of float64 that has no form in pairs, or a constant that float32 has no room for.
+        model: the first graph; name: its name, for messages; low: whether its float64 inputs and
+        outputs become two, or only the high part."""
         self.graph = Graph()
         self.name = name
         self.pairs: dict[str, Pair] = {}
@@ -190,7 +191,8 @@ class _Narrowing:
         return self._computed(kind, pairs)
 
     def _where(self, mask: str, yes: str, no: str) -> Pair:
-        """A choice between two float64 values of the first graph, whose names these are."""
+        """A choice between two float64 values of the first graph: `yes` where `mask` is true, else
+        `no`, all three names in that graph."""
         condition = self.graph.term(self._plain(mask))
         return self.arithmetic.choice(condition, self._pair(yes), self._pair(no))
 
@@ -294,7 +296,7 @@ class _Narrowing:
     def _matrix_product(self, left: str, right: str) -> Pair:
         """The product of two matrices as a pair: (B, n) from (B, k) and a stored (k, n), whose
         names in the first graph are left and right; BundleError if the right one is no stored
-        matrix, or as of `Arithmetic.constant`."""
+        matrix, or has a finite number above 1e30, or below 1e-30 and not 0, in size."""
         weight = self.constants.get(right)
         if weight is None or weight.ndim != 2:
             raise BundleError(f"{self.name}: a product of two matrices of float64 is not known")
