@@ -87,8 +87,8 @@ class Footer:
     @classmethod
     def from_bytes(cls, body: bytes, frame: bytes) -> Footer:
         """The footer of its bytes, `body` before the trailer and `frame`, the trailer; DamageError
-        if their digests do not match, or as of Trailer.from_bytes; ValueError or TypeError for JSON
-        that is no object."""
+        if their digests do not match, or the trailer has no end mark or names sizes that are not
+        allowed; ValueError or TypeError for JSON that is no object."""
         trailer = Trailer.from_bytes(frame)
         if seal(body + frame[: _TRAILER.size]) != trailer.seal:
             raise DamageError("the footer's digest does not match")

@@ -45,7 +45,7 @@ class OnePiece:
 
     def to_bytes(self) -> bytes:
         """The archive as bytes, an 8-byte digest of all others at their end. How many they are is
-        not checked: a reader refuses COPIED_FROM or more."""
+        not checked: a reader refuses COPIED_FROM (2^16) or more."""
         # who waited for a block's words to be mixed waits for these, too
         mixes = bool(self.payload) and has_mixed_words(self.payload)
         described = descriptions.described([self.facts, self.header], mixes)
@@ -98,7 +98,7 @@ def is_sealed(piece: bytes) -> bool:
 def sealed_length(data: bytes) -> int | None:
     """How many bytes the archive of one piece is long that `data` begins with, other bytes behind
     it: the shortest begin that ends with its own digest; None if there is none with fewer than
-    COPIED_FROM bytes before the digest."""
+    COPIED_FROM (2^16) bytes before the digest."""
     # the digest of every beginning, each from the one before
     hasher = hashlib.blake2b(digest_size=DIGEST)
     for end in range(min(len(data) - DIGEST + 1, COPIED_FROM)):

@@ -162,8 +162,8 @@ class Reader:
 
     def _compare_copies(self, footer: Footer) -> None:
         """Raise DamageError unless the footer has a copy of the header and of the model's digest
-        that equal those of the header just where the archive is large, its footer COPIED_FROM bytes
-        or more from the begin; a smaller one must have none."""
+        that equal those of the header just where the archive is large, its footer COPIED_FROM
+        (2^16) bytes or more from the begin; a smaller one must have none."""
         model = self.model if any(self.model) else b""
         expected: dict[str, object] = {}
         if footer.offset >= COPIED_FROM:
@@ -179,8 +179,8 @@ class Reader:
 
     def _take_piece(self, data: bytes, sealed: bool = True) -> None:
         """Set model, facts, header, sha256 and blocks from the bytes of an archive of one piece.
-        sealed: whether to compare its digest; DamageError where that does not match. Other errors
-        as of OnePiece.from_bytes."""
+        sealed: whether to compare its digest; DamageError where that does not match. DamageError,
+        too, if its parts do not fit; ValueError or TypeError if its JSON is none."""
         piece = OnePiece.from_bytes(data)
         if sealed and not is_sealed(data):
             # how long it was, nothing in it says; of one piece there is little to bring back
@@ -241,7 +241,8 @@ class Reader:
     def _read_header(self, base: int) -> int:
         """Set header, header_seal and model from the header that begins at offset `base`; returns
         the offset behind it. DamageError if it is too large, cut short, or has not its digest;
-        other errors as of `_layout`, and ValueError or TypeError for JSON that is no object."""
+        NoArchiveError or ArchiveError for a file that is no archive or of another version;
+        ValueError or TypeError for JSON that is no object."""
         layout = self._layout(base)
         place = base + START.size
         if layout & NAMED:

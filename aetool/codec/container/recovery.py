@@ -69,7 +69,8 @@ class RecoveringReader(Reader):
     def _open_piece(self, data: bytes) -> None:
         """Set all attributes from the bytes of an archive of one piece, which may have others
         behind them. If no begin of the data ends with its digest, all of it is taken, and
-        `unsealed` is set. Errors as of OnePiece.from_bytes."""
+        `unsealed` is set. DamageError if its parts do not fit, ValueError or TypeError if its JSON
+        is none."""
         length = sealed_length(data)
         if length is None:
             self._take_piece(data, sealed=False)

@@ -44,7 +44,7 @@ class Writer:
     file: empty, opened for writing bytes. header: JSON; sections: bytes by name, written before the
     blocks, such as an embedded model. model: the SHA-256, in hexadecimal, of a model that decoding
     needs and that is not embedded; "" without. may_be_one_piece: whether an archive of at most one
-    block, without sections and of fewer than COPIED_FROM bytes, may be written as one piece.
+    block, without sections and of fewer than COPIED_FROM (2^16) bytes, may be written as one piece.
     blocks: where each block was written, [] for an archive in one piece; rows: records written so
     far, those of a block that waits not counted.
     """
@@ -61,8 +61,9 @@ class Writer:
     def add(self, rows: int, content: bytes, payload: bytes) -> None:
         """Append a block; a first one may be kept back until the next call, in case it stays the
         only one. rows: its records; content: the 8-byte digest of what the payload decodes to.
-        DataError if it is too large, or one too many, or before the first one if the header is too
-        large."""
+        DataError if the payload has MAX_PAYLOAD (2^31) bytes or more, the block is one more than
+        MAX_BLOCKS (2^24), or, with the first that is written, the header has more than MAX_JSON
+        (2^24) bytes."""
         block = NewBlock(rows, content, payload)
         if self.blocks:
             self._append(block)
@@ -74,8 +75,8 @@ class Writer:
 
     def finish(self, facts: Mapping[str, object], whole: bytes) -> None:
         """Write the rest: the footer, or a small archive as one piece. To be called once, after all
-        blocks. facts: JSON, as the errors measured; whole: the SHA-256, 32 bytes, of what is
-        restored. DataError as of `add`, or for a header that is too large."""
+        blocks. facts: JSON, such as the largest errors; whole: the SHA-256, 32 bytes, of what is
+        restored. DataError for a header of more than MAX_JSON (2^24) bytes."""
         # none was written: there is none, or the only one waits
         if not self.blocks:
             piece = self._in_one_piece(facts, whole)
@@ -139,8 +140,9 @@ class Writer:
             self._append(self._waiting)
 
     def _append(self, block: NewBlock) -> None:
-        """Write a block behind those before it, and note where it lies. DataError if it is too
-        large, or one too many. `_begin` must have been called."""
+        """Write a block behind those before it, and note where it lies. DataError if its payload
+        has MAX_PAYLOAD (2^31) bytes or more, or MAX_BLOCKS (2^24) were written before. `_begin`
+        must have been called."""
         size = len(block.payload)
         if size >= MAX_PAYLOAD or len(self.blocks) >= MAX_BLOCKS:
             raise DataError("a block of the archive would be larger than 2 GiB")
@@ -154,8 +156,10 @@ class Writer:
         self.rows += block.rows
 
     def _in_one_piece(self, facts: Mapping[str, object], whole: bytes) -> bytes:
-        """The bytes of the archive as one piece: of the block that waits, or of no record. How many
-        bytes these are is not checked."""
+        """Build the whole archive as one piece, the form of a small archive: with the one block
+        that waits, or with none. facts: JSON, what is known once all is written; whole: the SHA-256
+        of what is restored, of which 4 bytes are kept. The size of the result is not checked:
+        `finish` does that."""
         block = self._waiting or NewBlock(0, b"", b"")
         begin_of_whole = whole[:WHOLE_IN_PIECE]
         piece = OnePiece(self._model, block.rows, facts, self.header, block.payload, begin_of_whole)

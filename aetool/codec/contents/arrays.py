@@ -94,8 +94,9 @@ class ArrayContent(Content):
         """The content by which a file of arrays is written to an archive: an ArrayContent, or an
         ExtrapolatedArrays if floats are stored as residuals. UnsuitedError if a type of its arrays
         cannot be stored natively. bounds: for each label of `column_labels`, in order, the largest
-        error, None for exact; None: all are exact. format: as of every content; effort: how far to
-        search for a small encoding. All values are read: errors as of ArrayFile.array."""
+        error, None for exact; None: all are exact. format: how the source was written, for the
+        header; effort: how far to search for a small encoding. All values are read: ValueError,
+        OSError, BadZipFile or zlib.error if the file cannot be."""
         is_bounded = bounds is not None
         arrays = []
         values: dict[int, Array] = {}
@@ -125,7 +126,8 @@ class ArrayContent(Content):
 
     def header(self) -> dict[str, Json]:
         """The entries of the archive's header, by name: "content", "mode", "format", "arrays", a
-        description of each as of Tensor.to_json, and "joint", True, if they are one table."""
+        description of each (its name, dtype, shape and layout), and "joint", True, if they are one
+        table."""
         header = super().header()
         header["arrays"] = [tensor.to_json() for tensor in self.arrays]
         # only where it is true
@@ -163,7 +165,8 @@ class ArrayContent(Content):
         return list(chain.from_iterable(self._column_names()))
 
     def _column_names(self) -> list[list[str]]:
-        """For each array, in order, the names of its columns, as Tensor.column_names has them."""
+        """For each array, in order, the names of its columns: of one of two axes "c1", or "x_1" if
+        it is called x and is not alone; of others their own name alone."""
         # columns of the only array need not name it
         alone = len(self.arrays) == 1
         return [tensor.column_names(alone) for tensor in self.arrays]
@@ -343,7 +346,7 @@ class ArrayContent(Content):
     def _coded(self, item: Rows) -> tuple[list[Coded], list[list[Coded]]]:
         """Encode the rows of an item: (the columns of a block of these rows, in order; the same
         columns, for each column label, as one label may have several, or none here). ArchiveError
-        as of tensors.encode."""
+        for texts of more bytes than a block may have, or a bound that could not be kept."""
         coded: list[Coded] = []
         by_label: list[list[Coded]] = [[] for _ in self.bounding.labels]
         for place, values in item.parts:
@@ -446,8 +449,9 @@ class ArrayContent(Content):
         last: int,
         wanted: Sequence[str] | None = None,
     ) -> Iterator[Rows]:
-        """Yield rows first:last, a piece for each block. ArchiveError if the archive has not the
-        rows of its arrays, DataError for a part of them that `_check_has_rows` refuses."""
+        """Yield rows first:last, a piece for each block; wanted: names of columns, None for all.
+        ArchiveError if the archive has not the rows of its arrays, DataError for a part of arrays
+        that have no common rows."""
         self._check_rows(archive)
         if (first, last) != (0, archive.rows):
             self._check_has_rows(str(archive.reader.path))
@@ -588,8 +592,8 @@ class ArrayContent(Content):
 
     def _member(self, tensor: Tensor, rows: int) -> Member:
         """An array as it is written to a file: its type and shape. rows: how many of the archive's
-        rows are written; if not all (see _rows_of_all), they are the length of the array's first
-        axis. A scalar, which has no axis, keeps its shape."""
+        rows are written; if not all, they are the length of the array's first axis. A scalar, which
+        has no axis, keeps its shape."""
         shape = tensor.shape
         # a scalar has one row and no axis
         if rows != self._rows_of_all() and shape:
@@ -699,8 +703,8 @@ def tensor_of(member: Member) -> Tensor:
 
 def are_joint(arrays: Sequence[Tensor]) -> bool:
     """Whether arrays are stored as one table: all of one or two dimensions, with the same number of
-    rows, not 0, and at most MOST_COLUMNS columns together (and those of two laid out by their
-    second axis alone). No arrays are no table."""
+    rows, not 0, and at most MOST_COLUMNS (4,096) columns together (and those of two laid out by
+    their second axis alone). No arrays are no table."""
     columns = 0
     # an array of one dimension is a column, of two a table if rows lie along the first
     for tensor in arrays:
@@ -716,9 +720,9 @@ def are_joint(arrays: Sequence[Tensor]) -> bool:
 
 def column_labels(source: ArrayFile) -> list[str]:
     """The names by which --max-error refers to what has a bound, in order: each column of an array
-    of two axes (one name for all if there are none, or more than tensors.MOST_COLUMNS), else each
-    array; made different as by `labels_of` where names repeat. UnsuitedError for a type that cannot
-    be stored natively."""
+    of two axes (one name for all if there are none, or more than tensors.MOST_COLUMNS, 4,096), else
+    each array; made different as by `labels_of` where names repeat. UnsuitedError for a type that
+    cannot be stored natively."""
     alone = len(source.members) == 1
     names: list[str] = []
     for member in source.members:
@@ -729,8 +733,8 @@ def column_labels(source: ArrayFile) -> list[str]:
 def ends_of(source: ArrayFile) -> list[tuple[Fraction, Fraction] | None]:
     """For each of `column_labels` of an array file its (smallest, largest) finite number, as exact
     fractions; None for one without finite numbers, or of a type other than integers and real
-    floats. UnsuitedError for a type that cannot be stored natively; errors as of ArrayFile.array,
-    by which values are read."""
+    floats. UnsuitedError for a type that cannot be stored natively; ValueError, OSError, BadZipFile
+    or zlib.error if the values cannot be read."""
     ends: list[tuple[Fraction, Fraction] | None] = []
     for place, member in enumerate(source.members):
         tensor = tensor_of(member)

@@ -72,7 +72,8 @@ class ArrowContent(Content):
         """The content by which a table in Arrow's types is written to an archive; the source is
         read once if it has dictionaries. UnsuitedError for a type that cannot be stored natively.
         bounds: for each column, in order, the largest error, in its unit, None for exact; None: all
-        are exact. format: as of every content; effort: how far to search for a small encoding."""
+        are exact. format: how the source was written, for the header; effort: how far to search for
+        a small encoding."""
         schema = source.schema
         reason = schemas.reason_against(schema)
         if reason is not None:

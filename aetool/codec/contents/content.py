@@ -97,44 +97,45 @@ class Content:
     @classmethod
     def from_header(cls, header: dict[str, Json]) -> Content:
         """The content of an archive's header, for reading: it has no source. ValueError, KeyError
-        or TypeError if the header is none of this kind."""
+        or TypeError if the header is none of this kind. For subclasses to define."""
         raise NotImplementedError
 
     @property
     def fidelity(self) -> str:
-        """How exactly the source comes back, in a word or a few: lossless (every byte), values,
-        pixels, bounded, lossy, or bytes (kept file)."""
+        """How exactly the source comes back, in a word or a few: such as lossless (every byte),
+        values, pixels or bounded. By default the mode: lossless, bounded or lossy."""
         return self.mode
 
     def records_of(self, block: Block) -> Mask | None:
-        """(rows,): which rows of a decoded block are records; None where all are."""
+        """(rows,): which rows of a decoded block are records; None where all are. By default
+        None."""
         return None
 
     def rows_told(self, archive: Archive) -> str:
         """A message for the user where the archive's rows are no records, such as lines of text
         that are no JSON objects: what the rows are, and how to get an archive that has records; ""
-        where they are records, which is what this base class says of every archive."""
+        where they are records. By default ""."""
         return ""
 
     @property
     def is_folder(self) -> bool:
-        """Whether a folder of files is restored, not one file."""
+        """Whether a folder of files is restored, not one file. By default False."""
         return False
 
     def format(self, archive: Archive | None = None) -> dict[str, Json]:
         """How the source was written: under "format" its kind of file ("csv", "npy" ...), and by
-        other keys what else its writer needs to know. archive: the one that is read, for a content
-        whose archive leaves a part of the format to a shared model; other contents do not look at
-        it."""
+        other keys what else its writer needs to know. archive: the one that is read; not used by
+        default, but by a content whose archive leaves a part of the format to a shared model."""
         return self._format
 
     def owners(self, block: Block) -> list[int] | None:
         """For each column of a block the position, among `names`, of the name that its bytes are
-        counted for; None if a block's columns belong to no names."""
+        counted for; None if a block's columns belong to no names. By default None."""
         return None
 
     def sections(self) -> Mapping[str, bytes]:
-        """The sections to be written before the blocks, as bytes by name; {} if there are none."""
+        """The sections to be written before the blocks, as bytes by name; {} if there are none. By
+        default {}."""
         return {}
 
     # ---- a source to blocks
@@ -156,72 +157,74 @@ class Content:
     @property
     def opening(self) -> bytes:
         """The bytes of the source before its first item, in the source's encoding; b"" if there are
-        none."""
+        none. By default b""."""
         return b""
 
     def items(self) -> Iterator[Piece]:
         """Read the source and yield it in pieces, in order, each of which becomes one block or a
         few. Each call begins anew. Errors are those of the source, DataError where it cannot be
-        read."""
+        read. For subclasses to define."""
         raise NotImplementedError
 
     def located_items(self) -> Iterator[tuple[Piece, Located | None]]:
         """Yield each item with the place from which another process can read it; None if only this
-        one can."""
+        one can. By default None with each."""
         for item in self.items():
             yield item, None
 
     def encode(self, item: Piece, hints: Hints) -> list[Encoded]:
         """Encode an item that `items` yielded as blocks, in order: one, or a few. hints: what
-        worked for the block before, tried first; blocks.NO_HINTS for the first."""
+        worked for the block before, tried first; blocks.NO_HINTS for the first. For subclasses to
+        define."""
         raise NotImplementedError
 
     def size_of(self, item: Piece) -> int:
         """How many bytes of the source an item stands for (of typed columns in memory: as Arrow or
-        numpy hold them)."""
+        numpy hold them). By default its len()."""
         return len(item)
 
     def bytes_of(self, piece: Piece) -> int:
-        """How many bytes a restored piece takes in memory."""
+        """How many bytes a restored piece takes in memory. By default its len()."""
         return len(piece)
 
     def digested_as_read(self, item: Piece) -> bytes:
         """The bytes that are added to the digest of the whole when an item is read; b"" if they
-        come only from its blocks. To be called once for each item, in order."""
+        come only from its blocks. By default b"". To be called once for each item, in order."""
         return b""
 
     def digested_as_written(self, encoded: list[Encoded]) -> bytes:
         """The bytes that are added to the digest of the whole when an item's blocks are written;
-        b"" if they came from the item. To be called once for each item, in order."""
+        b"" if they came from the item. By default the digests of their contents, joined. To be
+        called once for each item, in order."""
         return b"".join(block.content for block in encoded)
 
     @property
     def bounded(self) -> Sequence[str]:
         """The labels of the columns whose numbers may differ from the source's, by at most their
-        bounds."""
+        bounds. By default none."""
         return ()
 
     def facts_of(self, item: Piece) -> dict[str, Json]:
-        """What the archive's footer says of the source's items up to this one, as a dictionary: {},
-        unless a subclass counts something, as BoundedFolder does. To be called once for each item,
-        in order; the result for the last item is stored."""
+        """What the archive's footer says of the source's items up to this one, as a dictionary. By
+        default {}. To be called once for each item, in order; the result for the last item is
+        stored."""
         return {}
 
     @property
     def checks_items(self) -> bool:
         """Whether the archive may be compared item by item: by `check_item` for each, `check_kind`
-        and `check_written`, instead of by `compare`."""
+        and `check_written`, instead of by `compare`. By default False."""
         return False
 
     def check_item(self, item: Piece, encoded: list[Encoded], decoder: Decoder) -> None:
         """Raise ArchiveError unless an item's encoded blocks decode to the item, or to numbers
         within their bounds. decoder: decodes as a reader of the archive will. Only if
-        `checks_items`."""
+        `checks_items`. For subclasses to define."""
         raise NotImplementedError
 
     def check_kind(self) -> None:
         """Raise ArchiveError unless a file that is written of the source's records reads as the
-        source does. Does nothing where blocks alone are compared."""
+        source does. By default nothing is compared."""
 
     def check_written(self, archive: Archive) -> None:
         """Raise ArchiveError unless every block of the finished archive has its digest and the
@@ -233,12 +236,13 @@ class Content:
 
     def compare(self, archive: Archive) -> None:
         """Read the source once more and raise ArchiveError where the finished archive restores
-        something else, compared in the source's own types; errors of the source as of `items`."""
+        something else, compared in the source's own types; DataError where the source cannot be
+        read. For subclasses to define."""
         raise NotImplementedError
 
     def compare_items(self, archive: Archive, items: Iterator[Piece]) -> None:
         """Raise ArchiveError unless a shard, an archive of only some items of the source, restores
-        these. items: those, in order."""
+        these. items: those, in order. For subclasses to define."""
         raise NotImplementedError
 
     def differs(self, what: str) -> ArchiveError:
@@ -249,8 +253,8 @@ class Content:
     # ---- blocks to records
 
     def names(self, archive: Archive) -> list[str]:
-        """The names of the columns, or of what else a block's bytes are counted for: of a content
-        without columns its kind alone."""
+        """The names of the columns, or of what else a block's bytes are counted for. By default the
+        kind of the records alone."""
         return [self.kind]
 
     def places(self, archive: Archive, wanted: Sequence[str]) -> list[int]:
@@ -272,7 +276,8 @@ class Content:
     ) -> Piece:
         """The records of a decoded block that `inside` slices, counted from the block's first, 0,
         as a piece: bytes of text, columns, pixels or files. wanted: the names of the columns; None:
-        all. ArchiveError for a block that is not what the header promises."""
+        all. ArchiveError for a block that is not what the header promises. For subclasses to
+        define."""
         raise NotImplementedError
 
     def pieces(
@@ -283,13 +288,15 @@ class Content:
         wanted: Sequence[str] | None = None,
     ) -> Iterator[Piece]:
         """Yield records first:last, counted from 0, a piece for each block. wanted: the names of
-        the columns; None: all. Errors of damaged blocks are those of Archive.blocks."""
+        the columns; None: all. ArchiveError for a damaged block, which a lenient archive leaves
+        out."""
         for block, inside in archive.blocks(first, last):
             yield self.decode(archive, block, inside, wanted)
 
     def costs(self, archive: Archive, block: Block, ledger: Ledger) -> Costs:
         """The bits that each record of a block takes, column by column, by the ledger that its
-        decoding filled. DataError for a content whose bits cannot be told by record."""
+        decoding filled. DataError for a content whose bits cannot be told by record, which is the
+        default."""
         raise DataError(
             f"{archive.reader.path}: holds {self.holding}, and what a record costs is told of "
             "tables that are stored column by column; decompress it, and detect in what is restored"
@@ -302,18 +309,19 @@ class Content:
         return HOLDINGS.get(self.kind, "the code of a model")
 
     def is_like(self, other: Content) -> bool:
-        """Whether the records of an archive of another content may follow this one's in one
-        table."""
+        """Whether the records of an archive of another content may follow this one's in one table.
+        By default False."""
         return False
 
     def cells(self, archive: Archive, block: Block, rows: Int) -> list[list[str]]:
         """For each column of `costs` the cells of these records, as text to be shown. rows: (n,),
-        numbers of records within the block, from 0."""
+        numbers of records within the block, from 0. For subclasses to define."""
         raise NotImplementedError
 
     def numbers(self, archive: Archive, block: Block) -> list[Float | None]:
         """For each column of `costs` the numbers that its cells are, (rows,), of all rows of the
-        block, with NaN for a gap and for what is no number; None for a column that has none."""
+        block, with NaN for a gap and for what is no number; None for a column that has none. For
+        subclasses to define."""
         raise NotImplementedError
 
     def checked(self, archive: Archive) -> Iterator[Piece]:
@@ -331,14 +339,15 @@ class Content:
     ) -> None:
         """Write records first:last to `file`, open for writing bytes, as a file of the source's
         kind; it is not closed. wanted: the names of the columns; None: all. ParamError for a name
-        that is not there, DataError where no file can hold what is asked for."""
+        that is not there, DataError where no file can hold what is asked for. For subclasses to
+        define."""
         raise NotImplementedError
 
     def frame(self, archive: Archive, first: int, last: int) -> Piece:
         """Records first:last in memory: a table as a DataFrame; pictures as (n, channels, height,
         width) uint8, those of a folder as a list of (channels, height, width), uint8 or uint16;
         arrays as a DataFrame, an array, or arrays by name. DataError for a content that has no such
-        form."""
+        form, which is the default."""
         raise DataError(
             f"{archive.reader.path}: holds a file's bytes; decompress it, then read the file"
         )
@@ -424,7 +433,7 @@ class ByteContent(Content):
 
     def text_of(self, block: Block) -> bytes:
         """The bytes that a decoded block restores, in the form that items have. ArchiveError if it
-        is damaged."""
+        is damaged. For subclasses to define."""
         raise NotImplementedError
 
     def compare(self, archive: Archive) -> None:

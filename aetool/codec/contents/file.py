@@ -41,7 +41,7 @@ InTypes = ArrowContent | ArrayContent | PixelArray
 class TypedFile(KeptBytes):
     """A small file of arrays or a table, stored as compressed bytes in one block; its rows and
     columns can be asked for all the same. format: "format" is the kind of file, of ARRAYS or
-    TABLES; stream (opens the file) and effort (how far to search, None: as usual): only for
+    TABLES; stream (opens the file) and effort (how far to search, None: the default): only for
     writing. squeezed, rows: its compressed bytes and number of rows, only for writing, set by
     `is_smaller`."""
 
@@ -58,8 +58,9 @@ class TypedFile(KeptBytes):
 
     @classmethod
     def from_header(cls, header: dict[str, Json]) -> KeptBytes:
-        """The content of a header, for reading; a KeptBytes if its format is none of arrays or
-        tables. KeyError, TypeError or ValueError without a format."""
+        """Make the content that a header describes, for reading: a TypedFile if its format is one
+        of ARRAYS or TABLES (npy, npz, Parquet, Arrow), else a KeptBytes, which has neither rows nor
+        columns. KeyError, TypeError or ValueError if the header has no format."""
         format = dict(header["format"])
         # what a file is kept for may be that it cannot be read: such a one has no types
         has_types = format["format"] in (*ARRAYS, *TABLES)
@@ -78,8 +79,8 @@ class TypedFile(KeptBytes):
         how many the file has.
 
         False, without a thorough try and with nothing kept, for an empty file, for one of more than
-        LARGEST bytes or MOST_ROWS rows, and where a quick look takes more than PROMISE * most
-        bytes.
+        LARGEST (2^22) bytes or MOST_ROWS (2^20) rows, and where a quick look, LZMA2, takes more
+        than PROMISE (1.5) times `most` bytes.
         """
         with self.opened() as stream:
             raw = read_exactly(stream, LARGEST + 1)

@@ -34,12 +34,12 @@ class Folder(Content):
     format in blocks together; other files, and pictures of lossy formats, by their bytes. Pictures
     come first.
 
-    folders: permission bits by path, of folders that are empty, or whose bits are not the usual; ""
-    is the folder itself; with a source they are read from that. source, effort (None: as usual),
-    keep_files (store all files by their bytes): only for writing. model: what a model has learned
-    of pictures, None without; primed: whether the archive can only be read with it. bounds: how
-    many levels off restored values of 8 and of 16 bits may be; with any above 0 the mode is
-    BOUNDED.
+    folders: permission bits by path, of folders that are empty, or whose bits are not USUAL
+    (0o755); "" is the folder itself; with a source they are read from that. source, effort (None:
+    the default), keep_files (store all files by their bytes): only for writing. model: what a model
+    has learned of pictures, None without; primed: whether the archive can only be read with it.
+    bounds: how many levels off restored values of 8 and of 16 bits may be; with any above 0 the
+    mode is BOUNDED.
     """
 
     name = "folder"
@@ -109,8 +109,8 @@ class Folder(Content):
 
     def items(self) -> Iterator[list[Picture]]:
         """Yield the files of the source, in order, in lists of at least one; those of a list have
-        one key (see Picture.key) and go into one block. DataError for a file that cannot be
-        read."""
+        one key (of pictures format, mode, palette, channels and size) and go into one block, of
+        about BLOCK_BYTES (2^23) at most. DataError for a file that cannot be read."""
         waiting: list[Picture] = []
         size = 0
         # a block holds pictures of one key, in the order of the names
@@ -324,7 +324,8 @@ class FilteredFolder(BoundedFolder):
 
 def _folders_of(header: dict[str, Json]) -> dict[str, int]:
     """The permission bits of folders by path that a header says; {} if it says none, ValueError for
-    bits below 0 or above MOST, ValueError, TypeError or AttributeError for anything else."""
+    bits below 0 or above MOST (0o7777), ValueError, TypeError or AttributeError for anything
+    else."""
     folders = {}
     for path, bits in header.get("folders", {}).items():
         mode = int(bits)
@@ -336,8 +337,8 @@ def _folders_of(header: dict[str, Json]) -> dict[str, int]:
 
 def _worth_saying(source: FolderSource) -> dict[str, int]:
     """Which folders an archive must list: permission bits by path, from the folder that is
-    archived, of folders that have other bits than USUAL or are empty (hold neither a file nor a
-    folder)."""
+    archived, of folders that have other bits than USUAL (0o755) or are empty (hold neither a file
+    nor a folder)."""
     inside = [*source.names, *source.others, *source.folders]
     # all others are made anyway when what is in them is restored
     not_empty = {path.rpartition("/")[0] for path in inside}

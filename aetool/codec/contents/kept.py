@@ -28,7 +28,7 @@ if TYPE_CHECKING:
 class KeptBytes(ByteContent):
     """A file stored as its bytes, without records. format: how an archive's header describes it;
     "format" is the kind of file. stream: opens the bytes; effort: how far to search for a small
-    encoding, None: as usual; both only for writing."""
+    encoding, None: the default; both only for writing."""
 
     name = "bytes"
     kind = "bytes"
@@ -56,7 +56,7 @@ class KeptBytes(ByteContent):
         return "bytes (kept file)"
 
     def items(self) -> Iterator[bytes]:
-        """Yield the file in pieces of BLOCK_BYTES, the last one shorter; nothing of an empty
+        """Yield the file in pieces of BLOCK_BYTES (2^23), the last one shorter; nothing of an empty
         file."""
         with self.opened() as stream:
             while data := read_exactly(stream, BLOCK_BYTES):

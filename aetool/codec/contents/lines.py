@@ -54,7 +54,7 @@ LINE = "line"  # the name of those of a line whose values are no columns
 class JsonLines(ByteContent):
     """A file of JSON lines, each of which, with its line end, is a record. format: how an archive's
     header describes it. stream: opens the file; effort: how far to search for a small encoding,
-    None: as usual; both only for writing."""
+    None: the default; both only for writing."""
 
     name = "lines"
     part = "a line"
@@ -78,8 +78,8 @@ class JsonLines(ByteContent):
     # ---- writing
 
     def items(self) -> Iterator[bytes]:
-        """Yield the file in pieces of whole lines, about PIECE bytes each, more where a line is
-        longer; only the last may lack its line end."""
+        """Yield the file in pieces of whole lines, about PIECE (2^22) bytes each, more where a line
+        is longer; only the last may lack its line end."""
         with self.opened() as stream:
             unfinished = b""
             while data := read_exactly(stream, PIECE):
@@ -279,7 +279,8 @@ class JsonLines(ByteContent):
     ) -> pd.DataFrame:
         """Lines first:last that are not blank as a DataFrame, a row for each, of only these keys,
         in this order; a key that a line has not is missing there. ParamError for a key that the
-        first record has not; errors as of `frame`."""
+        first record has not; also for a line that is no object, DataError for one that is no
+        JSON."""
         self.places(archive, wanted)
         records = []
         # a line can only be read as a whole, but what nobody asked for takes no memory
@@ -309,7 +310,7 @@ def _records(archive: Archive, first: int, last: int) -> Iterator[dict[str, Json
 
 def _numbered(archive: Archive, first: int, last: int) -> Iterator[tuple[int, bytes]]:
     """Yield (its number, counted from 0 in the archive, the line) of each of the lines first:last
-    that is a record, not blank. Errors as of Archive.pieces."""
+    that is a record, not blank. ArchiveError for a damaged block, unless the archive is lenient."""
     number = first
     for piece in archive.pieces(first, last):
         for line in jsonlines.split(piece):
@@ -356,8 +357,8 @@ def _list_of(archive: Archive, wanted: Sequence[str]) -> Iterator[bytes]:
 
 
 def _chosen_text(record: dict[str, Json], wanted: Sequence[str]) -> bytes:
-    """The object of the wanted keys alone, as of `_chosen`, as JSON in UTF-8; halves of surrogate
-    pairs are escapes."""
+    """A JSON object cut to the wanted keys that it has, in the order in which they are wanted, as
+    text in UTF-8; halves of surrogate pairs are escapes."""
     part = _chosen(record, wanted)
     return with_halves_escaped(json.dumps(part, ensure_ascii=False)).encode()
 
@@ -406,8 +407,8 @@ def _parsed(
 ) -> dict[str, Json]:
     """The JSON object of a line, in UTF-8, UTF-16 or UTF-32, or of one of a list of objects that is
     written an object a line. number: of the line, from 0, for messages; parse: makes it of the
-    line's text. NoRecordError if the line is no JSON, ParamError if it is no object; errors of
-    parse other than ValueError and RecursionError go through."""
+    line's text; archive: whose name messages have. NoRecordError if the line is no JSON, ParamError
+    if it is no object; errors of parse other than ValueError and RecursionError go through."""
     encoding = json.detect_encoding(line)
     where = f"{archive.reader.path}: line {number + 1:,}"
     try:

@@ -80,8 +80,8 @@ class Sizes:
 class Lossy(Content):
     """Records by a model's code: what lossy tables and pictures have in common. format: how the
     source was written, for the header. quantiser: turns the code into whole numbers, and back.
-    effort: how far to search for a small encoding, None: as usual; sizes: bytes that `encode` has
-    written so far; both only for writing."""
+    effort: how far to search for a small encoding, None: the default; sizes: bytes that `encode`
+    has written so far; both only for writing."""
 
     def __init__(
         self,
@@ -114,12 +114,12 @@ class Lossy(Content):
         return self.labels
 
     def picture_names(self, archive: Archive) -> list[str]:
-        """The names of all pictures, in order; [] if none are stored, as of a table."""
+        """The names of all pictures, in order; [] if none are stored. By default []."""
         return []
 
     def beside(self, item: CodedRecords) -> list[Coded]:
         """Encode what a block stores beside the code, as columns, in the order of `labels` behind
-        the units of the code. item: the records of the block."""
+        the units of the code. item: the records of the block. For subclasses to define."""
         raise NotImplementedError
 
     def encode(self, item: CodedRecords, hints: Hints) -> list[Encoded]:
@@ -145,7 +145,7 @@ class Lossy(Content):
     def codes_of(self, block: Block) -> Code:
         """(rows, latent) float32: the code of a block's records, for the model's decoder, units
         that are not stored at their centre; ArchiveError if the block has other columns than it
-        should, or too many records."""
+        should, or records of more than MAX_DECODED (2^26) numbers of code."""
         units = len(self.quantiser.kept)
         # before memory is taken for what the decoder makes of it
         check_decoded(block.rows, len(self.quantiser.centre))
@@ -159,8 +159,8 @@ class Lossy(Content):
         return self.quantiser.restore(code)
 
     def codes(self, archive: Archive) -> Iterator[Code]:
-        """Yield the code of each block, (rows, latent) float32; the model is not needed. Errors as
-        of `codes_of`."""
+        """Yield the code of each block, (rows, latent) float32; the model is not needed.
+        ArchiveError for a damaged block."""
         for block, _ in archive.blocks(0, archive.rows):
             yield self.codes_of(block)
 
@@ -183,9 +183,10 @@ class Lossy(Content):
 
 
 class LossyTable(Lossy):
-    """A table by a model's code. format, quantiser, effort: as of Lossy. columns: (name, how it is
-    stored) of each, in order: "model", or the kind of a column that is stored exactly, as
-    exact.kind_of names it. dtypes: of the source, Arrow's names, by column. ranges: [lowest,
+    """A table by a model's code. format: how the source was written; quantiser: turns the code into
+    whole numbers, and back; effort: how far to search, only for writing. columns: (name, how it is
+    stored) of each, in order: "model", or, stored exactly, the kind of its values: "cells",
+    "moments" or "floats". dtypes: of the source, Arrow's names, by column. ranges: [lowest,
     highest] number of the source, by column, within which restored numbers are kept."""
 
     name = "lossy table"
@@ -399,7 +400,8 @@ class LossyTable(Lossy):
 
 
 class LossyPictures(Lossy):
-    """Pictures by a model's code. format, quantiser, effort: as of Lossy. named: whether blocks
+    """Pictures by a model's code. format: how the source was written; quantiser: turns the code
+    into whole numbers, and back; effort: how far to search, only for writing. named: whether blocks
     have a column of the pictures' names, as those of a folder have."""
 
     name = "lossy pictures"
@@ -501,7 +503,8 @@ class LossyPictures(Lossy):
 
     def _shape(self, archive: Archive) -> tuple[int, int, int]:
         """The shape of the pictures that the model restores, (channels, height, width); (1, 1, 1)
-        if it says none. BundleError or ArchiveError as of Archive.model."""
+        if it says none. BundleError if the model is not there, ArchiveError if its code is of
+        another size."""
         return archive.model.shape or (1, 1, 1)
 
     def restore(
@@ -530,8 +533,8 @@ class LossyPictures(Lossy):
 
 def stored_as(table: Table, by_model: set[str]) -> list[tuple[str, str]]:
     """For each column of a table, in order, (its name, how the archive stores it): "model" for
-    those in by_model, names of columns that the code restores, else the kind of its values, as
-    kind_of has it."""
+    those in by_model, names of columns that the code restores, else the kind of its values,
+    "cells", "moments" or "floats"."""
     stored = []
     for name, values in zip(table.names, table.values, strict=True):
         kind = "model" if name in by_model else kind_of(values)

@@ -53,8 +53,8 @@ class Part:
     @classmethod
     def from_json(cls, told: Sequence[Json]) -> Part:
         """The part of a list that `to_json` wrote; ValueError or TypeError for any other, also for
-        a path that leaves the index's folder, counts below 0 or too large, and a digest of other
-        than SEALED bytes."""
+        a path that leaves the index's folder, counts below 0 or of 2^62 or more, and a digest of
+        other than SEALED (16) bytes."""
         file, name, rows, size, ending = told
         part = cls(
             str(file),
@@ -294,8 +294,9 @@ class Parts(Content):
         wanted: Sequence[str] | None = None,
     ) -> None:
         """Write records first:last of all parts, counted through, to `file` as one file of their
-        kind. wanted: names of columns, None: all; ParamError for one that is not there, other
-        errors as of `pieces`."""
+        kind. wanted: names of columns, None: all; ParamError for one that is not there,
+        ArchiveError or DataError for a part that cannot be opened or is damaged, which a lenient
+        reading passes over."""
         # which asks the index, not its own archive, for the records to write
         self.lead(archive).restore(archive, file, first, last, wanted)
 
@@ -307,14 +308,15 @@ class Parts(Content):
             return part.content.cells(part, block, rows)
 
     def numbers(self, archive: Archive, block: Block) -> list[Float | None]:
-        """For each column the numbers that its cells are, as `Content.numbers` has them, of the
-        part that the block is of."""
+        """For each column the numbers that its cells are, (rows,), NaN for what is none, or None
+        for a column without numbers, read from the part that the block is of."""
         with archive.part(self.number_at(block.first)) as part:
             return part.content.numbers(part, block)
 
     def frame(self, archive: Archive, first: int, last: int) -> pd.DataFrame:
         """Records first:last of all parts, counted through, as one DataFrame; of text the types of
-        columns are told by all these records together. Errors as of `pieces`."""
+        columns are told by all these records together. ArchiveError or DataError for a part that
+        cannot be opened or is damaged, which a lenient reading passes over."""
         lead = self.lead(archive)
         if not isinstance(lead, TextTable):
             frame: pd.DataFrame = lead.frame(archive, first, last)

@@ -28,7 +28,7 @@ MOST_SIZE = 1 << 31  # of a picture in one direction, less 1
 
 class PixelArray(Content):
     """Pictures of one shape, (channels, height, width), stored pixel by pixel. format: how the
-    source was written, for the header. source, effort (None: as usual): only for writing. model:
+    source was written, for the header. source, effort (None: the default): only for writing. model:
     what a model has learned of other pictures, None without; primed: whether the archive can only
     be read with that model, true with a model. bound: how many levels off a restored value may be,
     0 for exactly; the mode is BOUNDED if it is above. ValueError for a shape that is none."""
@@ -232,7 +232,7 @@ def is_primed(header: dict[str, Json]) -> bool:
 
 def shape_of(shape: Sequence[int]) -> tuple[int, int, int]:
     """Check the shape of pictures that a header has, and return it as (channels, height, width);
-    ValueError unless it is three whole numbers above 0 and below MOST_SIZE."""
+    ValueError unless it is three whole numbers above 0 and below MOST_SIZE (2^31)."""
     # bool is an int, too, and no size
     are_whole = all(type(size) is int for size in shape)
     if len(shape) != 3 or not are_whole or min(shape) <= 0 or max(shape) >= MOST_SIZE:
@@ -244,8 +244,8 @@ def shape_of(shape: Sequence[int]) -> tuple[int, int, int]:
 def pixels_of(source: ArrayFile) -> ArraySource | None:
     """The pictures of a file that has one array, of uint8 in C order, not empty, in the shape of
     gray or coloured pictures (3 or 4 axes, channels last); None for any other file, also for one
-    too large, and of any number of channels but 1 and 3 (2 and 4 have opacity). Errors as of
-    ArrayFile.array, unless they are DataErrors, which give None."""
+    too large, and of any number of channels but 1 and 3 (2 and 4 have opacity). ValueError,
+    OSError, BadZipFile or zlib.error if the file cannot be read."""
     if len(source.members) != 1:
         return None
     member = source.members[0]
@@ -264,7 +264,8 @@ def pixels_of(source: ArrayFile) -> ArraySource | None:
 
 def gathered(batches: Iterable[Pixels]) -> Iterator[Pixels]:
     """Regroup batches of pictures, (n, channels, height, width), so that each has as many pictures
-    as a block holds, at least one; the last may have fewer. Without pictures there is no batch."""
+    as a block holds (of BLOCK_BYTES, 2^23, values of pixels together), at least one; the last may
+    have fewer. Without pictures there is no batch."""
     waiting: list[Pixels] = []
     for batch in batches:
         size = int(np.prod(batch.shape[1:]))

@@ -77,9 +77,9 @@ class TextTable(ByteContent):
         shared: bool = False,
         origin: TextOrigin | None = None,
     ) -> None:
-        """mode, format: as of every content. head: the bytes before the first record (byte-order
-        mark, blank lines, header record) in UTF-8. names: the columns' names; None reads them from
-        the head.
+        """mode: LOSSLESS or BOUNDED; format: how the text is written, such as its delimiter. head:
+        the bytes before the first record (byte-order mark, blank lines, header record) in UTF-8.
+        names: the columns' names; None reads them from the head.
 
         shared: the archive refers to a model that is stored elsewhere; what the model knows is left
         out here: head and names may be None, and format has only what differs from the model's.
@@ -221,8 +221,9 @@ class TextTable(ByteContent):
 
     def encode(self, item: bytes, hints: Hints) -> list[Encoded]:
         """Encode a piece of whole records as blocks: one, or a few where records are irregular.
-        hints: where they are empty, those of the origin are taken. DataError for a piece of 2^31 -
-        1 bytes or more."""
+        hints: the plans of the block before; if they have no `shape`, as NO_HINTS, `origin.first`
+        is taken, the hints for the first block. Only for an archive that is written. DataError for
+        a piece of 2^31 - 1 bytes or more."""
         assert self.origin is not None
         if not hints.shape:
             hints = self.origin.first
@@ -307,9 +308,10 @@ class TextTable(ByteContent):
         super().compare(archive)
 
     def _compare_within_bounds(self, archive: Archive, stream: BinaryIO) -> None:
-        """Compare a text in UTF-8, read from its beginning, with what the archive's blocks restore,
-        each number within its column's bound; ArchiveError where they differ. What stands behind
-        the last record is not read. Only once all items have been read and written."""
+        """Compare a text in UTF-8, `stream`, read from its beginning, with what the archive's
+        blocks restore, each number within its column's bound; ArchiveError where they differ. What
+        stands behind the last record is not read. Only once all items have been read and
+        written."""
         head = self._head_of(self._layout)
         head_of_source = read_exactly(stream, len(head))
         if head_of_source != head:
@@ -503,7 +505,7 @@ class TextTable(ByteContent):
 
     def frame(self, archive: Archive, first: int, last: int) -> pd.DataFrame:
         """Records first:last as a DataFrame, whose types pandas reads from the texts of all of
-        them. Errors of damaged blocks are those of Archive.blocks."""
+        them. ArchiveError for a damaged block, unless the archive is lenient."""
         pieces = self.utf8_pieces(archive, first, last)
         return self.frame_of(archive, pieces)
 
