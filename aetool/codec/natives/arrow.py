@@ -62,25 +62,24 @@ class ColumnKind:
 
     def encode(self, array: pa.Array, bound: Bound) -> list[Coded]:
         """Encode an array of the type as columns of a block, mostly one. bound: the largest error
-        of a value, in the column's unit; None: exact; kinds that are not numeric do not look at
-        it."""
+        of a value, in the column's unit; None: exact; kinds that are not numeric do not look at it.
+        For subclasses to define."""
         raise NotImplementedError
 
     def decode(self, columns: Columns, rows: int) -> pa.Array:
         """The array of `rows` values, decoded from the next of a block's columns; as many are taken
         from the iterator as `encode` returned. ArchiveError where they are damaged, or of another
-        kind; StopIteration where there are too few."""
+        kind; StopIteration where there are too few. For subclasses to define."""
         raise NotImplementedError
 
     def width(self, metas: Metas) -> int:
         """How many columns of a block this column takes. metas: of the block's columns from its
-        first one on; not empty."""
+        first one on; not empty. By default 1."""
         return 1
 
     def ends(self, array: pa.Array) -> Ends | None:
         """Find the range of an array: (smallest, largest) finite value, as exact fractions in the
-        column's unit; None if it has none, or is not of numbers, which this base class says of
-        every array."""
+        column's unit; None if it has none, or is not of numbers. By default None."""
         return None
 
     def agree(
@@ -89,9 +88,9 @@ class ColumnKind:
         restored: pa.Array,
         bound: Bound,
     ) -> bool:
-        """Whether the restored array has the source's values and gaps, bit for bit. Kinds that can
-        be stored within a bound allow for it, and for values that differ by at most that. bound: in
-        the column's unit; None: bit for bit."""
+        """Whether the restored array has the source's values and gaps, bit for bit. bound: in the
+        column's unit, by how much values may differ; None: bit for bit. By default it is not
+        used."""
         return same_values(source, restored)
 
 

@@ -47,8 +47,8 @@ class _Group(Group[_Candidate]):
 
     def fits(self, candidate: _Candidate) -> bool:
         """Whether the group, which has a member, and a column hold the same sort of numbers, the
-        bits of 64-bit floats or any others, and have in common at least IN_COMMON (a part) of the
-        values of the smaller of both."""
+        bits of 64-bit floats or any others, and have in common at least IN_COMMON (0.3, a part) of
+        the values of the smaller of both."""
         if self.members[0].are_floats != candidate.are_floats:
             return False
         different = candidate.different
@@ -65,8 +65,9 @@ class _Group(Group[_Candidate]):
 
 def offer(columns: Sequence[Coded], effort: planning.Effort) -> None:
     """Add to `others` of each column of numbers, in place, its encoding as ranks in a dictionary,
-    if it has values that repeat enough (see `_candidate`); nothing is added if effort.ranks is off.
-    Columns with many values in common share a dictionary."""
+    if its values repeat enough: 32 to 2^16 different ones, each twice on average, with gaps between
+    them; nothing is added if effort.ranks is off. Columns with many values in common share a
+    dictionary."""
     if not effort.ranks:
         return
     candidates = [_candidate(column) for column in columns]
@@ -99,9 +100,10 @@ def _place(column: Coded) -> int:
 
 
 def _candidate(column: Coded) -> _Candidate | None:
-    """The column as a candidate; None if it is not of numbers, has errors of a bound, has too few
-    values, too few or too many different ones, or different ones that fill more than 1 / LEAST_GAPS
-    of their range, counted in steps of the common divisor of their differences."""
+    """The column as a candidate to be stored as ranks; None if it is not of numbers, has errors of
+    a bound, has fewer than 64 values, fewer different ones than FEWEST (32), more than MOST (2^16)
+    or than half of the values, or different ones that fill more than 1 / LEAST_GAPS (half) of their
+    range, counted in steps of the common divisor of their differences."""
     if not isinstance(column.meta, NumberedMeta) or column.error:
         return None
     values = column.streams[_place(column)].values

@@ -67,9 +67,9 @@ class Grid:
 
     @classmethod
     def of(cls, bound: Fraction | None, low: int, high: int) -> Grid | None:
-        """The coarsest grid that keeps an error bound, of a step of at most LARGEST_STEP; None if
-        the bound, which is in units of the whole numbers, is None or below 1, which they keep only
-        unchanged. low, high: the range of the values, both included."""
+        """The coarsest grid that keeps an error bound, of a step of at most LARGEST_STEP (2^62 -
+        1); None if the bound, which is in units of the whole numbers, is None or below 1, which
+        they keep only unchanged. low, high: the range of the values, both included."""
         if bound is None or bound < 1:
             return None
         return cls(min(int(bound), LARGEST_STEP // 2), low, high)

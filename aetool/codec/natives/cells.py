@@ -48,7 +48,7 @@ def encode_cells(
 
     gaps: (n,) bool, which cells are missing, or None. utf8: whether all cells are UTF-8. A gap is
     stored as a text that no cell has, so that it takes part in whatever the column is coded as.
-    ArchiveError if the cells span more than MAX_TEXT bytes of the buffer.
+    ArchiveError if the cells span more than MAX_TEXT (320 MiB) bytes of the buffer.
     """
     first = int(start.min(initial=len(buffer)))
     last = int(stop.max(initial=first))

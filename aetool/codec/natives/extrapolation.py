@@ -100,9 +100,9 @@ def residuals(values: Array, orders: Sequence[int]) -> Array:
     or 2^64: int32 or int64, in the shape of `values`. Values are predicted by polynomials along
     each axis, see the module.
 
-    values: 1 to MOST_AXES axes, float32 or float64 in the processor's byte order. orders: of the
-    polynomials, one for each axis, 0 to MOST_ORDER, not all 0. ArchiveError if this process cannot
-    add as IEEE 754 does.
+    values: 1 to MOST_AXES (4) axes, float32 or float64 in the processor's byte order. orders: of
+    the polynomials, one for each axis, 0 to MOST_ORDER (3), not all 0. ArchiveError if this process
+    cannot add as IEEE 754 does.
     """
     _check_arithmetic()
     values = np.ascontiguousarray(values)
@@ -300,8 +300,8 @@ def _fronts(places: Int) -> Iterator[Int]:
 
 def allows(dtype: DType, orders: Sequence[int]) -> bool:
     """Whether values of this dtype can be extrapolated by these orders, one for each axis, at least
-    one, none below 0: floats of 32 or 64 bits, by at most MOST_AXES orders, the largest of which is
-    1 to MOST_ORDER."""
+    one, none below 0: floats of 32 or 64 bits, by at most MOST_AXES (4) orders, the largest of
+    which is 1 to MOST_ORDER (3)."""
     if dtype.kind != "f" or dtype.itemsize not in (4, 8):
         return False
     if len(orders) > MOST_AXES:
@@ -311,8 +311,8 @@ def allows(dtype: DType, orders: Sequence[int]) -> bool:
 
 def suits(dtype: DType, shape: Sequence[int]) -> bool:
     """Whether it may pay to predict values of this dtype, in an array of this shape, from their
-    neighbours along its axes: floats of 32 or 64 bits, in 2 to MOST_AXES axes, LEAST_VALUES of them
-    or more."""
+    neighbours along its axes: floats of 32 or 64 bits, in 2 to MOST_AXES (4) axes, LEAST_VALUES
+    (4,096) of them or more."""
     if len(shape) < 2 or prod(shape) < LEAST_VALUES:
         return False
     simplest = [1] * len(shape)
@@ -320,10 +320,11 @@ def suits(dtype: DType, shape: Sequence[int]) -> bool:
 
 
 def orders_for(sample: Array) -> Orders:
-    """The orders, one for each axis, that leave the smallest residuals on a sample, an array as of
-    `residuals`: those found by going from the predictor of Lorenzo, which is order 1 along every
-    axis, or from order 2, a step along one axis at a time, as long as a step helps. An axis of n
-    places has at most order n - 1; all are 0 if no axis has two. ArchiveError as of `residuals`."""
+    """The orders, one for each axis, that leave the smallest residuals on a sample, an array of
+    float32 or float64 of 1 to 4 axes: those found by going from the predictor of Lorenzo, which is
+    order 1 along every axis, or from order 2, a step along one axis at a time, as long as a step
+    helps. An axis of n places has at most order n - 1; all are 0 if no axis has two. ArchiveError
+    if this process cannot add as IEEE 754 does."""
     part = _middle(sample)
     most = []
     for side in part.shape:
@@ -364,8 +365,8 @@ def _steps(orders: Orders, most: Sequence[int]) -> Iterator[Orders]:
 
 
 def _middle(sample: Array) -> Array:
-    """The middle of a sample, of at most SEARCHED values, its longest sides cut first, as a view of
-    as many axes; all of it if it has no more."""
+    """The middle of a sample, of at most SEARCHED (2^16) values, its longest sides cut first, as a
+    view of as many axes; all of it if it has no more."""
     shape = list(sample.shape)
     while prod(shape) > SEARCHED:
         longest = shape.index(max(shape))

@@ -57,7 +57,7 @@ class FloatType:
     @property
     def most_decimals(self) -> int:
         """The most digits behind the point with which a float may take fewer bits as a decimal than
-        as its own bits; at most MOST_DECIMALS."""
+        as its own bits; at most MOST_DECIMALS (15)."""
         return min(MOST_DECIMALS, self.digits * 3 // 10)
 
 
@@ -105,8 +105,10 @@ def encode_integers(
 
 
 def _multiples(numbers: Integers) -> tuple[Int, int]:
-    """Divide numbers by their common divisor: ((n,) int64, the quotients; the divisor, or 1 where
-    another would save nothing). The 64 bits of uint64 are taken as int64."""
+    """Divide whole numbers by their greatest common divisor, so that they take fewer bits: ((n,)
+    int64, the quotients; the divisor). The divisor is 1, and the numbers stay, if there are fewer
+    than two, or if it is below LEAST_MULTIPLE (10) or above LARGEST_STEP (2^62 - 1). uint64 is read
+    as the int64 of the same bits."""
     # without a sign, as with one: the bits of 64 are the same
     stored = numbers.view(np.int64)
     multiple = _common_divisor(stored)
@@ -172,8 +174,9 @@ def integer_meta(meta: Meta) -> IntegerMeta:
 
 
 def _common_divisor(values: Int) -> int:
-    """The greatest common divisor of all values; 1 if it is below LEAST_MULTIPLE, which would save
-    nothing, or above LARGEST_STEP, or there are fewer than two values."""
+    """The greatest common divisor of all values; 1 if it is below LEAST_MULTIPLE (10), which would
+    save nothing, or above LARGEST_STEP (2^62 - 1), or there are fewer than two values. values: (n,)
+    int64."""
     if len(values) < 2:
         return 1
     # a few of them tell most columns that have no divisor
@@ -248,8 +251,8 @@ class _FloatColumn:
     """A column of floats that is to be encoded, in one of several ways, each a method.
 
     kind: their type; values: (n,); bits: (n,) int64, the same as whole numbers; gaps, usual_nan,
-    plain: (n,) bool, masks of missing ones, of NaNs of the usual bits, and of finite ones other
-    than -0.0.
+    plain: (n,) bool, masks of missing ones, of NaNs with the bits that numpy writes, and of finite
+    ones other than -0.0.
     """
 
     kind: FloatType
@@ -260,9 +263,9 @@ class _FloatColumn:
     plain: Mask
 
     def decimals(self, kind: FloatType) -> int | None:
-        """The fewest decimals that, as floats of this kind, restore more than NEARLY_ALL of the
-        plain floats bit for bit; None if no number of decimals does, of all or of a sample; 0 if no
-        float is plain."""
+        """The fewest decimals that, as floats of this kind, restore more than NEARLY_ALL (0.98) of
+        the plain floats bit for bit; None if no number of decimals does, of all or of a sample; 0
+        if no float is plain."""
         plain = self.values[self.plain]
         # a thousand of them rule out most numbers of decimals
         every = max(1, len(plain) // 1024)
@@ -276,7 +279,8 @@ class _FloatColumn:
 
     def within_bound(self, decimals: int | None, bound: Fraction | None) -> Coded | None:
         """Encode the floats within a bound; None where there is none, or it is 0 or less, or below
-        one unit of the last decimal, or keeps too few floats to pay, see `_bounded`.
+        one unit of the last decimal, or more than MOST_ODD (a quarter) of the finite floats cannot
+        be kept within it.
 
         decimals: those that restore the floats exactly, None if none do.
         """
@@ -319,7 +323,8 @@ class _FloatColumn:
 
     def in_steps(self, places: int, bound: Fraction) -> Coded | None:
         """Encode the floats as decimals, rounded to as many units of the last of `places` decimals
-        as the bound allows; None if it allows none, or too many floats cannot be kept within it."""
+        as the bound allows; None if it allows none, or more than MOST_ODD (a quarter) of the finite
+        floats cannot be kept within it."""
         # all whole numbers up to here are floats of 64 bits
         most = 1 << 53
         bound_in_units = bound * 10**places
@@ -334,8 +339,9 @@ class _FloatColumn:
         return self._bounded(numerals, quantised, restored, sure, bound)
 
     def on_grid(self, bound: Fraction) -> Coded | None:
-        """Encode the floats as multiples of a float a little below twice the bound; None if too
-        many cannot be kept within the bound, or that float would be 0 or infinite."""
+        """Encode the floats as multiples of a float a little below twice the bound; None if more
+        than MOST_ODD (a quarter) of the finite ones cannot be kept within the bound, or that float
+        would be 0 or infinite."""
         try:
             spacing = float(bound) * GRID_SHARE
         # a bound that is larger than every float
@@ -362,7 +368,7 @@ class _FloatColumn:
         bound: Fraction,
     ) -> Coded | None:
         """Encode as numbers the floats that `restored` brings back within the bound, and the others
-        as their bits; None if more than MOST_ODD of the finite floats are others.
+        as their bits; None if more than MOST_ODD (a quarter) of the finite floats are others.
 
         numbers: (n,), what would be stored; restored: (n,), the floats that it restores; sure:
         (n,), where this is exact arithmetic. -0.0 and values such as the largest float may be moved
@@ -393,8 +399,8 @@ class _FloatColumn:
         good: Mask,
     ) -> Coded:
         """Build the encoded column: `numbers`, (n,), where the mask `good`, (n,) bool, is True, and
-        a kind each, from 1 on, for gaps, usual NaNs and floats stored as their bits, if there are
-        such. numerals: how numbers stand for floats."""
+        a kind each, from 1 on, for gaps, NaNs with the bits that numpy writes, and floats stored as
+        their bits, if there are such. numerals: how numbers stand for floats."""
         odd = ~good & ~self.gaps & ~self.usual_nan
         special = (self.gaps, self.usual_nan, odd)
         present = [bool(mask.any()) for mask in special]
@@ -508,8 +514,8 @@ def _decimal(numbers: Integers, places: int, kind: FloatType) -> Floats:
 
 
 def _are_decimals(values: Floats, places: int, kind: FloatType) -> bool:
-    """Whether more than NEARLY_ALL of the floats, (n,), all finite, come back as decimals of so
-    many places, computed as floats of `kind`; True for no floats."""
+    """Whether more than NEARLY_ALL (0.98) of the floats, (n,), all finite, come back as decimals of
+    so many places, computed as floats of `kind`; True for no floats."""
     if not len(values):
         return True
     numbers, sure = _scaled(values, places, kind)

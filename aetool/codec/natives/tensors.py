@@ -95,7 +95,7 @@ class Tensor:
     @property
     def bounds(self) -> int:
         """How many error bounds may be set for the array: one for each column of an array of two
-        axes, if it has 1 to MOST_COLUMNS; else a single one for all values."""
+        axes, if it has 1 to MOST_COLUMNS (4,096); else a single one for all values."""
         if len(self.shape) != 2:
             return 1
         # the second axis of a table is that of its columns
@@ -184,7 +184,7 @@ def lead_of(count: int) -> int:
 
 
 def _naturals(values: object) -> tuple[int, ...]:
-    """A list from JSON as whole numbers, 0 or more and below LARGEST_SIDE; ArchiveError for
+    """A list from JSON as whole numbers, 0 or more and below LARGEST_SIDE (2^40); ArchiveError for
     anything else."""
     if not isinstance(values, list):
         raise ArchiveError("damaged: an array's shape is not told as such")
@@ -223,8 +223,8 @@ def laid_out(
     which is encoded in each way worth trying. array: the values, of the tensor's shape. bounded:
     whether columns have error bounds; a table then keeps its columns. extrapolated: whether floats
     may be stored as residuals, how far they lie from a prediction by their neighbours; done where
-    these take less than LEAST_GAIN of the bytes, never within bounds or in a table of few columns.
-    An array without values gets the first layout, unmeasured."""
+    these take less than LEAST_GAIN (0.97) of the bytes, never within bounds or in a table of at
+    most ALIKE (64) columns. An array without values gets the first layout, unmeasured."""
     lead = lead_of(len(tensor.shape))
     most = values_a_block(tensor)
     # a block has whole rows: those of one axis may be too large for it
@@ -263,16 +263,17 @@ def _smallest(
     spread: bool = False,
 ) -> tuple[Tensor, float]:
     """Find the layout in which a sample takes fewest bytes: (that layout, of several as small the
-    first; how many bytes a value of the sample takes in it, on average). Arguments as of
-    `_bytes_a_value`."""
+    first; how many bytes a value of the sample takes in it, on average). sample: (rows,
+    *row_shape); effort: how far to search; spread: whether cells from everywhere in the sample are
+    encoded, not its first ones."""
     sizes = [_bytes_a_value(layout, sample, effort, spread) for layout in layouts]
     smallest = min(sizes)
     return layouts[sizes.index(smallest)], smallest
 
 
 def _may_extrapolate(tensor: Tensor) -> bool:
-    """Whether an array may be a field of floats, and so be stored as residuals: none of fewer axes
-    or values than extrapolation.suits asks for, no table of at most ALIKE columns, which are of
+    """Whether an array may be a field of floats, and so be stored as residuals: none of fewer than
+    2 axes, or than 4,096 values in a block, no table of at most ALIKE (64) columns, which are of
     different kinds, and none in a process whose sums are not rounded as IEEE 754 says."""
     dtype = np.dtype(tensor.dtype)
     rows_in_a_block = min(tensor.rows, rows_a_block(tensor))
@@ -286,7 +287,7 @@ def _extrapolated_sample(tensor: Tensor, array: Array) -> tuple[tuple[int, ...],
     """Choose the orders by which an array's floats are best predicted from their neighbours, on
     rows from its middle: (the orders, one for the rows and one for each axis behind; (rows,
     *row_shape) int32 or int64, the residuals that they leave of these rows). array: the values, of
-    its shape. ArchiveError as of extrapolation.residuals."""
+    its shape. ArchiveError if this process cannot add as IEEE 754 does."""
     rows = SAMPLED // prod(tensor.row_shape)
     # along the rows, too, there must be something to go by
     rows = min(tensor.rows, max(rows, LEAST_ROWS))
@@ -301,9 +302,9 @@ def _extrapolated_sample(tensor: Tensor, array: Array) -> tuple[tuple[int, ...],
 
 def _layouts(tensor: Tensor) -> list[tuple[int, ...]]:
     """The choices of `axes` that are worth trying: those of a picture's rows, all but the leading
-    ones, the last one, none; without those that make more than MOST_COLUMNS columns, or columns of
-    fewer cells than there are columns. A table of at most ALIKE columns has one choice, its second
-    axis."""
+    ones, the last one, none; without those that make more than MOST_COLUMNS (4,096) columns, or
+    columns of fewer cells than there are columns. A table of at most ALIKE (64) columns has one
+    choice, its second axis."""
     count = len(tensor.shape)
     first = tensor.lead
     inner = tuple(range(first, count))
@@ -335,9 +336,10 @@ def _bytes_a_value(
     effort: planning.Effort,
     spread: bool = False,
 ) -> float:
-    """How many bytes a value takes in this layout, by encoding at most SAMPLED_COLUMNS neighbouring
-    columns of the sample, (rows, *row_shape): the first SAMPLED_CELLS of each. If these are to be
-    spread, they are from everywhere, of half as many columns. effort: as of `blocks.encode`."""
+    """How many bytes a value takes in this layout, by encoding at most SAMPLED_COLUMNS (8)
+    neighbouring columns of the sample, (rows, *row_shape): the first SAMPLED_CELLS (2^14) cells of
+    each. spread: cells from everywhere in a column, of half as many columns. effort: how far to
+    search for a small encoding."""
     columns_first = _columns_first(tensor, sample)
     flat = columns_first.reshape(tensor.columns, -1)
     # a second comparison, after that of plain layouts, is to take half of the time
@@ -370,8 +372,8 @@ def _bytes_a_value(
 
 
 def _spread_places(count: int, size: int) -> Int:
-    """The places, (size,), ascending, of `size` of `count` cells, in STRETCHES stretches that begin
-    with the first and end with the last cell: a field is often still in one part and moves in
+    """The places, (size,), ascending, of `size` of `count` cells, in STRETCHES (64) stretches that
+    begin with the first and end with the last cell: a field is often still in one part and moves in
     another, and what is foretold worst lies at its edges. size: a multiple of STRETCHES, below
     count."""
     length = size // STRETCHES
@@ -405,8 +407,8 @@ def rows_of(
 
 
 def values_a_block(tensor: Tensor) -> int:
-    """How many values a block has at most: MOST_VALUES, or as many as MOST_BYTES hold if they are
-    wide; 1 at least."""
+    """How many values a block has at most: MOST_VALUES (2^23), or as many as MOST_BYTES (2^26) hold
+    if a value has more than 8 bytes; 1 at least."""
     dtype = np.dtype(tensor.dtype)
     # of texts of no length a value takes no bytes
     width = max(1, dtype.itemsize)
@@ -416,7 +418,7 @@ def values_a_block(tensor: Tensor) -> int:
 
 def rows_a_block(tensor: Tensor) -> int:
     """How many rows a full block has: those of values_a_block values, of one or two axes at most
-    MOST_ROWS; at least 1."""
+    MOST_ROWS (2^16); at least 1."""
     values_a_row = max(1, prod(tensor.row_shape))
     most = values_a_block(tensor) // values_a_row
     if len(tensor.shape) <= 2:
@@ -431,8 +433,9 @@ def cells_of(tensor: Tensor, rows: int) -> int:
 
 
 def period_of(tensor: Tensor) -> int:
-    """After how many columns of a block the next one of the same kind comes, so that it may take
-    over a plan, as blocks.encode does; 0 for a table of few columns, each of its own kind."""
+    """After how many columns of a block the next one of the same kind comes, so that its streams
+    may take over that one's plans; 0 for an array of one or two axes with at most ALIKE (64)
+    columns, each of its own kind."""
     if len(tensor.axes) > 1:
         innermost = tensor.axes[-1]
         return tensor.shape[innermost] * parts_of(tensor)
