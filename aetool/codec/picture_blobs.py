@@ -48,7 +48,8 @@ class Way:
     green, and blue less the mean of both, modulo the number of values; PALETTE: one plane, of the
     place of each pixel's colour in a list of all colours; WITHIN: as PLANES, each value restored
     within a bound. palette: (colours, channels), of the type of the pictures, for PALETTE alone,
-    else None; bound: for WITHIN alone, how far off a restored value may be, 1 .. MOST_BOUND.
+    else None; bound: for WITHIN alone, how far off a restored value may be, 1 .. MOST_BOUND
+    (65,535).
     """
 
     colours: int
@@ -80,8 +81,9 @@ class Way:
 
     def pictures(self, planes: npt.NDArray[np.uint16], most: int) -> npt.NDArray[np.uint16]:
         """The inverse of the method `planes`: (n, channels, height, width) uint16, the pictures of
-        planes, (n, planes, height, width), which may be changed in place. most: as of `planes`, the
-        largest value of a picture. ArchiveError if they have a colour that the palette has not."""
+        planes, (n, planes, height, width), which may be changed in place. most: the largest value
+        of a picture, as `planes` was given it. ArchiveError if they have a colour that the palette
+        has not."""
         if self.palette is not None:
             if planes.size and int(planes.max()) >= len(self.palette):
                 raise ArchiveError("damaged: a picture has a colour that its palette has not")
@@ -166,10 +168,11 @@ def _indices(pictures: Samples, palette: Samples) -> npt.NDArray[np.uint16]:
 
 
 def palette_of(pictures: Samples) -> Samples | None:
-    """List the different colours of pictures, if they are few: (colours, channels), of their type,
-    by their brightness (the sum of the channels), dark ones first. None if they are more than
-    MOST_COLOURS, or grey levels that fill more than DENSE of 0 .. the largest, or have several
-    channels of more than 8 bits. pictures: (n, channels, height, width), not empty."""
+    """List the different colours of pictures, if they are at most 256: (colours, channels), of
+    their type, by their brightness (the sum of the channels), dark ones first. None if they are
+    more than that (MOST_COLOURS), or grey levels that fill more than DENSE (three quarters) of 0 ..
+    the largest, or have several channels of more than 8 bits. pictures: (n, channels, height,
+    width), not empty."""
     channels = pictures.shape[1]
     if channels == 1:
         counts = np.bincount(pictures.ravel())
@@ -202,8 +205,9 @@ def palette_of(pictures: Samples) -> Samples | None:
 
 def _part(pictures: Samples) -> Samples:
     """A sample of pictures, (n, channels, height, width), not empty, on which ways to code them are
-    tried: pictures from the middle, or, if a single one has TRIED values or more, rows from the
-    middle of one; as a view of four axes. At most TRIED values, or a single row that has more."""
+    tried: pictures from the middle, or, if a single one has TRIED (2^15) values or more, rows from
+    the middle of one; as a view of four axes. At most TRIED values, or a single row that has
+    more."""
     size = math.prod(pictures.shape[1:])
     if size >= TRIED:
         # of one picture
@@ -265,9 +269,9 @@ def encode(
 
     preset: the contexts of the coder. model: what has been learned of other pictures, to begin
     with, if that takes fewer bytes; None, or a model without this preset: nothing. bound: how far
-    off a restored value may be, 0 (exact) to MOST_BOUND; exact ways are tried even so. filtered:
-    whether values within the bound are then filtered, if that is worth its bytes, which lessens
-    most errors and leaves none above twice the bound.
+    off a restored value may be, 0 (exact) to MOST_BOUND (65,535); exact ways are tried even so.
+    filtered: whether values within the bound are then filtered, if that is worth its bytes, which
+    lessens most errors and leaves none above twice the bound.
     """
     most = _most_of(pictures)
     part = _part(pictures)
@@ -309,7 +313,8 @@ def encode(
 def _coded(pictures: Samples, preset: Preset, best: _Tried, filtered: bool) -> Coded:
     """Make a blob of pictures, (n, channels, height, width), that were coded in the best way; or
     squeeze them as bytes, if that takes fewer. best: the coding of all of them, not of a part.
-    filtered: as of `encode`."""
+    preset: the contexts of the coder. filtered: whether values within a bound may be filtered when
+    they are restored."""
     most = _most_of(pictures)
     way = best.way
     planes = best.planes
@@ -412,8 +417,9 @@ def squeezed(pictures: Samples) -> bytes:
 
 
 def _may_be_squeezed(pictures: Samples, rival: int) -> bool:
-    """Whether `squeezed` may take about as few bytes as `rival`, the length of another code in
-    bytes, by a quick look at the first pictures. Always True of pictures of at most SMALL bytes."""
+    """Whether `squeezed` may take fewer bytes than `rival`, the length of another code in bytes:
+    always True of pictures of at most SMALL (2^16) bytes; else if a quick squeeze of the first 2^18
+    bytes takes at most LIKELY (1.3) times as many for each byte as `rival`."""
     raw = _bytes_of(pictures)
     if len(raw) <= SMALL:
         return True
@@ -498,9 +504,9 @@ def _way_of(
     dtype: npt.DTypeLike,
 ) -> tuple[Way, int]:
     """Read from a blob how its pictures are coded: (the way, the offset at which the blob goes on).
-    at: the offset of the palette or bound, if the way has one; colours: as of Way; channels, dtype:
-    of the pictures. ArchiveError where the way is not for such pictures, or ArchiveError or
-    ValueError for a bound or palette that is damaged."""
+    at: the offset of the palette or bound, if the way has one; colours: PLANES, DIFFERENCES,
+    PALETTE or WITHIN (0 to 3); channels, dtype: of the pictures. ArchiveError where the way is not
+    for such pictures, or ArchiveError or ValueError for a bound or palette that is damaged."""
     if colours == PALETTE:
         return _palette(data, at, channels, dtype)
     if colours == WITHIN:
@@ -546,9 +552,10 @@ def _first_state(
 
 
 def check(shape: Sequence[int]) -> None:
-    """Raise ArchiveError if pictures of this shape, (n, channels, height, width), are more or
-    larger than is allowed, have more than MAX_CHANNELS channels, or are empty; before memory is
-    taken for them."""
+    """Raise ArchiveError if pictures of this shape, (n, channels, height, width), have more than
+    MAX_CELLS (2^24) values, more than MAX_PADDED (2^25) in a plane for each channel with what
+    stands about its rows, more than MAX_CHANNELS (4) channels, or none; before memory is taken for
+    them."""
     count, channels, height, width = shape
     sensible = min(shape) > 0 and channels <= MAX_CHANNELS
     values = math.prod(shape)
@@ -579,9 +586,9 @@ def _palette(
     dtype: npt.DTypeLike,
 ) -> tuple[Way, int]:
     """Read a palette from a blob at offset `at`: (the way that has it, the offset at which the blob
-    goes on). ArchiveError for a palette that is damaged, or of no or more than MOST_COLOURS
-    colours, ValueError for one of fewer than it says. channels: of a colour; dtype: of its values.
-    """
+    goes on). ArchiveError for a palette that is damaged, or of no or more than MOST_COLOURS (256)
+    colours, ValueError for one of fewer than it says. channels: of a colour; dtype: of its
+    values."""
     count, at = read_varint(data, at)
     size, at = read_varint(data, at)
     if not 0 < count <= MOST_COLOURS:

@@ -65,8 +65,8 @@ class State:
 
     @classmethod
     def fresh(cls, preset: Preset, bits: int) -> State:
-        """The state of a coder that has seen no pixel. bits: binary logarithm of how many counters
-        each context has, LEAST_BITS .. MOST_BITS."""
+        """The state of a coder that has seen no pixel. preset: its contexts. bits: binary logarithm
+        of how many counters each context has, LEAST_BITS .. MOST_BITS (8 .. 18)."""
         sets = len(preset.selectors) + 1
         count = len(preset.contexts) << bits
         # each counter: a probability of one half, used never
@@ -89,7 +89,7 @@ class State:
     def grown(self, bits: int) -> State:
         """A copy with 2^bits counters for each context, from which the coding of other pictures
         begins. Where there is more room each counter is repeated; each counts as used at most
-        MOST_LEARNED times. ValueError for fewer bits than the state has."""
+        MOST_LEARNED (28) times. ValueError for fewer bits than the state has."""
         wider = 1 << (bits - self.bits)
         contexts = len(self.preset.contexts)
         lines = self.counters.reshape(contexts, -1, LINE)
@@ -116,8 +116,8 @@ def _aligned(count: int, value: int) -> Counters:
 
 
 def bits_for(values: int) -> int:
-    """The binary logarithm of how many counters a context gets, LEAST_BITS .. MOST_BITS. values:
-    how many pixel values are to be coded."""
+    """The binary logarithm of how many counters a context gets, LEAST_BITS .. MOST_BITS (8 .. 18).
+    values: how many pixel values are to be coded."""
     bits = values.bit_length()
     bits = max(bits, LEAST_BITS)
     return min(bits, MOST_BITS)
@@ -167,7 +167,8 @@ def decode(
     """Decode the planes that `encode` was given, (n, planes, height, width) uint16, or what it
     restored of them within the bound. state: equal to the one that `encode` was given; it goes on
     learning in place. ArchiveError if the code is longer or shorter than theirs; other damage gives
-    other values. shape: of the planes; most, bound: as `encode` was given them."""
+    other values. shape: of the planes; most: the largest value there may be; bound: how far off
+    restored values may be; both as `encode` was given them."""
     values = np.zeros(tuple(shape), "<u2")
     if kernel.C is None:
         coder = Decoder(state, data)
@@ -191,7 +192,7 @@ def _for_c(
     """A coder's settings and state as the C kernel takes them: (sizes and settings, int32
     little-endian, as bytes; Preset.lists; counters, weights of the networks and weights of the last
     one, the arrays of the state, which the kernel changes). shape: (n, planes, height, width);
-    most: the largest value; bound: as of `encode`."""
+    most: the largest value; bound: how far off a restored value may be, 0 for exact."""
     preset = state.preset
     contexts = len(preset.contexts)
     selectors = len(preset.selectors)
@@ -244,8 +245,8 @@ class Coder:
 
     def bit(self, slot: int, node: int, bit: int) -> int:
         """Encode `bit`, or decode one, whatever `bit` is, and learn from it; returns the bit. slot:
-        the number of its counter in each of `lines`, 0 .. 15; node: which kind of decision it is,
-        0 .. NODES - 1."""
+        the number of its counter in each of `lines`, 0 .. 15; node: which kind of decision it is, 0
+        .. NODES - 1 (63)."""
         places = [line + slot for line in self.lines]
         inputs = []
         for place in places:
@@ -279,7 +280,8 @@ class Coder:
 
     def _vote(self, counter: int) -> int:
         """A counter's log-odds of a 1 bit, in 170ths of a nat, -2048 .. 2047; nearer to 0 while it
-        was used fewer than SURE times. counter: as of State.counters."""
+        was used fewer than SURE (4) times. counter: 32 bits, the probability of a 1 in the upper
+        22, and how often it was used."""
         count = counter & USES_MASK
         vote = STRETCHED[counter >> 20]
         if count < SURE:
@@ -355,13 +357,14 @@ class Coder:
 
     def side(self, middle: int, bit: int) -> int:
         """The next bit as the code has it: 1 if it lies at or below `middle`, the place where the
-        interval is cut. An encoder, which chooses the side, returns `bit`."""
+        interval is cut. An encoder, which chooses the side, returns `bit`. For subclasses to
+        define."""
         raise NotImplementedError
 
     def settle(self, byte: int) -> None:
         """Move on by a byte, as the leading byte of the interval, `byte`, cannot change any more:
-        an encoder writes it, a decoder, which does not look at it, reads the next byte of the
-        code."""
+        an encoder writes it, a decoder, which does not look at it, reads the next byte of the code.
+        For subclasses to define."""
         raise NotImplementedError
 
     def _keep(self) -> None:

@@ -247,7 +247,8 @@ def classed(value: int, shift: int) -> int:
 
 
 def coarsely(value: int, shift: int) -> int:
-    """The coarse class, -7 .. 7, of a signed difference. shift: as of `classed`."""
+    """The coarse class, -7 .. 7, of a signed difference. shift: how many low bits of the magnitude
+    to drop first."""
     size = classed(value, shift)
     if size < 0:
         return -COARSE[-size]
@@ -377,7 +378,8 @@ class Walk:
         last: int,
     ) -> list[int]:
         """The values of row y from column `first` up to and with `last`, in order; both may lie
-        outside of the row, see `_at`."""
+        outside of the row: left of it stands the first value of the row above, or 0, right of it
+        the row's last value."""
         return [self._at(plane, y, x) for x in range(first, last + 1)]
 
     def _about(self, plane: int, y: int, x: int) -> About:
@@ -562,8 +564,8 @@ class Walk:
         guesses: list[int],
     ) -> int:
         """The mean of the guesses for (y, x), rounded, each weighed by the inverse square of how
-        far guesses of its predictor were off at pixels nearby, see NEAR. guesses: limited to 0 ..
-        most, in the same order for all pixels of the plane."""
+        far guesses of its predictor were off at the five pixels nearby that NEAR lists. guesses:
+        limited to 0 .. most, in the same order for all pixels of the plane."""
         total = weighed = 0
         for place, guess in enumerate(guesses):
             missed = 1

@@ -89,7 +89,7 @@ class Scale:
 
 def _steps_away(count: int) -> list[tuple[int, int]]:
     """(rows down, columns right) of a filter's neighbours, the nearest ring first, each ring from
-    the top left on by rows. count: NEAR or FAR."""
+    the top left on by rows. count: NEAR (8) or FAR (24)."""
     steps = []
     for ring in (1, 2):
         for down in range(-ring, ring + 1):
@@ -119,13 +119,13 @@ def _differences(values: Plane, neighbours: int) -> Iterator[Int]:
 class Filter:
     """Corrections of restored values, in units of step / 256. tables: (planes, CLASSES, 1 +
     neighbours * DIFFERENCES) int8, for each class of a value a constant, then for each neighbour,
-    NEAR or FAR of them, a correction by the class of its difference."""
+    NEAR (8) or FAR (24) of them, a correction by the class of its difference."""
 
     tables: Tables
 
     @property
     def neighbours(self) -> int:
-        """How many neighbours the filter looks at, NEAR or FAR."""
+        """How many neighbours the filter looks at, NEAR (8) or FAR (24)."""
         _, _, columns = self.tables.shape
         count: int = (columns - 1) // DIFFERENCES
         return count
@@ -205,7 +205,7 @@ class Filter:
 def applied(filters: Sequence[Filter], restored: Planes, scale: Scale) -> Planes:
     """Correct restored planes by filters, one after another; returns new planes, of which no value
     is further from the restored one than the bound, or above the largest there is; without filters
-    `restored` itself."""
+    `restored` itself. scale: the bound and the largest value."""
     planes = restored
     for one in filters:
         planes = one.apply(planes, restored, scale)
@@ -213,7 +213,7 @@ def applied(filters: Sequence[Filter], restored: Planes, scale: Scale) -> Planes
 
 
 def to_bytes(filters: Sequence[Filter]) -> bytes:
-    """Filters, 1 to MOST_PASSES, as `read` reads them: a byte, how many, then each."""
+    """Filters, 1 to MOST_PASSES (3), as `read` reads them: a byte, how many, then each."""
     count = bytes([len(filters)])
     return count + b"".join(one.to_bytes() for one in filters)
 
@@ -259,10 +259,11 @@ def worth_it(
     code_bytes: int,
 ) -> tuple[list[Filter], Planes]:
     """Learn filters for restored planes where the original ones are known: (the filters, at most
-    MOST_PASSES, the planes that they make of the restored ones). One more is taken as long as it
-    lessens the squared error, but not to 0, and that is worth more bytes than the filter takes:
-    WORTH_OF_DECIBEL of code_bytes for each dB. If not even the first is, ([], restored).
-    code_bytes: how many bytes the pictures take without filters."""
+    MOST_PASSES (3), the planes that they make of the restored ones). One more is taken as long as
+    it lessens the squared error, but not to 0, and that is worth more bytes than the filter takes:
+    WORTH_OF_DECIBEL (0.06) of code_bytes for each dB. If not even the first is, ([], restored).
+    scale: the bound and the largest value; code_bytes: how many bytes the pictures take without
+    filters."""
     filters: list[Filter] = []
     planes = restored
     error = _squared_error(restored, original)
@@ -300,8 +301,9 @@ def _squared_error(planes: Planes, original: Planes) -> int:
 
 
 def _learned(planes: Planes, original: Planes, scale: Scale) -> Iterator[Filter]:
-    """Yield filters for planes, of FAR neighbours and of NEAR ones, learned by least squares where
-    the original planes are known. The planes may have been filtered before."""
+    """Yield filters for planes, of FAR (24) neighbours and of NEAR (8) ones, learned by least
+    squares where the original planes are known. The planes may have been filtered before. scale:
+    the bound and the largest value."""
     far = []
     near = []
     for plane in range(planes.shape[1]):
@@ -315,9 +317,10 @@ def _learned(planes: Planes, original: Planes, scale: Scale) -> Iterator[Filter]
 
 
 def _tables_of(values: Plane, original: Plane, scale: Scale) -> tuple[Tables, Tables]:
-    """Corrections of one plane for FAR neighbours, and for NEAR ones, (CLASSES, columns) int8 each;
-    0 for a class of fewer than FEWEST_TAUGHT values. values: as they are, (n, height, width);
-    original: as they should be, of the same shape."""
+    """Corrections of one plane for FAR (24) neighbours, and for NEAR (8) ones, (CLASSES, columns)
+    int8 each; 0 for a class of fewer than FEWEST_TAUGHT (64) values. values: as they are, (n,
+    height, width); original: as they should be, of the same shape; scale: the bound and the largest
+    value."""
     far = np.zeros((CLASSES, 1 + FAR * DIFFERENCES), np.int8)
     near = np.zeros((CLASSES, 1 + NEAR * DIFFERENCES), np.int8)
     wanted = original.astype(np.int64) - values
@@ -389,9 +392,9 @@ class _Equations:
         return cls(gram, moments)
 
     def solved(self, neighbours: int, scale: Scale) -> Tables:
-        """Solve the equations for the corrections of the nearest neighbours alone, NEAR or FAR of
-        them: (1 + neighbours * DIFFERENCES,) int8, in units of step / 256, -LARGEST .. LARGEST;
-        those of the middle class of differences are 0."""
+        """Solve the equations for the corrections of the nearest neighbours alone, NEAR (8) or FAR
+        (24) of them: (1 + neighbours * DIFFERENCES,) int8, in units of step / 256, -127 .. 127
+        (LARGEST); those of the middle class of differences are 0."""
         count = 1 + neighbours * DIFFERENCES
         is_free = np.ones(count, np.bool_)
         # with all classes of a neighbour free, each sum could be had in many ways

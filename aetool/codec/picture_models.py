@@ -36,8 +36,8 @@ class PictureModel:
 
 
 def blank() -> PictureModel:
-    """A model of pictures that has learned nothing yet: a fresh state for each preset of
-    LEARNED."""
+    """A model of pictures that has learned nothing yet: a fresh state for each preset of LEARNED,
+    the choices of contexts of the default effort and of a thorough one."""
     model = PictureModel()
     for preset in LEARNED:
         model.states[preset.number] = State.fresh(preset, BITS)
@@ -54,7 +54,7 @@ def model_of(bundle: Bundle) -> PictureModel | None:
 
 def to_bytes(model: PictureModel) -> bytes:
     """Write a model of pictures as the member CODEC of a bundle, which `from_bytes` reads; its
-    counters are rounded, see `_kept`."""
+    counters are rounded to 16 bits."""
     arrays: dict[str, npt.NDArray[np.generic]] = {}
     for number, state in model.states.items():
         name = f"{KEY}.{number}"
@@ -65,8 +65,9 @@ def to_bytes(model: PictureModel) -> bytes:
 
 
 def from_bytes(data: bytes, name: str) -> PictureModel:
-    """The model of pictures that `to_bytes` wrote; BundleError if it is damaged, too large, or of
-    presets, choices of contexts, that are not known here. name: of the bundle, for messages."""
+    """The model of pictures that `to_bytes` wrote; BundleError if it is damaged, restores more than
+    packing.MAX_PACKED (2^28) bytes, or of presets, choices of contexts, that are not known here.
+    name: of the bundle, for messages."""
     with sensible(name):
         arrays, words = unpacked(data)
         model = PictureModel()
@@ -89,7 +90,8 @@ def _state(
 ) -> State:
     """The state that a coder with this preset begins with, from the arrays that a bundle stores;
     ValueError if they are not of the preset's shapes, of other types, or a weight is out of range.
-    kept: counters as `_kept` stores them, uint16; weights, last: as of State."""
+    kept: counters as `_kept` stores them, uint16; weights: of the networks, last: of the network
+    that joins them."""
     state = State.fresh(preset, BITS)
     shapes = (state.counters.shape, state.weights.shape, state.last.shape)
     if (kept.shape, weights.shape, last.shape) != shapes:

@@ -45,9 +45,9 @@ def encode(
     JSON by name to store beside them, to which their shape is added, in a copy; model: what has
     been learned of other pictures, if the archive may name that model. bound: how many levels off a
     restored value may be at most; 0: exact. filtered: whether restored values are then filtered
-    where that is worth its bytes, as of picture_blobs.encode: they may be twice as far off, and
-    most are nearer. Without the kernel pictures of more than MOST_BY_REFERENCE values are exact,
-    whatever the bound.
+    where that is worth its bytes, so that they may be twice as far off, and most are nearer.
+    Without the kernel pictures of more than MOST_BY_REFERENCE (2^15) values are exact, whatever the
+    bound.
     """
     by_reference = kernel.C is None and pixels.size > MOST_BY_REFERENCE
     if by_reference and pixels.dtype == np.uint8:
@@ -150,7 +150,8 @@ def as_columns(
 ) -> Encoded:
     """Encode pictures, (n, channels, height, width) of uint8, as a block with a column of numbers,
     of n * width cells, for each row of pixels of each channel: the channels of the first row first.
-    Arguments as of `encode`."""
+    effort: how far to search; hints: the plans of the block before; words: JSON by name to store
+    beside them, to which their shape is added, in a copy."""
     count, channels, height, width = pixels.shape
     rows = count * width
     # (height, channels, n, width): a row of all pictures is a column of the block
