@@ -26,11 +26,11 @@ def bins_of(r: Int, most: int) -> tuple[Int, Int]:
     else ValueError. Where fewest bits take more, the cost of a bin is doubled until they are no
     more than that.
 
-    A bin is 2^m numbers, which begin a multiple of 2^m from the median, or from 0 (see `_origin`).
-    Where residuals are more than 1024 for each different one, and these are no more than `most`,
-    each of these is a bin. Else intervals [i 2^m, (i + 1) 2^m) form a tree; a node is one bin if a
-    flat density over it costs no more than the best of its parts (optimal pruning, Breiman et al.
-    1984, chapter 3).
+    A bin is 2^m numbers, which begin a multiple of 2^m from the median, or from 0 where a residual
+    lies 2^61 or more from 0. Where residuals are more than 1024 for each different one, and these
+    are no more than `most`, each of these is a bin. Else intervals [i 2^m, (i + 1) 2^m) form a
+    tree; a node is one bin if a flat density over it costs no more than the best of its parts
+    (optimal pruning, Breiman et al. 1984, chapter 3).
     """
     # intervals of numbers below the origin, and of those from it on, never become one: with fewer
     # bins the search would not end

@@ -44,8 +44,8 @@ def combinations(stream: Stream, parents: Sequence[int], known: Known) -> Iterat
     two; by a weighted sum; by the same sum, as differences to the row before.
 
     A combination that does not come near yields no plan; there is none at all if fewer than FEWEST
-    rows have a value, or those in the sample are all equal. The plans have no bins and no features
-    yet. parents: the numbers of earlier streams; known: these streams.
+    (48) rows have a value, or those in the sample are all equal. The plans have no bins and no
+    features yet. parents: the numbers of earlier streams; known: these streams.
     """
     rows = _rows(stream, known.rows)
     if len(rows) < FEWEST or not parents:
@@ -86,8 +86,8 @@ def _regressors(parents: Sequence[int], known: Known, rows: Int) -> list[_Regres
 
 def _rows(stream: Stream, rows: int) -> Int:
     """Choose rows to sample, of those in which the stream has a value: their numbers, (sampled
-    rows,) int64, ascending; all of them, or, if they are many, four stretches of together ROWS.
-    rows: of the block."""
+    rows,) int64, ascending; all of them, or, if they are more than ROWS (4,096), four stretches of
+    together as many. rows: of the block."""
     all_rows = np.arange(rows) if stream.present is None else np.flatnonzero(stream.present)
     if len(all_rows) <= ROWS:
         return all_rows
@@ -108,10 +108,11 @@ def _lagged(values: Int, rows: Int, lag: int) -> Float:
 
 
 def _pursued(target: Float, regressors: Sequence[_Regressor]) -> Combination | None:
-    """Choose at most MOST_TERMS regressors and factors whose weighted sum comes nearest to the
-    target, (sampled rows,), adding one as long as it lowers the mean error to at most LEAST_GAIN of
-    what it was. Both are counted from their means. None if none does, or factors are too large to
-    store, or those of all are left out, as of `_terms`."""
+    """Choose at most MOST_TERMS (4) regressors and factors whose weighted sum comes nearest to the
+    target, (sampled rows,), adding one as long as it lowers the mean error to at most LEAST_GAIN
+    (0.97) of what it was. Both are counted from their means. None if none does, or a factor is
+    above MOST_FACTOR (2^40), or all are left out, as they round to 0 or their products might not
+    fit into 64 bits."""
     if not regressors:
         return None
     centred_values = [one.values - one.values.mean() for one in regressors]
@@ -178,7 +179,7 @@ def _terms(
 
 def _divisor(factors: Float) -> int:
     """The smallest of DIVISORS that makes every factor times it a whole number, to about a
-    millionth; FINEST if none does. factors: (k,)."""
+    millionth; FINEST (2^16) if none does. factors: (k,)."""
     for divisor in DIVISORS:
         scaled = factors * divisor
         off = np.abs(scaled - np.rint(scaled))
@@ -191,9 +192,9 @@ def _divisor(factors: Float) -> int:
 
 def _product(target: Float, regressors: Sequence[_Regressor]) -> Combination | None:
     """The first product of two of the regressors (or of one with itself), times a factor, over a
-    divisor, that is at most 1 off in at least the share MATCHING of the first FEWEST rows in which
-    target, (sampled rows,), is not 0; None if no two have such a product, or fewer than half of
-    FEWEST rows are not 0."""
+    divisor, that is at most 1 off in at least the share MATCHING (0.9) of the first FEWEST (48)
+    rows in which target, (sampled rows,), is not 0; None if no two have such a product, or fewer
+    than half of FEWEST rows are not 0."""
     some = np.flatnonzero(target)[:FEWEST]
     if len(some) < FEWEST // 2:
         return None
@@ -212,10 +213,10 @@ def _product_of_two(
     rows: Int,
 ) -> Combination | None:
     """The product of two regressors, times a factor, over a divisor, that is at most 1 off the
-    target in at least the share MATCHING of some sampled rows; None if none is, or the product of
-    the two is 0 in one of these rows or beyond 2^52, or the factor would be 0 or, as the divisor,
-    above MOST_FACTOR. rows: (k,), their places among the sampled rows; target: (k,), its values
-    there. The lag of both must be 0."""
+    target in at least the share MATCHING (0.9) of some sampled rows; None if none is, or the
+    product of the two is 0 in one of these rows or beyond 2^52, or the factor would be 0 or, as the
+    divisor, above MOST_FACTOR (2^40). rows: (k,), their places among the sampled rows; target:
+    (k,), its values there. The lag of both must be 0."""
     product = first.values[rows] * second.values[rows]
     if not product.all() or np.abs(product).max() > LARGEST:
         return None

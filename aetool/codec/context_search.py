@@ -84,8 +84,9 @@ class Candidate:
 
     @classmethod
     def of(cls, feature: Feature, marks: rans.U32 | None, radix: int) -> Candidate:
-        """The candidate for a feature, with the bits that it takes in the plan. marks, radix: as of
-        Candidate."""
+        """The candidate for a feature, with the bits that it takes in the plan. marks: (sampled
+        rows,), its value in each row of the sample, None for the stream's own symbol before; radix:
+        how many values it can have."""
         return cls(feature, marks, radix, bits_of_feature(feature))
 
     @property
@@ -113,10 +114,10 @@ class ContextSearch:
 
     def best(self, plan: Plan, residuals: Int) -> tuple[float, Plan]:
         """Choose the features for a plan: (bits that the sample and the plan's description then
-        take, the plan with these features and the best strength). A feature is added only if it
-        lowers these bits to LEAST_GAIN of what they were, or less; a plan of fewer than two bins
-        gets none. plan: without features; residuals: (n,) int64, of all values of the stream, under
-        the plan."""
+        take, the plan with these features and the best of STRENGTHS, for how many symbols a table
+        with one feature less counts). A feature is added only if it lowers these bits to LEAST_GAIN
+        (0.997) of what they were, or less; a plan of fewer than two bins gets none. plan: without
+        features; residuals: (n,) int64, of all values of the stream, under the plan."""
         symbols = integers.symbols_of(plan, residuals)
         part = symbols[self.rows]
         # bits that no context changes
@@ -321,7 +322,7 @@ def classes_of(symbols: rans.U16, alphabet: int, most: int) -> Int:
 def quantiles(values: Int, most: int) -> Int:
     """Cut values, (n,), into at most `most` classes of about equally many: returns the least value
     of each class but the lowest, (classes - 1,) int64, ascending; fewer where values repeat, none
-    of no values. Of many values only every k-th is looked at."""
+    of no values. Of 16,384 values or more only every k-th is looked at."""
     if not len(values):
         return NO_INTEGERS
     step = max(1, len(values) // 8192)

@@ -37,11 +37,11 @@ def sample_rows(count: int, size: int) -> Rows:
 
 
 def outline(values: Int) -> Float32:
-    """A short vector that outlines a column, (OUTLINE,) float32: some of its values, in order, less
-    their median and over their mean distance from it, of each the inverse hyperbolic sine, all
-    shifted to mean 0 and scaled to length 1; 0 behind those of a shorter column, and all of equal
-    values. The inner product of two outlines tells how their columns correlate, -1 to 1, large
-    values weighing less than in the usual correlation. values: (n,), at least one."""
+    """A short vector that outlines a column, (OUTLINE,) float32, 256 numbers: some of its values,
+    in order, less their median and over their mean distance from it, of each the inverse hyperbolic
+    sine, all shifted to mean 0 and scaled to length 1; 0 behind those of a shorter column, and all
+    of equal values. The inner product of two outlines tells how their columns correlate, -1 to 1,
+    large values weighing less than in Pearson's correlation. values: (n,), at least one."""
     part = _some_of(values, OUTLINE)[:OUTLINE]
     part -= np.median(part)
     # of long tails the order of magnitude counts
@@ -75,7 +75,7 @@ def bits_a_value(r: Int) -> float:
 
 def spread(values: Int) -> float:
     """The mean distance of values, (n,) int64, at least one, from their median, in their unit, on
-    every k-th of them if they are many."""
+    every k-th of them if they are 8,192 or more."""
     part = _some_of(values, MOST_LOOKED_AT)
     distance = np.abs(part - np.median(part))
     return float(distance.mean())

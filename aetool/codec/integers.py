@@ -50,7 +50,8 @@ LONGEST_DIFFERENCE = 10
 
 def _student(known: Known) -> Int:
     """The verdicts of the student, the network that predicts the next stream, on every row of the
-    block, (rows,), 0 to 255; ArchiveError without one."""
+    block, (rows,), 0 to 255; known: the streams before that, with the student's `predict`.
+    ArchiveError without one."""
     if known.predict is None:
         raise ArchiveError("damaged: a column's plan asks for a student that is not there")
     verdicts: Int = known.predict(len(known.values), known)
@@ -105,8 +106,9 @@ def contexts(
 
     symbols: the stream's own, which only the encoder has; the repeats in them are then part of
     base. None: the decoder finds repeats symbol by symbol, as layout says. prime: (contexts,
-    alphabet), counts that tables begin with; None: none. ArchiveError if a feature asks for what is
-    not there, the stream's own symbol is a feature behind others, or tables would be too large.
+    alphabet), counts that tables begin with; None: none. known: the streams before it. ArchiveError
+    if a feature asks for what is not there, the stream's own symbol is a feature behind others, or
+    tables would be too large.
     """
     alphabet = plan.alphabet
     own: U8 | None = None
@@ -204,8 +206,9 @@ def feature_of(feature: Feature, stream: Stream, known: Known) -> tuple[U32, int
 
 
 def mixture_layout(plan: Plan, stream: Stream, known: Known, count: int) -> symbol_mixing.Layout:
-    """The contexts of the `count` symbols of a stream whose plan mixes; ArchiveError if a feature
-    asks for what is not there, or so many values may not be mixed."""
+    """The contexts of the `count` symbols of a stream whose plan mixes; known: the streams before
+    it. ArchiveError if a feature asks for what is not there, or there are more than
+    symbol_mixing.MOST_VALUES (2^18) symbols, or fewer than two different ones."""
     marks: list[U32] = []
     for feature in plan.features:
         if isinstance(feature, Seen):
@@ -225,8 +228,8 @@ class Pushed:
 
     pairs: (n,), the frequency and start of each symbol, as `rans.forward` returns them, empty where
     symbols take no bits; raw: the places within bins as bits, or the stream compressed as bytes, or
-    how far the one value of a still stream is from the usual one; lanes: how many coders take
-    turns. usual: whether all symbols are the plan's usual one and there are no raw bits, so that
+    how far the one value of a stream that never changes is from the shared model's; lanes: how many
+    coders take turns. usual: whether all symbols are plan.usual and there are no raw bits, so that
     nothing need be stored; true of a stream of no values, false where values are compressed as
     bytes.
     """
@@ -244,8 +247,9 @@ def forward(
     prime: Counts = None,
 ) -> Pushed:
     """Make a stream ready for the entropy coder, by its plan, and add the stream to `known`, the
-    streams before it. prime: counts that frequency tables begin with, as of `contexts`, with its
-    errors."""
+    streams before it. prime: (contexts, alphabet), counts that frequency tables begin with; None:
+    none. ArchiveError if a feature of the plan asks for what is not there, or tables would be too
+    large."""
     if plan.packed is not None:
         _know(plan, stream, known)
         raw = stream.squeezed or squeezed(plan.packed, stream.values)
@@ -292,8 +296,8 @@ def squeezed(
 ) -> bytes:
     """Compress values, (n,) int64, as bytes: each less packed.low as a number of packed.size bytes
     without a sign, in which it must fit (unchecked), then all by the stage, of those wanted, that
-    makes them smallest. wanted: names of stages, as of blobs.pack; quick: with less effort, only to
-    see the size."""
+    makes them smallest. wanted: names of stages (general compressors), such as "lzma2"; quick: with
+    less effort, only to see the size."""
     # modulo 2^64, as a number without a sign
     above = (values - np.int64(packed.low)).view(np.uint64)
     little_endian = above.astype(f"<u{packed.size}")
@@ -318,10 +322,11 @@ def encode(
     known: Known,
     prime: Counts = None,
 ) -> bytes:
-    """Encode a stream by its plan, and add it to `known`, the streams before it; prime: counts that
-    frequency tables begin with, as of `contexts`, with its errors. Returns the squeezed bytes if
-    the plan packs; b"" if all symbols are the plan's usual one and take no raw bits; else varint
-    length of rANS, rANS, raw bits; the code of a mixture in place of rANS if the plan mixes."""
+    """Encode a stream by its plan, and add it to `known`, the streams before it; prime: (contexts,
+    alphabet), counts that frequency tables begin with; None: none. ArchiveError if a feature of the
+    plan asks for what is not there, or tables would be too large. Returns the squeezed bytes if the
+    plan packs; b"" if all symbols are plan.usual and take no raw bits; else varint length of rANS,
+    rANS, raw bits; the code of a mixture in place of rANS if the plan mixes."""
     if plan.mixture is not None:
         return _mixed(plan, stream, known)
     pushed = forward(plan, stream, known, prime)
@@ -337,7 +342,9 @@ def encode(
 
 
 def _mixed(plan: Plan, stream: Stream, known: Known) -> bytes:
-    """Encode a stream by a plan that mixes, as `encode` does, and add it to `known`."""
+    """Encode a stream by a plan that mixes, and add it to `known`, the streams before it. Returns
+    b"" if all symbols are plan.usual and take no raw bits; else varint length of the mixture's
+    code, that code, raw bits."""
     r = transforms.residuals(plan, stream, known)
     symbols = symbols_of(plan, r)
     raw = _raw_bits(plan, symbols, r)
@@ -371,8 +378,8 @@ def marked(marks: Sequence[int], numbers: Sequence[int], counts: U32) -> Pushed:
 
 def _marks_layout(counts: U32, numbers: Sequence[int]) -> tuple[Contexts, U32]:
     """How the marks of streams are coded: (layout of contexts, (n,) base). The context of a mark is
-    the number of its stream. counts: as of `marked`; numbers: of the streams whose marks there
-    are."""
+    the number of its stream. counts: (streams, 3), how often the model's training saw each mark of
+    each stream; numbers: of the streams whose marks there are."""
     layout = Contexts(
         alphabet=3,
         radices=(len(counts),),
@@ -462,10 +469,10 @@ class Source:
         base: U32 | None,
         layout: Contexts,
     ) -> U16:
-        """Decode the `count` symbols of the stream; if there are no bytes, all are the plan's usual
-        one. Takes their bytes off `data`. base, layout: as `contexts` returns them to a decoder.
-        ArchiveError if the bytes are too few or too many, or if there are none and no usual symbol
-        either."""
+        """Decode the `count` symbols of the stream; if there are no bytes, all are plan.usual.
+        Takes their bytes off `data`. base: (n,), the features of each value as one number, or None;
+        layout: how contexts choose frequency tables. ArchiveError if the bytes are too few or too
+        many, or if there are none and plan.usual is no symbol, or takes raw bits."""
         if not self.data:
             usual = _usual(plan, layout.alphabet)
             return np.full(count, usual, np.uint16)
@@ -479,7 +486,9 @@ class Source:
         return np.zeros(count, np.uint16)
 
     def mixed(self, plan: Plan, layout: symbol_mixing.Layout) -> U16:
-        """Decode the symbols of a stream that is mixed, as `symbols` does those of others."""
+        """Decode the symbols of a stream whose plan mixes: (n,), n being what `layout`, its
+        contexts, has; if there are no bytes, all are plan.usual. Takes their bytes off `data`.
+        ArchiveError if these are damaged."""
         if not self.data:
             usual = _usual(plan, plan.alphabet)
             return np.full(layout.bases.shape[1], usual, np.uint16)
@@ -520,8 +529,9 @@ class Joined(Source):
         base: U32 | None,
         layout: Contexts,
     ) -> U16:
-        """Decode the next `count` symbols of what all streams share. base, layout: as `contexts`
-        returns them to a decoder; ArchiveError if what they share ends too early."""
+        """Decode the next `count` symbols of what all streams share. base: (n,), the features of
+        each value as one number, or None; layout: how contexts choose frequency tables.
+        ArchiveError if what they share ends too early."""
         if layout.alphabet < 2 or not count:
             return np.zeros(count, np.uint16)
         if self.chain is None:
@@ -530,8 +540,9 @@ class Joined(Source):
 
     def marks(self, numbers: Sequence[int], counts: U32) -> dict[int, int]:
         """Decode the marks of the streams of these numbers, which come first, so that it is to be
-        called before the streams are decoded; returns them by number. counts: as of `marked`.
-        ArchiveError if the data end too early."""
+        called before the streams are decoded; returns them by number. counts: (streams, 3), how
+        often the model's training saw each mark of each stream. ArchiveError if the data end too
+        early."""
         if self.chain is None:
             raise ArchiveError("damaged: a coded stream is missing")
         layout, base = _marks_layout(counts, numbers)
@@ -548,8 +559,9 @@ class Joined(Source):
         mark: int,
     ) -> Int:
         """Decode the `count` values, all the same, of a stream whose mark is USUAL or STILL, and
-        add the stream to `known`; returns them, (count,). value: the usual one; that of a STILL
-        stream is stored as its difference to it. ArchiveError for a value beyond 64 bits."""
+        add the stream to `known`, the streams before it, with its symbols under the plan; returns
+        them, (count,). value: what the shared model has for the stream; that of a STILL stream is
+        stored as its difference to it. ArchiveError for a value beyond 64 bits."""
         if mark == STILL:
             folded, at = read_varint(self.data, 0, LONGEST_DIFFERENCE)
             self.data = self.data[at:]
@@ -591,8 +603,9 @@ def joined(streams: Sequence[Pushed]) -> bytes:
 
 
 def _usual(plan: Plan, alphabet: int) -> int:
-    """The plan's usual symbol, which all values of a stream have that is stored in no bytes;
-    ArchiveError if the alphabet has no such symbol, or it would take raw bits."""
+    """The symbol plan.usual, which all values of a stream have that is stored in no bytes;
+    ArchiveError if it is not below `alphabet`, how many symbols there are, or would take raw
+    bits."""
     usual = plan.usual
     takes_raw_bits = usual < plan.bins and plan.widths[usual]
     if usual >= alphabet or takes_raw_bits:
@@ -611,9 +624,9 @@ def decode(
 ) -> Int:
     """Decode the `count` values of a stream, (count,) int64, by its plan, and add the stream to
     `known`. source: of its bytes. stream: present says in which rows; its values are set. prime:
-    counts that frequency tables begin with, as of `contexts`. account: collects the bits of the
-    values; None: nobody does. ArchiveError for data that are damaged, or a plan that does not fit
-    the block."""
+    (contexts, alphabet), counts that frequency tables begin with; None: none. account: collects the
+    bits of the values; None: nobody does. ArchiveError for data that are damaged, or a plan that
+    does not fit the block."""
     if plan.packed is not None:
         if isinstance(source, Joined):
             raise ArchiveError("damaged: a column's plan is not for so small a block")

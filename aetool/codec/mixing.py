@@ -88,7 +88,7 @@ def mixed_hash(first: int, second: int) -> int:
 class _Slot:
     """Statistics of one context for half a byte, by the bits of it so far. chances: (16,), by the
     bits so far with a 1 before them, probabilities of a 1, in 65,536ths; met: (16,), how often each
-    was updated, at most MOST_MET; check: a number of 16 bits of the context they are of."""
+    was updated, at most MOST_MET (40); check: a number of 16 bits of the context they are of."""
 
     check: int
     chances: list[int] = field(default_factory=lambda: [32768] * 16)
@@ -97,8 +97,8 @@ class _Slot:
 
 @dataclass(eq=False)
 class _Record:
-    """The fields of one record, at most MOST_FIELDS. starts: where each begins in the text, -1 if
-    the record has not so many; hashes: 32 bits of the bytes of each."""
+    """The fields of one record, at most MOST_FIELDS (256). starts: where each begins in the text,
+    -1 if the record has not so many; hashes: 32 bits of the bytes of each."""
 
     starts: list[int] = field(default_factory=lambda: [-1] * MOST_FIELDS)
     hashes: list[int] = field(default_factory=lambda: [0] * MOST_FIELDS)
@@ -177,8 +177,8 @@ class Mixer:
 
     def _sets_of_weights(self, node: int) -> list[list[int]]:
         """The three sets of weights that mix the inputs for the next bit, (INPUTS,) each: by the
-        bits of this byte, by what is known, and by the field. node: as of the property. They are
-        the mixer's lists, not copies."""
+        bits of this byte, by what is known, and by the field. node: which of the 15 statistics of a
+        slot the bit has, 1 .. 15. They are the mixer's lists, not copies."""
         # the contexts of two, three, four and six bytes
         longer = self.slots[2:6]
         known = sum(slot.met[node] > 0 for slot in longer)
@@ -389,9 +389,9 @@ class Mixer:
 
     def _follow(self, byte: int) -> None:
         """Update `match` and `length` for a byte that was added: an earlier place in the text whose
-        preceding bytes equal the last ones, and how many are known to, at most LONGEST_MATCH. A
-        match is kept while the byte behind it is the one that came; else the latest place with the
-        same hash of LEAST_MATCH bytes is taken. length 0 without a match."""
+        preceding bytes equal the last ones, and how many are known to, at most LONGEST_MATCH
+        (65,535). A match is kept while the byte behind it is the one that came; else the latest
+        place with the same hash of LEAST_MATCH (5) bytes is taken. length 0 without a match."""
         text = self.text
         if self.length and text[self.match] == byte:
             self.length += self.length < LONGEST_MATCH
@@ -412,9 +412,9 @@ class Mixer:
         self.places[place] = len(text)
 
     def _common_bytes(self, place: int) -> int:
-        """How many bytes before a place in the text equal the last ones, at most LONGEST_ANEW:
-        fewer than LEAST_MATCH, mostly 0, where another stretch has the same hash. place: behind the
-        stretch."""
+        """How many bytes before a place in the text equal the last ones, at most LONGEST_ANEW (32):
+        fewer than LEAST_MATCH (5), mostly 0, where another stretch has the same hash. place: behind
+        the stretch."""
         text = self.text
         most = min(LONGEST_ANEW, place)
         length = 0
@@ -424,15 +424,15 @@ class Mixer:
 
 
 def delimiter_of(text: bytes) -> int:
-    """The one of DELIMITERS that is most frequent in a text, as the number of its byte; of several
-    as frequent, or none at all, the first."""
+    """The one of DELIMITERS (comma, tab, semicolon, bar, blank) that is most frequent in a text, as
+    the number of its byte; of several as frequent, or none at all, the first."""
     return max(DELIMITERS, key=text.count)
 
 
 def mixed(text: bytes) -> bytes:
-    """Compress a text of at most MOST bytes, which is not checked: u8 delimiter, the one that is
-    most frequent in it, and the code, of which `restored` makes the text. Where the result is
-    longer than the text it may not be a code: compare lengths before it is used."""
+    """Compress a text of at most MOST (2^23) bytes, which is not checked: u8 delimiter, the one
+    that is most frequent in it, and the code, of which `restored` makes the text. Where the result
+    is longer than the text it may not be a code: compare lengths before it is used."""
     delimiter = delimiter_of(text)
     return bytes([delimiter]) + code_of(text, delimiter)
 
@@ -440,7 +440,7 @@ def mixed(text: bytes) -> bytes:
 def code_of(text: bytes, delimiter: int, before: bytes = b"") -> bytes:
     """The code of a text, of which `text_of` makes it again. Where it is longer than the text it
     may not be a code. delimiter: the byte between its fields, as a number; before: what both sides
-    know ahead of the text, and have learned from; with it at most MOST bytes, which is not
+    know ahead of the text, and have learned from; with it at most MOST (2^23) bytes, which is not
     checked."""
     whole = before + text
     if kernel.C is not None:
@@ -459,7 +459,7 @@ def code_of(text: bytes, delimiter: int, before: bytes = b"") -> bytes:
 
 def restored(data: bytes, size: int) -> bytes:
     """The text of `size` bytes whose code `mixed` returned. Other data give other bytes, not an
-    error; ValueError only for no data, or more than MOST bytes."""
+    error; ValueError only for no data, or a size of more than MOST (2^23) bytes."""
     if size > MOST or not data:
         raise ValueError(f"{size} bytes of a mixture; at most {MOST} are allowed")
     return text_of(data[1:], size, data[0])
@@ -467,7 +467,8 @@ def restored(data: bytes, size: int) -> bytes:
 
 def text_of(code: bytes, size: int, delimiter: int, before: bytes = b"") -> bytes:
     """The text of `size` bytes whose code `code_of` returned; other data give other bytes, not an
-    error. delimiter, before: as there."""
+    error. delimiter: the byte between its fields, as a number; before: what both sides know ahead
+    of the text; both as `code_of` was given them."""
     whole = len(before) + size
     if kernel.C is not None:
         out = np.zeros(whole, np.uint8)
@@ -483,7 +484,8 @@ def text_of(code: bytes, size: int, delimiter: int, before: bytes = b"") -> byte
 
 
 def _learned(size: int, delimiter: int, before: bytes) -> Mixer:
-    """The mixer of a text of `size` bytes that has learned from its first ones, `before`."""
+    """The mixer of a text of `size` bytes that has learned from its first ones, `before`.
+    delimiter: the byte between its fields, as a number."""
     mixer = Mixer(size, delimiter)
     for byte in before:
         for bit in _bits_of(byte):
@@ -587,7 +589,7 @@ class Coder:
 
     def _narrow(self, bit: int, middle: int) -> None:
         """Narrow the interval to the part of a bit, 0 or 1, and let the mixer learn the bit.
-        middle: as of `_middle`."""
+        middle: the last number of the part for a 1 bit."""
         if bit:
             self.high = middle
         else:

@@ -35,7 +35,8 @@ MOST_TABLES = 1 << 20  # frequencies
 
 def by_other_bins(plan: Plan, stream: Stream, known: Known) -> Iterator[Plan]:
     """Yield the plan, and copies of it with a bin for each different residual, or for each
-    different value, where these are few enough: contexts tell numbers apart that share a bin."""
+    different value, where these are 2 to MAX_BINS: contexts tell numbers apart that share a bin.
+    stream: the one to code; known: the streams before it."""
     yield plan
     if plan.widths.any():
         r = transforms.residuals(plan, stream, known)
@@ -53,7 +54,7 @@ def by_other_bins(plan: Plan, stream: Stream, known: Known) -> Iterator[Plan]:
 
 def _by_levels(plan: Plan, r: Int) -> Iterator[Plan]:
     """Yield a copy of the plan with a bin for each different one of its residuals, (n,), if there
-    are no more than a plan may have."""
+    are 2 to MAX_BINS of them."""
     # a quick look, for residuals that are all different
     if len(np.unique(r[:JUDGED])) > MAX_BINS:
         return
@@ -70,8 +71,9 @@ def mixture_of(
 ) -> Plan:
     """A copy of the plan that mixes: with the others of these parents, numbers of earlier streams,
     that tell most of the symbols by themselves. A plan whose features look for repeats goes without
-    these, which contexts of the last symbols stand in for; one whose tables would be too large goes
-    without features."""
+    these, which contexts of the last symbols stand in for; one whose tables would have more than
+    rans.MAX_CELLS frequencies goes without features. stream: the one to code; known: the streams
+    before it."""
     symbols = integers.symbols_of(plan, transforms.residuals(plan, stream, known))
     features = tuple(one for one in plan.features if not isinstance(one, Repeat))
     contexts = 1
@@ -97,8 +99,10 @@ def _best_others(
     symbols: U16,
     alphabet: int,
 ) -> list[int]:
-    """At most MOST_OTHERS of these streams, as a Mixture names them, the one that tells most of the
-    first symbols first: each by its symbols or by its values, whichever tell more."""
+    """Choose at most MOST_OTHERS earlier streams to be contexts of symbols, (n,), below `alphabet`:
+    a list of numbers, that which tells most of the first JUDGED (8,192) symbols first; 0 or more: a
+    stream by its symbols; below 0: stream -1 - number by its values. stream: whose symbols they
+    are; parents: the numbers of the streams to choose from; known: the streams before it."""
     part = symbols[:JUDGED]
     judged: list[tuple[float, int]] = []
     for parent in parents:
@@ -122,7 +126,8 @@ def _best_others(
 
 
 def _bits(part: U16, alphabet: int, marks: Int, radix: int) -> float:
-    """Bits that symbols, (n,), take with a feature of these values, (n,), below radix."""
+    """Bits that symbols, (n,) below alphabet, take with a feature of the values `marks`, (n,) below
+    radix; infinite if their tables would have more than MOST_TABLES (2^20) frequencies."""
     if radix * alphabet > MOST_TABLES:
         return np.inf
     layout = rans.Contexts(alphabet, (radix,))

@@ -29,7 +29,7 @@ def unpacked(section: bytes, where: str) -> bytes:
     """The bundle that `packed` was given, from the section of an archive that it became. A section
     that is no xz, as an empty one, is returned as it is. BundleError if it is xz, and is cut short,
     has bytes behind its end, is damaged otherwise, restores more than MAX_BUNDLE bytes, or needs
-    more than MOST_MEMORY bytes. where: the section's name, for messages."""
+    more than MOST_MEMORY (256 MiB) bytes. where: the section's name, for messages."""
     if not section.startswith(MAGIC):
         return section
     # a damaged head may ask for any dictionary

@@ -33,9 +33,9 @@ def packed(arrays: Mapping[str, Array | np.generic], words: Mapping[str, Json]) 
 
 def unpacked(data: bytes) -> tuple[dict[str, Array], Json]:
     """Read the arrays and words that `packed` wrote: (arrays by name, words, a JSON object).
-    BundleError if data is damaged or restores more than MAX_PACKED bytes; KeyError, TypeError or
-    ValueError for a file without such words. To be called within `sensible`, which makes
-    BundleError of these."""
+    BundleError if data is damaged or restores more than MAX_PACKED (2^28) bytes; KeyError,
+    TypeError or ValueError for a file without such words. To be called within `sensible`, which
+    makes BundleError of these."""
     import safetensors
     from safetensors.numpy import load
 

@@ -319,7 +319,8 @@ class Planner:
         """The plan for a stream with the transform and the features of another plan, hint, and bins
         of its own. is_like: whether that is of another column of this block: without features its
         strength is chosen anew. Else it is of the block before, and is returned as it is where the
-        effort reuses and its bins still hold; the values may also be packed, as of `_squeezed`."""
+        effort reuses and its bins still hold; the values may also be stored as compressed bytes, or
+        coded by a mixture of contexts, where the effort tries that and it takes fewer bytes."""
         transformed = Plan(
             transform=hint.transform,
             of=hint.of,
@@ -345,8 +346,8 @@ class Planner:
         return self._otherwise_coded(plan, stream, promise)
 
     def _levels_as_in(self, hint: Plan, stream: Stream) -> Plan | None:
-        """The plan of one bin for each different value of a stream, if that is how the hint has
-        it, and there are at most MOST_LEVELS_TRIED; else None. Wide bins would lose what features
+        """The plan of one bin for each different value of a stream, if that is how the hint has it,
+        and there are at most MOST_LEVELS_TRIED (128); else None. Wide bins would lose what features
         that were chosen for such bins tell."""
         if hint.transform is not Transform.NONE or hint.widths.any():
             return None
@@ -367,9 +368,10 @@ class Planner:
         return plan.but(starts=start, widths=width, complete=complete)
 
     def _with_strength(self, plan: Plan, symbols: rans.U16) -> Plan:
-        """A copy of the plan, which has no features, with the one of STRENGTHS that takes fewest
-        bits on a sample of the stream's symbols, (n,); the plan itself if it has fewer than two
-        bins."""
+        """Choose a plan's strength anew: a copy with the one of STRENGTHS (8, 2, 32) by which a
+        sample of the stream's symbols, (n,), takes fewest bits. strength: how many symbols of equal
+        frequency the first table counts before it has seen any. The plan has no features; with
+        fewer than two bins it is returned as it is."""
         if plan.bins < 2:
             return plan
         rows = sample_rows(len(symbols), self.effort.sample)
@@ -387,9 +389,9 @@ class Planner:
         """Whether another column's plan, like, also suits this stream, by the bits of the residuals
         that its transform leaves, beside those of the stream's values and of their differences.
 
-        A combination, whose factors may suit the other column alone, must take fewer than either;
-        a plan without features, which many columns take over, at most ABOUT_AS_LITTLE a value more
-        than the fewer of both. Other plans suit, without a look.
+        A combination, whose factors may suit the other column alone, must take fewer than either; a
+        plan without features, which many columns take over, at most ABOUT_AS_LITTLE (a quarter of a
+        bit) a value more than the fewer of both. Other plans suit, without a look.
         """
         if like.combined is None and like.features:
             return True
@@ -504,7 +506,8 @@ class Planner:
 
     def _by_levels(self, stream: Stream, search: ContextSearch) -> _Choice | None:
         """The best plan with one bin for each different value; None if there are more than
-        MOST_LEVELS_TRIED, or the effort does not look at other columns. search: of this stream.
+        MOST_LEVELS_TRIED (128), or the effort does not look at other columns. search: of this
+        stream.
 
         Wide bins are found without regard to other columns. Which of many levels follows from
         another column, of no order, only bins of one level each can tell.
@@ -525,8 +528,9 @@ class Planner:
     def _otherwise_coded(self, plan: Plan, stream: Stream, promise: float) -> Plan:
         """Choose between a plan and other coders of the same stream, whichever takes fewest bytes:
         a mixture of contexts, if the effort mixes symbols, and compressors of bytes. The plan stays
-        in a block of at most SMALL_BLOCK rows, and if its bins need not hold all residuals.
-        promise: as of `_squeezed`."""
+        in a block of at most SMALL_BLOCK (4,096) rows, and if its bins need not hold all residuals.
+        promise: LZMA2 is tried on all values if a quick look at two parts takes at most so many
+        times the plan's bytes; 0: always."""
         if self.known.rows <= SMALL_BLOCK or not self.complete:
             return plan
         # counted once: what a mixture takes is known only when all its symbols were coded
@@ -538,8 +542,9 @@ class Planner:
     def _mixed(self, plan: Plan, bits: float, stream: Stream) -> tuple[Plan, float]:
         """Choose between a plan and those that code the same stream by a mixture of contexts,
         whichever takes fewest bits; returned with these, the plan's description not counted. bits:
-        what the plan takes, as of `bits_of`. The plan stays for a stream of one symbol or too many
-        values."""
+        what the plan takes, its description not counted. The plan stays for a stream of one symbol,
+        of more than symbol_mixing.MOST_VALUES values, or of fewer than MIXTURE_BITS (32) bits, and
+        where a mixture saves fewer bits than that."""
         count = len(stream.values)
         if plan.alphabet < 2 or count > symbol_mixing.MOST_VALUES or bits < MIXTURE_BITS:
             return plan, bits
@@ -561,10 +566,11 @@ class Planner:
         """Choose between a plan and storing the values as compressed bytes: the plan, or a copy
         that stores them by LZMA2 or a mixture of contexts, if these take fewer bytes.
 
-        bits: what the plan takes, as of `bits_of`. promise: LZMA2 is tried on all values if a quick
-        look at two parts takes at most so many times the plan's bytes; 0: always. The compressed
-        bytes, if any were tried, are left in `stream.squeezed`. The plan stays if it takes less
-        than LEAST_SQUEEZED bytes, or if they take LEAST_SAVING of its bytes or more.
+        bits: what the plan takes, its description not counted. promise: LZMA2 is tried on all
+        values if a quick look at two parts takes at most so many times the plan's bytes; 0: always.
+        The compressed bytes, if any were tried, are left in `stream.squeezed`. The plan stays if it
+        takes less than LEAST_SQUEEZED (256) bytes, or if they take LEAST_SAVING (0.99) of its bytes
+        or more.
         """
         # about two bytes describe a bin
         size = bits / 8 + 2 * plan.bins
@@ -588,7 +594,8 @@ class Planner:
     ) -> list[str]:
         """The names of the compressors of bytes, see stages, that are worth trying on all values,
         (n,); [] if none is. packed: how values become bytes; size: bytes that the plan takes;
-        promise: as of `_squeezed`."""
+        promise: LZMA2 is tried on all values if a quick look at two parts takes at most so many
+        times the plan's bytes; 0: always."""
         count = len(values)
         middle = count // 2
         parts = [values[:SQUEEZED], values[middle : middle + SQUEEZED]]
@@ -617,9 +624,9 @@ class Planner:
         return plan.but(lanes_log=0, packed=None, mixture=None)
 
     def _transforms(self, stream: Stream, parents: Sequence[int]) -> Iterator[Plan]:
-        """Yield plans of nothing but a transform: all that are worth a look, first those of the
-        values and of their differences. parents: the numbers of earlier streams that may be looked
-        at."""
+        """Yield plans of nothing but a transform that are worth a look for a stream, the next of
+        the block: first those of the values and of their differences, then, if the effort looks at
+        other columns, others. parents: the numbers of earlier streams that may be looked at."""
         yield Plan()
         yield Plan(transform=Transform.DIFFERENCE)
         if not self.effort.columns:
@@ -646,7 +653,7 @@ class Planner:
     def _bits(self, plan: Plan, r: Int) -> float:
         """Estimate the bits that residuals r, (n,), take if their symbols are coded by one
         frequency table, without features, and those that the bins take in the plan's description.
-        What lies in no bin counts as BITS_OUTSIDE. plan: with bins that are not complete."""
+        What lies in no bin counts as BITS_OUTSIDE (80). plan: with bins that are not complete."""
         symbols = integers.symbols_of(plan, r)
         layout = rans.Contexts(plan.bins + 1)
         pairs = rans.forward(symbols, None, layout)
@@ -656,9 +663,10 @@ class Planner:
         return raw + rans.cost(pairs) + of_plan
 
     def _parents(self, stream: Stream) -> list[int]:
-        """The numbers, ascending, of the earlier streams that a plan for this one may look at: all,
-        or, of more than WIDE, the first ones, the last ones, and, of WINDOW before it, those most
-        correlated with it, so that the search takes time in proportion to the columns."""
+        """The numbers, ascending, of the earlier streams that a plan for this stream, the next one,
+        may look at: all, or, of more than WIDE (96), the first ones, the last ones, and, of WINDOW
+        (512) before it, those most correlated with it, so that the search takes time in proportion
+        to the columns."""
         count = len(self.known.values)
         if count <= WIDE:
             return list(range(count))
@@ -695,8 +703,8 @@ class Planner:
 
     def _with_lanes(self, plan: Plan, stream: Stream, r: Int) -> Plan:
         """A copy of the plan with as many lanes, coders that take turns, as the bytes of its coded
-        residuals r, (n,), allow: LANE_BYTES for each, 256 lanes at most, a power of two. The plan
-        itself, which has one lane, if it looks for repeats."""
+        residuals r, (n,), allow: LANE_BYTES (1,024) for each, 256 lanes at most, a power of two.
+        The plan itself, which has one lane, if it looks for repeats. stream: the one it is for."""
         if any(isinstance(feature, Repeat) for feature in plan.features):
             return plan
         symbols = integers.symbols_of(plan, r)
@@ -713,7 +721,7 @@ class Planner:
 
 def _still_holds(plan: Plan, r: Int) -> bool:
     """Whether a plan's bins still hold these residuals, r, (n,), what its transform leaves of the
-    values: all but at most one in FEW, or all of them if the plan can store no others."""
+    values: all but at most one in FEW (2,000), or all of them if the plan can store no others."""
     symbols = integers.symbols_of(plan, r)
     outside = int((symbols == plan.bins).sum())
     if plan.complete:

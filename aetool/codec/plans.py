@@ -135,8 +135,8 @@ class Term:
 
     @classmethod
     def parsed(cls, raw: Json) -> Term:
-        """The term that `to_json` wrote; ArchiveError for anything else, or numbers beyond
-        MOST_FACTOR, MAX_STREAM and MOST_LAG."""
+        """The term that `to_json` wrote; ArchiveError for anything else, or a factor, stream or lag
+        beyond MOST_FACTOR (2^40), MAX_STREAM (2^22) or MOST_LAG (16)."""
         if not isinstance(raw, list) or len(raw) not in (3, 5):
             raise refused("a term must be a factor and one stream or two, each with its lag")
         factor = whole_number(raw[0], -MOST_FACTOR, MOST_FACTOR, "a factor")
@@ -176,7 +176,7 @@ class Combination:
     @classmethod
     def parsed(cls, raw: Json) -> Combination:
         """The combination that `to_json` wrote; ArchiveError for anything else, no terms, or more
-        than MOST_TERMS."""
+        than MOST_TERMS (16)."""
         if not isinstance(raw, list) or not 2 <= len(raw) <= 1 + MOST_TERMS:
             raise refused(f"a combination must be a divisor and 1 to {MOST_TERMS} terms")
         divisor = whole_number(raw[0], 1, MOST_FACTOR, "a divisor")
@@ -200,11 +200,13 @@ class Feature:
 
     @property
     def stream(self) -> int | None:
-        """The number of the other stream that the feature looks at; None if it looks at none."""
+        """The number of the other stream that the feature looks at; None if it looks at none, as by
+        default."""
         return None
 
     def at(self, stream: int) -> Feature:
-        """A copy that looks at stream `stream` instead; the feature itself if it looks at none."""
+        """A copy that looks at stream `stream` instead; the feature itself if it looks at none, as
+        by default."""
         return self
 
     def to_json(self) -> list[Json]:
@@ -250,15 +252,16 @@ class OwnSymbol(Classes):
 
     @classmethod
     def parsed(cls, raw: list[Json]) -> OwnSymbol:
-        """The feature of these parts, its edges alone; errors as of Feature.parsed."""
+        """The feature of these parts, its edges alone; ArchiveError for one out of range,
+        ValueError for more or fewer parts."""
         (edges,) = raw
         return cls(edges=summed(edges, MAX_CLASSES - 1, "classes"))
 
 
 @dataclass(frozen=True, eq=False)
 class Repeat(Classes):
-    """The class of the symbol that followed when the last `size` symbols, 1 .. rans.MAX_REPEAT,
-    came before in the same stream."""
+    """The class of the symbol that followed when the last `size` symbols, 1 .. rans.MAX_REPEAT
+    (64), came before in the same stream."""
 
     letter = "m"
     size: int = 1
@@ -269,7 +272,8 @@ class Repeat(Classes):
 
     @classmethod
     def parsed(cls, raw: list[Json]) -> Repeat:
-        """The feature of these parts, edges and size; errors as of Feature.parsed."""
+        """The feature of these parts, edges and size; ArchiveError for one out of range, ValueError
+        for more or fewer parts."""
         edges, size = raw
         return cls(
             edges=summed(edges, MAX_CLASSES - 1, "classes"),
@@ -300,7 +304,8 @@ class OtherSymbol(Classes):
 
     @classmethod
     def parsed(cls, raw: list[Json]) -> OtherSymbol:
-        """The feature of these parts, stream and edges; errors as of Feature.parsed."""
+        """The feature of these parts, stream and edges; ArchiveError for one out of range,
+        ValueError for more or fewer parts."""
         of, edges = raw
         return cls(
             of=whole_number(of, 0, MAX_STREAM, "a stream's number"),
@@ -338,15 +343,15 @@ class Unchanged(Feature):
 
     @classmethod
     def parsed(cls, raw: list[Json]) -> Unchanged:
-        """The feature of these parts, the stream's number alone; errors as of Feature.parsed."""
+        """The feature of these parts, the stream's number alone; ArchiveError for one out of range,
+        ValueError for more or fewer parts."""
         (of,) = raw
         return cls(whole_number(of, 0, MAX_STREAM, "a stream's number"))
 
 
 @dataclass(frozen=True, eq=False)
 class Verdict(Feature):
-    """The class, 0 .. MAX_CLASSES - 1, that the stream's student, a small network, predicts for the
-    row."""
+    """The class, 0 .. 255, that the stream's student, a small network, predicts for the row."""
 
     letter = "n"
 
@@ -404,7 +409,8 @@ class Mixture:
 
     @classmethod
     def parsed(cls, raw: Json, is_wide: bool) -> Mixture:
-        """The mixture that `to_json` wrote; ArchiveError for anything else."""
+        """The mixture that `to_json` wrote; is_wide: whether it is of the form with more contexts,
+        which that list does not say; ArchiveError for anything else."""
         if not isinstance(raw, list) or not 1 <= len(raw) <= 1 + MOST_OTHERS:
             raise refused(f"a mixture must be a shift and at most {MOST_OTHERS} streams")
         shift = whole_number(raw[0], 0, MAX_WIDTH, "a shift")
@@ -565,8 +571,8 @@ LETTERS = frozenset("bwxtgfklzoypjcd")  # of the parts of a plan, one each
 
 def widths_from_json(raw: Json, bins: int) -> Int:
     """Read the widths of a plan's bins from a list in its JSON: (bins,) int64, in bits;
-    ArchiveError for anything else, another number of them, or widths that are not 0 ..
-    MAX_WIDTH."""
+    ArchiveError for anything else, another number of them, or widths that are not 0 .. MAX_WIDTH
+    (63)."""
     if not isinstance(raw, list) or len(raw) != bins:
         raise refused("bins have another number of widths")
     widths = [whole_number(width, 0, MAX_WIDTH, "the width of a bin") for width in raw]
@@ -575,7 +581,7 @@ def widths_from_json(raw: Json, bins: int) -> Int:
 
 def features_from_json(raw: Json) -> tuple[Feature, ...]:
     """The features of a plan, in order, from a list in its JSON; ArchiveError for anything else, or
-    more than rans.MAX_LEVELS."""
+    more than rans.MAX_LEVELS (4)."""
     # each feature is a level of frequency tables
     if not isinstance(raw, list) or len(raw) > rans.MAX_LEVELS:
         raise refused(f"features must be at most {rans.MAX_LEVELS}")

@@ -87,8 +87,8 @@ class _Group(Group[_Candidate]):
     cells: set[bytes] = field(default_factory=set)
 
     def fits(self, candidate: _Candidate) -> bool:
-        """Whether the group and a column have cells in common, as many as a part IN_COMMON of the
-        different cells of the one with fewer."""
+        """Whether the group and a column have cells in common, as many as a part IN_COMMON (0.3) of
+        the different cells of the one with fewer."""
         common = self.cells.intersection(candidate.cells)
         smaller = min(len(self.cells), len(candidate.cells))
         return len(common) >= IN_COMMON * smaller
@@ -99,8 +99,8 @@ class _Group(Group[_Candidate]):
         self.cells.update(candidate.cells)
 
     def in_order(self) -> list[bytes]:
-        """The different cells, by `_order` of the numbers that they are, as the first column
-        writes numbers."""
+        """The different cells, sorted: those that are no numbers first, by their bytes, then
+        numbers by value, as the first column writes numbers."""
         meta = self.members[0].column.meta
         cells = list(self.cells)
         if not isinstance(meta, NumberMeta) or meta.notation is None:
@@ -114,8 +114,9 @@ class _Group(Group[_Candidate]):
 
 def offer(columns: Sequence[Coded], effort: planning.Effort) -> None:
     """Add to `others` of each column, in place, its encoding as ranks in a sorted dictionary of its
-    different cells, if it has cells that repeat enough. Columns with many cells in common share a
-    dictionary. effort: how far to search for ways to store the dictionary."""
+    different cells, if its cells repeat enough: 32 to 2^16 different ones, each in two rows or more
+    on average. Columns with many cells in common share a dictionary. effort: how far to search for
+    ways to store the dictionary."""
     candidates = [_candidate(column) for column in columns]
     for group in _Group.all_of(candidates):
         _offer_book(group, effort)
@@ -144,8 +145,8 @@ def _offer_book(group: _Group, effort: planning.Effort) -> None:
 def _candidate(column: Coded) -> _Candidate | None:
     """The column as a candidate for ranks, places of its cells in a sorted dictionary; None if it
     is no column of numbers or levels (different texts), it has no numbers at all, its cells are not
-    there (Coded.cells), fewer than FEWEST or more than MOST of them differ, or more than half as
-    many as it has rows, or if its numbers fill their range, see `_is_dense`."""
+    there (Coded.cells), fewer than FEWEST (32) or more than MOST (2^16) of them differ, or more
+    than half as many as it has rows, or if its numbers fill more than half of their range."""
     if not isinstance(column.meta, NumberMeta | LevelMeta):
         return None
     # without cells it is not to be stored in another way
@@ -199,7 +200,7 @@ def _order(cell: bytes) -> tuple[bool, float, bytes]:
 
 def packed(cells: list[bytes], effort: planning.Effort) -> bytes:
     """Encode a dictionary of cells, sorted and different, as a blob: varint how many, and a payload
-    of one column of them. `_unpacked` reads it."""
+    of one column of them. effort: how far to search for a small encoding. `_unpacked` reads it."""
     text, start, stop = spans.behind_another(cells).places()
     column = textual.encode(text, start, stop)
     skeletons.offer([column], effort)

@@ -98,7 +98,8 @@ class Contexts:
 
     def _has_sizes_in_range(self) -> bool:
         """Whether alphabet, radices, strength, and how many frequencies there are together are
-        within their limits: MAX_ALPHABET, MAX_LEVELS and MAX_RADIX, MAX_STRENGTH, MAX_CELLS."""
+        within their limits: MAX_ALPHABET (1,024), MAX_LEVELS (4) radices of at most MAX_RADIX
+        (2^16), MAX_STRENGTH (65,535), MAX_CELLS (2^22)."""
         if not 1 <= self.alphabet <= MAX_ALPHABET:
             return False
         if len(self.radices) > MAX_LEVELS:
@@ -119,8 +120,8 @@ class Contexts:
         return int(self.own.max()) < self.radices[0]
 
     def _has_prime_in_range(self) -> bool:
-        """Whether `prime` has a count for each symbol in each context, none above MAX_PRIME; True
-        without it."""
+        """Whether `prime` has a count for each symbol in each context, none above MAX_PRIME (2^24 -
+        1); True without it."""
         if self.prime is None:
             return True
         if self.prime.shape != (self.size, self.alphabet):
@@ -128,8 +129,8 @@ class Contexts:
         return int(self.prime.max(initial=0)) <= MAX_PRIME
 
     def _has_match_in_range(self) -> bool:
-        """Whether `match` has a class for each symbol, and repeats a size of 1 .. MAX_REPEAT; True
-        without it."""
+        """Whether `match` has a class for each symbol, and repeats a size of 1 .. MAX_REPEAT (64);
+        True without it."""
         if self.match is None:
             return True
         if len(self.match) != self.alphabet:
@@ -159,7 +160,7 @@ class Repeats:
     which the 18 highest bits of H B count; collisions do no harm. The prediction runs on until
     eight symbols in a row miss it, and after a miss gives way to a stretch found anew. Before each
     symbol comes `mark`, behind it `add`. classes: (alphabet,), the class of each symbol; size: 1 ..
-    MAX_REPEAT.
+    MAX_REPEAT (64).
     """
 
     def __init__(self, classes: npt.NDArray[np.uint8], size: int) -> None:
@@ -214,8 +215,8 @@ class Repeats:
 
     def _judge(self, symbol: int, symbols: U16) -> None:
         """Count whether the prediction, which there must be, of a symbol was right, and move on to
-        the symbol that is predicted next; after MOST_MISSES in a row to none. symbols: (n,), the
-        known ones."""
+        the symbol that is predicted next; after MOST_MISSES (8) misses in a row to none. symbols:
+        (n,), the known ones."""
         if int(symbols[self.source]) == symbol:
             self.length += 1
             self.misses = 0
@@ -230,7 +231,8 @@ class Repeats:
 def repeats(symbols: U16, classes: npt.NDArray[np.uint8], size: int) -> U32:
     """Predict each symbol by repeats of the `size` symbols before it: (n,) uint32, the number of
     Repeats.mark for each: 0 where nothing is predicted, else the class of the predicted symbol and
-    whether it is sure. classes: (alphabet,), the class of each symbol; size: 1 .. MAX_REPEAT."""
+    whether it is sure. classes: (alphabet,), the class of each symbol; size: 1 .. MAX_REPEAT
+    (64)."""
     marks = np.empty(len(symbols), np.uint32)
     if kernel.C is not None:
         count = int(classes.max()) + 1
@@ -330,8 +332,8 @@ def _bases(base: U32 | None, n: int) -> Int:
 
 
 def _base_for_c(base: U32 | None) -> U32 | bytes:
-    """The base of contexts, (n,), see `contexts_of`, as the C kernel takes it: without gaps in
-    memory; b"" for None."""
+    """The base of contexts, (n,), the part of each that is known ahead, as the C kernel takes it:
+    without gaps in memory; b"" for None."""
     if base is None:
         return b""
     return np.ascontiguousarray(base, np.uint32)
@@ -344,8 +346,10 @@ def forward(
     lanes: int = 1,
 ) -> U32:
     """Look up the frequency of each symbol in the table of its context and epoch: (n,) uint32,
-    frequency << 16 | the sum of the frequencies of lower symbols, both of 2^14. base, lanes: as of
-    `contexts_of`. ValueError for a symbol or a context that is out of range."""
+    frequency << 16 | the sum of the frequencies of lower symbols, both of 2^14. base: (n,), the
+    part of each context that is known ahead, None: 0; c: how contexts choose tables; lanes: how
+    many runs the symbols are cut into. ValueError for a symbol or a context that is out of
+    range."""
     n = len(symbols)
     out = np.empty(n, dtype=np.uint32)
     if not n:
@@ -398,7 +402,7 @@ def cost(pairs: U32) -> float:
 def push(pairs: U32, lanes: int = 1) -> bytes:
     """Encode symbols as bytes: the u32 state of each lane, a run of the symbols with a coder of its
     own, then words of u16, little-endian. pairs: (n,), as `forward` returns them for as many lanes,
-    1 .. MAX_LANES."""
+    1 .. MAX_LANES (256)."""
     n = len(pairs)
     if kernel.C is not None:
         # a symbol gives away a word at most
@@ -434,8 +438,8 @@ def push(pairs: U32, lanes: int = 1) -> bytes:
 
 class Chain:
     """Decodes streams of symbols from bytes that `push` wrote, one stream after another: `decode`
-    for each, then `finish`. ArchiveError unless there are 1 to MAX_LANES lanes, and bytes for the
-    state of each."""
+    for each, then `finish`. ArchiveError unless there are 1 to MAX_LANES (256) lanes, and bytes for
+    the state of each."""
 
     def __init__(self, data: bytes, lanes: int = 1) -> None:
         if not 1 <= lanes <= MAX_LANES or len(data) < 4 * lanes:
@@ -488,8 +492,9 @@ class Chain:
 
     def _decode(self, out: U16, base: U32 | None, c: Contexts) -> int:
         """Decode len(out) symbols into `out`, in place, without the C kernel; returns how many
-        bytes of `words` they took, or -1 if these are too few. Arguments as of `decode`, checked
-        already; the states move on."""
+        bytes of `words` they took, or -1 if these are too few. base: (n,), the part of each context
+        that is known ahead, None: 0; c: how contexts choose tables; both are checked already; the
+        states move on."""
         n = len(out)
         state = self.state.astype(np.uint64)
         # a last byte alone is no word: it is found to be left over
@@ -548,7 +553,8 @@ def _contexts_of_step(
 ) -> Int:
     """The context of the symbol that each lane decodes in a step, (lanes,), without the mark of
     repeats. out: (n,), the symbols, of which those before this step are decoded; rows: (lanes,),
-    the places of the next ones; base: (n,), as of `contexts_of`."""
+    the places of the next ones; base: (n,), the part of each context that is known ahead; None: 0.
+    c: how contexts choose tables."""
     base_of_rows = None
     if base is not None:
         base_of_rows = base[rows]
@@ -571,7 +577,9 @@ def encode(
     lanes: int,
 ) -> bytes:
     """Encode symbols, (n,), in their contexts, as bytes that `decode` reads: `push` of what
-    `forward` returns. base, c, lanes: as of `contexts_of`. ValueError as of `forward`."""
+    `forward` returns. base: (n,), the part of each context that is known ahead, None: 0; c: how
+    contexts choose tables; lanes: how many runs the symbols are cut into. ValueError for a symbol
+    or a context that is out of range."""
     pairs = forward(symbols, base, c, lanes)
     return push(pairs, lanes)
 
@@ -584,8 +592,9 @@ def decode(
     lanes: int,
 ) -> U16:
     """Decode the n symbols that `encode` was given, (n,); ArchiveError unless they use up the data,
-    or as of Chain.decode. base, c, lanes: as of `encode`: the part of each context that is known
-    ahead, how tables are chosen, and how many coders take turns."""
+    or if contexts are out of range, or look for repeats in several lanes. base, c, lanes: as
+    `encode` was given them: the part of each context that is known ahead, how tables are chosen,
+    and how many coders take turns."""
     chain = Chain(data, lanes)
     out = chain.decode(n, base, c)
     chain.finish()

@@ -160,9 +160,9 @@ def _looked_at(plan: Plan) -> set[int]:
 
 
 def _as_hinted(effort: Effort, hints: Hints) -> Effort:
-    """A copy of an effort that leaves out what takes long beside plans that are known already, and
-    combinations of columns where the plans have none: of a small block they would have been found
-    to save nothing."""
+    """A copy of an effort that leaves out what takes long beside plans that are known already,
+    those of `hints`, and combinations of columns where the plans have none: of a small block they
+    would have been found to save nothing."""
     combines = any(plan.asks_others for plan in hints.plans)
     return dataclasses.replace(
         effort,

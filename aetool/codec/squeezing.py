@@ -25,12 +25,12 @@ def squeeze(
 ) -> None:
     """Compress the texts and levels (different texts) of a block's columns by a mixture of
     contexts, which is slow, where that takes fewer bytes: the shortest first, until an eighth of
-    the bytes of all cells, or ALWAYS_MIXED if that is more, is mixed. The first blob of these
-    columns is changed in place. Texts of at most stages.FEW bytes, which were mixed as they were
-    packed, are passed over, and do not count.
+    the bytes of all cells, or ALWAYS_MIXED (2^16) if that is more, is mixed. The first blob of
+    these columns is changed in place. Texts of at most stages.FEW (2^14) bytes, which were mixed as
+    they were packed, are passed over, and do not count.
 
-    An effort that mixes goes on to SMALL_TABLE bytes; others leave tables of more than that as they
-    are.
+    An effort that mixes goes on to SMALL_TABLE (2^22) bytes; others leave tables of more than that
+    as they are.
     """
     size_of_table = _size_of_cells(columns)
     bytes_left = max(ALWAYS_MIXED, size_of_table // MIXED_SHARE)

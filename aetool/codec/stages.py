@@ -56,18 +56,19 @@ class Stage:
     ) -> bytes:
         """Compress bytes, raw; the result may be larger, and is then not to be used. quick: take
         less time; thorough: take more, unless quick; binary: the bytes may be numbers of several
-        bytes each. A stage may take no notice of these."""
+        bytes each. A stage may take no notice of these. By default the bytes as they are."""
         return raw
 
     def restore(self, data: bytes, size: int) -> bytes:
         """The `size` bytes that `squeeze` was given; of damaged data other bytes, at most size + 1
-        of them, or an error of the compressor: LZMAError, EOFError, OSError or ValueError."""
+        of them, or an error of the compressor: LZMAError, EOFError, OSError or ValueError. By
+        default the data as they are, cut to size + 1."""
         return data[: size + 1]
 
     def costs(self, data: bytes, text: bytes) -> Float:
         """How many bits of the compressed data each byte of the text takes, (bytes of the text,)
         float64; bits that belong to no byte are in none. data: what `squeeze` returned; text: what
-        the data restore."""
+        the data restore. By default 8 for each byte."""
         # bytes that are stored as they are take eight bits each
         return np.full(len(text), 8.0)
 
@@ -153,8 +154,9 @@ def _heads_of_chunks(data: bytes) -> npt.NDArray[np.bool_]:
 
 
 def _lzma2(raw: bytes, filters: Sequence[dict[str, int]]) -> bytes:
-    """Compress bytes by raw LZMA2. filters: as of the module lzma, whose dict_size is replaced by
-    the bytes of raw, rounded up to a power of two, within LEAST_DICTIONARY .. DICTIONARY."""
+    """Compress bytes by raw LZMA2. filters: as the module lzma takes them, whose dict_size is
+    replaced by the bytes of raw, rounded up to a power of two, within LEAST_DICTIONARY ..
+    DICTIONARY (4 KiB .. 8 MiB)."""
     # nothing repeats farther back than the data are long: a table for more is only filled in vain
     size = min(DICTIONARY, max(LEAST_DICTIONARY, 1 << (len(raw) - 1).bit_length()))
     fitting = [{**one, "dict_size": size} for one in filters]
@@ -210,7 +212,7 @@ class Zstd(Guessed):
 
 class Mixed(Stage):
     """The stage that compresses by contexts mixed bit by bit, see mixing: smallest on text, and
-    slowest. For texts of at most mixing.MOST bytes."""
+    slowest. For texts of at most mixing.MOST (2^23) bytes."""
 
     def squeeze(
         self,
@@ -219,16 +221,16 @@ class Mixed(Stage):
         thorough: bool = False,
         binary: bool = False,
     ) -> bytes:
-        """Compress bytes by mixing, see Stage.squeeze. If quick, or of more than mixing.MOST bytes,
-        they are returned as they are, which is not to be stored as this stage's."""
+        """Compress bytes by mixing, see Stage.squeeze. If quick, or of more than mixing.MOST (2^23)
+        bytes, they are returned as they are, which is not to be stored as this stage's."""
         if quick or len(raw) > mixing.MOST:
             return raw
         return mixing.mixed(raw)
 
     def restore(self, data: bytes, size: int) -> bytes:
         """The `size` bytes that were mixed, see Stage.restore. For a size of 0 the data are not
-        read; else ValueError for no data, or a size above mixing.MOST. Other damaged data give
-        other bytes."""
+        read; else ValueError for no data, or a size above mixing.MOST (2^23). Other damaged data
+        give other bytes."""
         # nothing has no delimiter either
         return mixing.restored(data, size) if size else b""
 

@@ -43,7 +43,7 @@ ROWS = 1 << 14  # predicted at a time
 class Student:
     """A small network that predicts the symbols of a stream, a column of whole numbers. features:
     of other streams in the same row, its inputs; layers: its weights, whole numbers; vectors: (8,
-    outputs), the outputs it must have for fixed inputs, see _probe."""
+    outputs), the outputs it must have for fixed inputs, by which another machine is checked."""
 
     features: Sequence[Feature]
     layers: list[Layer]
@@ -94,10 +94,10 @@ class Students:
         """Train a network that predicts stream `number`; returns the plan with its verdict as a
         feature and adds the network to `of` if that saves more bits than the weights take; else
         returns the plan as it is. Nothing is trained for a plan of fewer than two bins or of packed
-        values, for fewer than LEAST_ROWS values, or without features to see. known: the streams
-        before it, whose `predict` is this object's; planner: of these, which finds the features;
-        times: for how many times these rows the weights are stored once; seed: of the training.
-        BundleError for a network whose sums might grow too large to be exact."""
+        values, for fewer than LEAST_ROWS (2,000) values, or without features to see. known: the
+        streams before it, whose `predict` is this object's; planner: of these, which finds the
+        features; times: for how many times these rows the weights are stored once; seed: of the
+        training. BundleError for a network whose sums might grow too large to be exact."""
         r = transforms.residuals(plan, stream, known)
         symbols = integers.symbols_of(plan, r)
         if plan.bins < 2 or len(symbols) < LEAST_ROWS or plan.packed is not None:
@@ -213,8 +213,9 @@ def learn(
 
 
 def to_arrays(students: Students) -> tuple[dict[str, Array], dict[str, Json]]:
-    """Networks as a bundle or an archive stores them: (arrays by name: weights, biases and known
-    answers; JSON by stream number in digits: features and shifts). `from_arrays` reads them."""
+    """Networks, `students`, as a bundle or an archive stores them: (arrays by name: weights, biases
+    and known answers; JSON by stream number in digits: features and shifts). `from_arrays` reads
+    them."""
     arrays: dict[str, Array] = {}
     words = {}
     for number, one in students.of.items():
@@ -231,9 +232,10 @@ def to_arrays(students: Students) -> tuple[dict[str, Array], dict[str, Json]]:
 
 
 def from_arrays(arrays: Mapping[str, Array], words: Mapping[str, Json]) -> Students:
-    """The networks that `to_arrays` stored; BundleError or ValueError unless the arithmetic of each
-    is proved exact and it gives its stored outputs on this machine, in floats, too. KeyError,
-    ArchiveError and the like for other arrays and JSON: to be called within `sensible`."""
+    """The networks that `to_arrays` stored as arrays and JSON, words, by stream number; BundleError
+    or ValueError unless the arithmetic of each is proved exact and it gives its stored outputs on
+    this machine, in floats, too. KeyError, ArchiveError and the like for other arrays and JSON: to
+    be called within `sensible`."""
     students = Students()
     for key, entry in words.items():
         layers = []
@@ -263,7 +265,8 @@ def to_bytes(students: Students) -> bytes:
 
 
 def from_bytes(data: bytes, name: str) -> Students:
-    """Read the networks that `to_bytes` wrote; BundleError if they are damaged, too large, or not
-    proved exact. name: what they are part of, for messages."""
+    """Read the networks that `to_bytes` wrote; BundleError if they are damaged, restore more than
+    packing.MAX_PACKED (2^28) bytes, or are not proved exact. name: what they are part of, for
+    messages."""
     with sensible(name):
         return from_arrays(*unpacked(data))

@@ -81,8 +81,9 @@ def layout_of(
 ) -> Layout:
     """The contexts by which a mixture predicts the `count` symbols of a stream, as the plan, which
     must have a mixture, says them. marks: (count,) each, the values of the plan's features but for
-    OwnSymbol. ArchiveError if the plan asks for a stream that is not there, or so many values may
-    not be mixed."""
+    OwnSymbol. stream: only its mask, `present`, is read; known: the streams before it. ArchiveError
+    if the plan asks for a stream that is not there, or there are more than
+    symbol_mixing.MOST_VALUES (2^18) symbols, or fewer than two different ones."""
     mixture = plan.mixture
     assert mixture is not None
     symbol_mixing.check(count, plan.alphabet)
@@ -144,7 +145,7 @@ class _Contexts:
     def add(self, kind: int, marks: Sequence[U32] = (), limit: int = MOST_MET) -> None:
         """Add one context. kind: NOTHING .. MEAN_LEVEL, what the stream's own symbols before add to
         it; marks: (count,) each, further numbers known ahead, which are hashed into its base;
-        limit: as of Layout.limits."""
+        limit: up to how many updates its statistics are plain means, 1 .. MOST_MET (255)."""
         # each context has a hash of its own, though they may have the same marks
         number = len(self.kinds)
         base = np.full(self.count, number, np.uint32)
@@ -198,9 +199,11 @@ def hashed(first: U32, second: U32) -> U32:
 
 
 def _of_other(number: int, stream: Stream, known: Known) -> U32:
-    """The numbers by which contexts look at another stream, (n,) uint32: the symbols of stream
-    `number`, or, for a number below 0, the low 32 bits of the values of stream -1 - number.
-    ArchiveError without such a stream."""
+    """Take from another stream the numbers that contexts look at, one for each value of `stream`:
+    (n,) uint32. number: 0 or more: the symbols of the stream of that number; below 0: the low 32
+    bits of the values of stream -1 - number. stream: the one that is coded, of which only
+    `present`, the rows that have values, is read. known: the streams before it. ArchiveError if
+    none of them has that number."""
     if number >= 0:
         symbols = named_column(known.symbols, number, stream)
         return symbols.astype(np.uint32)
@@ -212,7 +215,8 @@ def _classes_of_other(number: int, stream: Stream, known: Known) -> U32:
     """Cut the symbols of another stream into at most CLASSES (8) classes, (n,) uint32, neighbouring
     symbols in one, as these say about the same. number: of the stream, or, below 0, -1 less its
     number; it is its symbols that are classed either way. A row without a value has the symbol
-    behind all others."""
+    behind all others. stream: the one that is coded, in whose rows with a value they are taken;
+    known: the streams before it. ArchiveError if none of them has that number."""
     of = number if number >= 0 else -1 - number
     symbols = named_column(known.symbols, of, stream).astype(np.uint32)
     alphabet = known.alphabets[of] + 1

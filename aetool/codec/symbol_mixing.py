@@ -344,7 +344,8 @@ def mixed(symbols: U16, layout: Layout) -> bytes:
 
 
 def restored(data: bytes, layout: Layout) -> U16:
-    """The symbols, (n,), that `mixed` was given. Other data give other symbols, not an error."""
+    """The symbols, (n,), that `mixed` was given with this layout, which says how many they are.
+    Other data give other symbols, not an error."""
     count = layout.bases.shape[1]
     if kernel.C is not None:
         out = np.empty(count, np.uint16)
@@ -359,7 +360,8 @@ def restored(data: bytes, layout: Layout) -> U16:
 
 
 def costs(symbols: U16, layout: Layout) -> Float:
-    """(n,) float64: about the bits that `mixed` takes for each symbol, by the probabilities."""
+    """(n,) float64: about the bits that `mixed` takes for each symbol, by the probabilities.
+    layout: the contexts that predict them."""
     count = len(symbols)
     bits = np.zeros(count, np.float64)
     if kernel.C is not None:
@@ -378,6 +380,7 @@ def costs(symbols: U16, layout: Layout) -> Float:
 
 
 def check(count: int, alphabet: int) -> None:
-    """Raise ArchiveError unless a stream of so many values and symbols may be mixed."""
+    """Raise ArchiveError unless a stream of so many values and symbols may be mixed: of at most
+    MOST_VALUES (2^18) values, and two symbols or more."""
     if count > MOST_VALUES or alphabet < 2:
         raise ArchiveError("damaged: a mixture of contexts codes too many values, or one symbol")

@@ -59,7 +59,8 @@ def residuals(plan: Plan, stream: Stream, known: Known) -> Int:
 def restore(plan: Plan, r: Int, stream: Stream, known: Known) -> Int:
     """The inverse of `residuals`: the values of a stream, (n,) int64, from its residuals r, (n,),
     what the plan's transform leaves of them; without a transform r itself. stream: only its mask,
-    `present`, is read. ArchiveError as of `residuals`."""
+    `present`, is read. known: the streams before it. ArchiveError if the plan names a stream that
+    is not known."""
     transform = plan.transform
     if transform is Transform.DIFFERENCE:
         return _sums(r)
@@ -100,7 +101,8 @@ def _sums(differences: Int) -> Int:
 def combination(combined: Combination, stream: Stream, known: Known) -> Int:
     """Predict values by a combination of streams, in the rows that the stream has values in: (n,)
     int64, floor((sum of its terms + floor(divisor / 2)) / divisor), the sum modulo 2^64. stream:
-    only its mask, `present`, is read. ArchiveError if a term names a stream that is not known."""
+    only its mask, `present`, is read; known: the streams before it. ArchiveError if a term names a
+    stream that is not known."""
     # half of the divisor is added, so that the quotient is rounded
     half_divisor = combined.divisor // 2
     total = np.full(known.rows, half_divisor, np.int64)
@@ -129,8 +131,8 @@ def _lagged(values: Int, lag: int) -> Int:
 def course(plan: Plan, stream: Stream, known: Known) -> keys.Course:
     """Sort the rows of a stream by its keys, values of the stream plan.of, to predict each value
     from the last one with the same key, of the stream itself or of the pair that the plan names.
-    stream: only its mask, `present`, is read. ArchiveError if a stream that the plan names is not
-    known."""
+    stream: only its mask, `present`, is read; known: the streams before it. ArchiveError if a
+    stream that the plan names is not known."""
     row_keys = named_column(known.values, plan.of, stream)
     every_row = np.arange(known.rows)
     rows = where_present(every_row, stream)
@@ -147,7 +149,8 @@ def course(plan: Plan, stream: Stream, known: Known) -> keys.Course:
 def _order(plan: Plan, stream: Stream, known: Known) -> Int:
     """The order that sorts a stream's values by group: (n,), their positions among these, group by
     group, ascending, in the order of rows within each. A value's group is the value of the stream
-    plan.of in the same row; ArchiveError if that is not known."""
+    plan.of in the same row; known: the streams before it; ArchiveError if that one is not among
+    them."""
     groups = named_column(known.values, plan.of, stream)
     # any other sort could put rows of a group in another order elsewhere, and restore other values
     return bits.ascending(groups)
@@ -157,7 +160,8 @@ def beginning(plan: Plan, stream: Stream, known: Known) -> Int:
     """The positions, among the stream's values, of those that its transform cannot predict, since
     no value stands before them: the first one or two, or none, by the transform, never more than
     the stream has values; of groups the first value of the lowest group alone. stream: only its
-    mask, `present`, is read."""
+    mask, `present`, is read; known: the streams before it. ArchiveError if the stream of groups is
+    not among them."""
     if plan.transform is Transform.GROUPED:
         return _order(plan, stream, known)[:1]
     first = VALUES_AT_THE_BEGINNING.get(plan.transform, 0)
