@@ -41,7 +41,8 @@ class MarkEvidence:
         cls,
         cells: Spans,
     ) -> MarkEvidence:
-        """Collect what the cells of a column show; nothing of one that has hardly any numbers."""
+        """Collect what the cells of a column show; nothing of one with points or commas in which
+        fewer than LEAST_NUMBERS (half) of a sample of cells are numbers."""
         column = _apart(trimmed(cells))
         marks = _counts(column, MARKS)
         digits = _counts(column, DIGITS)
@@ -141,7 +142,8 @@ def _only_mark(columns: Mapping[str, MarkEvidence]) -> str | None:
 
 
 def _may_be_numbers(column: Spans) -> bool:
-    """Whether at least LEAST_NUMBERS of a sample of the cells, at least one, look like numbers."""
+    """Whether at least LEAST_NUMBERS (half) of a sample of about LOOKED_AT (200) of the cells, at
+    least one, look like numbers."""
     step = 1 + len(column) // LOOKED_AT
     rows = np.arange(0, len(column), step)
     sample = as_table_has_them(column.take(rows))

@@ -87,9 +87,9 @@ class Lines:
 
     @property
     def are_alike(self) -> bool:
-        """Whether the lines share frames enough to be stored as columns: at least LEAST_ALIKE lines
-        for each frame, or all of one frame (also of fewer lines), and no more than MOST_FRAMES
-        frames and MOST_COLUMNS columns."""
+        """Whether the lines share frames enough to be stored as columns: at least LEAST_ALIKE (4)
+        lines for each frame, or all of one frame (also of fewer lines), and no more than
+        MOST_FRAMES (1,024) frames and MOST_COLUMNS (2,048) columns."""
         if self.are_too_many:
             return False
         # fewer lines than that may still have one frame
@@ -98,7 +98,8 @@ class Lines:
 
     @property
     def are_too_many(self) -> bool:
-        """Whether there are more frames or columns than a block may have."""
+        """Whether there are more frames than MOST_FRAMES (1,024), or more columns than MOST_COLUMNS
+        (2,048), which a block has at most."""
         has_many_frames = len(self.frames) > MOST_FRAMES
         has_many_columns = len(self.columns) > MOST_COLUMNS
         return has_many_frames or has_many_columns
@@ -225,8 +226,9 @@ def is_text(block: Block) -> bool:
 
 @sensible()
 def keys_of(block: Block) -> list[str]:
-    """The key of each column of values of a block, as `key_text` has it. The block's first column,
-    the numbers of frames, is left out. ArchiveError if the block is one text, or damaged."""
+    """The key of each column of values of a block, without quotes and colon, "value" where there is
+    none. The block's first column, the numbers of frames, is left out. ArchiveError if the block is
+    one text, or damaged."""
     keys = [b""] * (len(block.columns) - 1)
     for parts, places in block.words["frames"]:
         frame = tuple(_frame(parts))
@@ -253,8 +255,8 @@ def _unquoted(text: bytes) -> str:
 
 def values_by_key(line: bytes) -> dict[str, list[str]]:
     """The values of a line of JSON, as `cut` finds them, by the key that stands last before each,
-    as `key_text` has it, at whatever depth: a list for each, in their order; texts without their
-    quotes, numbers as they are written."""
+    without quotes and colon, "value" where there is none, at whatever depth: a list for each, in
+    their order; texts without their quotes, numbers as they are written."""
     frame, line_values = cut(line)
     columns = columns_of(frame)
     by_key: dict[str, list[str]] = {}
@@ -313,9 +315,10 @@ def _check_size(
     frame_of: Integers,
     columns: Sequence[cells.CellColumn],
 ) -> None:
-    """Raise ArchiveError if all lines together would take more bytes than a block may; called
-    before any line is put together. frames: for each its parts and the numbers of its values'
-    columns; frame_of: (lines,), the number of each one's frame; columns: of values, by number."""
+    """Raise ArchiveError if all lines together would take more than MAX_TEXT (320 MiB) bytes;
+    called before any line is put together. frames: for each its parts and the numbers of its
+    values' columns; frame_of: (lines,), the number of each one's frame; columns: of values, by
+    number."""
     lengths = [column.lengths() for column in columns]
     size = 0
     for number, (frame, places) in enumerate(frames):

@@ -66,8 +66,8 @@ def text(value: Json, what: str) -> str:
 
 
 def texts(values: Json, what: str) -> tuple[str, ...]:
-    """Return `values` as a tuple if it is a list of texts as of `text`; else raise ArchiveError.
-    what: the field's name in the message."""
+    """Return `values` as a tuple if it is a list of texts of characters below 256; else raise
+    ArchiveError. what: the field's name in the message."""
     if not isinstance(values, list):
         raise refused(f"{what} must be a list")
     return tuple(text(value, what) for value in values)
@@ -90,24 +90,26 @@ class Meta:
 
     @property
     def blobs(self) -> int:
-        """How many blobs, parts that are bytes of any kind, the column has: 0 or 1."""
+        """How many blobs, parts that are bytes of any kind, the column has: 0 or 1. By default
+        0."""
         return 0
 
     @property
     def kinds(self) -> int:
         """How many kinds of cells, such as values, gaps and special texts, the column has, numbered
-        from 0; if more than one, a stream has the kind of each row."""
+        from 0; if more than one, a stream has the kind of each row. By default 1."""
         return 1
 
     @property
     def valued(self) -> int:
         """Cells of a kind below this number have a value in the stream of values; 0: there is no
-        such stream."""
+        such stream. By default 1."""
         return 1
 
     @property
     def has_raws(self) -> bool:
-        """Whether cells of the last kind have a value in a stream of their own, raws."""
+        """Whether cells of the last kind have a value in a stream of their own, raws. By default
+        False."""
         return False
 
     @property
@@ -125,7 +127,7 @@ class Meta:
     def parsed(cls, stored: Stored) -> Meta:
         """The meta of this class that `to_json` wrote as `stored`, whose field names are checked
         already; ArchiveError or ValueError for a value out of range, KeyError for a field that is
-        missing."""
+        missing. By default a meta without fields, whatever `stored` says."""
         return cls()
 
 
@@ -262,7 +264,8 @@ class LevelMeta(CellsMeta):
         return 1
 
     def to_json(self) -> dict[str, Json]:
-        """The meta as JSON: as of CellsMeta, and "v", the levels, if there are any."""
+        """The meta as JSON: "k", "gap" if cells are missing, and "v", the levels, if there are
+        any."""
         levels = {"v": list(self.levels)} if self.levels else {}
         return {**super().to_json(), **levels}
 
@@ -291,7 +294,8 @@ class RankMeta(CellsMeta):
         return int(self.of is None)
 
     def to_json(self) -> dict[str, Json]:
-        """The meta as JSON: as of CellsMeta, and "c", the other column's place, if there is one."""
+        """The meta as JSON: "k", "gap" if cells are missing, and "c", the other column's place, if
+        there is one."""
         return super().to_json() | ({} if self.of is None else {"c": self.of})
 
     @classmethod
@@ -335,8 +339,8 @@ class PatternMeta(CellsMeta):
         return self.valued + len(self.specials) + self.has_rest
 
     def to_json(self) -> dict[str, Json]:
-        """The meta as JSON: as of CellsMeta, "s", the special texts, and "r" if there are other
-        cells."""
+        """The meta as JSON: "k", "gap" if cells are missing, "s", the special texts, and "r" if
+        there are other cells."""
         rest = {"r": 1} if self.has_rest else {}
         return {**super().to_json(), "s": list(self.specials), **rest}
 
@@ -379,7 +383,8 @@ class Notation:
 
     @classmethod
     def parsed(cls, stored: Json) -> Notation:
-        """The notation that `to_json` wrote; ArchiveError for anything else."""
+        """The notation that `to_json` wrote; ArchiveError for anything else, ValueError unless
+        there are two texts around numbers below 0."""
         if not isinstance(stored, Mapping):
             raise refused("the notation of numbers must be an object")
         unknown = stored.keys() - {"m", "z", *LETTERS_OF_NOTATIONS}
@@ -423,8 +428,8 @@ class NumberMeta(PatternMeta):
     affixes: the text before and behind each number. own_units: a whole number of a form with fewer
     digits counts in units of its own last digit, not of `decimals`. single: numbers of the first
     form were 32-bit floats once: their whole numbers count in units of 10^-single, and are written
-    as such floats are (see singles); None: they were not. notation: how numbers are written, where
-    not as -1234.5 is; None: so.
+    as such floats with `decimals` digits are; None: they were not. notation: how numbers are
+    written, where not as -1234.5 is; None: so.
     """
 
     kind = "number"
@@ -452,8 +457,9 @@ class NumberMeta(PatternMeta):
         return [int(self.step * 10 ** (self.decimals - own)) for own in digits]
 
     def to_json(self) -> dict[str, Json]:
-        """The meta as JSON: as of PatternMeta, "d", decimals, and "f", forms; "q", step, "a",
-        affixes, "u", own_units, "o", single, and "n", notation, where they are not the default."""
+        """The meta as JSON: "k", "gap", "s" and "r" as every PatternMeta, "d", decimals, and "f",
+        forms; "q", step, "a", affixes, "u", own_units, "o", single, and "n", notation, where they
+        are not the default."""
         stored = {**super().to_json(), "d": self.decimals, "f": list(self.forms)}
         if self.notation is not None:
             stored["n"] = self.notation.to_json()
@@ -469,8 +475,8 @@ class NumberMeta(PatternMeta):
 
     @classmethod
     def parsed(cls, stored: Stored) -> NumberMeta:
-        """The meta that `to_json` wrote; ArchiveError for a value out of range, KeyError without
-        "d", "f" or "s"."""
+        """The meta that `to_json` wrote; ArchiveError for a value out of range, ValueError for
+        other than two affixes, KeyError without "d", "f" or "s"."""
         forms = stored["f"]
         if not isinstance(forms, list) or not 0 < len(forms) <= len(FORMS):
             raise refused("the forms of numbers are out of range")
@@ -519,8 +525,8 @@ class FloatMeta(PatternMeta):
         return len(self.offsets)
 
     def to_json(self) -> dict[str, Json]:
-        """The meta as JSON: as of PatternMeta; "d", places, "f", offsets, "i", bare, "o", single,
-        and "n", notation, where they are not the default."""
+        """The meta as JSON: "k", "gap", "s" and "r" as every PatternMeta; "d", places, "f",
+        offsets, "i", bare, "o", single, and "n", notation, where they are not the default."""
         stored = super().to_json()
         if self.notation is not None:
             stored["n"] = self.notation.to_json()
@@ -576,8 +582,8 @@ class DigitsMeta(PatternMeta):
         return 1
 
     def to_json(self) -> dict[str, Json]:
-        """The meta as JSON: as of PatternMeta, "b", base, and "w", width; "a", affixes, and "u",
-        is_upper, where they are not the default."""
+        """The meta as JSON: "k", "gap", "s" and "r" as every PatternMeta, "b", base, and "w",
+        width; "a", affixes, and "u", is_upper, where they are not the default."""
         stored = {**super().to_json(), "b": self.base, "w": self.width}
         if any(self.affixes):
             stored["a"] = list(self.affixes)
@@ -585,8 +591,8 @@ class DigitsMeta(PatternMeta):
 
     @classmethod
     def parsed(cls, stored: Stored) -> DigitsMeta:
-        """The meta that `to_json` wrote; ArchiveError for a value out of range, KeyError without
-        "b", "w" or "s"."""
+        """The meta that `to_json` wrote; ArchiveError for a value out of range, ValueError for
+        other than two affixes, KeyError without "b", "w" or "s"."""
         base = stored["b"]
         if type(base) is not int or base not in MOST_WIDE:
             raise refused("digits of a base that there is not")
@@ -622,7 +628,8 @@ class DateMeta(PatternMeta):
         return int(10 ** DateFormat.of(self.format).digits)
 
     def to_json(self) -> dict[str, Json]:
-        """The meta as JSON: as of PatternMeta, "t", format, and "a", quote."""
+        """The meta as JSON: "k", "gap", "s" and "r" as every PatternMeta, "t", format, and "a",
+        quote."""
         return {**super().to_json(), "t": self.format, "a": self.quote}
 
     @classmethod
@@ -705,8 +712,8 @@ class IntegerMeta(NumberedMeta):
         return 1 + self.has_gaps
 
     def to_json(self) -> dict[str, Json]:
-        """The meta as JSON: as of NumberedMeta; "z", has_gaps, "m", multiple, "q", allowed, "l",
-        limbs, and "v", dictionary, where they are not the default."""
+        """The meta as JSON: "k", "u" and "c" as every NumberedMeta; "z", has_gaps, "m", multiple,
+        "q", allowed, "l", limbs, and "v", dictionary, where they are not the default."""
         stored = super().to_json()
         if self.has_gaps:
             stored["z"] = 1
@@ -774,8 +781,8 @@ Numerals = Decimals | Multiples | Bits
 @dataclass(frozen=True)
 class RealMeta(NumberedMeta):
     """Floats of a typed column. numerals: how all but odd ones are stored: as decimals, multiples
-    or bits. has_gaps, has_nans, has_odd: whether there is a kind for missing cells, one for NaNs of
-    the usual bits, and one for odd floats, which are stored as their bits."""
+    or bits. has_gaps, has_nans, has_odd: whether there is a kind for missing cells, one for NaNs
+    with the bits that numpy writes, and one for odd floats, which are stored as their bits."""
 
     kind = "real"
     letters = "d q o g b z n r u c"
@@ -797,8 +804,8 @@ class RealMeta(NumberedMeta):
         return self.has_odd
 
     def to_json(self) -> dict[str, Json]:
-        """The meta as JSON: as of NumberedMeta; of numerals "d", "q" and "o", or "g", or "b"; "z",
-        has_gaps, "n", has_nans, and "r", has_odd, where they are true."""
+        """The meta as JSON: "k", "u" and "c" as every NumberedMeta; of numerals "d", "q" and "o",
+        or "g", or "b"; "z", has_gaps, "n", has_nans, and "r", has_odd, where they are true."""
         stored = super().to_json()
         if isinstance(self.numerals, Decimals):
             stored["d"] = self.numerals.places
@@ -815,8 +822,8 @@ class RealMeta(NumberedMeta):
 
     @classmethod
     def parsed(cls, stored: Stored) -> RealMeta:
-        """The meta that `to_json` wrote; errors as of `numerals_of`, and ArchiveError for another
-        value out of range."""
+        """The meta that `to_json` wrote; ArchiveError for a value out of range, or unless just one
+        of "d", "g" and "b" is there; ValueError for a distance that is no hexadecimal float."""
         return cls(
             numerals=numerals_of(stored),
             has_gaps=flag(stored, "z"),

@@ -49,7 +49,7 @@ class Manner:
     @classmethod
     def of(cls, cell: bytes) -> Manner | None:
         """The manner of a cell; None if it has no digits, or also such as are no part of its
-        number."""
+        number, or more than LONGEST_NUMBER (64) bytes."""
         # a text, of which no part is looked at
         if len(cell) > LONGEST_NUMBER:
             return None
@@ -149,8 +149,8 @@ class Writing:
 
 def writings(sample: Iterable[bytes], known: str | None = None) -> list[Writing]:
     """The ways in which a column, of which these are some cells, may write its numbers, the
-    likeliest first; [] if it does so in no way but the usual one, 1234.5 between affixes. known:
-    the decimal mark, "." or ",", whatever the cells say; None: by the cells."""
+    likeliest first; [] if it does so in no way but as 1234.5, between affixes. known: the decimal
+    mark, "." or ",", whatever the cells say; None: by the cells."""
     manners = []
     for cell in sample:
         manner = Manner.of(cell)
@@ -234,7 +234,8 @@ def _commonest(
 
 
 def _writing(manners: Sequence[Manner], decimal: bytes, group: bytes) -> Writing | None:
-    """How cells with these marks are written; None if that is the usual way."""
+    """How the numbers of cells with these marks, the decimal one and the one between groups, are
+    written; None if that is as 1234.5 between affixes, or no number shows what stands around it."""
     usual = _commonest(manners, lambda one: None if one.is_negative else one.around)
     negative = _commonest(manners, lambda one: one.around if one.is_negative else None)
     is_quoted, quotes = _quotes(manners)
@@ -279,8 +280,8 @@ def _without_signs(around: Affixes) -> Affixes:
 
 
 def _quotes(manners: Sequence[Manner]) -> tuple[bool, str]:
-    """(whether there are quotes around all cells, or around those with a comma; "," if around these
-    alone, as far as the cells tell, else "")."""
+    """Tell which cells are between quotes: (whether any is; "," if it is, nearly always, just those
+    with a comma, else "")."""
     quoted = [manner for manner in manners if manner.is_quoted]
     if not quoted:
         return False, ""
@@ -292,7 +293,8 @@ def _quotes(manners: Sequence[Manner]) -> tuple[bool, str]:
 
 
 def _later(manners: Iterable[Manner], decimal: bytes) -> int:
-    """How many digits the groups have, but for the last one."""
+    """How many digits the groups have, but for the first and the last one: 3, or 2 if more of them
+    have two."""
     counts: Counter[int] = Counter({WESTERN: 0})
     for manner in manners:
         for run in manner.whole_runs(decimal)[1:-1]:

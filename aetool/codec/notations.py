@@ -52,7 +52,8 @@ class Around:
         affixes: Affixes,
         notation: Notation,
     ) -> Around:
-        """What stands around the numbers of a column. affixes: around those not below 0."""
+        """What stands around the numbers of a column. affixes: the texts (before, behind) around
+        those not below 0."""
         before, behind = affixes
         negative_before = before + b"-"
         negative_behind = behind
@@ -320,8 +321,8 @@ def plain(
     notation: Notation,
 ) -> TextCells:
     """The plain decimals of a column's cells, in a buffer of their own; nothing for a cell that
-    `spelled` would not write of one, or of more than LONGEST bytes. A cell that is no number at
-    all may have any text here."""
+    `spelled` would not write of one, or of more than LONGEST (64) bytes. A cell that is no number
+    at all may have any text here."""
     around = Around.of(affixes, notation)
     pieces = [behind_another([])]
     for rows in _runs_of_rows(len(text)):

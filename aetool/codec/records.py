@@ -102,7 +102,8 @@ class Layout:
 
 def encode(piece: bytes, layout: Layout, hints: Hints = NO_HINTS) -> list[Encoded]:
     """Encode a piece of text, one record or more, none cut, as one block, or as several, in order,
-    if its records are too many, or not all have the layout's number of fields.
+    if its cells and line ends are more than MAX_CELLS (2^24), or not all records have the layout's
+    number of fields.
 
     Where they have not, and the layout is exact, the piece is one text: if that takes no more bytes
     than its parts apart, or if less than half of the records have that number of fields. hints:
@@ -145,8 +146,9 @@ def _in_parts(
     cells: Fields,
 ) -> list[Encoded]:
     """Encode a piece of text as one block, or cut in two as long as not all records have the
-    layout's number of fields, or they are too many; of at most SMALLEST bytes, or one record, such
-    a piece is stored as one text. cells: the fields of the piece; hints: as of `encode`."""
+    layout's number of fields, or their cells and line ends are more than MAX_CELLS (2^24); of at
+    most SMALLEST (2^16) bytes, or one record, such a piece is stored as one text. cells: the fields
+    of the piece; hints: the plans of the block before."""
     # one column more may be of line ends
     too_many = (cells.columns + 1) * len(cells) > MAX_CELLS
     is_regular = cells.columns == len(layout.names)
@@ -171,7 +173,7 @@ def _as_columns(
     """Encode a piece of text column by column, or as one compressed text if that takes fewer bytes;
     the hints of the result are those of its columns even then. Its errors are those of columns
     within bounds, none if the text itself is stored. cells: the fields of the piece, of which every
-    record has as many as the layout has columns; hints: as of `encode`."""
+    record has as many as the layout has columns; hints: the plans of the block before."""
     words, tails = line_ends(cells, layout)
     columns = coded_columns(cells, layout, apart="own" in words)
     encoded = _block([*columns, *tails], len(cells), words, layout, hints)
@@ -202,7 +204,8 @@ def _as_columns(
 
 def _as_bytes(compressed: bytes, cells: Fields, layout: Layout) -> Encoded:
     """Encode a block whose one column is its text. compressed: that text, by a stage of
-    `blobs.pack`; cells: its fields, by which its records and their line end are known."""
+    `blobs.pack`; cells: its fields, by which its records and their line end are known; layout: its
+    effort, and the shared model that the block then does not use."""
     words: Words = {}
     if layout.shared:
         # the block's columns are not those of the shared model
@@ -220,9 +223,9 @@ def line_ends(cells: Fields, layout: Layout) -> tuple[Words, list[Coded]]:
     line ends] if they differ between records but the last, or blank lines follow one, else []).
     cells: the fields of the block, at least one record.
 
-    "e": the usual line end, if it is not the layout's; "l": what follows the last record, if it is
-    not the usual end; "t": the last column is what follows each record; "own": the block's columns
-    are not those of the shared model.
+    "e": the line end of all records but the last, or, if these differ, of the last, if it is not
+    the layout's; "l": what follows the last record, if it is another; "t": the last column is what
+    follows each record; "own": the block's columns are not those of the shared model.
     """
     start, stop = cells.tails()
     last = cells.text[start[-1] : stop[-1]].decode()
@@ -305,7 +308,8 @@ def _block(
 ) -> Encoded:
     """Encode columns as a block, by the layout's effort. rows: how many each column has; words: the
     block's JSON beside its columns, "own" in it where what a shared model knows, and students, the
-    networks that predict columns, are not for these columns; hints: as of `encode`."""
+    networks that predict columns, are not for these columns; hints: the plans of the block
+    before."""
     shared = layout.shared
     taught_students = layout.students
     if "own" in words:
@@ -332,7 +336,7 @@ def _block(
 
 def _middle(cells: Fields) -> int:
     """The offset in bytes at which the middle one of the records begins, where the text can be cut
-    in two; 0 if the text is at most SMALLEST bytes, or one record."""
+    in two; 0 if the text is at most SMALLEST (2^16) bytes, or one record."""
     if len(cells.text) <= SMALLEST or len(cells) < 2:
         return 0
     middle_record = len(cells) // 2
@@ -349,8 +353,8 @@ def decode(
     """The text, as bytes, of records `inside` (a slice of numbers within the block, with start and
     stop, 0 .. rows, and no step) of a decoded block of `rows` records. rule: how fields are
     written. wanted: the places of the columns to write, at least one, in any order, each record
-    then ending with the block's usual line end; None: all, just as the source has them.
-    ArchiveError where the block has not these, or is damaged."""
+    then ending with the line end that the block names, or a line feed; None: all, just as the
+    source has them. ArchiveError where the block has not these, or is damaged."""
     columns = content.columns
     line_end = str(content.words.get("e", "\n"))
     if is_text(content):
@@ -464,8 +468,10 @@ def _of_bytes(
     line_end: bytes,
 ) -> bytes:
     """The text of records `inside` of a block of `rows` records that stores them as one text,
-    piece. inside, wanted: as of `decode`; if columns are wanted, each record ends with line_end.
-    ArchiveError, unless all is asked for, if the piece has not `rows` records."""
+    piece. rule: how it is cut into fields. inside: a slice of numbers of records, from 0, with
+    start and stop; wanted: the places of the columns to write, each record then ending with
+    line_end; None: all. ArchiveError, unless all is asked for, if the piece has not `rows`
+    records."""
     if wanted is None and inside == slice(0, rows):
         return piece
     edges = [*begins(piece, rule).tolist(), len(piece)]
@@ -487,8 +493,9 @@ def ranges(
 ) -> None:
     """Widen `extremes`, (smallest, largest number) by the column's name, in place to the numbers of
     a piece of text, of which no record is cut; columns that are not in it yet are added. A column
-    that is not of numbers in the piece does not count, see text_rounding.ends; nor do the parts of
-    the piece that `_regular_parts` leaves out."""
+    that is not of numbers in the piece does not count; nor do parts of the piece, of at most
+    SMALLEST (2^16) bytes, or one record, in which not every record has the layout's number of
+    fields."""
     for name, column in _columns_of_parts(piece, layout):
         mark = layout.marks.get(name)
         start = column.start.astype(np.int32)
@@ -502,8 +509,9 @@ def ranges(
 
 def marks_shown(piece: bytes, layout: Layout, shown: dict[str, MarkEvidence]) -> None:
     """Add what the cells of a piece of text, of which no record is cut, say of the decimal marks of
-    their columns to `shown`, by the column's name, in place. The parts of the piece that
-    `_regular_parts` leaves out say nothing."""
+    their columns to `shown`, by the column's name, in place. Parts of the piece, of at most
+    SMALLEST (2^16) bytes, or one record, in which not every record has the layout's number of
+    fields, say nothing."""
     for name, column in _columns_of_parts(piece, layout):
         evidence = MarkEvidence.of(column)
         shown[name] = shown.get(name, MarkEvidence()) + evidence
@@ -511,7 +519,8 @@ def marks_shown(piece: bytes, layout: Layout, shown: dict[str, MarkEvidence]) ->
 
 def _columns_of_parts(piece: bytes, layout: Layout) -> Iterator[tuple[str, Spans]]:
     """Yield the name and the cells of each column, of one regular part of the piece after the
-    other. Arguments as of `_regular_parts`."""
+    other. piece: text of which no record is cut; layout: its names, and how it is cut into
+    fields."""
     for cells in _regular_parts(piece, layout):
         text = np.frombuffer(cells.text, np.uint8)
         for place, name in enumerate(layout.names):
@@ -523,7 +532,7 @@ def _regular_parts(piece: bytes, layout: Layout) -> Iterator[Fields]:
     """Cut a piece of text, of which no record is cut, into parts in which every record has the
     layout's number of fields, and yield their fields. A part in which not every record has is cut
     in two, and so on, so that an odd record leaves out only the part that it is in; of at most
-    SMALLEST bytes, or one record, it is left out."""
+    SMALLEST (2^16) bytes, or one record, it is left out."""
     cells = fields(piece, layout.rule)
     if cells.columns == len(layout.names):
         yield cells
@@ -535,7 +544,7 @@ def _regular_parts(piece: bytes, layout: Layout) -> Iterator[Fields]:
 
 
 def ahead(function: Callable[[T], R], items: Iterable[T]) -> Generator[R, None, None]:
-    """Yield function(item) for each item, in order; a pool of WORKERS threads computes a few
+    """Yield function(item) for each item, in order; a pool of WORKERS (2) threads computes two
     results ahead. What the function raises is raised where its result would come, and ends the
     generator. Items are read in the caller's thread, WORKERS ahead of what is yielded.
 

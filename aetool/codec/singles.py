@@ -46,7 +46,7 @@ def printed(values: Int, single: int, decimals: int) -> Int:
 def offer(columns: Sequence[Coded]) -> None:
     """Add to `others` of each column of printed 32-bit floats, in place, its encoding by the few
     digits that these stand for; other columns, those rounded within a bound, written in several
-    forms, of fewer than FEWEST numbers, or with numbers too large for it stay as they are."""
+    forms, of fewer than FEWEST (32) numbers, or with numbers too large for it stay as they are."""
     for column in columns:
         meta = column.meta
         if not isinstance(meta, NumberMeta):
@@ -70,9 +70,9 @@ def offer(columns: Sequence[Coded]) -> None:
 
 def _digits_of(values: Int, decimals: int) -> int | None:
     """How many digits behind the point the numbers had before they were printed as 32-bit floats:
-    the fewest that give at least LEAST_SHARE of the first LOOK numbers; None unless they are at
-    least LEAST_SAVED fewer than `decimals`. values: (n,), at least one, in units of 10^-decimals,
-    at most 2^61, as larger ones may raise ArchiveError."""
+    the fewest that give at least LEAST_SHARE (0.9) of the first LOOK (256) numbers; None unless
+    they are at least LEAST_SAVED (2) fewer than `decimals`. values: (n,), at least one, in units of
+    10^-decimals, at most 2^61, as larger ones may raise ArchiveError."""
     first = values[:LOOK]
     most = decimals - LEAST_SAVED
     for single in range(most + 1):
@@ -97,8 +97,8 @@ def _by_digits(
 ) -> Coded | None:
     """Another encoding of a column of numbers of one form, of this meta: its values as whole
     numbers in units of 10^-single; numbers that are no such printed floats stay as they are and
-    become a second kind. None if a part below LEAST_SHARE are such floats, or if at least
-    LEAST_SHARE of all numbers have no more than `single` digits behind the point as they stand.
+    become a second kind. None if a part below LEAST_SHARE (0.9) are such floats, or if at least
+    that part of all numbers have no more than `single` digits behind the point as they stand.
     Values are at most 2^61, as larger ones may raise ArchiveError."""
     values = column.streams[-1].values
     present = column.streams[-1].present

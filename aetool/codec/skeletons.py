@@ -60,8 +60,8 @@ def offer(columns: Sequence[Coded], effort: planning.Effort) -> None:
 def _may_be(column: Coded, all_cells: Spans) -> bool:
     """Whether a sample of a column's cells looks like sentences of few skeletons (cells with a mark
     for each number in them). False of a column that is not of text or levels, or has fewer than
-    FEWEST or more than MOST cells, few different levels, or a cell with the mark in the sample.
-    all_cells: those of the column."""
+    FEWEST (48) or more than MOST (2^18) cells, fewer different levels than 48 or a tenth of its
+    cells, or a cell with the mark in the sample. all_cells: those of the column."""
     rows = len(all_cells)
     if not isinstance(column.meta, TextMeta | LevelMeta):
         return False
@@ -90,8 +90,9 @@ def _may_be(column: Coded, all_cells: Spans) -> bool:
 
 def _split(cells: list[bytes], effort: planning.Effort) -> Coded | None:
     """Encode cells, at least one, as skeletons (cells with a mark for each part) and parts (numbers
-    and dates in them, see PART), in one blob: varint how many columns, and a payload of these. None
-    if a cell has the mark in it, or more than MOST_PARTS parts."""
+    and dates in them, see PART), in one blob: varint how many columns, and a payload of these.
+    effort: how far to search for a small encoding. None if a cell has the mark in it, or more than
+    MOST_PARTS (24) parts."""
     if any(MARK in cell for cell in cells):
         return None
     parts = [PART.findall(cell) for cell in cells]

@@ -24,7 +24,8 @@ MOST_DIGITS = 400  # of an error, and the most that its exponent may be: as of t
 def pieces_of(source: sources.CsvSource, size: int) -> Iterator[bytes]:
     """Yield the bytes before the first record (byte-order mark, blank lines, header record; b"" for
     none), then pieces of the text as UTF-8, of about `size` bytes each, none with a record cut.
-    DataError where the file cannot be opened or decoded, or a record is far too long."""
+    DataError where the file cannot be opened or decoded, or a record has more than
+    cutting.MAX_RECORD (2^28) bytes."""
     with source.open_text() as stream:
         yield from cutting.pieces(stream, source.dialect, size)
 
@@ -36,7 +37,8 @@ def allowed_by_place(
     apart: Collection[int] = (),
 ) -> list[Fraction | None]:
     """For each column the largest error allowed, in its unit; None if none is. ParamError for a
-    column in `wanted` that is not there, or has no numbers, and as of `bound_of`.
+    column in `wanted` that is not there, or has no numbers, and for a text that is no bound, as
+    "0.5" and "1%" are.
 
     wanted: the text of --max-error by column name; "" stands for all columns of numbers not named.
     names: of the columns, which may repeat. ends: for each column (smallest, largest number), None
@@ -66,7 +68,7 @@ def allowed_by_place(
 def bound_of(asked: str, low: Fraction, high: Fraction) -> Fraction:
     """The error bound, 0 or more, that a text asks for: a number such as "0.5", "1e-3" or "1/3", or
     one of high - low in percent, "1%". ParamError for any other text, a bound below 0, or a number
-    of more than MOST_DIGITS digits or with an exponent beyond that."""
+    of more than MOST_DIGITS (400) characters or with an exponent beyond that."""
     try:
         mantissa, _, exponent = asked.removesuffix("%").lower().partition("e")
         # a fraction of a large exponent would take all memory
@@ -87,7 +89,8 @@ def bound_of(asked: str, low: Fraction, high: Fraction) -> Fraction:
 def header_of(source: sources.CsvSource) -> tuple[bytes, list[str]]:
     """Read the beginning of a table in text: (the bytes before the first record, the names of the
     columns: those of the header record, else c1, c2 ..., as many as the first record has fields, or
-    c1 alone without a record). Errors as of `pieces_of`."""
+    c1 alone without a record). DataError where a file cannot be opened or decoded, or has a record
+    of more than 2^28 bytes."""
     pieces = pieces_of(source, 1 << 20)
     head = next(pieces)
     # without a header the first record tells how many columns there are
@@ -126,7 +129,8 @@ def marks_of(
 ) -> DecimalMarks:
     """The decimal marks of the columns of a table in text whose own cells may be read with either,
     by their names in the layout; all of the files is read for it. files: of one table. asked: the
-    mark that the user says, None for none. Errors as of `pieces_of`."""
+    mark that the user says, None for none. DataError where a file cannot be opened or decoded, or
+    has a record of more than 2^28 bytes."""
     shown: dict[str, MarkEvidence] = {}
     for file in files:
         pieces = pieces_of(file, layout.effort.block)
@@ -151,7 +155,9 @@ def bounds_of(
     files: of one table, each with these columns. wanted: the text of --max-error by column name, ""
     for all others. names: of the columns, as many as the layout has, which may repeat; those of the
     layout do not. apart: the places, from 0, of the columns that have a bound only if they are
-    named in --max-error. ParamError as of `allowed_by_place`, other errors as of `pieces_of`.
+    named in --max-error. ParamError for a column in `wanted` that is not there or has no numbers,
+    or a text that is no bound. DataError where a file cannot be opened or decoded, or has a record
+    of more than 2^28 bytes.
     """
     seen: dict[str, tuple[Fraction, Fraction]] = {}
     for file in files:
@@ -173,7 +179,9 @@ def taught(source: sources.CsvSource, layout: Layout) -> tuple[Layout, Hints]:
     """Train students, small networks that predict columns, on the first piece of a file: (a copy of
     the layout with them, hints for its first block); (the layout as it is, no hints) if the file
     has no records, the piece has some with another number of fields, or the students would not save
-    more bytes than they take. Errors as of `pieces_of` and records.taught."""
+    more bytes than they take. DataError where a file cannot be opened or decoded, or has a record
+    of more than 2^28 bytes. BundleError for a network whose sums might grow too large to be
+    exact."""
     pieces = pieces_of(source, layout.effort.block)
     # the head, which has no record
     next(pieces)

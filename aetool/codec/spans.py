@@ -246,7 +246,8 @@ def write(value: Int, form: I8, decimals: int) -> tuple[Bytes, I32]:
 
 def _decimal(number: int, form: int, decimals: int) -> str:
     """Write number / 10^decimals as a decimal, with at least as many digits behind the point as its
-    form says, see `write`."""
+    form says: that number itself, none for SHORT, one for SHORT_ONE; further zeros at the end are
+    left out."""
     places = decimals
     # the decimals that must stand, whatever zeros they are
     least = form & (SHORT - 1)

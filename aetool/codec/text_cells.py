@@ -143,9 +143,10 @@ def texts_of_affixes(affixes: Affixes) -> tuple[str, str]:
 
 def specials_of(text: TextCells, good: Mask) -> tuple[str, ...] | None:
     """Choose the specials of a column, texts that its meta names: of the odd cells, those outside
-    of the mask `good`, (n,), the different ones of at most LONGEST_SPECIAL bytes, in the order in
-    which they first come; () if the odd cells are more than MAX_SPECIAL different ones. None if
-    they are also more than a twentieth of all cells: then the column does not suit."""
+    of the mask `good`, (n,), the different ones of at most LONGEST_SPECIAL (256) bytes, in the
+    order in which they first come; () if the odd cells are more than MAX_SPECIAL (62) different
+    ones. None if they are also more than a twentieth of all cells: then the column does not
+    suit."""
     odd = np.flatnonzero(~good)
     if not len(odd):
         return ()

@@ -50,7 +50,7 @@ ZERO, NINE, MINUS = b"09-"
 def affixes_of(text: TextCells) -> Affixes:
     """The text before and behind the number that is commonest among the cells of a sample of the
     column, of several as common the first; both are b"" if no cell has a digit, or either is longer
-    than AFFIX bytes."""
+    than AFFIX (8) bytes."""
     counts: Counter[Affixes] = Counter()
     for cell in text.sample(CELLS_FOR_AFFIXES):
         affixes = _around_digits(cell)
@@ -102,11 +102,12 @@ def parsed(text: TextCells, affixes: Affixes) -> tuple[Int, Array]:
 @dataclass(eq=False)
 class ParsedCells:
     """Cells of a column with the numbers that were read between their affixes. value, form: (n,),
-    the numbers without their point, and how each is written, -1 for no number; see `parsed`.
+    the numbers without their point, and how each is written (digits behind the point, + 32 if the
+    last is 0), -1 for no number.
 
-    notation: how numbers are written, if not in the usual way; None: so. plain: the cells as plain
-    decimals between `around`: of the usual way the cells themselves. mark: the decimal mark, "." or
-    ",", that the column is known to have, whatever its cells say; None: they told it.
+    notation: how numbers are written; None: as -1234.5 is. plain: the cells as plain decimals
+    between `around`: without a notation the cells themselves. mark: the decimal mark, "." or ",",
+    that the column is known to have, whatever its cells say; None: they told it.
     """
 
     text: TextCells
@@ -144,7 +145,7 @@ class ParsedCells:
         notation: Notation | None = None,
     ) -> ParsedCells:
         """Read the cells of a column, between these affixes (text before, text behind), in this
-        notation, None for the usual one; a cell without them has no number."""
+        notation, None for that of -1234.5; a cell without them has no number."""
         plain = text
         around = affixes
         if notation is not None:
@@ -155,7 +156,7 @@ class ParsedCells:
 
     def _in_other_notation(self, odd: Int) -> ParsedCells | None:
         """The same cells, read in the notation in which most of them are numbers; None unless that
-        makes numbers of FEWEST_WRITTEN more. odd: the rows of those that are none so far."""
+        makes numbers of FEWEST_WRITTEN (8) more. odd: the rows of those that are none so far."""
         of_odd = self.text.only(odd).sample(CELLS_FOR_NOTATION)
         sample = [*self.text.sample(CELLS_FOR_NOTATION), *of_odd]
         best = self
@@ -196,7 +197,7 @@ class ParsedCells:
 
     def numbers(self) -> int:
         """About how many of the cells are numbers: plain decimals, and of the others as many as a
-        sample of them has, with exponents or too many digits."""
+        sample of them has, with exponents or more than 18 digits."""
         odd = np.flatnonzero(self.form < 0)
         sample = self.plain.only(odd).sample(CELLS_FOR_NOTATION)
         prefix, suffix = map(re.escape, self.around)
@@ -208,8 +209,8 @@ class ParsedCells:
 
 
 def notation_with(mark: str | None) -> Notation | None:
-    """The notation of plain decimals with this decimal mark, "." or ","; None, which is the usual
-    way, for a point, and if no mark is known."""
+    """The notation of plain decimals with this decimal mark, "." or ","; None, which stands for it,
+    for a point, and if no mark is known."""
     return None if mark in (None, ".") else Notation(decimal=mark)
 
 
@@ -268,9 +269,10 @@ def _kinds_of_forms(forms: tuple[int, ...], form: Array, behind: Int) -> Int:
 
 def as_decimals(cells: ParsedCells, bound: Fraction | None) -> Coded | None:
     """Encode a column, of at least one cell, as plain decimals, within the bound, the largest error
-    in the column's unit, unless it is None; None if less than LEAST_NUMBERS of the cells are
-    numbers, or the others are too many and too different, see `specials_of`. A bound of
-    LARGEST_ALLOWED units of the last decimal, or more, is not used: numbers are then exact."""
+    in the column's unit, unless it is None; None if less than LEAST_NUMBERS (0.3) of the cells are
+    numbers, or the others are more than a twentieth of all cells, and more than 62 different ones.
+    A bound of LARGEST_ALLOWED (2^61) units of the last decimal, or more, is not used: numbers are
+    then exact."""
     form = cells.form
     good = form >= 0
     if good.mean() < LEAST_NUMBERS:
@@ -326,9 +328,9 @@ def by_own_decimals(cells: ParsedCells, meta: NumberMeta, bound: Fraction) -> Co
 
 
 def _decimals_of_most(form: Array) -> tuple[int, Mask]:
-    """(the decimals of a column, the digits behind the point that most of its numbers need, see
-    `_scale_of`; (n,) bool, the cells that are numbers of at most so many). form: of the cells, as
-    of ParsedCells, with at least one number."""
+    """(the decimals of a column, the digits behind the point that nearly all of its numbers have at
+    most; (n,) bool, the cells that are numbers of at most so many). form: of the cells, from
+    spans.numbers, -1 for no number, with at least one number."""
     good = form >= 0
     behind = digits_behind(form)
     decimals = _scale_of(behind[good], len(good))
@@ -363,7 +365,7 @@ def _with_scale(
 def step_within(bound: Fraction, decimals: int) -> int:
     """The step s such that whole numbers of 10^-decimals may be rounded to multiples of s within
     the error bound, an odd number; 1: they cannot be rounded, as the bound is below one of them,
-    or, of LARGEST_ALLOWED or more of them, too large. bound: 0 or more."""
+    or, of LARGEST_ALLOWED (2^61) or more of them, too large. bound: 0 or more."""
     allowed = int(bound * 10**decimals)
     if allowed >= LARGEST_ALLOWED:
         return 1
@@ -372,8 +374,8 @@ def step_within(bound: Fraction, decimals: int) -> int:
 
 
 def _scale_of(behind: Int, rows: int) -> int:
-    """How many decimals the whole numbers of a column count: as many as nearly all of its numbers
-    have, or as the longest, if the longer ones are too many to be kept as text.
+    """How many decimals the whole numbers of a column count: as many as nearly all (99 %) of its
+    numbers have at most, or as the longest, if the longer ones are too many to be kept as text.
 
     behind: (n,), at least one, the digits behind the point of each number; rows: how many cells the
     column has.

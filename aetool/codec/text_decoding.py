@@ -44,7 +44,8 @@ def decode(column: Decoded) -> Spans:
 def _texts_of_pattern(meta: Pattern, column: Decoded) -> Spans:
     """The texts of a decoded column, row by row: numbers or dates as its meta says they are
     written, and in their places the special cells, and those that are stored as they are.
-    ArchiveError for cells of an unknown kind, and as of `_written` and unpack_cells."""
+    ArchiveError for cells of an unknown kind, a damaged blob, or more text than a block may have,
+    ValueError and the like for values out of range."""
     kinds = column.kinds
     # kinds are places in arrays below: one out of range would be the text of another cell
     _check_range(kinds, meta.kinds, "damaged: a column has cells of an unknown kind")

@@ -113,14 +113,14 @@ class UnevenNumbers:
     @classmethod
     def of(cls, cells: ParsedCells) -> UnevenNumbers:
         """Read the numbers of a column, also those that are no plain decimals: with exponents or
-        too many digits for 64 bits. These are not found where a sample of the cells has none."""
+        more than 18 digits. Such numbers are not found where a sample of the cells has none."""
         others = np.flatnonzero(cells.form < 0)
         long_numbers = _long_numbers(cells.plain, others, cells.around)
         return cls(cells, long_numbers)
 
     def are_few(self) -> bool:
-        """Whether the part of the cells that are numbers, plain or long, is below
-        LEAST_NUMBERS."""
+        """Whether the part of the cells that are numbers, plain or long, is below LEAST_NUMBERS
+        (0.3)."""
         form = self.parsed.form
         plain = int((form >= 0).sum())
         return plain + len(self.long_numbers) < LEAST_NUMBERS * len(form)
@@ -136,8 +136,9 @@ class UnevenNumbers:
 
     def grid(self, bound: Fraction) -> Grid | None:
         """Choose the grid to which an error bound, above 0, in the column's unit, lets the numbers
-        be rounded; None if the column has too few numbers, if all are plain and text_decimals can
-        round them, or if no step is fine enough."""
+        be rounded; None if less than LEAST_NUMBERS (0.3) of its cells are numbers, if all are plain
+        decimals and the bound is below 2^61 units of their last digit, which text_decimals rounds,
+        or if no step is fine enough."""
         if self.are_few():
             return None
         plain = self.parsed.form >= 0
@@ -154,8 +155,9 @@ class UnevenNumbers:
         return Grid(decimals, 2 * allowed)
 
     def _decimals_for(self, bound: Fraction) -> int:
-        """Choose the number of decimals for a grid, 0 .. 18: as few as lose hardly anything of the
-        error bound; fewer if the largest of the long numbers would else not fit into 64 bits."""
+        """Choose the number of decimals for a grid, 0 .. 18: as few as make at least FINE_ENOUGH
+        (64) units of the last one of the error bound; fewer if the largest of the long numbers
+        would else not fit into 64 bits."""
         decimals = 0
         while decimals < spans.DIGITS and bound * 10**decimals < FINE_ENOUGH:
             decimals += 1
@@ -167,8 +169,8 @@ class UnevenNumbers:
 
     def coded(self, grid: Grid) -> Coded | None:
         """The column as multiples of the grid, each number rounded to the nearest one, with its
-        errors; None if the cells that are no numbers, or none that fit 64 bits, are too many, and
-        too different, see `specials_of`."""
+        errors; None if the cells that are no numbers, or none that fit 64 bits, are more than a
+        twentieth of all, and more than 62 different ones."""
         column = self._rounded(grid)
         specials = specials_of(self.parsed.text, column.good)
         if specials is None:
@@ -263,8 +265,8 @@ class _Column:
 
 def _long_numbers(text: TextCells, rows: Int, affixes: Affixes) -> dict[int, Fraction]:
     """Read numbers that plain decimals do not hold, exactly: by row the number between the affixes
-    of each cell, of these rows, that has an exponent or too many digits for 64 bits. {} if a sample
-    of about LOOKED_AT of the cells has none. rows: (n,), numbers from 0."""
+    of each cell, of these rows, that has an exponent or more than 18 characters. {} if a sample of
+    about LOOKED_AT (256) of the cells has none. rows: (n,), numbers from 0."""
     # columns of words are the rule here, and are not worth reading cell by cell
     every = max(1, len(rows) // LOOKED_AT)
     if not _exact_numbers(text, rows[::every], affixes):
@@ -288,7 +290,7 @@ def exact_number(cell: bytes, affixes: Affixes) -> Fraction | None:
     """The number between the affixes of a cell, (text before, text behind), if it has an exponent
     or more than 18 characters; None for any other cell, also for leading zeros, which a number
     would not restore, for an exponent of more than three digits, and for more than LONGEST_NUMBER
-    bytes."""
+    (400) bytes."""
     prefix, suffix = affixes
     if not cell.startswith(prefix) or not cell.endswith(suffix):
         return None
@@ -314,8 +316,8 @@ def ends(
 ) -> tuple[Fraction, Fraction] | None:
     """Find the range of a column of numbers: (smallest, largest number) of cells
     buffer[start[i]:stop[i]], at least one, exactly, in the column's unit; None if the part of the
-    cells that are numbers is below LEAST_NUMBERS. mark: their decimal mark, "." or ","; None: they
-    tell it."""
+    cells that are numbers is below LEAST_NUMBERS (0.3). mark: their decimal mark, "." or ","; None:
+    they tell it."""
     text = TextCells(buffer, start, stop)
     cells = ParsedCells.of(text, mark)
     column = UnevenNumbers.of(cells)
@@ -333,7 +335,8 @@ def ends(
 
 
 def _widen(extremes: list[Fraction], cells: ParsedCells) -> None:
-    """Add the smallest and the largest plain decimal of each scale that cells have to a list."""
+    """Add to `extremes` the smallest and the largest plain decimal of each scale that cells
+    have."""
     # of one scale the whole numbers are compared: a fraction of each would take long
     for places, rows in UnevenNumbers(cells, {}).plain_scales():
         same_scale = cells.value[rows]

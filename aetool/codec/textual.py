@@ -140,9 +140,10 @@ def _by_foreseen(
     mark: str | None,
 ) -> Coded:
     """Encode the column by the meta of a shared model, of whatever kind; cells that do not fit the
-    meta are stored as its special cells, or as their text. bound, mark: as of `encode`; where the
-    model rounds numbers more than that, they are rounded to a finer grid, in streams like those
-    that the model knows."""
+    meta are stored as its special cells, or as their text. bound: the largest error of numbers, in
+    the column's unit, None: exact; mark: their decimal mark, None: the model's. Where the model
+    rounds numbers more than that, they are rounded to a finer grid, in streams like those that the
+    model knows."""
     if isinstance(meta, NumberMeta):
         affixes = affixes_in(meta)
         cells = ParsedCells.between(text, affixes, meta.notation)
@@ -176,7 +177,7 @@ def _by_foreseen(
 def _in_own_units(cells: ParsedCells, meta: NumberMeta) -> NumberMeta:
     """A shared model's meta of exact numbers in one form, with only as many decimals as this
     column's numbers have, so that they do not all end in zeros; as it is for a column of less than
-    FEWEST_RESCALED cells, which may lack longer numbers by chance, or without numbers."""
+    FEWEST_RESCALED (150) cells, which may lack longer numbers by chance, or without numbers."""
     if meta.forms not in ((SHORT,), (SHORT_ONE,)):
         return meta
     is_number = cells.form >= 0
@@ -195,8 +196,9 @@ def _rounded_as_foreseen(
 ) -> Coded:
     """Encode a column of numbers that a shared model rounds: on the model's grid if the error is at
     most the bound there, else on the coarsest one on which it is; where there is none, as plain
-    decimals of the column's own, see `by_own_decimals`. meta: the model's, of a step above 1; cells
-    are read between its affixes. bound: the largest error, 0 or more, in the column's unit."""
+    decimals of the column's own, exactly or in steps that the bound allows. meta: the model's, of a
+    step above 1; cells are read between its affixes. bound: the largest error, 0 or more, in the
+    column's unit."""
     column = UnevenNumbers.of(cells)
     coded, error = column.coded_by(meta)
     if error <= bound:
@@ -218,8 +220,8 @@ def _rounded_as_foreseen(
 
 def _as_numbers(cells: ParsedCells, bound: Fraction | None) -> Coded | None:
     """Encode the column as decimals, rounded within the bound unless it is None or 0; None if less
-    than LEAST_NUMBERS of its cells are numbers, or the others are too many and too different, see
-    `specials_of`."""
+    than LEAST_NUMBERS (0.3) of its cells are numbers, or the others are more than a twentieth of
+    all cells, and more than 62 different ones."""
     if bound:
         column = UnevenNumbers.of(cells)
         grid = column.grid(bound)
@@ -230,8 +232,8 @@ def _as_numbers(cells: ParsedCells, bound: Fraction | None) -> Coded | None:
 
 def _as_floats(cells: ParsedCells) -> Coded | None:
     """Encode the column, of at least one cell, as 64-bit floats that are written in the fewest
-    digits; None if less than half of the cells, or of a sample, are such, or the others are too
-    many and too different, see `specials_of`."""
+    digits; None if less than half of the cells, or of a sample, are such, or the others are more
+    than a twentieth of all cells, and more than 62 different ones."""
     text = cells.text
     written = text
     # nothing stands around floats
@@ -275,8 +277,8 @@ def _floats_by_meta(text: TextCells, meta: FloatMeta) -> Coded:
 
 def _as_digits(text: TextCells) -> Coded | None:
     """Encode the column, of at least one cell, as whole numbers of one width, with zeros in front,
-    decimal or hexadecimal; None if less than LEAST_DIGITS of the cells, or of a sample, are such,
-    or the others are too many and too different, see `specials_of`."""
+    decimal or hexadecimal; None if less than LEAST_DIGITS (0.8) of the cells, or of a sample, are
+    such, or the others are more than a twentieth of all cells, and more than 62 different ones."""
     meta = _digits_of_sample(text.sample())
     if meta is None:
         return None
@@ -297,8 +299,9 @@ def _digits_by_meta(text: TextCells, meta: DigitsMeta) -> Coded:
 
 def _digits_of_sample(sample: list[bytes]) -> DigitsMeta | None:
     """The width, base and affixes (texts before and behind) that cells of a sample, at least one,
-    most often have, as a meta; None if less than LEAST_DIGITS of them have one run of digits (see
-    `_shape_of`), or if the commonest is wider than MOST_WIDE."""
+    most often have, as a meta; None if less than LEAST_DIGITS (0.8) of them have exactly one run of
+    digits, or if the commonest is wider than MOST_WIDE, 18 decimal digits or 16 hexadecimal
+    ones."""
     shapes = []
     for cell in sample:
         shape = _shape_of(cell)
@@ -381,8 +384,9 @@ def _fresh_levels(levels: Levels, known: Container[bytes]) -> list[bytes]:
 
 def _as_dates(levels: Levels) -> Coded | None:
     """Encode a column, of at least one cell, as dates, all between quotes if the first different
-    one begins with a quote; None if less than LEAST_DATES of its cells are dates of one format, or
-    no more than half of the first CELLS_FOR_DATES different ones begin with a digit."""
+    one begins with a quote; None if less than LEAST_DATES (0.9) of its cells are dates of one
+    format, or no more than half of the first CELLS_FOR_DATES (64) different ones begin with a
+    digit."""
     quote = '"' if levels.cells[0].startswith(b'"') else ""
     looked_at = levels.cells[:CELLS_FOR_DATES]
     sample = [_inside(cell, quote) for cell in looked_at]
@@ -435,9 +439,9 @@ def _dates_by_meta(meta: DateMeta, levels: Levels) -> Coded:
 
 
 def _ticks_of(texts: list[str], meta: DateMeta) -> tuple[Int, Mask]:
-    """Read texts, (n,), as dates in the meta's format: ((n,) int64 ticks since 1970, parts of a
-    second as of meta.ticks_a_second; (n,) bool: whether the format writes just this text of them).
-    Where it does not the ticks mean nothing."""
+    """Read texts, (n,), as dates in the meta's format: ((n,) int64 ticks since 1970, each a second
+    over meta.ticks_a_second; (n,) bool: whether the format writes just this text of them). Where it
+    does not the ticks mean nothing."""
     seconds = dates.parse(texts, meta.format)
     good = np.isfinite(seconds)
     # NaN, of what is no date, has no whole number

@@ -154,7 +154,8 @@ def by_arrays(
     inside: slice,
 ) -> bytes:
     """The text that `woven` returns of the same arguments, computed in numpy, without the C kernel,
-    which is compared with it. Its size is not checked."""
+    which is compared with it. cells: by column; tails: the line end of each record; rule: with the
+    delimiter; inside: which records, without a step. The text's size is not checked."""
     first, last, _ = inside.indices(len(tails))
     rows = last - first
     records = Records(rows, len(cells), rule)

@@ -120,7 +120,7 @@ def deflate(value: object) -> bytes:
 
 def inflate(data: bytes) -> Json:
     """The value that `deflate` compressed; ValueError for anything else, or more than MAX_JSON
-    bytes of JSON."""
+    (2^24) bytes of JSON."""
     inflater = zlib.decompressobj(RAW_DEFLATE, zdict=WORDS)
     try:
         raw = inflater.decompress(data, MAX_JSON)
