@@ -72,7 +72,7 @@ class AlikeColumns:
 def _are_equal_but_for_bins(one: Plan, other: Plan) -> bool:
     """Whether two plans differ by no more than their bins: equal transforms of the same streams, no
     features, and at least two bins each, whatever these are. False for values that are packed as
-    bytes. Other fields, as the strength, are not compared."""
+    bytes. Other fields of plans are not compared."""
     if one.features or other.features:
         return False
     if min(one.bins, other.bins) < 2:

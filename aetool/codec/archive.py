@@ -76,9 +76,9 @@ class Decoder:
         so that it can travel from a worker.
 
         stored: a block whose payload was compared with its digest; an error in its place is
-        returned as it is. A block that does not decode with the usual arithmetic of the students,
-        which is of floats, is decoded again in whole numbers. ledger: collects the bits that each
-        value took, and is emptied before a second decoding; None: they are not counted.
+        returned as it is. A block that does not decode with students that compute in floats is
+        decoded again with students that compute in whole numbers. ledger: collects the bits that
+        each value took, and is emptied before a second decoding; None: they are not counted.
         """
         if isinstance(stored, ArchiveError):
             return stored
@@ -111,7 +111,8 @@ class Decoder:
     ) -> Block:
         """Decode a stored block and set its rows and first record; ArchiveError if it is damaged.
         students: the networks to predict columns with; `self.students` is not looked at. None:
-        those of `shared`, if there is one. ledger: as of `__call__`."""
+        those of `shared`, if there is one. ledger: collects the bits that each value took; None:
+        they are not counted."""
         expected = stored.content or None
         if expected is None and students is not None:
             # without a digest of the block nobody would see that this machine's floats differ
@@ -132,9 +133,10 @@ class Decoder:
 
 
 def read_back(file: BinaryIO, model: Bundle | None = None, device: str = "auto") -> Archive:
-    """Open the archive that was just written to `file`, to check it; model, device: as of Archive,
-    whose errors it raises. Messages call it "the new archive": the file may have no name, and its
-    user has not seen one."""
+    """Open the archive that was just written to `file`, to check it. model: offered for an archive
+    that names one, None without; device: what runs it, as "cpu". ArchiveError if header, footer or
+    sections are damaged, DataError if the file cannot be read. Messages call it "the new archive":
+    the file may have no name, and its user has not seen one."""
     return Archive(path_of(file), model, device, name="the new archive")
 
 
@@ -205,8 +207,8 @@ class Archive:
     @property
     def format(self) -> dict[str, Json]:
         """How the source was written, by name: its "format" and what that needs, as "delimiter" and
-        "newline" of a text. From the header; where that leaves entries out, these from the model,
-        with errors as of `foreseen`."""
+        "newline" of a text. From the header; where that leaves entries out, these from the model:
+        BundleError if it is not there, ArchiveError if it knows nothing of columns."""
         return self.content.format(self)
 
     @property
@@ -252,8 +254,8 @@ class Archive:
         """The archive's "fidelity", how exactly the source comes back in a word or a few, and the
         facts of its footer by name: "errors", if there are any, as {column: {"largest": error}},
         and, where the content is bytes, the SHA-256 of what is restored in hexadecimal, as
-        "sha256", or its first bytes, as "sha256_begins". BundleError or ArchiveError as of
-        `foreseen` where the model has the errors' units."""
+        "sha256", or its first bytes, as "sha256_begins". Where only the model has the units of the
+        errors, BundleError if it is not there, ArchiveError if it knows nothing of columns."""
         known = {"fidelity": self.content.fidelity, **self.reader.facts}
         if isinstance(known.get("errors"), list):
             errors = self.foreseen.in_numbers(known["errors"])
@@ -372,7 +374,8 @@ class Archive:
     @property
     def students(self) -> Students | None:
         """The small networks that predict columns: those embedded in the archive, else its model's;
-        None if neither has any. Errors as of `shared` and students.from_bytes."""
+        None if neither has any. ArchiveError if those embedded are damaged, or the model knows
+        nothing of columns; BundleError if the archive needs a model that is not there."""
         if self._students is None and "students" in self.reader.sections:
             name = f"{self.reader.path}: students"
             self._students = from_bytes(self.reader.sections["students"], name)
@@ -394,8 +397,9 @@ class Archive:
     def beside(self, file: str) -> Archive:
         """Open another archive in the folder of this one, which lists it, with the same device,
         lenient, max_output and engine, but no offered model. file: its name. ArchiveError if it is
-        not there; DataError if this archive came through a pipe, and so lies in no folder; other
-        errors as of Archive. The caller closes what is returned."""
+        not there; DataError if this archive came through a pipe, and so lies in no folder;
+        ArchiveError, NoArchiveError or DataError if it is damaged, no archive, or cannot be read.
+        The caller closes what is returned."""
         if self.piped:
             raise DataError(
                 f"{self.reader.path}: is an index of archives that lie beside it; give its path"
@@ -412,15 +416,17 @@ class Archive:
         return other
 
     def part(self, number: int) -> Archive:
-        """Open part `number`, from 0, of an index, with errors as of indexes.part; AssertionError
-        for another archive. The caller closes it."""
+        """Open part `number`, from 0, of an index. ArchiveError where its file is missing, damaged,
+        or not the one that was indexed; DataError where the index came through a pipe;
+        AssertionError for an archive that is no index. The caller closes it."""
         assert isinstance(self.content, Parts)
         return indexes.part(self, self.content, number)
 
     def parts(self, first: int, last: int) -> Iterator[OpenPart]:
-        """Open, one by one, the parts of an index that hold records first:last, as indexes.parts
-        does, which closes each before the next, with errors as of that; AssertionError for another
-        archive."""
+        """Yield, one by one, the opened parts of an index that hold records first:last; each is
+        closed when the next is asked for. ArchiveError or DataError for a part that cannot be
+        opened, which is noted in `lost` if lenient; AssertionError for an archive that is no
+        index."""
         assert isinstance(self.content, Parts)
         yield from indexes.parts(self, self.content, first, last)
 
@@ -428,7 +434,8 @@ class Archive:
     def places(self) -> list[BlockPlace]:
         """Where each block lies in its file; of an index the blocks of all parts, each with offsets
         in its part's file, numbers and first records counted through all parts, from 0. To list
-        these each part is opened, once, with errors as of `parts`."""
+        these each part is opened, once: ArchiveError or DataError for one that cannot be, which is
+        left out if lenient."""
         if not isinstance(self.content, Parts):
             return self.reader.blocks
         if self._places is None:
@@ -541,7 +548,7 @@ class Archive:
         numbers: Iterator[int],
     ) -> Generator[tuple[int, Block | ArchiveError], None, None]:
         """Read the blocks of these numbers here and decode them on an engine; yields (number, block
-        or, for a damaged one, ArchiveError), in their order. Other errors as of `_block`."""
+        or, for a damaged one, ArchiveError), in their order. OSError if the file cannot be read."""
         # the engine returns blocks alone, in order: their numbers wait here
         under_way: deque[int] = deque()
 
@@ -601,8 +608,9 @@ class Archive:
         """Bytes of the payloads of all blocks, but for what describes the columns: {column's name:
         {coder: bytes}}. The streams of small blocks, which are coded as one, count together as
         "streams of small blocks", of coder "joined"; what belongs to no column counts as "line
-        ends", "irregular records" or the archive's kind. All blocks are decoded for it, with errors
-        as of `blocks`. look: is shown each of them."""
+        ends", "irregular records" or the archive's kind. All blocks are decoded for it:
+        ArchiveError for a damaged one, which is left out if lenient; BundleError where a model is
+        needed and not there. look: is shown each of them."""
         sizes: dict[str, dict[str, int]] = {}
 
         def add(name: str, coder: str, size: int) -> None:
@@ -639,7 +647,8 @@ class Archive:
         by name.
 
         ParamError for a number in place of a:b, or a step other than 1; DataError for a content
-        that is nothing but bytes; other errors as of `pieces`.
+        that is nothing but bytes; ArchiveError for a damaged block, unless lenient; BundleError
+        where a model is needed and not there.
         """
         if not isinstance(rows, slice) or rows.step not in (None, 1):
             raise ParamError(

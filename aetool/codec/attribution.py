@@ -56,7 +56,8 @@ def _share_texts(
     blob: bytes,
 ) -> None:
     """Move from overhead to each of these cells of column `place` the bits of its text. cells: (n,)
-    row numbers; blob: the texts of these cells, as spans.pack_cells packs them."""
+    row numbers; blob: the texts of these cells, as spans.pack_cells packs them. In the ledger, in
+    place."""
     taken = _of_cells(blob, len(cells))
     judged = without_learning(taken)
     ledger.share(place, cells, taken, judged)
@@ -105,7 +106,7 @@ def _share_specials(
 ) -> None:
     """Move the bits of each special text (one that is no number, and comes often), which is written
     in the block's description, in equal parts to the cells of column `place` that are this text.
-    The bits are estimated by its letters."""
+    The bits are estimated by its letters. In the ledger, in place."""
     for number, special in enumerate(meta.specials):
         is_this = column.kinds == meta.valued + number
         cells = np.flatnonzero(is_this)

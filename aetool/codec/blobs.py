@@ -81,8 +81,8 @@ def unpack(data: bytes, limit: int = MAX_TEXT) -> bytes:
 
 def priced(data: bytes) -> tuple[bytes, Float]:
     """(the bytes that `pack` was given, (n,) float64, the bits that each of them took in data). The
-    bits of what belongs to no byte, as the length, are in none of these. ArchiveError as of
-    `unpack`."""
+    bits of what belongs to no byte, as the length, are in none of these. ArchiveError for damaged
+    data."""
     head, at = read_varint(data, 0)
     text = unpack(data)
     return text, stages.KNOWN[head & ((1 << stages.BITS) - 1)].costs(data[at:], text)

@@ -165,8 +165,12 @@ def _encoded(
     watched: bool = False,
 ) -> _Coding:
     """Encode the columns of a block once, with combinations of columns if the effort has them;
-    `encode`, whose arguments these are, tries again without them if the result is_doubtful. mixes:
-    whether the description may be a mixture of contexts."""
+    `encode` tries again without them if the result is_doubtful. coded: the columns; rows: cells of
+    each; words: JSON to store beside them; effort: how far to search. hints: the plans of the block
+    before. shared: what the archive's model knows of the columns, students: the networks that
+    predict streams, None without. period: after how many columns the next one of the same kind
+    comes, 0 for none. mixes: whether the description may be a mixture of contexts; watched: whether
+    to report how many columns are done."""
     if shared is not None:
         students = shared.students
     if students is not None:
@@ -305,9 +309,11 @@ def decode(
 
 
 class _Decoder:
-    """Decodes the columns of one block, one after the other, by `run`. compare: whether to compute
-    the digests of all its parts; the other arguments as of `decode`, rows being the records.
-    ArchiveError, ValueError and the like for a description that is damaged or claims too many
+    """Decodes the columns of one block, one after the other, by `run`. rows: its records. compare:
+    whether to compute the digests of all its parts. shared: what the archive's model knows of
+    columns; students: the networks that predict columns; pictures: what a model has learned of
+    pictures; ledger: collects the bits of each cell; None for each that there is not. ArchiveError,
+    ValueError and the like for a description that is damaged or claims more than MAX_CELLS (2^24)
     cells."""
 
     def __init__(
@@ -429,8 +435,9 @@ class _Decoder:
         self.out.sizes.append(sizes)
 
     def _blobs(self, meta: Meta, sizes: dict[str, int]) -> list[bytes]:
-        """The blobs of the next column, packed as they are, but those of pixels decoded, with
-        errors as of `_pixels`; how many bytes they took is noted in `sizes`, by coder."""
+        """The blobs of the next column, packed as they are, but those of pixels decoded:
+        ArchiveError, KeyError, IndexError or ValueError if these are damaged; how many bytes they
+        took is noted in `sizes`, by coder."""
         blobs = [self._part() for _ in range(meta.blobs)]
         size = sum(map(len, blobs))
         if self.ledger is not None:

@@ -159,8 +159,8 @@ def _exactly(cell: bytes, affixes: tuple[bytes, bytes]) -> Fraction | None:
 
 
 class Decimals:
-    """Decimal numbers, (n,): number i is digits[i] / 10^places[i]. digits: int64; form: int8, as of
-    spans.numbers, not -1, which has the number of decimals in its lowest five bits."""
+    """Decimal numbers, (n,): number i is digits[i] / 10^places[i]. digits: int64; form: int8, not
+    below 0, whose lowest five bits are the number of decimals, places[i]."""
 
     def __init__(self, digits: Int, form: I8) -> None:
         self.digits = digits

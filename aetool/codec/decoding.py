@@ -30,7 +30,7 @@ def decode(
     the range seen in training, which stands for columns that are not in it. device: what runs the
     model: auto, cpu, cuda or cuda:<n>. condition: (rows, conditions) in user units, for a model
     that decodes given a condition; else None. ParamError if it is None and the model needs one, or
-    there is no such device; DataError as of `codes_for`.
+    there is no such device; DataError for codes of another width, or that are no numbers.
     """
     records = decoded(model, code, device, condition)["x_hat"]
     if model.schema is None:
@@ -48,10 +48,11 @@ def decoded(
     device: str,
     condition: Float | None,
 ) -> Mapping[str, Array]:
-    """The outputs, by name, of the decoder's graph for codes, (rows, latent), which are rounded to
-    float32; "x_hat" has the records, (rows, columns) or (rows, channels, height, width). device: as
-    of `decode`. condition: (rows, conditions); ParamError if it is None and the graph takes one;
-    DataError as of `codes_for`."""
+    """The outputs, by name, of the graph of a model's decoder for codes, (rows, latent), which are
+    rounded to float32; "x_hat" has the records, (rows, columns) or (rows, channels, height, width).
+    device: what runs the graph, auto, cpu, cuda or cuda:<n>. condition: (rows, conditions);
+    ParamError if it is None and the graph takes one; DataError for codes of another width, or that
+    are no numbers."""
     session = model.session("decoder.onnx", device)
     codes = np.ascontiguousarray(codes_for(model, code))
     if len(session.inputs) == 1:
@@ -126,8 +127,7 @@ def put_gaps(schema: Schema, records: Float, raw: bytes) -> None:
     """Change decoded records, (rows, columns), in place, to be NaN exactly where they were missing.
     records: float64, a column for each that the schema models; raw: the bits of gaps_of, b"" if
     none were; ArchiveError if it has another length. A cell that the decoder wrongly left missing
-    becomes what is usual in its column: of numbers the median, of categories the commonest level.
-    """
+    becomes the column's `usual`: of numbers the median, of categories the commonest level."""
     gaps = np.zeros(records.shape, np.bool_)
     if raw:
         if len(raw) != -(-records.size // 8):

@@ -22,7 +22,8 @@ DELIMITER = ord(",")  # of fields, for a mixture
 
 def described(value: object, mixes: bool) -> bytes:
     """Compress a value that JSON can hold: deflated, or, if `mixes`, by a mixture of contexts where
-    that takes fewer bytes, which takes some 10 ms. `read` reads both."""
+    that takes fewer bytes and the JSON has at most MOST_MIXED (2^15); it takes some 10 ms. `read`
+    reads both."""
     deflated = deflate(value)
     plain_json = canonical(value)
     if not mixes or len(plain_json) > MOST_MIXED:
@@ -34,7 +35,7 @@ def described(value: object, mixes: bool) -> bytes:
 
 def read(data: bytes) -> Json:
     """The value that `described` compressed; ValueError for anything else, or more JSON than
-    MAX_JSON bytes, of a mixture MOST_MIXED."""
+    MAX_JSON (2^24) bytes, of a mixture MOST_MIXED (2^15)."""
     if not is_mixed(data):
         return inflate(data)
     try:

@@ -103,10 +103,10 @@ def taken_apart(
     int64 the kind of each, (n,) bool: which floats can be stored so). `restored` writes them again.
 
     numbers: (n,), at least one. Stored is a decimal as a whole number; the kind is the place, in
-    the meta's offsets, of how many floats the number lies above it. A float more than NEAR floats
-    away cannot be stored so; its kind and what is stored mean nothing. If not nearly all are near
-    decimals, or near these as 32-bit floats, the bits of each are stored, of kind 0. bare: as of
-    `written`.
+    the meta's offsets, of how many floats the number lies above it. A float more than NEAR (8)
+    floats away cannot be stored so; its kind and what is stored mean nothing. If fewer than 98 % of
+    a sample are near decimals, or near these as 32-bit floats, the bits of each are stored, of kind
+    0. bare: whether whole numbers are written without ".0".
     """
     every = max(1, len(numbers) // SAMPLE)
     sample = numbers[::every]
@@ -150,9 +150,9 @@ def taken_apart_by(meta: FloatMeta, numbers: Doubles) -> tuple[Int, Int, Mask]:
 
 
 def _places_and_width(sample: Doubles) -> tuple[int | None, bool]:
-    """(how many decimals nearly all of the sample's numbers, (n,), have, None if no number of
-    decimals will do; whether they are decimals of 32-bit floats: where only these will do, or have
-    at least FEWER_PLACES fewer decimals)."""
+    """(how many decimals nearly all (98 %) of the sample's numbers, (n,), have, None if no number
+    of decimals will do; whether they are decimals of 32-bit floats: where only these will do, or
+    have at least FEWER_PLACES (2) fewer decimals)."""
     places = _places(sample)
     places_of_single = _places(sample, single=True)
     if places_of_single is None:
@@ -164,7 +164,8 @@ def _places_and_width(sample: Doubles) -> tuple[int | None, bool]:
 
 
 def _commonest(distance: Int) -> list[int]:
-    """The different distances, (n,), at most MOST_OFFSETS, the commonest first; [0] of none."""
+    """The different distances, (n,), at most MOST_OFFSETS (17), the commonest first; [0] of
+    none."""
     offsets, counts = np.unique(distance, return_counts=True)
     # stable: of those as frequent the lowest comes first, on every machine
     by_use = np.argsort(-counts, kind="stable")
@@ -174,8 +175,8 @@ def _commonest(distance: Int) -> list[int]:
 
 def near_decimals(bits: Int) -> tuple[int, Int, Int] | None:
     """Take floats that all lie near decimals apart: (how many decimals, (n,) int64 whole numbers
-    over 10^decimals, (n,) int64 how many floats each lies above that); None if any is not near, not
-    finite or -0, or they are near as 32-bit floats only.
+    over 10^decimals, (n,) int64 how many floats each lies above that); None if any is more than
+    NEAR (8) floats away, not finite or -0, or they are near as 32-bit floats only.
 
     bits: (n,), at least one, the bits of 64-bit floats, as whole numbers that are in the floats'
     order.
@@ -220,8 +221,8 @@ def restored(meta: FloatMeta, stored: Int, kinds: Int) -> list[str]:
 
 def _places(sample: Doubles, single: bool = False) -> int | None:
     """The fewest decimals with which nearly all (98 %) of the sample's numbers, (n,), at least one,
-    lie within NEAR floats of a decimal; None if no number of decimals will do. single: of a decimal
-    that is rounded to a 32-bit float, of which fewer decimals are tried."""
+    lie within NEAR (8) floats of a decimal; None if no number of decimals will do. single: of a
+    decimal that is rounded to a 32-bit float, of which fewer decimals are tried."""
     most = MOST_SINGLE if single else MOST_DECIMALS
     for places in range(most + 1):
         _, distance = _by_decimals(sample, places, single)
@@ -251,8 +252,8 @@ def _by_decimals(
 ) -> tuple[Int, Int]:
     """Write numbers as decimals of so many places: (wholes, distance), (n,) int64 each. wholes /
     10^places is the decimal nearest to the number, distance how many floats the number lies above
-    it, below 0 for under it; more than NEAR where the whole number would be 2^53 or larger, and
-    wholes is then 0. single: as of `_decimals`."""
+    it, below 0 for under it; more than NEAR (8) where the whole number would be 2^53 or larger, and
+    wholes is then 0. single: whether the decimal is rounded to a 32-bit float first."""
     scale = np.float64(10**places)
     # a number so large that its product is infinite has no whole number either
     with np.errstate(over="ignore"):

@@ -105,9 +105,10 @@ EXACT = Bounds()
 
 def read(path: Path, name: str, keep: bool) -> Iterator[Picture]:
     """Yield the file at `path`: as one picture of pixels if these alone restore it and are worth it
-    (see `_is_worth`), else as bytes, in pieces of PIECE bytes, the last one shorter; an empty file
-    as one piece of none. name: what the archive calls it. keep: take its bytes even if it is a
-    picture. Permissions are those of the file. DataError if it cannot be read."""
+    (a palette takes at least 16 pixels for each of its bytes), else as bytes, in pieces of PIECE
+    (2^26) bytes, the last one shorter; an empty file as one piece of none. name: what the archive
+    calls it. keep: take its bytes even if it is a picture. Permissions are those of the file.
+    DataError if it cannot be read."""
     try:
         permissions = stat.S_IMODE(path.stat().st_mode)
         picture = None if keep else images.plain_picture(path)
@@ -153,9 +154,9 @@ def joined(pictures: Iterable[Picture]) -> Iterator[Picture]:
 
 
 def _is_worth(picture: images.PlainPicture) -> bool:
-    """Whether a picture with a palette has enough pixels to be stored by pixel, LEAST_PIXELS for
-    each byte of its colours, three a colour; True of one without. Icons have not, and are smaller
-    as bytes of files."""
+    """Whether a picture with a palette has enough pixels to be stored by pixel, LEAST_PIXELS (16)
+    for each byte of its colours, three a colour; True of one without. Icons have not, and are
+    smaller as bytes of files."""
     if picture.palette is None:
         return True
     return picture.pixels.size >= LEAST_PIXELS * len(picture.palette.colours)
@@ -170,10 +171,10 @@ def encode(
 ) -> Encoded:
     """Encode files, at least one, that have one key as a block; names, permissions and what the
     pictures share go to its description. effort: how far to search for a small encoding. model:
-    what a model has learned of pictures, as of pictures.encode; None without. bounds: how many
-    levels, steps of a pixel value, off restored values may be. filtered: whether values are stored
-    within half of the bounds, and a filter after decoding, which makes most errors smaller, may
-    move each by as much again."""
+    what a model has learned of pictures; None without. bounds: how many levels, steps of a pixel
+    value, off restored values may be. filtered: whether values are stored within half of the
+    bounds, and a filter after decoding, which makes most errors smaller, may move each by as much
+    again."""
     first = files[0]
     words: dict[str, Json] = {"names": [file.name for file in files]}
     permissions = [USUAL if file.permissions is None else file.permissions for file in files]

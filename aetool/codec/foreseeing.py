@@ -35,9 +35,10 @@ def encoded(
     bound: Fraction | None,
     mark: str | None = None,
 ) -> Coded:
-    """Encode a column as `textual.encode` does. meta: that of a shared model, by which it is to be
-    stored; None: one is chosen. bound: the largest error of its numbers, in their unit; None:
-    exact. mark: their decimal mark; None: they tell it."""
+    """Encode a column of text as streams and blobs. cells: its cells. meta: that of a shared model,
+    by which it is to be stored; None: one is chosen, with others in `others`. bound: the largest
+    error of its numbers, in their unit; None: exact. mark: their decimal mark; None: they tell
+    it."""
     return textual.encode(
         *cells.spans,
         meta,
@@ -53,9 +54,10 @@ def meta_for(
     mark: str | None = None,
 ) -> Meta:
     """Choose how a shared model is to store a column, learned from its cells: the meta, of several,
-    that, learned from the first of them, takes fewest bits for the next; of a short column the
-    usual one. bound: the largest error of its numbers; None: exact. effort: how far plans are
-    searched where ways are compared. mark: the decimal mark of its numbers; None: they tell it."""
+    that, learned from the first of them, takes fewest bits for the next; of a column whose next
+    cells would be fewer than LEAST_JUDGED (200) the one that textual.encode chooses. bound: the
+    largest error of its numbers; None: exact. effort: how far plans are searched where ways are
+    compared. mark: the decimal mark of its numbers; None: they tell it."""
     ways = _ways(cells, bound, mark)
     count = len(cells)
     learned_rows = int(LEARNED * count)
@@ -76,8 +78,9 @@ def meta_for(
 
 
 def _ways(cells: TextCells, bound: Fraction | None, mark: str | None) -> list[Meta]:
-    """List the metas by which the cells, and those of other files, can be stored, the usual one
-    first; with a bound the usual one alone. bound, mark: as of `meta_for`."""
+    """List the metas by which the cells, and those of other files, can be stored, that which
+    textual.encode chooses first; with a bound that alone. bound: the largest error of its numbers,
+    None: exact; mark: their decimal mark, None: they tell it."""
     usual = encoded(cells, None, bound, mark)
     ways = [usual.meta]
     if bound is not None:
@@ -92,9 +95,9 @@ def _ways(cells: TextCells, bound: Fraction | None, mark: str | None) -> list[Me
 
 
 def _may_be_levels(cells: TextCells) -> bool:
-    """Whether a column's cells are so long, at least LEAST_LONG bytes on average, and each comes so
-    often, LEAST_REPEATED times on average, that numbers of the different ones may take fewer bits.
-    False for more than MOST_LEVELS different ones. cells: at least one."""
+    """Whether a column's cells are so long, at least LEAST_LONG (4) bytes on average, and each
+    comes so often, LEAST_REPEATED (4) times on average, that numbers of the different ones may take
+    fewer bits. False for more than MOST_LEVELS (4,096) different ones. cells: at least one."""
     length = cells.stop - cells.start
     if length.mean() < LEAST_LONG:
         return False
@@ -113,8 +116,8 @@ def _bits(
     effort: planning.Effort,
 ) -> float:
     """About how many bits the cells `after` take, by plans and counts that were learned from those
-    `before`, stored as `meta` says, without looking at other columns. bound, effort: as of
-    `meta_for`."""
+    `before`, stored as `meta` says, without looking at other columns. bound: the largest error of
+    its numbers, None: exact; effort: how far plans are searched."""
     widened = _widened(meta, before)
     learned = encoded(before, widened, bound)
     judged = encoded(after, widened, bound)
@@ -149,9 +152,9 @@ def _symbols(plan: Plan, stream: Stream, known: Known) -> rans.U16:
 
 def _widened(meta: Meta, cells: TextCells) -> Meta:
     """A column's meta in a form that can also store the cells of other files: in place of one of
-    levels, the different cells, a new one with the MOST_LEVELS most frequent, in the order of
-    `_levels`; of a pattern, such as numbers, a copy with a kind for odd cells, which are none; any
-    other is returned as it is."""
+    levels, the different cells, a new one with the MOST_LEVELS (4,096) most frequent, ascending if
+    all are numbers, else the most frequent first; of a pattern, such as numbers, a copy with a kind
+    for odd cells, which are none; any other is returned as it is."""
     if isinstance(meta, LevelMeta):
         return LevelMeta(levels=_levels(cells))
     # another file may have cells of another pattern
@@ -161,9 +164,9 @@ def _widened(meta: Meta, cells: TextCells) -> Meta:
 
 
 def _levels(cells: TextCells) -> tuple[str, ...]:
-    """The MOST_LEVELS most frequent different cells, or all of fewer, as texts, a character for
-    each byte: in ascending order if all are numbers, so that near numbers are near levels; else the
-    most frequent first."""
+    """The MOST_LEVELS (4,096) most frequent different cells, or all of fewer, as texts, a character
+    for each byte: in ascending order if all are numbers, so that near numbers are near levels; else
+    the most frequent first."""
     levels = cells.all_levels()
     frequency = np.bincount(levels.index, minlength=len(levels.cells))
     by_frequency = np.argsort(-frequency, kind="stable")
@@ -197,8 +200,9 @@ def counts_of(
 ) -> rans.U32:
     """Count how often each of a stream's symbols, (n,), came in each context of its plan:
     (contexts, alphabet) uint32, the counts that an archive's tables begin with. Where a count of a
-    context is above MOST_COUNT, all of them are scaled down so that the largest is that; none
-    becomes 0. known: the streams before it. ArchiveError as of integers.contexts."""
+    context is above MOST_COUNT (2,047), all of them are scaled down so that the largest is that;
+    none becomes 0. known: the streams before it. ArchiveError if a feature asks for a stream that
+    is not there, or tables would be too large."""
     base, layout = integers.contexts(plan, stream, known, None, symbols)
     shape = (layout.size, layout.alphabet)
     counts = np.zeros(shape, np.float64)

@@ -117,7 +117,8 @@ def parts(index: Archive, content: Parts, first: int, last: int) -> Iterator[Ope
 
 def places(index: Archive) -> Iterator[BlockPlace]:
     """Yield where each block of all parts lies in its own file; `number` and `first` count through
-    all parts, from 0. Errors as of `parts`."""
+    all parts, from 0. A part that cannot be opened raises ArchiveError or DataError; if the index
+    is lenient, it is left out, and noted in index.lost."""
     number = 0
     for opened in index.parts(0, index.rows):
         for place in opened.archive.reader.blocks:
@@ -139,7 +140,7 @@ def blocks(index: Archive, first: int, last: int) -> Iterator[tuple[Block, slice
 
 
 def costs(index: Archive, wanted: Sequence[int] | None) -> Iterator[tuple[Block, Costs]]:
-    """Yield blocks with the costs of their records, as Archive.costs does, in the order of the
+    """Yield blocks, each with the bits that its records take, column by column, in the order of the
     index. wanted: numbers of blocks, counted through all parts from 0; None: all. ArchiveError for
     a damaged block, also if lenient."""
     chosen_blocks = None if wanted is None else set(wanted)

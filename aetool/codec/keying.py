@@ -71,11 +71,11 @@ class Keying:
         known: Known,
     ) -> list[int]:
         """Choose the numbers, best first, of the parents that serve best as keys of a stream: at
-        most MOST_KEYS under which most values equal the last one of their key, then at most
-        MOST_KEYS whose differences to it take fewest bits.
+        most MOST_KEYS (2) under which most values equal the last one of their key, then at most as
+        many whose differences to it take fewest bits.
 
-        [] if none of them does better than no keys at all, or of the first ROWS rows fewer than
-        FEWEST have a value.
+        known: the streams before it. [] if none of them does better than no keys at all, or of the
+        first ROWS (2^16) rows fewer than FEWEST (64) have a value.
         """
         # a row for each of the block's, 0 where the stream has no value
         values_of_rows = stream.values
@@ -116,17 +116,17 @@ class Keying:
         return list(dict.fromkeys(parent for _, parent in ranked))
 
     def _keys(self, number: int, known: Known) -> _Keys | None:
-        """Prepare stream `number` as possible keys, once, and note it in looked_at; None if it has,
-        in the first ROWS rows, fewer than FEWEST_KEYS different values, or less than LEAST_REPEATED
-        rows for each."""
+        """Prepare stream `number` of `known`, those before the next, as possible keys, once, and
+        note it in looked_at; None if it has, in the first ROWS (2^16) rows, fewer than FEWEST_KEYS
+        (4) different values, or less than LEAST_REPEATED (2) rows for each."""
         if number not in self.looked_at:
             self.looked_at[number] = _keys_of(known.values[number][:ROWS])
         return self.looked_at[number]
 
     def _alike(self, number: int, before: int) -> list[int]:
         """The numbers of the streams below `before` that have keys of stream `number`: at least the
-        share IN_COMMON of the keys of whichever of the two has fewer. Only streams that `plans` has
-        looked at are compared; `number` must be one of these, and have keys."""
+        share IN_COMMON (0.3) of the keys of whichever of the two has fewer. Only streams that
+        `plans` has looked at are compared; `number` must be one of these, and have keys."""
         keys = self.looked_at[number]
         assert keys is not None
         alike = []
@@ -167,8 +167,8 @@ def _size(r: Int) -> float:
 
 def _keys_of(values: Int) -> _Keys | None:
     """Prepare values, (rows,) int64 in the order of the block, as keys of another stream; None if
-    fewer than FEWEST_KEYS of them are different, or each comes fewer than LEAST_REPEATED times on
-    average."""
+    fewer than FEWEST_KEYS (4) of them are different, or each comes fewer than LEAST_REPEATED (2)
+    times on average."""
     order = bits.ascending(values)
     ordered = values[order]
     came_before = np.zeros(len(ordered), np.bool_)

@@ -45,12 +45,12 @@ class Ledger:
 
     taken is what a cell took in the payload. judged is what it would take if all others were known
     before it: of a symbol by how often it comes among all other symbols of its stream, of text
-    without what the first records take beyond the usual. So the first records of a block, whose
-    frequencies are not learned yet, are not blamed for being the first; and a rare value is as dear
-    there as anywhere. overhead: bits of no cell, by name, "plans" or "coders". blobs: those of each
-    column, as stored, whose bits are overhead until `share` moves them to cells. bits_a_letter: how
-    many bits a letter of the block's description took. `close` must follow the streams of each part
-    of the payload.
+    without what the first records take beyond the median of the later ones. So the first records of
+    a block, whose frequencies are not learned yet, are not blamed for being the first; and a rare
+    value is as dear there as anywhere. overhead: bits of no cell, by name, "plans" or "coders".
+    blobs: those of each column, as stored, whose bits are overhead until `share` moves them to
+    cells. bits_a_letter: how many bits a letter of the block's description took. `close` must
+    follow the streams of each part of the payload.
     """
 
     def __init__(self) -> None:
@@ -138,7 +138,8 @@ class Ledger:
     def _pay_bins(self, plan: Plan, stream: Stream, symbols: U16, known: Known) -> None:
         """Move the bits that describe a plan's bins from overhead to the cells, in equal parts to
         those in each bin. symbols: (n,), the number of the bin of each value, that behind the last
-        for none. In `judged` the first values of a stream, which nothing predicts, pay none."""
+        for none. known: the streams before it. In `judged` the first values of a stream, which
+        nothing predicts, pay none."""
         # a plan is stored as JSON: the steps from bin to bin, and their widths if any is not 0
         letters = np.array(
             [len(str(step)) + 1 for step in np.diff(plan.starts, prepend=0).tolist()]
@@ -231,7 +232,8 @@ def costs_of_text(
 ) -> Costs:
     """The costs of the records of a block that is stored as one text. names: of the columns, at
     least one; taken: (records, columns), bits, which are taken out of the ledger's overhead. They
-    are judged by the same bits, without what the first records take beyond the usual."""
+    are judged by the same bits, without what the first records take beyond the median of the later
+    ones."""
     ledger.overhead[CODERS] -= float(taken.sum())
     judged = np.stack([without_learning(column) for column in taken.T], axis=1)
     return Costs(names, taken, judged, ledger.overhead)
@@ -243,9 +245,9 @@ def by_all_others(
     layout: rans.Contexts,
 ) -> Float:
     """The bits that each symbol would take if its frequency table were learned from all other
-    symbols in its context, (n,): rare ones are dear wherever they stand. symbols, contexts: (n,),
-    contexts as rans.contexts_of returns them; layout: how contexts are made. Counts are smoothed as
-    rans.tables does."""
+    symbols in its context, (n,): rare ones are dear wherever they stand. symbols: (n,); contexts:
+    (n,), the number, from 0, of the context of each; layout: how contexts are made. Counts are
+    smoothed as rans.tables does."""
     alphabet = layout.alphabet
     cells = contexts * alphabet + symbols
     counts = np.bincount(cells, minlength=layout.size * alphabet)

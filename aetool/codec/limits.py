@@ -27,13 +27,13 @@ RATIO = 500_000  # or so many times its own size
 
 def default_output(archive_bytes: int) -> int:
     """How many bytes an archive of this size, in bytes, may restore, unless the user says another
-    number: LEAST_OUTPUT, or RATIO times the size, whichever is more."""
+    number: LEAST_OUTPUT (4 GiB), or RATIO (500,000) times the size, whichever is more."""
     return max(LEAST_OUTPUT, RATIO * archive_bytes)
 
 
 def check_cells(rows: int, columns: int) -> None:
-    """Raise ArchiveError if a block claims more than MAX_COLUMNS columns, more than MAX_CELLS cells
-    (rows * columns, no columns counting as one), or rows below 0."""
+    """Raise ArchiveError if a block claims more than MAX_COLUMNS (2^16) columns, more than
+    MAX_CELLS (2^24) cells (rows * columns, no columns counting as one), or rows below 0."""
     if columns > MAX_COLUMNS or rows < 0 or rows * max(1, columns) > MAX_CELLS:
         raise ArchiveError(
             f"damaged: a block claims {rows} rows of {columns} columns; at most {MAX_COLUMNS} "
@@ -42,8 +42,8 @@ def check_cells(rows: int, columns: int) -> None:
 
 
 def check_records(rows: int, columns: int) -> None:
-    """Raise ArchiveError if an Arrow batch claims more than MAX_RECORD_CELLS cells (rows * columns,
-    no columns counting as one); nothing else is checked."""
+    """Raise ArchiveError if an Arrow batch claims more than MAX_RECORD_CELLS (2^22) cells (rows *
+    columns, no columns counting as one); nothing else is checked."""
     if rows * max(1, columns) > MAX_RECORD_CELLS:
         raise ArchiveError(
             f"damaged: a block claims {rows} records of {columns} columns; at most "
@@ -53,7 +53,7 @@ def check_records(rows: int, columns: int) -> None:
 
 def check_decoded(rows: int, width: int) -> None:
     """Raise ArchiveError if rows * width, the numbers that a model's decoder reads or makes, are
-    more than MAX_DECODED. rows: codes; width: numbers of each, in or out."""
+    more than MAX_DECODED (2^26). rows: codes; width: numbers of each, in or out."""
     if rows * width > MAX_DECODED:
         raise ArchiveError(
             f"damaged: a block claims {rows} codes, each of {width} numbers; at most {MAX_DECODED} "
@@ -62,16 +62,16 @@ def check_decoded(rows: int, width: int) -> None:
 
 
 def check_text(size: int) -> None:
-    """Raise ArchiveError if a block claims to restore more than MAX_TEXT bytes of text. size: in
-    bytes."""
+    """Raise ArchiveError if a block claims to restore more than MAX_TEXT (320 MiB) bytes of text.
+    size: in bytes."""
     if size > MAX_TEXT:
         raise ArchiveError(f"damaged: a block claims {size} bytes; at most {MAX_TEXT} are allowed")
 
 
 def shape_of(sizes: object) -> tuple[int, ...]:
     """The sizes of an array's dimensions as a tuple; ValueError unless they are a list or tuple of
-    at most MAX_DIMENSIONS whole numbers, each from 0, whose product is below MAX_ALL_ROWS, a 0
-    counting as 1."""
+    at most MAX_DIMENSIONS (32) whole numbers, each from 0, whose product is below MAX_ALL_ROWS
+    (2^62), a 0 counting as 1."""
     if not isinstance(sizes, list | tuple) or len(sizes) > MAX_DIMENSIONS:
         raise ValueError(f"a shape of more than {MAX_DIMENSIONS} dimensions, or none")
     product = 1

@@ -155,7 +155,7 @@ def choose(
 
     def reached(scale: float) -> float:
         """The error, or with target None the distortion, of the records that come back with steps
-        of this scale, as of `at`."""
+        of this scale."""
         quantiser = at(scale)
         q = quantiser.quantise(z)
         restored = quantiser.restore(q)
@@ -189,7 +189,8 @@ def _gains(
 ) -> Float:
     """How strongly each unit of codes z, (rows, latent), changes the decoded records, (latent,):
     their root mean square change, divided by that of the unit, which is moved by a quarter of its
-    standard deviation, (latent,). decode, distance: as of `choose`."""
+    standard deviation, (latent,). decode: makes records of codes; distance(a, b): (rows,), the
+    squared difference of each record in two decodings."""
     base = decode(z)
     units = z.shape[1]
     gains = np.empty(units)
@@ -249,9 +250,9 @@ def bound_of_error(x: Float, mean_square: float, decimals: int | None) -> Fracti
 
 
 def _ladder(first: float, last: float) -> Float:
-    """Error bounds to try, ascending from `first` to `last`, (bounds,): each LADDER times the one
-    before, but not above `last`, which may come more than once. Both are above 0; `last` alone if
-    it is the smaller one."""
+    """Error bounds to try, ascending from `first` to `last`, (bounds,): each LADDER (1.02) times
+    the one before, but not above `last`, which may come more than once. Both are above 0; `last`
+    alone if it is the smaller one."""
     if first > last:
         return np.array([last])
     exponent = np.log(last / first) / np.log(LADDER)

@@ -35,7 +35,8 @@ def packed(
 
     quick: stages search less for repeats; else more. wanted: the names of the stages to try; None:
     those that `promising` names. binary: the bytes are no text, and may be numbers of several bytes
-    each. look: as of `promising`; not read where stages are wanted.
+    each. look: how many bytes all of the text takes, compressed quickly by LZMA2, where the caller
+    knows it, else None; not read where stages are wanted.
     """
     if wanted is None:
         wanted = promising(text, most, quick, look)
@@ -47,8 +48,8 @@ def packed(
 
 def promising(text: bytes, most: int, quick: bool, look: int | None = None) -> tuple[str, ...]:
     """The names of those stages, general compressors, that may compress a text to fewer than `most`
-    bytes, by a look at parts of it; () if none may. All OF_SMALL of a text of at most SMALL bytes,
-    without a look.
+    bytes, by a look at parts of it; () if none may. All OF_SMALL ("lzma2", "bzip2", "mixed") of a
+    text of at most SMALL (2^17) bytes, without a look.
 
     So a text whose columns are coded well costs a twentieth more time, not three times as much.
     quick: stages will search less for repeats. look: how many bytes all of the text takes,

@@ -254,10 +254,10 @@ def learn(
 
 
 def _stillness(stream: Stream, rows: int) -> tuple[int, list[int]]:
-    """How often a stream does not change within stretches of STRETCH rows, the last one shorter:
-    (the value that it most often has where it does not, 0 if it always changes; how many stretches
-    are MOVING, of several values, USUAL, of that value or none, and STILL, of another one). rows:
-    of the table; the stream may have values in some of them alone."""
+    """How often a stream does not change within stretches of STRETCH (1,000) rows, the last one
+    shorter: (the value that it most often has where it does not, 0 if it always changes; how many
+    stretches are MOVING, of several values, USUAL, of that value or none, and STILL, of another
+    one). rows: of the table; the stream may have values in some of them alone."""
     edges = np.arange(0, rows + STRETCH, STRETCH)
     if stream.present is not None:
         # how many values there are before each row
@@ -291,7 +291,8 @@ def _learn_stream(
 ) -> None:
     """Learn the next stream: add its plan and counts to `shared`, and the stream to `known`, in
     place. planner: of the same `known`; students: whether to train a network that predicts it, by
-    `seed`, which is kept if it pays; BundleError as of Students.attempt."""
+    `seed`, which is kept if it pays; BundleError for a network whose sums might grow too large to
+    be exact."""
     number = len(shared.plans)
     plan = planner.plan(stream, number)
     # small files are coded in one lane
@@ -324,8 +325,8 @@ def _learn_stream(
 
 
 def to_bytes(shared: Shared) -> bytes:
-    """Write what a model knows of columns as a member of a bundle, CODEC or EXACT; `from_bytes`
-    reads it. Counts are written in 16 bits."""
+    """Write `shared`, what a model knows of columns, as a member of a bundle, CODEC or EXACT;
+    `from_bytes` reads it. Counts are written in 16 bits."""
     arrays, students = to_arrays(shared.students)
     for number, prime in enumerate(shared.primes):
         # a count is at most MOST_COUNT
@@ -345,8 +346,9 @@ def to_bytes(shared: Shared) -> bytes:
 
 
 def from_bytes(data: bytes, name: str) -> Shared:
-    """Read what `to_bytes` wrote of columns; BundleError if it is damaged, too large, or a
-    student's arithmetic cannot be proved exact. name: of the bundle, for messages."""
+    """Read what `to_bytes` wrote of columns; BundleError if it is damaged, restores more than
+    packing.MAX_PACKED (2^28) bytes, or a student's arithmetic cannot be proved exact. name: of the
+    bundle, for messages."""
     with sensible(name):
         arrays, words = unpacked(data)
         return _parse(arrays, words)

@@ -26,7 +26,9 @@ LEAST_DIGITS = {SHORT: 0, SHORT_ONE: 1}  # that a form of as few digits as neede
 
 def offer(columns: Sequence[Coded]) -> None:
     """Add to `others` of each column of numbers, in place, its encoding with numbers of few digits
-    behind the point in units of their own, if that is promising; other columns, and those rounded
+    behind the point in units of their own, where that may take fewer bits: their unit lies
+    LEAST_APART (3) digits or more above the column's last one, and, if one form writes all numbers,
+    at least FEWEST (32) have few digits and as many have more; other columns, and those rounded
     within a bound, stay as they are."""
     for column in columns:
         meta = column.meta
@@ -44,8 +46,8 @@ def offer(columns: Sequence[Coded]) -> None:
 def _short_apart(column: Coded, meta: NumberMeta) -> Coded | None:
     """Another encoding of a column of one form (way to write its numbers), of this meta: with a
     second kind for numbers of the fewest digits behind the point that the form writes, in units of
-    their last digit. None if fewer than FEWEST are of either kind, if the form is not SHORT or
-    SHORT_ONE, or the column has less than LEAST_APART digits more than these."""
+    their last digit. None if fewer than FEWEST (32) are of either kind, if the form is not SHORT or
+    SHORT_ONE, or the column has less than LEAST_APART (3) digits more than these."""
     digits = LEAST_DIGITS.get(meta.forms[0])
     if digits is None or meta.decimals < digits + LEAST_APART:
         return None
@@ -70,7 +72,7 @@ def _short_apart(column: Coded, meta: NumberMeta) -> Coded | None:
 def _own_units(column: Coded, meta: NumberMeta) -> Coded | None:
     """Another encoding of a column of several forms (ways to write its numbers), of this meta: with
     the numbers of each form in units of their own last digit. None if the largest of these units is
-    less than LEAST_APART digits above the last digit of the column."""
+    less than LEAST_APART (3) digits above the last digit of the column."""
     own = dataclasses.replace(meta, own_units=True)
     units = np.array(own.units, np.int64)
     if units.max() < 10**LEAST_APART:
