@@ -109,9 +109,9 @@ def write_exact(
     why: DataError | ParamError | None = None,
 ) -> dict[str, Json]:
     """Write a source of which nothing can be lost, exactly, to a file, in place of what is there,
-    and compare both; returns its figures, with taken, rmse_of_deviation and prices, as
-    `write_chosen` adds them. ParamError if it takes more bytes than the options allow; DataError
-    for a source that no archive holds, or that changed meanwhile.
+    and compare both; returns its figures, with "taken" (EXACT), "rmse_of_deviation" (0) and
+    "prices" (the bytes of EXACT) added. ParamError if it takes more bytes than the options allow;
+    DataError for a source that no archive holds, or that changed meanwhile.
 
     why: DataError that says why its records cannot be read, ParamError why no errors of its
     pictures can be told; None if it has no records.

@@ -108,7 +108,8 @@ def _spelled(
     around: Around,
     notation: Notation,
 ) -> Spans:
-    """Write a few plain decimals, at least one, as `spelled` does."""
+    """Write a few plain decimals, at least one, as the cells of a column. around: the texts in
+    front of and behind them."""
     is_negative = _first_is(plain, MINUS)
     # the minus is written with what stands around the number
     unsigned = _cut(plain, is_negative, is_negative)

@@ -93,14 +93,16 @@ class Lzma2(Stage):
         thorough: bool = False,
         binary: bool = False,
     ) -> bytes:
-        """Compress bytes by LZMA2, see Stage.squeeze; binary bytes also with settings for numbers
-        of four and eight bytes, of which the smallest is taken."""
+        """Compress bytes, raw, by LZMA2. quick: at a fast setting; thorough: at a slow one, unless
+        quick; binary: also at settings for numbers of four and eight bytes; the smallest is
+        taken."""
         usual = _LZMA2_QUICK if quick else _LZMA2_THOROUGH if thorough else _LZMA2
         tried = [usual, *(_LZMA2_WORDS if binary else ())]
         return min((_lzma2(raw, filters) for filters in tried), key=len)
 
     def restore(self, data: bytes, size: int) -> bytes:
-        """The bytes of LZMA2, see Stage.restore; LZMAError for damaged data."""
+        """The `size` bytes that `squeeze` was given; for damaged data LZMAError, or other bytes, at
+        most size + 1 of them."""
         inflater = lzma.LZMADecompressor(lzma.FORMAT_RAW, filters=_LZMA2)
         return inflater.decompress(data, size + 1)
 
@@ -173,12 +175,13 @@ class Bzip2(Guessed):
         thorough: bool = False,
         binary: bool = False,
     ) -> bytes:
-        """Compress bytes by bzip2, see Stage.squeeze, in blocks of 100 kB if quick, else 900 kB;
-        thorough and binary change nothing."""
+        """Compress bytes, raw, by bzip2, in blocks of 100 kB if quick, else 900 kB; thorough and
+        binary change nothing."""
         return bz2.compress(raw, 1 if quick else 9)
 
     def restore(self, data: bytes, size: int) -> bytes:
-        """The bytes of bzip2, see Stage.restore; OSError for data that are none."""
+        """The `size` bytes that `squeeze` was given; for data that are no bzip2 OSError, for other
+        damaged ones other bytes, at most size + 1 of them."""
         return bz2.BZ2Decompressor().decompress(data, size + 1)
 
 
@@ -192,16 +195,16 @@ class Zstd(Guessed):
         thorough: bool = False,
         binary: bool = False,
     ) -> bytes:
-        """Compress bytes by zstd, see Stage.squeeze, at level 3 if quick, else 19; thorough and
-        binary change nothing."""
+        """Compress bytes, raw, by zstd, at level 3 if quick, else 19; thorough and binary change
+        nothing."""
         import pyarrow as pa
 
         codec = pa.Codec("zstd", compression_level=3 if quick else 19)
         return bytes(codec.compress(raw, asbytes=True))
 
     def restore(self, data: bytes, size: int) -> bytes:
-        """The bytes of zstd, see Stage.restore; OSError or ValueError for damaged data. For a size
-        of 0 the data are not read."""
+        """The `size` bytes that `squeeze` was given; OSError or ValueError for damaged data. For a
+        size of 0 the data are not read."""
         import pyarrow as pa
 
         # the frame must restore `size` bytes: a larger one does not fit the buffer
@@ -221,16 +224,17 @@ class Mixed(Stage):
         thorough: bool = False,
         binary: bool = False,
     ) -> bytes:
-        """Compress bytes by mixing, see Stage.squeeze. If quick, or of more than mixing.MOST (2^23)
-        bytes, they are returned as they are, which is not to be stored as this stage's."""
+        """Compress bytes, raw, by contexts mixed bit by bit; thorough and binary change nothing. If
+        quick, or of more than mixing.MOST (2^23) bytes, they are returned as they are, which is not
+        to be stored as this stage's."""
         if quick or len(raw) > mixing.MOST:
             return raw
         return mixing.mixed(raw)
 
     def restore(self, data: bytes, size: int) -> bytes:
-        """The `size` bytes that were mixed, see Stage.restore. For a size of 0 the data are not
-        read; else ValueError for no data, or a size above mixing.MOST (2^23). Other damaged data
-        give other bytes."""
+        """The `size` bytes that `squeeze` mixed. For a size of 0 the data are not read; else
+        ValueError for no data, or a size above mixing.MOST (2^23). Other damaged data give other
+        bytes."""
         # nothing has no delimiter either
         return mixing.restored(data, size) if size else b""
 

@@ -187,10 +187,10 @@ def with_odd_cells(
     good: Mask,
     kinds: Int,
 ) -> Coded:
-    """Build a column from the values of its usual cells and the text of its odd ones. value: (m,),
-    of the cells in the mask `good`, (n,), in order; kinds: (n,), of these cells, each below
-    meta.valued; it is changed in place for the odd cells, which become specials of the meta or are
-    stored as their text."""
+    """Build a column from the values of the cells that `meta` writes and the text of all others,
+    the odd ones. value: (m,), of the cells in the mask `good`, (n,), in order; kinds: (n,), of
+    every cell, below meta.valued for those in `good`; it is changed in place for the odd cells,
+    which become specials of the meta or are stored as their text."""
     odd = np.flatnonzero(~good)
     if not len(odd):
         return put_together(meta, Stream(value), kinds, [])

@@ -721,7 +721,7 @@ def are_joint(arrays: Sequence[Tensor]) -> bool:
 def column_labels(source: ArrayFile) -> list[str]:
     """The names by which --max-error refers to what has a bound, in order: each column of an array
     of two axes (one name for all if there are none, or more than tensors.MOST_COLUMNS, 4,096), else
-    each array; made different as by `labels_of` where names repeat. UnsuitedError for a type that
+    each array; where names repeat, "NAME (column PLACE)", from 1. UnsuitedError for a type that
     cannot be stored natively."""
     alone = len(source.members) == 1
     names: list[str] = []

@@ -231,9 +231,10 @@ class _Axis:
     rest: Float
 
     def extrapolated(self, front: Int) -> Float:
-        """Predict values from those before them along this axis, as `_extrapolated` does: (k,)
-        float64. front: (k,), the numbers of the values to predict, in the array's flat order; all
-        that lie before them along the axis must be in `rest` already."""
+        """Predict values from those before them along this axis, by the polynomial through as many
+        as its order says, or through the fewer that there are; 0 in the first place: (k,) float64.
+        front: (k,), the numbers of the values to predict, in the array's flat order; all that lie
+        before them along the axis must be in `rest` already."""
         expected = np.zeros(len(front))
         places = self.place[front]
         for count in range(1, self.order + 1):
