@@ -195,12 +195,31 @@ def totals(folder: Path) -> Figures:
     }
 
 
-def _signature(node: ast.FunctionDef | ast.ClassDef) -> str:
-    """The name of a class, or the name, arguments and result of a function, on one line."""
+def _heading(node: ast.ClassDef) -> str:
+    """The name of a class with the classes that it is made from, as `class Net(Module)`."""
+    bases = ", ".join(map(ast.unparse, node.bases))
+    return f"class {node.name}({bases})" if bases else f"class {node.name}"
+
+
+def _signature(node: ast.FunctionDef | ast.ClassDef, owner: ast.ClassDef | None) -> str:
+    """What a reader of a docstring sees above it: the heading of a class; or the name, arguments
+    and result of a function. A method has its class's name before its own, and a line below with
+    the heading of its class and the first line of its docstring. owner: the class around it.
+    """
     if isinstance(node, ast.ClassDef):
-        return node.name
+        return _heading(node)
     result = f" -> {ast.unparse(node.returns)}" if node.returns else ""
-    return f"{node.name}({ast.unparse(node.args)}){result}"
+    signature = f"{node.name}({ast.unparse(node.args)}){result}"
+    if owner is None:
+        return signature
+    first = (ast.get_docstring(owner) or "").partition("\n")[0]
+    return f"{owner.name}.{signature}\n[{_heading(owner)}: {first}]"
+
+
+def _owners(tree: ast.Module) -> dict[ast.AST, ast.ClassDef]:
+    """The class that each method stands in, by the method."""
+    classes = [node for node in ast.walk(tree) if isinstance(node, ast.ClassDef)]
+    return {member: owner for owner in classes for member in owner.body}
 
 
 def drawn(word: str, docstrings: int = 40, functions: int = 20) -> list[str]:
@@ -210,18 +229,22 @@ def drawn(word: str, docstrings: int = 40, functions: int = 20) -> list[str]:
     for path in _paths():
         source = (ROOT / path).read_text()
         lines = source.splitlines(keepends=True)
-        for node in ast.walk(ast.parse(source)):
+        tree = ast.parse(source)
+        owners = _owners(tree)
+        for node in ast.walk(tree):
             if not isinstance(node, ast.FunctionDef | ast.ClassDef):
                 continue
             docstring = ast.get_docstring(node)
             if docstring is not None:
-                texts.append(f"{path}: {_signature(node)}\n{docstring}")
+                texts.append(f"{path}: {_signature(node, owners.get(node))}\n{docstring}")
             if isinstance(node, ast.FunctionDef) and node.end_lineno - node.lineno > SHORT:
                 # not ast.get_source_segment, which splits the whole source for each function
                 *body, last = lines[node.lineno - 1 : node.end_lineno]
                 # columns are counted in bytes
                 last = last.encode()[: node.end_col_offset].decode()
-                codes.append(f"{path}\n{''.join([*body, last]).lstrip()}")
+                code = "".join([*body, last]).lstrip()
+                owner = owners.get(node)
+                codes.append("\n".join([path, *([_heading(owner)] if owner else []), code]))
 
     def place(text: str) -> bytes:
         return hashlib.sha256((word + text).encode()).digest()

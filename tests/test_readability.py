@@ -53,6 +53,35 @@ def test_what_is_drawn_hangs_on_the_word_alone():
     assert first != readability.drawn("another", 3, 2)
 
 
+METHOD = '''class Square(Shape, Protocol):
+    """A shape of four equal sides.
+
+    Not drawn.
+    """
+
+    def area(self, unit: float = 1) -> float:
+        """The square of a side."""
+        return self.side**2 * unit
+
+
+def free(x):
+    """No method."""
+'''
+
+
+def test_a_method_is_drawn_under_the_heading_of_its_class(monkeypatch, tmp_path):
+    (tmp_path / "aetool").mkdir()
+    (tmp_path / "aetool" / "a.py").write_text(METHOD)
+    monkeypatch.setattr(readability, "ROOT", tmp_path)
+    heading = "class Square(Shape, Protocol)"
+    assert set(readability.drawn("a word")) == {
+        f"aetool/a.py: {heading}\nA shape of four equal sides.\n\nNot drawn.",
+        "aetool/a.py: Square.area(self, unit: float=1) -> float\n"
+        f"[{heading}: A shape of four equal sides.]\nThe square of a side.",
+        "aetool/a.py: free(x)\nNo method.",
+    }
+
+
 FIGURES = {"lines": 50, "tokens": 8.0, "comments": 5.0, "names": 6.0, "any": 2}
 BASELINE = {
     "a.py": {"tokens": 8.0, "comments": 5.0, "names": 6.0, "any": 2},
