@@ -95,12 +95,13 @@ class Solution:
 
     def surprise(self, g: Builder, x: Value) -> Value | None:
         """How surprising each column is given the others, (batch, columns), in bits, by which
-        reasons are ranked; None to rank them by the parts. x: (batch, features)."""
+        reasons are ranked. By default None: reasons are ranked by the parts of the score. x:
+        (batch, features)."""
         return None
 
     def without(self, rows: Int) -> Solution | None:
-        """The solution that the fit would have had without some rows; None where only another fit
-        can tell. rows: the ascending indices of these rows among those that were fitted.
+        """The solution that the fit would have had without some rows. By default None: only another
+        fit can tell. rows: the ascending indices of these rows among those that were fitted.
 
         Where leaving rows out is as easy as not looking at them (a memory of records), scores of
         rows that were held out cost one fit, and few rows need to be left out at a time.

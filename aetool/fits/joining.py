@@ -136,7 +136,8 @@ def _calibration(
     """The calibration of the joined model by rows that all members have held out.
 
     rows: (n,), their indices; parts: (n, columns + 1), joined; owner: (rows,), the record that each
-    row is a piece of, or None. is_few: as of `join`. The surprise is that of the first member.
+    row is a piece of, or None. is_few: whether rows may be so few that odd ones among them would
+    set the threshold. The surprise is that of the first member.
     """
     surprise = first.surprise
     if surprise is not None:

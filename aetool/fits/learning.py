@@ -44,7 +44,8 @@ class Form:
 
 def refuse_unlearnable(source: TableSource, max_error: Mapping[str, str], students: bool) -> None:
     """Raise ParamError for a source of which no archive codec can be learned, since none of it is
-    text. max_error, students: what was asked for, as of `learn`."""
+    text. max_error: bounds by column, {} for none, and students: whether networks were asked for;
+    both only choose the option that the message names."""
     if _files_of(source):
         return
     asked = option("--codec")
@@ -73,7 +74,8 @@ def with_codec(
 
     max_error: the bound by column, as "0.5" or "1%", "" for all others; {} for lossless archives;
     students: whether to train small networks that predict columns; seed: of what is drawn.
-    ParamError as of `refuse_unlearnable`.
+    ParamError for a source none of which is text, and for a bound of a column that is not there or
+    that has none.
     """
     refuse_unlearnable(source, max_error, students)
     form = _commonest_form(source)
@@ -109,7 +111,8 @@ def learn(
     drawn. schema: tells the columns that max_error bounds only if it names them; None: there are no
     such. Of more than 12 MiB of text only pieces from everywhere in it are learned from, and of
     files in several forms those of the form that has most bytes, which is said as a notice.
-    ParamError as of `refuse_unlearnable`.
+    ParamError for a source none of which is text, and for a bound of a column that is not there or
+    that has none.
     """
     refuse_unlearnable(source, max_error, students)
     return _learned_of(_commonest_form(source), max_error, students, seed, schema)
@@ -122,9 +125,11 @@ def _learned_of(
     seed: int,
     schema: Schema | None = None,
 ) -> bytes | None:
-    """The bytes of the archive codec that is learned from files of one form, by the arguments of
-    `learn`; None if their records are irregular. No notices are said. ParamError for a bound of a
-    column that is not there or that has none."""
+    """The bytes of the archive codec that is learned from files of one form; None if their records
+    are irregular. max_error: the bound by column, "" for all others; {}: lossless archives.
+    students: whether to train small networks that predict columns; seed: of what is drawn; schema:
+    tells the columns that are bounded only by name, or None. No notices are said. ParamError for a
+    bound of a column that is not there or that has none."""
     files = form.files
     layout = Layout(files[0].dialect.rule, form.names, shared.EFFORT)
     bounds: dict[str, Fraction] = {}

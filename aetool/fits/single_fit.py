@@ -302,8 +302,8 @@ def _affordable_folds(seconds_left: float, seconds_of_a_fit: float) -> int:
 
 def _expect_steps(steps: telling.Steps, fold: Int, crosses: bool) -> None:
     """Tell the progress how many models will be fitted: the one of all rows, one for each fold, and
-    those of the score that is fair to fitted rows. fold: (rows,), the number of each row's fold;
-    crosses: whether there is such a score."""
+    CONTENT_FOLDS (6) for the score that is fair to fitted rows, of which many numbers take fewer.
+    fold: (rows,), the number of each row's fold; crosses: whether there is such a score."""
     folds = int(fold.max()) + 1
     fits = 1 + folds
     if crosses:

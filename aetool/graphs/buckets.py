@@ -54,8 +54,10 @@ def bucket_nats(g: Graph, spec: Spec, z: str, mean: str, scale: Float) -> str:
 
 
 def _nats(spec: Spec, numbers: Term, mean: Term, half: Term, scale: Float) -> Term:
-    """What `bucket_nats` computes of numbers whose buckets have these half-widths: (B, k) nats.
-    numbers, mean: (B, k); half: (k,) or (B, k); scale: (k,)."""
+    """-log mass of each number's bucket under N(mean, scale^2), in nats, (B, k), at most
+    SMALLEST_MASS (32 bits). numbers, mean: (B, k), standardised; half: (k,) or (B, k), half the
+    width of a bucket; scale: (k,). A sigma counts as LEAST_SIGMA (0.35) half-widths at least,
+    LEAST_PIXEL_SIGMA (4) of pictures."""
     least = LEAST_PIXEL_SIGMA if spec.shape else LEAST_SIGMA
     wanted = numbers.constant(scale)
     narrowest = half * least
@@ -130,9 +132,11 @@ def _thin_log_mass(d: Term, t: Term) -> Term:
 
 
 def mixture_nats(g: Graph, spec: Spec, z: str, mean: str, scales: Float, weights: Float) -> str:
-    """What `bucket_nats` gives, but under a mixture of Gaussians of one mean, (B, numbers) nats;
-    returns the name of the result. scales, weights: (components, numbers), one component at least,
-    weights above 0 that add up to 1; the other arguments as there."""
+    """-log mass of each number's bucket (the values that are written as that number) under a
+    mixture of Gaussians of one mean, (B, numbers) nats; returns the name of the result. z, mean:
+    names of values of the graph, (B, numbers), standardised. scales, weights: (components,
+    numbers), one component at least, weights above 0 that add up to 1. What each Gaussian gives is
+    what `bucket_nats` computes."""
     components, count = scales.shape
     numbers = g.term(z)
     # the components side by side, as if they were further numbers: a third of the nodes

@@ -271,7 +271,8 @@ class _NamesHere(dict[str, str]):
     input that is left out, stays ""."""
 
     def __init__(self, prefix: str, names: Mapping[str, str]) -> None:
-        """Begin with the names that are known. prefix: of all others."""
+        """Begin with the names that are known. names: the name here of a value of the embedded
+        graph, by its name there; prefix: put before the name of every value that is not in it."""
         super().__init__(names)
         self._prefix = prefix
 
@@ -285,7 +286,8 @@ class _NamesHere(dict[str, str]):
 
 
 def _copied(node: onnx.NodeProto, operands: Sequence[str]) -> onnx.NodeProto:
-    """A copy of a node with these inputs, by their names, and without outputs."""
+    """A copy of a node without name and outputs. operands: the names of its inputs, in place of
+    those that it had."""
     copy = onnx.NodeProto()
     copy.op_type = node.op_type
     copy.attribute.extend(node.attribute)

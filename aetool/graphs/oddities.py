@@ -41,9 +41,9 @@ def standing_out(
     """Add to graph g the cost, (B, columns) float32 nats, of cells that are not of their column's
     kind, and for moments far outside of all others; returns its name.
 
-    x: the name of the records, (B, n) float64, as of `unexpected`. has_strays: whether words that
-    hardly ever come, where all others come often, stand out, too; they are levels, whose rarity
-    models see.
+    x: the name of the records, (B, n) float64: the columns, behind them those of the rows before,
+    if the schema has context. has_strays: whether words that hardly ever come, where all others
+    come often, stand out, too; they are levels, whose rarity models see.
     """
     values = _row_itself(g, schema, x)
     nats = [nats_of_odd(column.odd, schema.rows) for column in schema.modelled]

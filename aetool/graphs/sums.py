@@ -15,8 +15,8 @@ MOST_SUMMED = 1 << 18  # entries of a matrix that costs are added up by
 
 
 def weighed_sum(g: Graph, x: str, weight: npt.ArrayLike, dtype: npt.DTypeLike = np.float32) -> str:
-    """Add `Term.weighed_sum` to a graph, for a value x, (B, n), computed in this dtype: (B, 1);
-    returns its name. weight: (n,). x: the name of the value, of this dtype."""
+    """Add to graph g the sum of the columns of x, (B, n), each times its weight, (n,): (B, 1);
+    returns its name. x: the name of a value of this dtype, in which the sum is computed."""
     values = Term(g, x, dtype)
     return values.weighed_sum(weight).name
 

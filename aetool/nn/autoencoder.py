@@ -134,7 +134,9 @@ class AutoEncoder(nn.Module):
         """
 
     def finish(self, batches: Iterable[Tensor]) -> None:
-        """Called once after training, with the best weights; all else is as in begin."""
+        """Called once after training, with the best weights, to learn what must be known of all
+        training rows; by default nothing. batches: those rows, (batch, ...) each, which can be
+        iterated again and again. The network is in eval mode, and takes no gradients."""
 
     def encode(self, x: Tensor) -> Tensor:
         """The codes of rows x: (batch, latent) float32. x: (batch, features), or pictures (batch,
@@ -180,7 +182,7 @@ class AutoEncoder(nn.Module):
 
     def corrupt(self, x: Tensor, rng: torch.Generator) -> Tensor:
         """A damaged copy of rows x, of the same shape, which the encoder sees in training instead
-        of x; x itself for a model that damages nothing. rng: draws the damage."""
+        of x; by default x itself: nothing is damaged. rng: draws the damage."""
         return x
 
     def parts(self, x: Tensor) -> Tensor:
@@ -247,8 +249,8 @@ class Stacked(AutoEncoder):
     level: int | None = None
 
     def start(self, x: Tensor) -> None:
-        """Set first weights as AutoEncoder.start does, but only where levels are not trained one by
-        one."""
+        """Set first weights by PCA of training rows x, as AutoEncoder.start does, but only where
+        levels are not trained one by one."""
         if self.params.stacked:
             return
         super().start(x)
@@ -275,9 +277,10 @@ class Stacked(AutoEncoder):
         return encoder_levels, decoder_levels
 
     def loss(self, x: Tensor, rng: torch.Generator, seen: Tensor | None = None) -> Tensor:
-        """The loss of each row, (batch,): as AutoEncoder.loss; but while the first level is
-        trained, without the penalty, and while one above it is, the squared distance between what
-        that level restores and what the levels below it make of x."""
+        """The loss of each row, (batch,): what the row costs as restored from a damaged copy, plus
+        the penalty (AutoEncoder.loss); but while the first level is trained, without the penalty,
+        and while one above it is, the squared distance between what that level restores and what
+        the levels below it make of x."""
         if self.level is None:
             return super().loss(x, rng, seen)
         encoder_levels, decoder_levels = self._levels()

@@ -41,9 +41,9 @@ class Likelihood(nn.Module):
     numbers have one scale, so that what counts is how far they are off in standard deviations, and
     no value costs too much; in training means follow the squared error, and the scale what that
     leaves. error: "bits" for this, or "mse" or "mae" for squared or absolute errors, of numbers,
-    and of probabilities for flags and categories. means: what means follow in training, as of
-    AutoEncoder.means. With pixels="bernoulli", and not "gaussian", a pixel is an intensity p within
-    0 .. 1, and costs -p log q - (1 - p) log (1 - q).
+    and of probabilities for flags and categories. means: what means follow in training: "squares",
+    "weighed squares" or "likelihood". With pixels="bernoulli", and not "gaussian", a pixel is an
+    intensity p within 0 .. 1, and costs -p log q - (1 - p) log (1 - q).
     """
 
     numeric: Tensor

@@ -103,8 +103,10 @@ class Halves:
         coordinates: Value,
         rows: int,
     ) -> Value:
-        """(halves, n + 1, places): the matrices of `table_of`, one for each half. coordinates: of
-        rows, (rows, coordinates)."""
+        """(halves, n + 1, places): for each half the matrix by which what it compares of a record,
+        with a 1 behind it, is multiplied to get squared distances from all rows, less the record's
+        own squared length (see `table_of`). coordinates: of the rows, (rows, coordinates),
+        constant."""
         # as behind the coordinates of records
         zero = g.nothing(coordinates)
         with_zero = g.side_by_side(coordinates, zero)
@@ -179,9 +181,11 @@ class Halves:
         return Value(g, capped)
 
     def _knots(self) -> tuple[Float, Float, Float]:
-        """(knots, turns, lowest): the scores between which the rarities of the halves are straight,
-        (halves, knots), by how much their slopes change there, of the same shape, and their lowest
-        bits, (halves,). Knots that a half has fewer than others turn nothing."""
+        """Gather the rarities of all halves of the columns, each a line of straight pieces, as
+        arrays: (knots, turns, lowest). knots: (halves, knots), the scores, roots of distances, at
+        which a line bends; turns: of the same shape, by how much its slope changes there, in bits;
+        lowest: (halves,), its bits at the first knot. Lines of fewer knots are filled up with knots
+        that do not bend."""
         most = max(len(rarity.scores) for rarity in self.rarities)
         knots = np.zeros((self.count, most))
         turns = np.zeros((self.count, most))

@@ -70,8 +70,8 @@ class Plain:
         return x
 
     def squares(self, g: Builder, difference: Value, apart: Value) -> Value:
-        """The square of each feature's difference, (batch, features); `apart`, which is the same,
-        is not read."""
+        """The square of each feature's difference, (batch, features), from `apart`; `difference`,
+        which is the same here, is not read."""
         return apart * apart
 
 

@@ -137,10 +137,10 @@ class Neighbours(Solution):
         x: Value,
         measure: Measure,
     ) -> tuple[Value, Value]:
-        """How far records x, (batch, features), lie from the nearest row, not from themselves: (the
-        root, as of `_root`, of the distance by one measure, (batch, 1); how it is divided among
-        features by what they add to its square, (batch, features), whose sum is 1). Context gets
-        none."""
+        """How far records x, (batch, features), lie from the nearest row by a measure, not from
+        themselves: (the root of that distance, of the degree that the measure asks for, (batch, 1);
+        how it is divided among features by what they add to its square, (batch, features), whose
+        sum is 1). Context gets none."""
         scored = g.scored(x)
         rows = g.const(self.rows)
         number = self._other(g, x, measure)
@@ -161,8 +161,11 @@ class Neighbours(Solution):
         difference: Value,
         apart: Value,
     ) -> tuple[Value, Value]:
-        """As `_distance_by`, of records and rows whose features differ by `difference`, (batch,
-        features), and coordinates by `apart`, (batch, coordinates)."""
+        """How far records lie from rows, and on which features that falls: (the root of the
+        distance by a measure, of the degree that the measure asks for, (batch, 1); each feature's
+        share of the squared distance, (batch, features), whose sum is 1; context gets none).
+        difference: of the features of both, (batch, features); apart: of their coordinates, (batch,
+        coordinates)."""
         every_coordinate = np.ones(measure.width)
         square = g.sum_of(apart * apart, every_coordinate)
         distance = g.op("Sqrt", square)
@@ -254,8 +257,8 @@ class Nearest(ClosedForm):
 
     def _sample(self, batches: Batches) -> Float:
         """(rows, features) float64, in the order of the table, context features 0: all rows in
-        batches, or of more than the class says a random sample of so many. DataError without
-        rows."""
+        batches, or a random sample where these are more than params.size, or if that is 0 than hold
+        NUMBERS (65,536) numbers, from 16 to 4,096. DataError without rows."""
         scored = self.spec.owners() >= 0
         no_rows = np.zeros((0, self.spec.features), np.float32)
         rows = np.concatenate([no_rows, *batches])

@@ -132,14 +132,17 @@ class Places(Solution):
         return anywhere
 
     def aligned_distances(self, g: Builder, x: Value) -> Value:
-        """(batch, places), 1 .. 101: as `distances`, where pictures are laid over each other as a
-        whole, by one step for all places."""
+        """(batch, places), 1 .. 101: 1 + by how many deviations each place is farther than is usual
+        there from the remembered pictures that match best, each laid over the picture as a whole,
+        by one step for all places; 1 where it is no farther. x: (batch, features), of pictures."""
         _, aligned = self._both_distances(g, x)
         return aligned
 
     def _both_distances(self, g: Builder, x: Value) -> tuple[Value, Value]:
-        """(batch, places) each: what `distances` and `aligned_distances` return, computed together,
-        as they have much in common. x: (batch, features), of pictures."""
+        """What `distances` and `aligned_distances` return, computed together, as they have much in
+        common: two maps, (batch, places) each, of 1 + by how many deviations, 0 .. 100, each place
+        lies farther than is usual there from the nearest place about it, and from pictures that are
+        laid over as a whole. x: (batch, features), of pictures."""
         places, coordinates, pictures = self.levels.shape
         places_around, comparisons = _window(self.texture.frame.grid, self.cells)
         offsets = places_around.shape[1]

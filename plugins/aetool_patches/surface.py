@@ -56,10 +56,11 @@ class Usual:
         )
 
     def told(self) -> tuple[Float, Float, list[Rarity]]:
-        """(usual, deviation, rarities): the first two (maps * places,), in nats, as of `_of`, of
-        all pictures, one at least; and for each map the Rarity of a picture's score, the power mean
-        over places of 1 + how many deviations, 0 .. 100, its costs lie above the usual ones; of
-        three pictures or more, above those of all others."""
+        """(usual, deviation, rarities): the cost that is usual at each place and how far costs
+        stray from it, (maps * places,) both, in nats, over all pictures, one at least; and for each
+        map the Rarity of a picture's score, the power mean over places of 1 + how many deviations,
+        0 .. 100, its costs lie above the usual ones; of three pictures or more, above those of all
+        others."""
         # sums of squares less squares of sums need the digits of float64
         costs = self.costs.astype(np.float64)
         pictures = len(costs)

@@ -111,10 +111,10 @@ class Compared:
         return np.asarray(self.squares.min(axis=1))
 
     def usual(self) -> tuple[Float, Float, Rarity]:
-        """(usual, deviation, rarity): the first two (places,), of distances: as of `_usual`, of
-        judged pictures, one at least; and the Rarity of pictures by the power mean over places of 1
-        + how many deviations, 0 .. 100, their distances lie beyond the usual; of three pictures or
-        more, beyond that of all others."""
+        """(usual, deviation, rarity): the distance that is usual at each place and how far
+        distances stray from it, (places,) both, of judged pictures, one at least; and the Rarity of
+        pictures by the power mean over places of 1 + how many deviations, 0 .. 100, their distances
+        lie beyond the usual; of three pictures or more, beyond that of all others."""
         nearest = self.nearest().astype(np.float64)
         far = np.sqrt(np.maximum(nearest, LITTLE))
         moments = Moments.of(far)

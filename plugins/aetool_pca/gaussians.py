@@ -317,7 +317,8 @@ class Columns:
 
     def __init__(self, batches: Batches, index: Int, lean: Float | None = None) -> None:
         """Keep what the features are taken from, and which. batches: of all features, (rows,
-        features) each; index and lean as of the class."""
+        features) each; index: (k,), the indices of those to take; lean: (features, k), the linear
+        prediction that is subtracted, None for none."""
         self.batches = batches
         self.index = index
         self.lean = lean

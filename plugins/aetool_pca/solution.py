@@ -204,9 +204,9 @@ class Components(Solution):
         return self.prediction.write(g, x)
 
     def parts(self, g: Builder, x: Value) -> Value:
-        """The cost of each column of x, (batch, features), about what is `expected`, (batch,
-        columns + 1), in nats, the last 0, or unless `shared` is None the nats of the code. So with
-        `restores` it is given the code, and else given all other columns."""
+        """(batch, columns + 1), in nats: the cost of each column of x, (batch, features), about
+        what is `expected`; the last is 0, or unless `shared` is None the nats of the code. So with
+        `restores` a column is given the code, and else all other columns."""
         expected = self.expected(g, x)
         numbers = None
         index = g.spec.numeric

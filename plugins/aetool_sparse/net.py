@@ -203,9 +203,9 @@ class Sparse(AutoEncoder):
         return u * is_active
 
     def encode(self, x: Tensor) -> Tensor:
-        """The codes of rows x, (batch, latent): the encoder's output, thinned as of `sparse` at the
-        trained threshold. Most are 0, but where every unit may be active, or kl is above 0 without
-        k."""
+        """The codes of rows x, (batch, latent): the encoder's output, of which only the k largest
+        entries of a record, or those above the trained threshold, are kept. Most are 0, but where
+        every unit may be active, or kl is above 0 without k."""
         u = self.encoder(x)
         return self.sparse(u, self.threshold)
 
@@ -248,8 +248,10 @@ class Sparse(AutoEncoder):
         return nats + self.penalty(z)
 
     def penalty(self, z: Tensor) -> Tensor:
-        """A scalar, in nats: l1, l2 and kl times what they weigh, of codes z, (batch, latent), on
-        average over the batch."""
+        """What a batch of codes z, (batch, latent), adds to the loss, a scalar: l1 times the sum of
+        |z| over units and l2 times that of z^2, both averaged over the batch; and kl times the
+        divergence, in nats and summed over units, of each unit's mean over the batch from the rate
+        rho."""
         params = self.params
         size = z.abs().sum(dim=1)
         cost = params.l1 * size.mean()

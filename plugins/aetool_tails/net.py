@@ -153,9 +153,10 @@ class Tails(ClosedForm):
 
     def _measure(self, tails: Float, centre: Float, columns: Int, values: Float) -> None:
         """Measure the tails and medians of some numbers by their values, (rows, columns), and write
-        them into tails, (2, numbers, 4), as of `_tails` for each side, and centre, (features,), in
-        place. columns: (columns,), which of spec.numeric these numbers are. Without rows a median
-        is 0. Those of fewer than 10 different values keep the tails that are there."""
+        them into tails, (2, numbers, 4): start, scale, shape and part of the UPPER tail and of the
+        LOWER one; and centre, (features,), in place. columns: (columns,), which of spec.numeric
+        these numbers are. Without rows a median is 0. Those of fewer than 10 different values keep
+        the tails that are there."""
         if not len(columns):
             return
         features = self.spec.numeric[columns]

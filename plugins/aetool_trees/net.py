@@ -129,7 +129,8 @@ def _staying(
 ) -> Value:
     """The probability that a cut does not part a record from all rows of its node, for each tree:
     (batch, trees), above 0, 1 for a record between their lowest and highest value. value: (batch,
-    trees), of the feature that each tree cuts; node: as of `_read`."""
+    trees), of the feature that each tree cuts; node: (batch, trees) float32, the number, from 0, of
+    the node of this level in which each tree has the record."""
     trees = len(level.features)
     low = _read(g, level.low, node, trees)
     high = _read(g, level.high, node, trees)
@@ -340,9 +341,9 @@ def _samples(
     trees: int,
     most: int,
 ) -> Int:
-    """(trees, sample): the numbers of rows that each tree is grown from, no row twice in one tree,
-    and of every rows // sample trees, one after the other, none in two, drawn by rng. sample:
-    `most`, or `rows` where that is fewer."""
+    """(trees, sample): the numbers of rows that each tree is grown from, drawn by rng: no row twice
+    in one tree, nor in two of a group of rows // sample trees, one after the other. sample: `most`,
+    or `rows` where that is fewer."""
     sample = min(rows, most)
     at_once = rows // sample
     rounds = math.ceil(trees / at_once)

@@ -66,8 +66,9 @@ class LogisticPixels(nn.Module):
         depth: int,
         components: int,
     ) -> None:
-        """Make the layers, with components spread evenly at first; the arguments are those of the
-        class."""
+        """Make the layers, with components spread evenly at first. latent: units of a code; shape:
+        of pictures; width: channels of the layer of full size; depth: how often sides are halved
+        below it; components: logistics in a mixture."""
         super().__init__()
         self.shape = shape
         self.components = components

@@ -79,7 +79,8 @@ class Fixed(Diagonal):
     one."""
 
     def __init__(self, latent: int, params: object) -> None:
-        """latent: how many units a code has; params.sigma: their deviation."""
+        """Set the deviation of all units, and the size of the encoder's output, one number for
+        each. latent: how many units a code has; params.sigma: their deviation."""
         super().__init__(latent, params)
         self.size = latent
         self.log_sigma = math.log(params.sigma)  # type: ignore[attr-defined]
@@ -130,9 +131,9 @@ class Full(Diagonal):
         return z + correlated, log_q
 
     def kl(self, h: Tensor) -> Tensor | None:
-        """The divergence from N(0, I) by unit, (batch, latent), in nats, never None: as of
-        `Diagonal.kl`, and of each unit also what its correlation with others adds. h: the encoder's
-        output, (batch, size)."""
+        """The divergence from N(0, I) by unit, (batch, latent), in nats, never None: that of
+        independent units of the same means and log sigmas, and of each unit also what its
+        correlation with others adds. h: the encoder's output, (batch, size)."""
         kl_of_diagonal = super().kl(h)
         assert kl_of_diagonal is not None
         square = self.factor(h).square()

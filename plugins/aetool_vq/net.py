@@ -106,8 +106,9 @@ class VQ(AutoEncoder):
         self.down = nn.Linear(vectors, below)
 
     def _build_books(self) -> None:
-        """Make the code books, and the moving averages that they are computed from: see the
-        class."""
+        """Make the code books, and what they are computed from: moving averages of how many vectors
+        chose an entry, and of the sum of these vectors. With relax=gumbel the books are weights
+        that training changes."""
         codes = self.latent
         shape = (codes, self.size, self.params.dim)
         book = torch.randn(*shape)
@@ -153,7 +154,7 @@ class VQ(AutoEncoder):
     def chosen(self, h: Tensor) -> Tensor:
         """Choose the nearest entry of each code book: its number for each vector, (batch, codes)
         int64. h: (batch, codes x dim), the vectors, of the first code books. With relax=gumbel the
-        entry of the largest logit; h: the logits, as of `vectors`."""
+        entry of the largest logit; h: the logits of all, (batch, codes x size)."""
         if self.gumbel:
             logits = self._by_code(h)
             return logits.argmax(dim=2)
@@ -265,8 +266,7 @@ class VQ(AutoEncoder):
     def _relaxed_loss(self, x: Tensor, h: Tensor, rng: torch.Generator) -> Tensor:
         """The loss of rows x without the cost of codes, (batch,), in nats, for codes that are
         mixtures of entries (relax=gumbel): of what they are decoded to, and of how far from uniform
-        they are chosen. h: (batch, latent x size), the logits, as of `vectors`; rng: draws
-        noise."""
+        they are chosen. h: (batch, latent x size), the logits of the entries; rng: draws noise."""
         logits = self._by_code(h)
         uniform = torch.rand(logits.shape, generator=rng, device=x.device)
         # of 0 and 1 there would be no logarithm
