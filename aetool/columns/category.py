@@ -272,8 +272,9 @@ class Category(Modelled):
         return f"{count} levels: {shown}"
 
     def check(self) -> None:
-        """Raise ValueError as `Modelled.check` does; also for levels that are equal or too many, or
-        do not have a count each."""
+        """Raise ValueError if the column's fields are of a wrong type or contradict each other, as
+        those of a damaged file may: for levels that are equal or more than 254, or do not have a
+        count each, among others."""
         super().check()
         self._refuse_unless(words(self.levels))
         self._refuse_unless(isinstance(self.truth, bool))
@@ -308,7 +309,8 @@ def _meaning(word: str, truth: bool) -> str:
 def _by_meaning(texts: list[str], counts: Int, truth: bool) -> tuple[list[str], list[int]]:
     """Join texts that mean the same: (for each meaning the first text that has it, how often the
     meaning is there), both with the most frequent meaning first, of equally frequent ones that of
-    the first text. counts: (n,), how often each text is there. truth: as of `_meaning`."""
+    the first text. counts: (n,), how often each text is there. truth: whether the texts say true
+    and false, which True, yes and 1, and no and 0, then mean."""
     total: dict[str, int] = {}
     spelling: dict[str, str] = {}
     for text, count in zip(texts, counts.tolist(), strict=True):

@@ -72,7 +72,8 @@ class Column(ABC):
         """A few words that say how the column was read, for the user."""
 
     def remark(self) -> str:
-        """Something odd about the column that the user should know; empty if there is nothing."""
+        """Something odd about the column that the user should know; "" if there is nothing, as by
+        default."""
         return ""
 
     def facts(self) -> dict[str, Json]:
@@ -167,7 +168,8 @@ class Modelled(Column):
 
     @property
     def is_constant(self) -> bool:
-        """Whether all cells that training saw are the same, so that there is nothing to learn."""
+        """Whether all cells that training saw are the same, so that there is nothing to learn; by
+        default False."""
         return False
 
     @property
@@ -188,46 +190,46 @@ class Modelled(Column):
     @property
     def listed(self) -> tuple[str, ...]:
         """The words that the levels of the column's one-hot block stand for, `features.levels` of
-        them, in order; empty without a block."""
+        them, in order. By default none, for a kind without such a block."""
         return ()
 
     def bins_of(self, values: Float) -> Int:
-        """(n,): the number of the bin of `bin_counts` that each value falls in. values: in user
-        units, without NaN and ODD. Of a kind that counts none all are 0."""
+        """(n,): the number of the bin of `bin_counts` that each value falls in. By default 0 for
+        all, as of a kind that counts none. values: in user units, without NaN and ODD."""
         return np.zeros(len(values), dtype=np.int64)
 
     @property
     def bin_counts(self) -> Float:
         """How many training values fell in each bin of `bins_of`: (k,), in ascending order where
-        the column is measured; empty, (0,), if that was not counted."""
+        the column is measured. By default empty, (0,): they were not counted."""
         return np.zeros(0)
 
     def bin_name(self, place: int) -> str:
-        """A name, for a person, of the bin whose index in `bin_counts` is `place`; "" for a kind
-        that counts none."""
+        """A name, for a person, of the bin whose index in `bin_counts` is `place`. By default "",
+        for a kind that counts none."""
         return ""
 
     def outside(self, values: Float) -> Mask:
         """Which values lie beyond the training range, or are words that training did not see: (n,)
-        bool. values: in user units, without NaN and ODD."""
+        bool. By default none does. values: (n,) in user units, without NaN and ODD."""
         return np.zeros(len(values), dtype=np.bool_)
 
     def place(self, value: float) -> float | None:
-        """The position of a value in user units, between the lowest that training saw (0) and the
-        highest (1), below 0 or above 1 for values beyond these: of a date in proportion to time, of
-        a number to standardised numbers. None for a gap, an odd cell, a word, and where training
-        saw one value alone."""
+        """Where a value lies in the range that training saw: 0 at the lowest, 1 at the highest,
+        below 0 or above 1 beyond. By default None, for kinds without such a range, as words. Dates
+        go by time, and numbers by standardised numbers; both give None for a gap, for an odd cell,
+        and where training saw one value alone. value: in user units."""
         return None
 
     @property
     def middle(self) -> tuple[float, float] | None:
-        """The positions, as by `place`, of the lower and the upper quartile of the training's
-        values; None if they are not known."""
+        """Where the lower and the upper quartile of the training's values lie, as `place` tells it,
+        0 .. 1. By default None: they are not known."""
         return None
 
     def often(self, value: float) -> float | None:
-        """The share, 0 .. 1, of present training values that equal this one, in user units; None
-        for a gap, an odd cell, and where values are not counted."""
+        """The share, 0 .. 1, of present training values that equal this one, in user units. By
+        default None, for kinds that do not count values; None also for a gap and an odd cell."""
         return None
 
     @property
@@ -244,25 +246,26 @@ class Modelled(Column):
     @property
     def far_out(self) -> Reach | None:
         """The range outside of which values are surprising by themselves, though models do not see
-        that, in the unit of dates, epoch seconds; None for a column that has no such range."""
+        that. By default None; a column of dates may have one, in epoch seconds."""
         return None
 
     @property
     def strays(self) -> Strays | None:
-        """Which words hardly ever come, where all others come often; None for a column without
-        words, and where no word can be told to stray."""
+        """Which words hardly ever come, where all others come often. By default None, for a column
+        without words; None also where no word can be told to stray."""
         return None
 
     @property
     def decimal_places(self) -> int | None:
-        """The number of decimals that values are written with; None for full-precision floats and
-        for words."""
+        """The number of decimals that values are written with. By default None, for kinds without
+        decimals; None also for full-precision floats."""
         return None
 
     @property
     def span(self) -> tuple[float, float]:
-        """The range of finite values that training saw: (the lowest, the highest), in user units;
-        zeros where there is none, and for words."""
+        """The range of values that training saw: (the lowest, the highest), in user units, of
+        finite ones. By default (0.0, 0.0), for kinds without a range, as words; zeros also where
+        training saw none."""
         return 0.0, 0.0
 
     @abstractmethod
@@ -277,9 +280,9 @@ class Modelled(Column):
         return math.isfinite(value) and value != ODD
 
     def as_written(self, cells: Cells, decimal: str) -> Self:
-        """A copy of the column that reads the notation of another file; the column itself if it
-        reads all its cells, or no other notation reads clearly more of them. cells: some of the
-        file's; decimal: the file's usual decimal mark."""
+        """A copy of the column that reads the notation of another file, if that reads clearly more
+        of its cells. By default the column itself. cells: some of the file's; decimal: the file's
+        usual decimal mark."""
         return self
 
     @abstractmethod
@@ -309,8 +312,9 @@ class Modelled(Column):
         return shortest(float(values[row]))
 
     def alike(self, values: Float, expected: Float) -> npt.NDArray[np.bool_]:
-        """(n,): True where a value and its expected value look equal once both are written as text.
-        values, expected: (n,) in user units; NaN equals nothing."""
+        """(n,): True where a value and its expected value look equal once both are written as text;
+        by default where they are equal. values, expected: (n,) in user units; NaN equals
+        nothing."""
         return np.asarray(values == expected)
 
     def expectation(self, value: float, expected: float) -> str:
@@ -323,7 +327,7 @@ class Modelled(Column):
     def contrast(self, written: str, value: float, expected: float) -> str:
         """The expected value of a column that is a reason, written so that it differs from the
         value found, `written`; AS_EXPECTED where both are the same. value, expected: in user units,
-        as of `expectation`."""
+        NaN for a gap."""
         wanted = self.expectation(value, expected)
         if wanted in (written, self.show(value)):
             return AS_EXPECTED
@@ -354,8 +358,8 @@ class Modelled(Column):
 
     def tried(self, most: int) -> Float:
         """Values in user units, (n,), at most `most`, to try in this column of a record in place of
-        its own, one of which should fit the record's other values. To be asked of columns that are
-        `predicted`; empty for kinds that never are."""
+        its own, one of which should fit the record's other values. By default none, for kinds that
+        models never predict; to be asked of columns that are `predicted`."""
         return np.zeros(0)
 
     @abstractmethod
@@ -373,24 +377,25 @@ class Modelled(Column):
 
     def rounded(self, values: Float) -> Float:
         """(n,): values, (n,), rounded to the decimals that the column is written with, in user
-        units; those of kinds without decimals stay as they are."""
+        units. By default they stay as they are, for kinds without decimals."""
         return values
 
     def within(self, values: Float, ends: Sequence[float] | None = None) -> Float:
         """Limit decoded values, (n,), to `ends`, (lowest, highest), or for None to the range seen
-        in training, after rounding them; values of columns that are not numbers stay as they
-        are."""
+        in training, after rounding them to the column's decimals. By default they stay as they are,
+        for kinds that are not numbers."""
         return values
 
     def own_surprise(self, values: Float) -> Float:
-        """How rare each value is in its column alone, (n,), in bits; 0 where the column cannot
-        tell. values: (n,) in user units."""
+        """How rare each value is in its column alone, (n,), in bits. By default 0 for all: the
+        column cannot tell. values: (n,) in user units."""
         return np.zeros(len(values))
 
     def distance(self, values: Float, others: Float) -> Float:
-        """The squared difference of each two values, (n,), in standard deviations of the column, 0
-        where either is a gap; for words 0 where they are the same, or both a gap, else 1; for dates
-        always 0. values, others: (n,) in user units."""
+        """How far apart each two values are, (n,): by default, as for words, 0 where they are the
+        same, or both a gap, else 1. Numbers give the squared difference in standard deviations of
+        the column, 0 where either is a gap, and dates always 0. values, others: (n,) in user
+        units."""
         same = (values == others) | (np.isnan(values) & np.isnan(others))
         return np.asarray(~same, dtype=np.float64)
 
@@ -402,13 +407,14 @@ class Modelled(Column):
         return {**super().facts(), "gaps": self.gaps, **facts}
 
     def written(self) -> dict[str, Json]:
-        """How text files write the column's values, as of `Column.written`, with the text of the
-        first gap as "token"."""
+        """How text files write the column's values: the keyword arguments for
+        `data.writers.text_of`, "decimals", here None, and "token", the text of the first gap that
+        training saw."""
         return {**super().written(), "token": self.token}
 
     def check(self) -> None:
-        """Raise ValueError as `Column.check` does; also for counts of cells, words for gaps or a
-        condition that cannot be."""
+        """Raise ValueError if the column's fields are of a wrong type or cannot be, as those of a
+        damaged file may: the name, counts of cells, words for gaps, or the condition."""
         super().check()
         counts = (self.missing, self.odd)
         self._refuse_unless(all(type(n) is int and 0 <= n <= MOST_ROWS for n in counts))

@@ -282,16 +282,16 @@ class Date(Modelled):
         )
 
     def to_json(self) -> dict[str, Json]:
-        """The column as JSON, as of `Column.to_json`; the notation of text in a JSON-able form, and
-        none for a source that had moments."""
+        """A JSON-able form of the column, of which from_json makes an equal one: whatever differs
+        from the defaults, the notation too; none for a source that had moments."""
         if self.notation == TYPED:
             return super().to_json()
         return {**super().to_json(), "notation": self.notation.to_json()}
 
     @classmethod
     def from_json(cls, data: Mapping[str, Json]) -> Self:
-        """The column that to_json wrote, as of `Column.from_json`, with notation and reach made of
-        their JSON."""
+        """The column that to_json wrote, checked, with notation and reach made of their JSON. data:
+        its fields by name, without the kind. ValueError, TypeError or KeyError if it is not one."""
         stored = data.get("notation")
         far = data.get("reach")
         notation = TYPED if stored is None else DateNotation.from_json(stored)
@@ -299,8 +299,8 @@ class Date(Modelled):
         return super().from_json({**data, "notation": notation, "reach": reach})
 
     def check(self) -> None:
-        """Raise ValueError as `Modelled.check` does; also for a range, cycles or `reach` that
-        cannot be."""
+        """Raise ValueError if the column's fields are of a wrong type or cannot be, as those of a
+        damaged file may: range, cycles and `reach` too."""
         super().check()
         self._refuse_unless(isinstance(self.cycles, tuple) and finite(*self.cycles))
         self._refuse_unless(all(period > 0 for period in self.cycles))

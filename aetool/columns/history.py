@@ -24,8 +24,9 @@ class History:
     """
 
     def __init__(self, schema: Schema, before: Mapping[str, Float] | None = None) -> None:
-        """before: for each group, by its name, the last rows that were read elsewhere, (rows,
-        columns), oldest first; None for none."""
+        """Begin with the rows that were read elsewhere, if any, as ones before those to come.
+        before: for each group, by its name, its last rows, (rows, columns), oldest first; None for
+        none."""
         self.schema = schema
         self.last: dict[str, Float] = {}
         if before is not None:

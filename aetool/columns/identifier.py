@@ -51,7 +51,8 @@ class Identifier(Column):
         return None
 
     def check(self) -> None:
-        """Raise ValueError as `Column.check` does; also where numbers_rows is no bool."""
+        """Raise ValueError if a field of the column is of a wrong type, as in a damaged file,
+        numbers_rows too."""
         super().check()
         self._refuse_unless(isinstance(self.numbers_rows, bool))
 

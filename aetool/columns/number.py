@@ -245,9 +245,9 @@ class Number(Modelled):
         return np.asarray((is_below | is_above) & is_number)
 
     def place(self, value: float) -> float | None:
-        """The position of a number between the lowest that training saw (0) and the highest (1), as
-        `Modelled.place` says, by standardised numbers, so that a heavy tail does not press all
-        others together. None for NaN, for ODD, and where all numbers are one."""
+        """The position of a number between the lowest that training saw (0) and the highest (1),
+        below 0 or above 1 beyond these, by standardised numbers, so that a heavy tail does not
+        press all others together. None for NaN, for ODD, and where all numbers are one."""
         if math.isnan(value) or value == ODD:
             return None
         # all numbers are one
@@ -305,8 +305,9 @@ class Number(Modelled):
         return np.where(is_gap, np.nan, numbers)
 
     def _parsed_texts(self, cells: Cells) -> Float:
-        """The numbers of cells of text, (n,), as of `parse`; where training saw nothing but 0 and
-        1, words that say true or false are these."""
+        """The numbers of cells of text, (n,), in user units: NaN where missing, ODD for a cell that
+        is no number; where training saw nothing but 0 and 1, words that say true or false are
+        these."""
         read = self.notation.read(cells)
         odd = np.flatnonzero(read.state == ODD_CELL)
         read.value[odd] = ODD
@@ -319,8 +320,8 @@ class Number(Modelled):
 
     def as_written(self, cells: Cells, decimal: str) -> Self:
         """A copy that reads the notation of another file's cells, if that reads clearly more of
-        them and has the column's unit, if there is one; else the column itself. cells, decimal: as
-        of `Modelled.as_written`."""
+        them and has the column's unit, if there is one; else the column itself. cells: some of the
+        file's; decimal: the file's usual decimal mark."""
         is_odd = self.parse(cells) == ODD
         if not is_odd.any():
             return self
@@ -366,8 +367,9 @@ class Number(Modelled):
 
     def expectation(self, value: float, expected: float) -> str:
         """The expected number as text, moved into the range that training saw, and where that saw
-        few different numbers to the nearest of them; as `Modelled.expectation` for a gap, and where
-        it saw no finite number."""
+        few different numbers to the nearest of them; not moved where it saw no finite number. For
+        NaN, which says that a gap was expected, "missing", or RARELY_THERE ("present, rare") if
+        there is a value. value: the one that is there; both in user units."""
         if math.isnan(expected) or not self.quantiles:
             return super().expectation(value, expected)
         (possible,) = self._possible(np.array([expected])).tolist()
@@ -376,7 +378,8 @@ class Number(Modelled):
     def contrast(self, written: str, value: float, expected: float) -> str:
         """The expected number of a column that is a reason, written so that it differs from the
         number found, `written`: where rounding makes both equal, with up to MORE_PLACES (3)
-        decimals more; else as of `Modelled.contrast`."""
+        decimals more; AS_EXPECTED where that is not enough. value, expected: in user units, NaN for
+        a gap."""
         wanted = super().contrast(written, value, expected)
         if wanted != AS_EXPECTED or not math.isfinite(value) or not self.quantiles:
             return wanted
@@ -523,9 +526,10 @@ class Number(Modelled):
         return sentence
 
     def written(self) -> dict[str, Json]:
-        """How text files write the column's numbers, as of `Modelled.written`: with "decimals", and
-        "show", what writes a number, if the notation is not the plain one; true floats get the
-        decimals that their resolution needs, at most 12."""
+        """How text files write the column's numbers: the keyword arguments for
+        `data.writers.text_of`, "token", the text of the first gap, "decimals", and "show", what
+        writes a number, if the notation is not the plain one; true floats get the decimals that
+        their resolution needs, at most 12."""
         places = self.decimals
         if places is None:
             places = min(MOST_PLACES, self._places_of_resolution)
@@ -537,8 +541,8 @@ class Number(Modelled):
         return written
 
     def to_json(self) -> dict[str, Json]:
-        """The column as JSON, as of `Column.to_json`, with the notation in a JSON-able form, left
-        out if it is plain."""
+        """A JSON-able form of the column, of which from_json makes an equal one: whatever differs
+        from the defaults, the notation too, left out if it is plain."""
         data = super().to_json()
         notation = self.notation.to_json()
         if notation:
@@ -548,8 +552,8 @@ class Number(Modelled):
 
     @classmethod
     def from_json(cls, data: Mapping[str, Json]) -> Self:
-        """The column that to_json wrote, as of `Column.from_json`, with scale and notation made of
-        their JSON."""
+        """The column that to_json wrote, checked, with scale and notation made of their JSON. data:
+        its fields by name, without the kind. ValueError, TypeError or KeyError if it is not one."""
         facts = {
             **data,
             "scale": Scale(**data.get("scale", {})),
@@ -558,8 +562,8 @@ class Number(Modelled):
         return super().from_json(facts)
 
     def check(self) -> None:
-        """Raise ValueError as `Modelled.check` does; also for a scale, range, decimals, quantiles
-        or counts that cannot be."""
+        """Raise ValueError if the column's fields are of a wrong type or cannot be, as those of a
+        damaged file may: scale, range, decimals, quantiles and counts too."""
         super().check()
         self.scale.check()
         if self.decimals is not None:

@@ -210,8 +210,8 @@ def summarise(
     can be added up.
 
     dtypes: the source's own type names by column, so that decompression can give them back.
-    decimal: the decimal mark that is usual in its text. gap_words: words that mean a gap beside the
-    usual ones. closed: whether no other records are to come.
+    decimal: the decimal mark that is usual in its text. gap_words: words that mean a gap in this
+    table, beside those that do in any, such as NA. closed: whether no other records are to come.
     """
     return [
         Summary(
@@ -233,9 +233,9 @@ def decided(
     chosen: Mapping[str, str] | None = None,
 ) -> Schema:
     """Make a schema from the columns' summaries: each column has the kind that its summary says, or
-    that the user names in `chosen`, by column, as of `kinds.decide`. ParamError for a name in it
-    that is no column's, or a kind that does not exist; DataError for a kind that the column cannot
-    be."""
+    that the user names in `chosen`, by column; text where no other kind fits. ParamError for a name
+    in it that is no column's, or a kind that does not exist; DataError for a kind that the column
+    cannot be."""
     chosen = chosen or {}
     names = [summary.name for summary in summaries]
     for name in chosen:
@@ -297,8 +297,10 @@ def infer(
     gap_words: Sequence[str] = (),
     closed: bool = False,
 ) -> Schema:
-    """The schema of a sample of records. chosen: the kinds that the user names, by column, with the
-    errors of `decided`; the other arguments are those of `summarise`."""
+    """The schema of a sample of records. chosen: the kinds that the user names, by column;
+    ParamError and DataError as of `decided`. dtypes: the source's own type names by column;
+    decimal: the decimal mark that is usual in its text; gap_words: further words that mean a gap;
+    closed: whether no other records are to come."""
     summaries = summarise(table, dtypes, decimal, gap_words, closed)
     return decided(summaries, chosen)
 

@@ -124,8 +124,9 @@ class Comparison:
 
     def to_json(self) -> dict[str, object]:
         """A JSON-able form, by name: word, rows, rows_before, alpha, few (only if there are too
-        few), faults, a list of {"column": None for the data as a whole, "why": ...}, and tests, a
-        list of what `_test_to_json` gives."""
+        few), faults, a list of {"column": None for the data as a whole, "why": ...}, and tests, of
+        each test a dict of column (None for the score), what, before, now, effect, p, adjusted_p
+        and shifted."""
         form: dict[str, object] = {
             "word": self.word,
             "rows": self.rows,

@@ -71,13 +71,13 @@ class FitOptions:
     parameters by name. epochs, batch_size: of a network, None for its defaults. all_rows: fit all
     rows, and not a random sample of 200,000 where there are more. seed: of every random number.
     device: where graphs and networks run. types: column to kind; na: words that mean a gap, beside
-    the usual ones; drop / keep: columns; label and normal: the column kept out of the model, and
-    its values that are fitted (empty: all). condition: columns that records are judged by, and that
-    are not judged themselves: models see them, and score all else given them. max_time in seconds,
-    None for no limit but that of a joint model. codec: learn also what archives of many small files
-    share, for `compress -m`, from one file of text or several, or from pictures; max_error: for
-    this bound (see CompressOptions) beside lossless ones; students: with small exact networks that
-    predict columns, which takes a second for each.
+    those that do in any table, such as NA; drop / keep: columns; label and normal: the column kept
+    out of the model, and its values that are fitted (empty: all). condition: columns that records
+    are judged by, and that are not judged themselves: models see them, and score all else given
+    them. max_time in seconds, None for no limit but that of a joint model. codec: learn also what
+    archives of many small files share, for `compress -m`, from one file of text or several, or from
+    pictures; max_error: for this bound (see CompressOptions) beside lossless ones; students: with
+    small exact networks that predict columns, which takes a second for each.
 
     context: give the model this many rows before each, of the same group (the rows that have one
     value in the column `group`; "" for one group), in the order of the column `order` ("": as they

@@ -169,8 +169,9 @@ class Likelihood(nn.Module):
         return torch.cat([costs, nothing], dim=1)
 
     def _costs(self, x: Tensor, parameters: Tensor) -> Tensor:
-        """(batch, numbers + flags + categories): the cost of each of these, in this order, in nats,
-        of numbers as of `_numbers`; x, parameters: (batch, features)."""
+        """(batch, numbers + flags + categories): the cost of each number, flag and category of x,
+        in this order, under parameters, both (batch, features): in nats, or for mse and mae as
+        squared or absolute errors."""
         costs = []
         if len(self.spec.numeric):
             costs.append(self._numbers(x, parameters))
@@ -463,9 +464,9 @@ def thin_bucket_nats(
     sigma: Tensor,
     half: Tensor,
 ) -> Tensor:
-    """-log P(z - half < N(mean, sigma^2) < z + half), as bucket_nats, for half < sigma / 4, by the
-    density, at most as many nats as 32 bits are, with a relative error below t^2 / 20, where t =
-    half / sigma."""
+    """-log P(z - half < N(mean, sigma^2) < z + half), in nats, for half < sigma / 4, by the
+    density, at most as many as 32 bits are, with a relative error below t^2 / 20, where t = half /
+    sigma; all broadcast together."""
     distance = (z - mean).abs() / sigma
     distance = distance.clamp(max=FARTHEST)
     t = half / sigma

@@ -114,8 +114,9 @@ class Scored:
 
 def scored(source: Source, bundle: Bundle, graph: ScoreGraph) -> Iterator[Scored]:
     """Score all records of a source, and yield them batch by batch in its order, pictures in tiles
-    by the tile with the highest score; those that cannot be read are left out. DataError as of
-    inputs_of, and if a part of a score is not finite. graph: the model's score graph."""
+    by the tile with the highest score; those that cannot be read are left out. DataError if the
+    source does not suit the model (see inputs_of), and if a part of a score is not finite. graph:
+    the model's score graph."""
     if isinstance(source, FramedSource) and source.is_tiled:
         yield from _scored_in_tiles(source, graph)
         return

@@ -417,8 +417,9 @@ class _Pricing:
     def run(self, all_rows: bool, append: Sequence[str] | None) -> Detection:
         """Read the archive twice, first for all scores, then for the records to report, and return
         these. all_rows: report all, not only flagged ones; append: columns to carry along ([]: all,
-        None: none), ParamError if one is not there. DataError as of `read`; ArchiveError for a
-        damaged block."""
+        None: none), ParamError if one is not there. DataError where some columns were chosen and a
+        block stores its rows as one text, and for a content that does not tell what a record costs;
+        ArchiveError for a damaged block."""
         if append and self.archive.kind == "table":
             # also where no record is flagged, of which no cell is looked at
             check_columns(append, apart(self.archive.content.names(self.archive)))
@@ -537,7 +538,8 @@ def _dearest(
 ) -> _Prices:
     """For each cell the price by which it is most beyond the usual of its column: what it costs in
     the file, or, of a number, by how many lie as far out. judged: (records, places), bits in the
-    file; numbers: for each place (records,), or None. rows, places: as of `_Prices`."""
+    file; numbers: for each place (records,), or None. rows: (records,), the indices of the records
+    in their block; places: the indices of the columns that are judged; both are only kept."""
     bits = judged
     usual = np.broadcast_to(_usual(judged), judged.shape)
     for other_bits in outlying.bits_of(numbers, len(judged)):

@@ -178,7 +178,8 @@ class Watcher:
     def findings(self, detection: Detection) -> Findings:
         """The findings for a page: what `batch` gathered of flagged records, and what the detection
         says of all. The detection must be by a model, with a trace; KeyError if one of the records
-        to show is not in it, ParamError as of `_curves`."""
+        to show is not in it; ParamError where labels are asked for, and all records are ordinary by
+        them, or none is."""
         self._shorten()
         with_model = detection.held_out is not None
         trace = detection.trace

@@ -38,16 +38,19 @@ class Watches:
     watches: Sequence[Watch]
 
     def begin(self, name: str, bundle: Bundle, calibration: Calibration) -> None:
-        """Pass the call on to every watch."""
+        """Pass on to every watch, before the first batch, the name of the source, the model, and
+        the calibration that gives p-values."""
         for watch in self.watches:
             watch.begin(name, bundle, calibration)
 
     def begin_archive(self, name: str) -> None:
-        """Pass the call on to every watch."""
+        """Pass on to every watch the name of an archive, which is called instead of `begin` and
+        `batch`; ParamError of a watch that is of no use then."""
         for watch in self.watches:
             watch.begin_archive(name)
 
     def batch(self, batch: Scored, scores: Float, flagged: Mask, explained: Explained) -> None:
-        """Pass the batch on to every watch."""
+        """Pass a batch on to every watch. scores, flagged: (rows,), the score of each record, and
+        whether it is flagged; explained: the records to report."""
         for watch in self.watches:
             watch.batch(batch, scores, flagged, explained)

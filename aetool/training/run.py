@@ -171,7 +171,8 @@ class Run:
 
         ordinary: the fitted rows that are not labelled as anomalies, for what a model computes of
         all rows before a stage and at the end. draw: gives the next batch of fitted rows, drawn at
-        random. DataError as of `stage`, and where a checkpoint cannot be written.
+        random. DataError if the loss of held-out rows is not finite from the first, and where a
+        checkpoint cannot be written.
         """
         for stage in self.model.stages():
             with torch.no_grad():
