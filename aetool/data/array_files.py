@@ -238,8 +238,9 @@ class ArrayWriter:
 
     def add(self, member: Member, parts: Iterable[Array]) -> None:
         """Write the next array. member: its name, type, shape and order in memory; parts: all its
-        rows, in order, (rows, ...) each; of a scalar one array of no axes; how many must come, and
-        errors, as of `_write`."""
+        rows, in order, (rows, ...) each; of a scalar one array of no axes. In Fortran order more
+        rows than the shape has are a ValueError, and missing ones are 0; in C order the caller must
+        give as many as the shape has."""
         if self.archive is None:
             _write(self.file, member, parts)
             return
@@ -277,8 +278,9 @@ def _write(file: IO[bytes], member: Member, parts: Iterable[Array]) -> None:
 
 def gathered(member: Member, parts: Iterable[Array]) -> Array:
     """Join the parts of an array, (rows, ...) each, in order, into one array of the member's shape
-    and type, in memory or a temporary file as of Gathering; rows that are missing at its end are 0.
-    ValueError if there are more than it has."""
+    and type, in memory, or in a temporary file if it takes LARGE (2^26) bytes or more; rows that
+    are missing at its end are 0. ValueError if there are more than it has; NoRoomError if there is
+    no room for the file."""
     gathering = Gathering(member)
     for part in parts:
         gathering.add(part)

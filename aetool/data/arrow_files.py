@@ -80,7 +80,7 @@ class ArrowTable:
         """Yield each batch of `batches` with its place in the Parquet file, from which another
         process can read it, too; None where only this one can: of memory, of Arrow files and of
         temporary copies. At most ROWS (65,536) records each. Errors of Arrow or OSError where it
-        cannot be read; of an Arrow file errors as of `arrow_batches`."""
+        cannot be read; DataError where more follows behind the end of an Arrow stream."""
         own_file = self._own_file()
         for whole, raws in cuts.put_together(self._whole_batches(), ROWS):
             for first_row, part in cuts.parts(whole, ROWS):
@@ -130,8 +130,8 @@ class ArrowTable:
 
     def _whole_batches(self) -> Iterator[cuts.Placed]:
         """Yield the source's own batches, however many records they have, each with its place in a
-        Parquet file, or NOWHERE. Errors of Arrow or OSError where it cannot be read; of an Arrow
-        file as of `arrow_batches`."""
+        Parquet file, or NOWHERE. Errors of Arrow or OSError where it cannot be read; DataError
+        where more follows behind the end of an Arrow stream."""
         if self.path is None:
             batches = iter(self._batches)
         elif self.format["format"] == PARQUET:
@@ -279,8 +279,8 @@ def _mixes_text_and_bytes(column: pd.Series) -> bool:
 
 def _of_places(frame: pd.DataFrame, names: list[str]) -> pa.Table:
     """A DataFrame some of whose columns have the same name, as an Arrow table without pandas'
-    metadata; DataError if it has another index than 0, 1, 2 ..., and as of `as_arrow`. names: of
-    all columns, in order."""
+    metadata; DataError if it has another index than 0, 1, 2 ..., or a column that no type of Arrow
+    holds (see `as_arrow`). names: of all columns, in order."""
     # what pandas notes of an index is told by names, which say nothing here
     usual_index = range(len(frame))
     if list(frame.index) != list(usual_index):

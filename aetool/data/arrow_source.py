@@ -46,9 +46,10 @@ class ArrowSource(TableSource):
         wide: set[int],
         format: arrow_files.Format,
     ) -> None:
-        """name: for messages. schema: of all batches; its columns' names are trimmed and made
-        different. wide: the places, from 0, of columns with integers beyond 2^53. format: how to
-        write the table again. DataError if a column's name is not UTF-8."""
+        """Keep how to read the table, of which nothing is read yet. name: for messages. schema: of
+        all batches; its columns' names are trimmed and made different. wide: the places, from 0, of
+        columns with integers beyond 2^53. format: how to write the table again. DataError if a
+        column's name is not UTF-8."""
         super().__init__(name, format)
         self.schema = schema
         tell = functools.partial(notices.say, name)
@@ -174,9 +175,10 @@ class ArrowFileSource(ArrowSource):
     each time. is_parquet: whether it is Parquet."""
 
     def __init__(self, name: str, path: Path) -> None:
-        """name: of the source, for messages, and of an Arrow file for the suffix. A Parquet column
-        without statistics, and all integers of 64 bits of an Arrow file, are read for `wide`.
-        DataError if the file cannot be read."""
+        """Read the schema of the file at a path, and which columns have integers beyond 2^53,
+        `wide`: for that a Parquet column without statistics, and all integers of 64 bits of an
+        Arrow file, are read. name: of the source, for messages, and of an Arrow file for the
+        suffix. DataError if the file cannot be read."""
         import pyarrow as pa
         import pyarrow.parquet as pq
 
@@ -215,8 +217,8 @@ class ArrowFileSource(ArrowSource):
     def record_batches(self, groups: Sequence[int] | None = None) -> Iterator[pa.RecordBatch]:
         """Yield the records in Arrow's types, at most ROWS (65,536) at a time. groups: of a Parquet
         file the numbers, from 0, of the row groups to read; None: all; not looked at for an Arrow
-        file. ArrowException or OSError where it is damaged; of an Arrow file errors as of
-        `arrow_files.arrow_batches`."""
+        file. ArrowException, OSError or, of an Arrow file, ValueError where it is damaged;
+        DataError where more follows behind the end of an Arrow stream."""
         import pyarrow.parquet as pq
 
         if not self.is_parquet:
@@ -232,8 +234,9 @@ class ArrowMemorySource(ArrowSource):
     in_memory: the object that the user passed; table: it as an Arrow table."""
 
     def __init__(self, name: str, data: arrow_files.InMemory) -> None:
-        """name: for messages. DataError if the data are no table, as `_of_frame` says, or a text in
-        them is none."""
+        """Take the data as an Arrow table. name: for messages. DataError if they are no table, if
+        two columns have one name, if a column holds values that are no numbers, texts or moments,
+        or if a text has half a surrogate pair."""
         self.in_memory = data
         format = {**OF_PARQUET}
         if arrow_files.is_frame(data):
@@ -266,7 +269,8 @@ UNCONVERTED = (ValueError, TypeError, OverflowError)  # errors of Arrow are of t
 def _of_frame(data: pd.DataFrame, name: str) -> tuple[pa.Table, frozenset[int]]:
     """(a DataFrame as an Arrow table, without its index; the places, from 0, of columns that became
     text, see `_column`, to be read as cells of a file are). DataError for two columns of one name,
-    and as of `_column`. name: of the source, for messages."""
+    and for a column with values that are no numbers, texts or moments. name: of the source, for
+    messages."""
     import pyarrow as pa
 
     # names need not be texts in pandas; the caller's own DataFrame stays as it is
@@ -291,7 +295,8 @@ def _of_frame(data: pd.DataFrame, name: str) -> tuple[pa.Table, frozenset[int]]:
 def _by_columns(frame: pd.DataFrame, name: str) -> tuple[pa.Table, frozenset[int]]:
     """Convert a DataFrame that Arrow does not take as a whole, column by column: (an Arrow table,
     without the index; the places, from 0, of columns that became text, see `_column`). Its columns
-    have different names, all texts. name: for messages. DataError as of `_column`."""
+    have different names, all texts. name: for messages. DataError for a column with values that are
+    no numbers, texts or moments."""
     import pyarrow as pa
 
     columns = {}

@@ -34,9 +34,9 @@ class ChainSource(TableSource):
         name: str = "",
         added: Sequence[PathValues] = (),
     ) -> None:
-        """sources: the tables, at least one. name: of the joined table; "": that of the first.
-        added: for each table the values, by column, that the path of its file tells, as of
-        `parts_of_path`; empty: no path does."""
+        """Join the tables, of which nothing is read yet. sources: at least one. name: of the joined
+        table; "": that of the first. added: for each table the values, by column, that the folders
+        in the path of its file tell, as year=2024 does; empty: no path does."""
         first = sources[0]
         super().__init__(name or first.name, first.format, first.said)
         self.sources = sources
@@ -111,9 +111,10 @@ class ChainSource(TableSource):
         row: int,
         where: str,
     ) -> Table:
-        """A batch of one table with its columns in the order of `names`, each as of `_of_one_kind`;
-        DataError if it has other columns. row: the number, from 0, of its first record among those
-        of all tables; where: the table's name, for messages."""
+        """A batch of one table with its columns in the order of `names`, as cells of text where a
+        column is text in any of the tables; DataError if it has other columns. row: the number,
+        from 0, of its first record among those of all tables; where: the table's name, for
+        messages."""
         missing = [name for name in names if name not in table.names]
         more = [name for name in table.names if name not in names]
         first = self.sources[0].name

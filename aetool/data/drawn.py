@@ -75,9 +75,9 @@ class Asked:
 
 @dataclass(frozen=True, eq=False)
 class Part:
-    """The records drawn from one piece, in order, with their keys, (records,), as of `keys_of`;
-    table: without records if none of the piece's is drawn, None only if the piece has no records;
-    total: how many records the piece has."""
+    """The records drawn from one piece, in order, with their keys, (records,), random numbers from
+    0 to 1; table: without records if none of the piece's is drawn, None only if the piece has no
+    records; total: how many records the piece has."""
 
     table: Table | None
     keys: Keys

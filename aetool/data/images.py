@@ -43,8 +43,9 @@ IDX = {b"\0\0\x08\x03": 1, b"\0\0\x08\x04": 3}
 
 class ImageSource:
     """A source of pictures; kinds of sources derive from it. name: for messages; shape: (channels,
-    height, width), DataError as of `check_shape`; count: how many pictures; names: one for each, or
-    none; format: how to write them again, with at least "format", the kind of file.
+    height, width), DataError for one that is empty or too large; count: how many pictures; names:
+    one for each, or none; format: how to write them again, with at least "format", the kind of
+    file.
 
     If `is_uniform`, `batches` yields them as (n, channels, height, width) uint8; any others
     `sights` and `pictures` tell one by one, and `shape` is not set. remarks: notices on the
@@ -82,7 +83,7 @@ class ImageSource:
     @property
     def is_uniform(self) -> bool:
         """Whether all pictures have one shape and bytes as values, so that `batches` yields them
-        unchanged."""
+        unchanged; by default True."""
         return True
 
     @property
@@ -92,8 +93,8 @@ class ImageSource:
 
     @cached_property
     def sights(self) -> Sequence[Sight | str]:
-        """For each picture, in order, its size and mode, read from its header, or, as a str, why it
-        cannot be read."""
+        """For each picture, in order, its size and mode, or, as a str, why it cannot be read. By
+        default the same for all, as `shape` tells it."""
         channels, height, width = self.shape
         is_colour = channels == 3
         sight = Sight(width, height, is_colour)
@@ -235,7 +236,8 @@ class PictureFiles(ImageSource):
     called."""
 
     def __init__(self, name: str, named: Sequence[tuple[str, Path]]) -> None:
-        """name: of the source, for messages. named: (name, path) of each file, perhaps none."""
+        """Name the files, of which nothing is read yet. name: of the source, for messages. named:
+        (name, path) of each file, perhaps none."""
         self.name = name
         self.names = [title for title, _ in named]
         self.files = [path for _, path in named]
@@ -437,7 +439,8 @@ class FolderSource(PictureFiles):
 
     @property
     def remarks(self) -> Sequence[str]:  # type: ignore[override]
-        """Lines as of PictureFiles, and one on masks that are left out."""
+        """Lines on files of several frames, on values cut to 8 bits, and on masks that are left
+        out, if there are such."""
         remarks = list(super().remarks)
         if self._masks:
             remarks.append(f"{self._masks:,} masks in {MASKS} are left out")
@@ -594,9 +597,10 @@ class IdxSource(ImageSource):
         name: str,
         open_stream: Callable[[Path], BinaryIO],
     ) -> None:
-        """name: for messages and the suffix. open_stream: opens the file at a path, whose first
-        four bytes are one of IDX, and unpacks it if it is compressed. DataError if the header is
-        cut short, or pictures are empty, too large or of other channels than 1 or 3."""
+        """Read the header of the file at a path. name: for messages and the suffix. open_stream:
+        opens that file, whose first four bytes are one of IDX, and unpacks it if it is compressed.
+        DataError if the header is cut short, or pictures are empty, too large or of other channels
+        than 1 or 3."""
         self.path = path
         self._open = open_stream
         with open_stream(path) as stream:
@@ -669,10 +673,11 @@ class ArraySource(ImageSource):
         suffix: str,
         key: str,
     ) -> None:
-        """array: numbers or truth values, (n, height, width) or (n, height, width, 1 to 4), the
-        second or fourth channel being opacity. name: for messages; suffix: ".npy" or ".npz"; key:
-        the array's name in its file, "" if it has none. DataError for a type or shape that pictures
-        have not, or if they are empty or too large (see `check_shape`)."""
+        """Take the pictures of an array of numbers or truth values, (n, height, width) or (n,
+        height, width, 1 to 4), the second or fourth channel being opacity. name: for messages;
+        suffix: ".npy" or ".npz"; key: the array's name in its file, "" if it has none. DataError
+        for a type or shape that pictures have not, or if they are empty or too large (see
+        `check_shape`)."""
         are_numbers = array.dtype.kind in "buif"
         has_channels = array.ndim == 4
         channels = array.shape[3] if has_channels else 1

@@ -53,8 +53,8 @@ def whole_text(text: str) -> str:
 
 
 def in_whole_characters(value: Json) -> Json:
-    """A copy of a JSON value in which all texts are as of `whole_text`: keys, too, of which two may
-    so become one, and the last is kept."""
+    """A copy of a JSON value in which each half of a surrogate pair, which is no character, is
+    U+FFFD in all texts: in keys, too, of which two may so become one, and the last is kept."""
     if isinstance(value, str):
         return whole_text(value)
     if isinstance(value, list):

@@ -189,9 +189,9 @@ def _of_columns(data: Mapping[object, object]) -> pd.DataFrame:
 
 def _of_list(data: Sequence[object]) -> pd.DataFrame:
     """A list of dictionaries by column, or of rows of one length, as a DataFrame; a column that a
-    dictionary lacks is a gap in it. Every row is a record, the first one, too; their columns are
-    called as of `_of_rows`. DataError for an empty list, for one of other things or of both, and
-    for rows of different lengths."""
+    dictionary lacks is a gap in it. Every row is a record, the first one, too; columns of rows are
+    called by the fields of a named tuple, else c1, c2 ... DataError for an empty list, for one of
+    other things or of both, and for rows of different lengths."""
     if not data:
         raise DataError(f"the {type(data).__name__} is empty: there is nothing to read")
     if not _is_record(data[0]):
@@ -294,8 +294,8 @@ def _table_of(data: object, name: str) -> pa.Table:
 
 def _of_tables(tables: Iterator[pa.Table], name: str) -> Held:
     """Join tables, at least one, one below the other: an Arrow table in memory, or a copy in a file
-    once they take more than LARGE (2^26) bytes. Columns as of `_common_schema`. DataError if their
-    columns cannot be joined; name: for messages."""
+    once they take more than LARGE (2^26) bytes. It has all their columns, by name, with gaps where
+    a table lacks one. DataError if their columns cannot be joined; name: for messages."""
     in_memory: list[pa.Table] = []
     copies: list[CopiedTable] = []
     for table in tables:
@@ -333,9 +333,9 @@ def _batches_in(
 
 
 def _joined(tables: Sequence[pa.Table], name: str) -> pa.Table:
-    """Tables, at least one, one below the other, as one table in memory, with all their columns, as
-    of `_common_schema`, each in one piece. name: for messages. DataError if a column has no type in
-    common."""
+    """Tables, at least one, one below the other, as one table in memory, with all their columns, by
+    name, in the order in which they first appear, each in one piece. name: for messages. DataError
+    if a column has no type in common."""
     import pyarrow as pa
 
     schema = _common_schema([table.schema for table in tables], name)
@@ -424,7 +424,7 @@ def _array(array: Array) -> Held:
 
 def _by_place(array: Array) -> pd.DataFrame:
     """An array without fields, (rows,) or (rows, columns), as a DataFrame with columns c1, c2 ...;
-    masked values become gaps; DataError as of `_frame`."""
+    masked values become gaps; DataError for texts that are none, with half a surrogate pair."""
     if array.ndim == 1:
         # not reshape(n, -1): of no rows there would be any number of columns
         array = array[:, np.newaxis]

@@ -27,10 +27,11 @@ class ArraySource(TableSource):
     there."""
 
     def __init__(self, name: str, arrays: dict[str, Json], suffix: str) -> None:
-        """name: for messages. arrays: numpy arrays by name, of up to two axes, of the dtypes of
-        KINDS; the columns of a matrix are called c1, c2 ... if it is the only array or its name is
-        X, else as of `_columns_of`; of two columns with one name the later one stands; scalars are
-        left out. DataError unless all others are of one length. suffix: ".npy" or ".npz"."""
+        """Take arrays as columns. name: for messages. arrays: numpy arrays by name, of up to two
+        axes, of the dtypes of KINDS; the columns of a matrix are called c1, c2 ... if it is the
+        only array or its name is X, else by the array's name, a_1, a_2 ...; of two columns with one
+        name the later one stands; scalars are left out. DataError unless all others are of one
+        length. suffix: ".npy" or ".npz"."""
         super().__init__(name, {"format": suffix[1:], "suffix": suffix})
         self._columns: dict[str, Json] = {}
         arrays = {key: array for key, array in arrays.items() if array.ndim}  # scalars say nothing
@@ -96,7 +97,7 @@ def is_array_file(head: bytes) -> bool:
 def open_arrays(path: Path, name: str, head: bytes) -> TableSource | images.ImageSource:
     """Open a file of numpy's, .npy mapped from the disk or .npz read into memory, as a source of
     records or pictures; DataError for what is none, holds Python objects or more than MAX_ARRAY
-    (2^33) bytes in one array, and as of `of_arrays`.
+    (2^33) bytes in one array, or arrays that are neither a table nor pictures.
 
     name: for messages; head: the file's first six bytes or more.
     """
@@ -128,7 +129,7 @@ def of_arrays(
     """A source of numpy arrays by name: of pictures, those of the first array with three axes or
     more, without the others; if there is none, a table. name: for messages. suffix: ".npz", or
     ".npy" of one array, called "c". DataError for values that are neither numbers, texts nor
-    moments, and as of either source."""
+    moments, for columns of different lengths, and for a shape or type that pictures have not."""
     for key, array in arrays.items():
         if array.dtype.kind not in KINDS:
             raise DataError(f"{name}: array '{key}' has type {array.dtype}; numbers are needed")

@@ -116,8 +116,8 @@ def is_hidden(path: str) -> bool:
 
 def _copied(store: fs.FileSystem, path: str, name: str) -> files.Place:
     """The place of a copy of the file at a path of the store, which within a block of
-    spools.one_reading, as a command is, is made once. Errors of pyarrow go through; others are as
-    of `copied`. name: the file's address, for messages."""
+    spools.one_reading, as a command is, is made once. DataError or NoRoomError where the copy
+    cannot be written; errors of pyarrow go through. name: the file's address, for messages."""
 
     def read() -> files.Place:
         with store.open_input_stream(path) as stream:

@@ -52,8 +52,9 @@ class TextPath(os.PathLike[str]):
     it is taken wherever a path is. path: its text, of a copied file the name."""
 
     def __init__(self, given: str | os.PathLike[str] | files.Place, reading: Reading) -> None:
-        """given: the path or place itself, as `open_source` takes it. reading: the settings; what
-        the user leaves out is told by the text."""
+        """Keep a path, or the place of a copied file, with the user's settings. given: the path or
+        place itself, as `open_source` takes it. reading: the settings; what the user leaves out is
+        told by the text."""
         self.given = given
         self.reading = reading
         self.path = given.name if isinstance(given, files.Place) else os.fspath(given)
@@ -72,7 +73,8 @@ class CsvSource(TableSource):
     Compressed or not. name: for messages, and its suffix is a hint at the delimiter. reading: the
     user's settings of how it is written; model_reading: those of the table that a model was fitted
     on; dialect: how it is written, as `sniff` tells. DataError if it cannot be opened, NoTableError
-    and ParamError as of `sniff`. Each thing that is unusual is said once for a source, as a notice.
+    if it is no table in text, ParamError for a text that is not as the user says. Each thing that
+    is unusual is said once for a source, as a notice.
     """
 
     is_in_text = True

@@ -265,8 +265,8 @@ def taken(values: Values, rows: Int | slice) -> Values:
 
 
 def as_cells(values: Values) -> Cells:
-    """A column as text cells; cells are returned as they are. Numbers are written as by `shortest`,
-    moments as ISO 8601; NaN and NaT are missing cells."""
+    """A column as text cells; cells are returned as they are. Numbers are written in the shortest
+    text that reads as the same float, moments as ISO 8601; NaN and NaT are missing cells."""
     if isinstance(values, Cells):
         return values
     if values.dtype.kind == "M":

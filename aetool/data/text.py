@@ -280,7 +280,7 @@ class _Reader:
     def _checked(self, piece: bytes) -> bytes:
         """The piece as valid UTF-8: bytes that are none are read as Windows-1252, and the first of
         them is noted in `left_out` and told; where the file is in UTF-16, UTF-32 or an encoding
-        that was asked for, they are replaced as of `_of_wide`, unsaid. DataError for a NUL byte,
+        that was asked for, halves of a surrogate pair become "?", unsaid. DataError for a NUL byte,
         and for such bytes if the user asked for UTF-8."""
         # zeros are in no text, and in nearly every other file
         if b"\0" in piece:

@@ -112,7 +112,7 @@ def _write_csv(
     """Write batches of columns, by name, to a file as CSV; without batches not even a header.
     format: Dialect.to_json's "delimiter", "newline" and "header", and, where they are, "encoding",
     "bom" (a mark at the begin) and "space"; written: by column how its values are written as text
-    (see `text_of`), in the usual way where it is missing."""
+    (see `text_of`), where it is missing, numbers with seven digits, and gaps as empty cells."""
     rule = _rule_of(format)
     encoding = str(format.get("encoding", encodings.UTF8))
     line_end = format["newline"]
@@ -191,9 +191,10 @@ def _json_values(
 def arrow_table(batch: Columns, dtypes: Mapping[str, str]) -> pa.Table:
     """Columns by name, each of texts (None: a gap), float64 numbers (NaN) or moments (NaT), as an
     Arrow table. dtypes: Arrow's names of the source's types, by column; a column that is not in it,
-    or of a name unknown to Arrow, gets a type by its values, as of `_arrow_array`. DataError in
-    place of a ValueError of `_arrow_array`, as for a text that is no value of its column's type;
-    its other errors go through."""
+    or of a name unknown to Arrow, is of texts, numbers or moments in microseconds, as its values
+    are. DataError for a text that is no value of its column's type; TypeError or OverflowError for
+    a name with a part that Arrow does not know, and NotImplementedError where it knows no such
+    cast."""
     import pyarrow as pa
 
     arrays = {}
@@ -210,8 +211,9 @@ def _arrow_array(column: Restored, dtype: str | None) -> pa.Array:
     """A column, of texts, float64 numbers or moments, as an Arrow array: of the type that dtype
     names, else (None, or a name that Arrow does not know) texts, moments in microseconds or
     numbers; None, NaN and NaT become nulls. Of texts for truth values "true" is True, and any other
-    False. ValueError for a text that is no value of the type, and errors of `_cast` and
-    `_arrow_type`."""
+    False. ValueError for a text that is no value of the type; NotImplementedError of Arrow where it
+    knows no such cast; ValueError, TypeError or OverflowError for a name with a part that Arrow
+    does not know."""
     import pyarrow as pa
 
     kind = _arrow_type(dtype) if dtype else None
@@ -295,9 +297,10 @@ def _decimals(array: pa.Array, kind: pa.DataType) -> pa.Array:
 
 
 def _arrow_type(name: str) -> pa.DataType | None:
-    """The Arrow type whose name this is, such as "timestamp[us, tz=UTC]"; None for any other name,
-    and for nested types. ValueError or TypeError for a name of that form, of decimals or of
-    dictionaries with a part that Arrow does not know, such as "timestamp[x, tz=UTC]"."""
+    """Read the name of an Arrow type, such as "timestamp[us, tz=UTC]": that type, a dictionary's
+    always unordered; None for a name that is none, and for nested types. ValueError, TypeError or
+    OverflowError where the form of a name is known, and a part of it is not, or is too large, such
+    as "timestamp[x, tz=UTC]" or "fixed_size_binary[99999999999]"."""
     import pyarrow as pa
 
     # type_for_alias knows no types with parameters

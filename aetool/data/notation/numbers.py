@@ -769,9 +769,9 @@ class NumberNotation:
 
 
 class _Cell(NamedTuple):
-    """A cell, read. value: the number, NaN if it is none; decimals: as of `Reading`, 0 if it is no
-    number; state: VALUE, GAP or ODD; bare: whether it is a number without a unit; padded: whether
-    zeros stand in front, as in 007."""
+    """A cell, read. value: the number, NaN if it is none; decimals: digits behind the decimal mark,
+    -1 with an exponent, 0 if it is no number; state: VALUE, GAP or ODD; bare: whether it is a
+    number without a unit; padded: whether zeros stand in front, as in 007."""
 
     value: float
     decimals: int

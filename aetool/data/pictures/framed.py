@@ -262,7 +262,8 @@ class FramedSource(ImageSource):
 
     def sample(self, most: int, seed: int) -> Pixels:
         """A random sample of at most `most` records, (n, channels, height, width) uint8, in order:
-        that of `sampled`, without its numbers. DataError as of it."""
+        that of `sampled`, without its numbers. DataError where nothing can be read, or anything if
+        strict."""
         return self.sampled(most, seed)[0]
 
     def none_readable(self) -> DataError:

@@ -143,8 +143,9 @@ class Framing:
 
     def offsets(self, wide: int, high: int) -> tuple[list[int], list[int]]:
         """The offsets at which the tiles of a picture begin, in pixels, rising: (from its left
-        edge; from its top). wide, high: as of `corners`, of a framing that cuts tiles.
-        UnframedError for more than MOST_TILES (65,536) tiles."""
+        edge; from its top). wide, high: of the picture, cropped and resized, which are at least a
+        tile's; the framing must cut tiles. UnframedError for more than MOST_TILES (65,536)
+        tiles."""
         step_right, step_down = self.stride
         lefts = _steps(wide, self.width, step_right)
         tops = _steps(high, self.height, step_down)
