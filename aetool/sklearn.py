@@ -4,6 +4,7 @@ alone."""
 from __future__ import annotations
 
 from collections.abc import Mapping
+from numbers import Real
 from typing import Any, Self
 
 import numpy as np
@@ -49,8 +50,9 @@ class AnomalyDetector(
     contamination: the part of the fitted rows that lie beyond the threshold, in (0, 0.5]; "auto"
     for the model's own threshold, beyond which about one ordinary record in 1,000 lies, and of few
     rows perhaps none. robust: anomalies are among the rows that are fitted. types: column to kind,
-    as aetool.fit. epochs, max_time: how long a network is trained, in passes over the rows and in
-    seconds. random_state: seed of every random number. device: auto, cpu, cuda or cuda:<n>.
+    which is number, category, date, text or skip. epochs, max_time: how long a network is trained,
+    in passes over the rows and in seconds. random_state: seed of every random number. device: auto,
+    cpu, cuda or cuda:<n>.
 
     A table of pandas, polars or Arrow is read as aetool.fit reads it: numbers, categories, dates
     and gaps are told apart. The columns of an array are numbers; NaN is a gap, and infinities are
@@ -126,12 +128,15 @@ class AnomalyDetector(
 
     def decision_function(self, X: object) -> Floats:
         """How far each record is from the threshold, (rows,) float64: score_samples less offset_,
-        negative for an anomaly, 0 or more for any other. X and errors: as of score_samples."""
+        negative for an anomaly, 0 or more for any other. X: (rows, columns), with the columns that
+        were fitted. NotFittedError before a fit; EstimatorError or ValueError for rows that cannot
+        be scored."""
         return self.score_samples(X) - self.offset_
 
     def predict(self, X: object) -> Signs:
         """Whether each record is an anomaly, (rows,): -1 for an anomaly, 1 for any other, one at
-        the threshold among them. X and errors: as of score_samples."""
+        the threshold among them. X: (rows, columns), with the columns that were fitted.
+        NotFittedError before a fit; EstimatorError or ValueError for rows that cannot be scored."""
         return np.where(self.decision_function(X) < 0, -1, 1)
 
     def transform(self, X: object) -> npt.NDArray[np.float32]:
@@ -170,14 +175,16 @@ class AnomalyDetector(
         part = self.contamination
         if isinstance(part, str) and part == AUTO:
             return None
-        if not isinstance(part, str) and 0 < part <= MOST_CONTAMINATION:
+        if isinstance(part, Real) and 0 < part <= MOST_CONTAMINATION:
             return float(part)
         raise EstimatorError(
             f"contamination must be {AUTO!r}, or in (0, {MOST_CONTAMINATION}]; got {part!r}"
         )
 
     def _seed(self) -> int:
-        """The seed that random_state stands for: itself, or a number drawn from it."""
+        """The seed that random_state stands for: itself, or a number drawn from it; of None from
+        numpy's global generator. ValueError for what is neither a whole number, a RandomState nor
+        None."""
         if isinstance(self.random_state, int | np.integer):
             return int(self.random_state)
         return int(check_random_state(self.random_state).randint(MOST_SEED))

@@ -109,7 +109,7 @@ def test_contamination(labelled):
     for part in (0.01, 0.1, 0.5):
         found = AnomalyDetector("pca", contamination=part).fit(X)
         assert (found.predict(X) == -1).mean() == part
-    for wrong in (0, 0.6, -1.0, "much", np.nan):
+    for wrong in (0, 0.6, -1.0, "much", np.nan, None, [0.1]):
         with pytest.raises(ValueError, match=r"contamination must be 'auto', or in \(0, 0.5\]"):
             AnomalyDetector("pca", contamination=wrong).fit(X)
 
