@@ -83,7 +83,7 @@ def fit(
     numpy array; a dictionary of columns or a list of dictionaries; bytes, or an open file.
     plugin: the name of an installed model, or a declaration ["auto"]. types: column to kind, which
     is number, category, date (also date:dmy, date:mdy), text or skip. na: words that mean a gap,
-    beside the usual ones. drop, keep: columns to leave out, or to use alone. condition: columns
+    beside NA and its like. drop, keep: columns to leave out, or to use alone. condition: columns
     that records are judged by, and that are not judged. label and normal: the column kept out of
     the model, and its values that are fitted (empty: all). all_rows: fit all, not only a sample of
     200,000. epochs, batch_size: of a network, passes over the rows and rows of a step; max_time:

@@ -155,8 +155,9 @@ def _detected(
 ) -> Detection:
     """Run the operation `detect` by the options of the command. bundle: the model, or None to fit
     one. all_rows: whether ordinary records are in the result, too; watches: what looks on while
-    records are scored. Errors as of `detect`, and ParamError for an option of the command that is
-    not well written, such as a share that is no number."""
+    records are scored. ParamError for options that exclude each other, or are not well written,
+    such as a share that is no number; DataError for data that cannot be read or do not suit the
+    model."""
     from aetool import operations
 
     # [] stands for all columns, None for none
@@ -201,8 +202,9 @@ def _explain_columns(
     """Print, where `printing` says, how each column would be read; of an archive, how many bits
     each column took. model: the path of the one that an archive needs, or None. given: the options,
     of which --columns limits the columns of an archive. ParamError for --columns with other data,
-    and for such data in a format for programs, such as JSON; other errors as of `load_model`,
-    `read_columns` and costing.ledger_of."""
+    and for such data in a format for programs, such as JSON; DataError for data that cannot be
+    read, and for an archive that does not tell what its columns take; BundleError or ArchiveError
+    for a model or an archive that is damaged."""
     from aetool.scoring import costing
 
     # another program wants a table, and people want sentences

@@ -213,8 +213,8 @@ explain_columns = click.option(
 
 def read_columns(data: list[str], given: FitGiven) -> list[str]:
     """Say how a fit with these options would read the data at these paths: returns a line of text
-    for each column. ParamError for pictures, and as of `fit_options`; DataError for data that
-    cannot be read."""
+    for each column. ParamError for pictures, and for an option that is not well written or names no
+    column; DataError for data that cannot be read."""
     from aetool import operations
 
     return operations.explained(data, fit_options(given))

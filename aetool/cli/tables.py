@@ -94,8 +94,8 @@ class Printing:
 def show(found: Detection, printing: Printing, all_rows: bool = False) -> None:
     """Print the records of a detection, a row each. all_rows: with a column that says of each
     whether it is flagged. Where no format is asked for and a plugin writes files of the output's
-    name, the plugin writes it. DataError for a file that exists, unless printing.force; other
-    errors as of `write_columns`."""
+    name, the plugin writes it. DataError for a file that exists, unless printing.force; ParamError
+    for Parquet without a file to write to; OutputError if standard output cannot be written to."""
     form = printing.chosen()
     # in a table for people the words say where
     columns = found.columns(all_rows, boxes=form != "table")
@@ -128,7 +128,7 @@ def _written_by_a_plugin(columns: Mapping[str, object], printing: Printing) -> b
 def write_columns(columns: Mapping[str, Sequence[object]], printing: Printing) -> None:
     """Print columns of equal length, by name, in the format that printing asks for. ParamError for
     Parquet without a file to write to; DataError for a file that exists, unless printing.force;
-    OutputError as of `_write_parquet` and `Printing.opened`."""
+    OutputError if standard output cannot be written to, or would be Parquet on a terminal."""
     form = printing.chosen()
     if form == "parquet":
         _write_parquet(columns, printing)

@@ -147,7 +147,7 @@ class Ended(BaseException):
     status: the exit status, 128 and the signal's number, as shells have it."""
 
     def __init__(self, number: int) -> None:
-        """number: the signal's, whose name is the message."""
+        """Make the exception for a signal: its name is the message. number: the signal's."""
         super().__init__(signal.Signals(number).name)
         self.status = 128 + number
 

@@ -49,7 +49,7 @@ PLAIN_NUMBER = re.compile(r"[+-]?(\d+([.,]\d*)?|[.,]\d+)([eE][+-]?\d+)?")
 def _sure(mark: str, other: str) -> re.Pattern[str]:
     """A pattern of the numbers that can have no other decimal mark than `mark`: of a point 1.5,
     0.125, 1234.567, 1,234.5 and 1,234,567, and not 1.234, whose point may part thousands. mark,
-    other: the point and the comma as of a pattern, either first."""
+    other: the point, escaped as in a pattern, and the comma, or the other way round."""
     # groups do not begin with 0
     first_group = r"[1-9]\d{0,2}"
     # a mark that comes again can only part thousands

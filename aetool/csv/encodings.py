@@ -130,8 +130,9 @@ class _Rewritten(io.RawIOBase):
         return True
 
     def readinto(self, target: WriteableBuffer) -> int:
-        """Fill target with the next bytes of UTF-8, and return how many they are; 0 at the end. The
-        errors of `_rewritten`."""
+        """Fill target, in place, with the next bytes of UTF-8, and return how many they are; 0 at
+        the end. NoTableError at bytes that are not in the encoding; LookupError for one that Python
+        does not know."""
         if not self.left:
             self.left = next(self.pieces, b"")
         room = memoryview(target).cast("B")
