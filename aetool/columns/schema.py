@@ -298,9 +298,10 @@ def infer(
     closed: bool = False,
 ) -> Schema:
     """The schema of a sample of records. chosen: the kinds that the user names, by column;
-    ParamError and DataError as of `decided`. dtypes: the source's own type names by column;
-    decimal: the decimal mark that is usual in its text; gap_words: further words that mean a gap;
-    closed: whether no other records are to come."""
+    ParamError for a name that is no column's, or a kind that does not exist; DataError for a kind
+    that the column cannot be. dtypes: the source's own type names by column; decimal: the decimal
+    mark that is usual in its text; gap_words: further words that mean a gap; closed: whether no
+    other records are to come."""
     summaries = summarise(table, dtypes, decimal, gap_words, closed)
     return decided(summaries, chosen)
 

@@ -109,7 +109,8 @@ class ArrowTable:
         return FileAt.of(self.path, self.name)
 
     def head(self, rows: int) -> pa.Table:
-        """The first records, at most `rows`, as one Arrow table; errors as of `located`."""
+        """The first records, at most `rows`, as one Arrow table; errors of Arrow, OSError or
+        DataError where the file cannot be read."""
         import pyarrow as pa
 
         first_batches = []
@@ -122,7 +123,8 @@ class ArrowTable:
         return pa.Table.from_batches(first_batches, self.schema)
 
     def table(self) -> pa.Table:
-        """All records as one Arrow table; errors as of `located`."""
+        """All records as one Arrow table; errors of Arrow, OSError or DataError where the file
+        cannot be read."""
         import pyarrow as pa
 
         batches = [batch for batch, _ in self._whole_batches()]
@@ -476,9 +478,9 @@ def _check_type(column: pq.ColumnSchema) -> None:
 
 def _written_as(wanted: pq.ParquetSchema, schema: pa.Schema, described: Format) -> Format:
     """The first of WAYS that writes `schema` with the Parquet types `wanted`, as entries to add to
-    the format: "version" and "integers", as of `_write_parquet`, each only if it is not the usual
-    one. described: the rest of the format. UnsuitedError, with the first column that differs, if
-    none does."""
+    the format: "version" and "integers", each only if it is not that of the first of WAYS.
+    described: the rest of the format. UnsuitedError, with the first column that differs, if none
+    does."""
     import pyarrow.parquet as pq
 
     columns: list[pq.ColumnSchema] = []

@@ -109,7 +109,7 @@ class ImageSource:
 
     def decoded(self, record: int) -> Decoded:
         """Read picture number `record`, from 0; UnreadableError if it cannot be read, IndexError if
-        there are not so many; DataError as of `pictures`."""
+        there are not so many; DataError for a file that does not hold what its header says."""
         for place, picture in enumerate(self.pictures()):
             if place == record:
                 return _readable(picture)

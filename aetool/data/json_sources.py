@@ -218,8 +218,8 @@ def _decoded(raw: bytes, name: str, line: int = 1) -> str:
 
 def _records_of(document: object, name: str) -> list[Record]:
     """The records of a parsed JSON document, an object each: those in a list of objects, the rows
-    of a list of lists, or of an object as of `_records_of_object`; [] of an empty list. DataError
-    for anything else. name: for messages."""
+    of a list of lists, or those of an object that holds columns, records or rows by name (see
+    `_records_of_object`); [] of an empty list. DataError for anything else. name: for messages."""
     if isinstance(document, dict):
         return _records_of_object(document, name)
     if not isinstance(document, list):

@@ -252,8 +252,8 @@ def _of_text(source: CsvSource, finer: int) -> Iterator[TextPiece]:
 
 def _of_chain(chain: ChainSource, finer: int) -> Iterator[ChainedPiece] | None:
     """The pieces of all tables of a chain, in order; None if one of them cannot be cut, or is a
-    chain itself. finer: how many times smaller pieces are to be than usual, at least 1. Errors as
-    of `pieces_of`."""
+    chain itself. finer: how many times smaller pieces are to be than usual, at least 1. DataError,
+    while pieces are yielded, for a record that is too long; OSError if a file cannot be opened."""
     first = pieces_of(chain.sources[0])
     if first is None:
         return None
@@ -269,7 +269,7 @@ def _chained(chain: ChainSource, finer: int) -> Iterator[ChainedPiece]:
     """Yield the pieces of all tables of a chain, none of which is itself a chain and all of which
     can be cut, each with the values that its path adds and the number, from 0, of its first record
     among all. finer: how many times smaller pieces are to be than usual, at least 1. Nothing where
-    no table has records; DataError as of `pieces_of`."""
+    no table has records; DataError for a record that is too long."""
     first_batch = next(iter(chain.batches()), None)
     # all of its tables may be blank lines alone
     if first_batch is None:

@@ -187,7 +187,8 @@ def _open_path(path: str | os.PathLike[str], reading: Reading, model_reading: Re
     """Open what a path names: a file, a folder, all files of a pattern or of an address, as one
     source, or with "::" a part of a file. reading: the user's settings of how text is written;
     model_reading: those of a model's table. DataError if there is nothing, or it cannot be read,
-    ParamError for a text that is not as the user says; OSError as of `places_of`."""
+    ParamError for a text that is not as the user says; OSError where what a killed writer of a
+    folder left undone cannot be finished."""
     inside = inside_of(path)
     if inside is not None:
         return open_inside(*inside)
@@ -206,7 +207,8 @@ def open_sources(data: Sequence[object], model_reading: Reading = NOTHING) -> So
     """Open several inputs, at least one, each as `open_source` takes it, as one source: tables are
     read one after the other, pictures joined; one input alone is opened as it is. DataError for a
     mixture of both, for arrays of pictures among others, and where one cannot be read; ParamError
-    as of `open_source`. model_reading: how the text was written that a model was fitted on."""
+    for a text that is not as the user says. model_reading: how the text was written that a model
+    was fitted on."""
     if all(decoding.is_picture(item) for item in data):
         return images.ListSource(data)
     sources = [open_source(item, model_reading) for item in data]
@@ -225,8 +227,8 @@ def open_sources(data: Sequence[object], model_reading: Reading = NOTHING) -> So
 def places_of(data: str | os.PathLike[str]) -> list[files.Place]:
     """The places of the files of a path: one, or all that a pattern with * ? or [ matches, sorted
     by name, or those below a folder of an object store, which are copied. `-`, standard input, is
-    read to its end. DataError where there is none, or it cannot be looked up or copied; OSError as
-    of files.repair."""
+    read to its end. DataError where there is none, or it cannot be looked up or copied; OSError
+    where what a killed writer of the folder left undone cannot be finished."""
     path = os.fspath(data)
     if remote.is_remote(path):
         return remote.places_of(path)
@@ -294,9 +296,10 @@ def _table_of_parts(
     model_reading: Reading,
 ) -> ChainSource:
     """Open the files at several places, at least one, as one table; DataError if one is of
-    pictures, and as of `open_place`. name: what messages call it. paths: for each file the path
-    whose folders may add columns, as year=2024. reading: how the user says that their text is
-    written; model_reading: how the text of a model was."""
+    pictures, or cannot be read; ParamError for a text that is not as the user says. name: what
+    messages call it. paths: for each file the path whose folders may add columns, as year=2024.
+    reading: how the user says that their text is written; model_reading: how the text of a model
+    was."""
     sources: list[TableSource] = []
     for place in places:
         source = open_place(place, reading, model_reading)

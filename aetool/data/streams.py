@@ -95,7 +95,7 @@ class _Checked(io.RawIOBase):
 
     def readinto(self, target: WriteableBuffer) -> int:
         """Fill `target`, in place, with the next bytes; returns how many, 0 at the end. DataError
-        as of `read`."""
+        if the compressed stream is damaged."""
         room = memoryview(target).cast("B")
         # less than was asked for is no error: readers come back for more
         data = self.read(len(room))

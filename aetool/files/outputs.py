@@ -83,8 +83,9 @@ def output(
     source: Attributes | None = None,
 ) -> Iterator[BinaryIO]:
     """Context manager: a new file to write bytes to, as `atomic` opens it, whose arguments these
-    are; "-" is standard output, to which the bytes go when the block has ended. DataError as of
-    `atomic`."""
+    are; "-" is standard output, to which the bytes go when the block has ended. DataError if target
+    is a folder, is there already (without force), is read by the running command, or cannot be
+    written."""
     if os.fspath(target) == "-":
         with _handed_over("standard output", _standard_output) as spool:
             yield spool

@@ -174,8 +174,9 @@ def _unwritten(error: OSError) -> NoRoomError:
 
 
 def _read_to_end(stream: BinaryIO, name: str) -> Place:
-    """Copy a stream to a temporary file, as `copied` does; DataError if it is empty, and errors as
-    of that. name: of the data, for messages."""
+    """Copy a stream to a temporary file, as `copied` does, and return its place. DataError if it is
+    empty, too large for the temporary folder, or longer than MOST_SPOOLED bytes (8 GiB);
+    NoRoomError where the copy cannot be written. name: of the data, for messages."""
     place = copied(stream, name)
     assert place.spool is not None
     if not os.fstat(place.spool.fileno()).st_size:
@@ -194,8 +195,9 @@ def copied(stream: BinaryIO, name: str) -> Place:
 
 
 def _fill(spool: BinaryIO, stream: BinaryIO, name: str) -> None:
-    """Copy a stream to its end into a temporary file. name: of the data, for messages. DataError or
-    NoRoomError as of `copied`."""
+    """Copy a stream to its end into a temporary file. name: of the data, for messages. NoRoomError
+    where the copy cannot be written, DataError where it becomes too large for the temporary folder,
+    or longer than MOST_SPOOLED bytes (8 GiB)."""
     size = 0
     while piece := stream.read(PIECE):
         size += len(piece)
@@ -211,8 +213,9 @@ def kept(write: Callable[[BinaryIO], None], name: str) -> Place:
     """Write a temporary file by calling `write` with it (it can only write, tell and flush), and
     return its place, which lasts for as long as it is in use.
 
-    NoRoomError or DataError where it cannot be written, as of `copied`; whatever else `write`
-    raises goes through.
+    NoRoomError where the file cannot be written, DataError where it becomes too large for the
+    temporary folder, or longer than MOST_SPOOLED bytes (8 GiB); whatever else `write` raises goes
+    through.
     """
 
     def fill(spool: BinaryIO) -> None:
@@ -254,8 +257,8 @@ class _Spool:
         self._size = 0
 
     def write(self, data: bytes) -> int:
-        """Write data to the file and return its length; DataError where there is no room for it, as
-        of `_check_room`, NoRoomError where it cannot be written."""
+        """Write data to the file and return its length; DataError where it is too large for the
+        temporary folder (see `_check_room`), NoRoomError where it cannot be written."""
         length = memoryview(data).nbytes
         self._size += length
         _check_room(self._name, self._size, length)

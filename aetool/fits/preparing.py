@@ -232,8 +232,8 @@ def _with_context(
     fit, those of options.normal unless there are signs, are chosen afterwards. table: all rows; of
     more than RESERVOIR (200,000) normal ones a sample is fitted, unless options.all_rows. signs:
     (rows,), labels that the model learns from, or None. ParamError if options.order is no column of
-    dates or numbers, or options.group no column; errors also as of `normal_rows` and
-    `infer_schema`."""
+    dates or numbers, or options.group no column; also if no row is normal, or options name a label,
+    a column or a kind that is not there; DataError if no column is left that a model can score."""
     chosen = np.arange(len(table))
     if options.label is not None:
         label_texts = labels(table, options.label, source.name)
@@ -282,7 +282,8 @@ def prepare_table(table: Table, schema: Schema, name: str, total: int) -> Prepar
 def infer_schema(source: TableSource, table: Table, options: FitOptions) -> Schema:
     """The schema of a table of the source, with the types, dropped columns and conditions that the
     options choose; ParamError for a column to drop or keep that is not there, or to be both dropped
-    and kept, and as of `inferred`; DataError if no column is left that a model can score."""
+    and kept, and for a type or a condition that is not there; DataError if no column is left that a
+    model can score."""
     for name in [*options.drop, *options.keep]:
         if name not in table.names:
             guess = there_are(name, table.names)

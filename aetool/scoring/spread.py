@@ -61,7 +61,8 @@ class Worker:
     def laid(self, item: Item, left: LeftOut) -> Iterator[Laid]:
         """Yield the records of an item as graph inputs, batch by batch. A piece is read here; an
         item that the sender has read comes as a Laid. left: collects which lines are no records, in
-        place. DataError as of inputs_of, and for a file that has changed."""
+        place. DataError for records that the model does not take, and for a file that has
+        changed."""
         if isinstance(item, Laid):
             yield item
             return
@@ -101,7 +102,8 @@ class Worker:
 
     def batches(self, item: Item, left: LeftOut) -> Iterator[Scored]:
         """Score the records of an item, batch by batch. left: gets what reading left out. DataError
-        as of `laid`, and if a part of a score is not finite."""
+        for records that the model does not take, for a file that has changed, and if a part of a
+        score is not finite."""
         session = self.bundle.session("score.onnx", self.device)
         for laid in self.laid(item, left):
             yield judged(self.name, session, laid, self.names)
