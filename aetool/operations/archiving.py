@@ -228,7 +228,8 @@ def _written(
     """Write the archive in the way that the options ask for, and return its figures.
 
     data: as the user gave them. source: the same, opened for reading. model: None for none. path:
-    "-" is standard output. ParamError and DataError as of `compress`.
+    "-" is standard output. ParamError where no archive meets the error or size asked for; DataError
+    for data that cannot be stored so, and for a file that exists, unless options.force.
     """
     if goals.is_asked(options):
         return _chosen(data, source, Path(path), model, options)
@@ -260,8 +261,9 @@ def _exact_or_bounded(
     """Write the archive of a source to a file, which is empty, and compare both: exactly, or with
     options.max_error within the bound; by the model, if there is one that makes it smaller. Returns
     the figures, with `unused`, the reason, where the model was left aside. folder: where other
-    archives may be written for a while. ParamError and DataError as of `exact_job.job_of` and
-    `exact_job.write_compared`. BundleError as of `shared_of`."""
+    archives may be written for a while. ParamError for a bound on what cannot have one; DataError
+    for a source that no archive holds, or that changed meanwhile; BundleError where what the model
+    knows for archives is damaged."""
     if model is None:
         return exact_job.write_compared(file, exact_job.job_of(source, options), source)
     if _is_of_such_pictures(source, model):
@@ -286,10 +288,12 @@ def _exact_or_bounded(
 
 def _exact_makes(source: opening.Opened, model: Bundle | None) -> list[rivals.Make]:
     """The functions that prepare exact archives of a source, each by options: without a model, and
-    by the model, if it knows how to store such data exactly. BundleError as of `shared_of`."""
+    by the model, if it knows how to store such data exactly. BundleError where what the model knows
+    for archives is damaged."""
 
     def plain(options: CompressOptions) -> exact_job.ExactJob:
-        """The job of the archive without a model, not written yet. Errors as of `job_of`."""
+        """The job of the archive without a model, not written yet. ParamError for a bound on what
+        cannot have one, DataError for a source that no archive holds."""
         return exact_job.job_of(source, options)
 
     if model is None:
@@ -320,8 +324,8 @@ def _of_pictures(
 ) -> dict[str, Json]:
     """Write pictures losslessly with or without a model of other pictures, whichever makes the
     first 256 of them smaller; returns the figures, with `unused`, the reason, where the model was
-    left aside. file: open for writing, empty. Errors as of `exact_job.job_of` and
-    `exact_job.write_compared`."""
+    left aside. file: open for writing, empty. ParamError for a bound on what cannot have one;
+    DataError for a source that no archive holds, or that changed meanwhile."""
     job = exact_job.job_of(source, options, model, pictures=picture_models.model_of(model))
     plain = exact_job.job_of(source, options)
     with_it, without = (_bytes_of_some(one) for one in (job, plain))
@@ -417,7 +421,8 @@ def _lossy(
     """Write the code of each record by a model, or an exact or bounded archive where that is
     smaller at no larger error, but with options.lossy_only the code in any case; returns the
     figures. data: as the user gave them; source: the same, opened. model: None to fit one by
-    options.fit. ParamError and DataError as of `compress`."""
+    options.fit. ParamError for options that contradict each other; DataError for data that cannot
+    be stored so, and for a file that exists, unless options.force."""
     learned = model is None
     if model is None:
         model = fitting.on_the_spot(data, options.fit)
@@ -431,14 +436,14 @@ def _lossy(
 
 def _inherited(data: object) -> Attributes | None:
     """The file mode, owner and times of the source, to be given to its archive; None for data in
-    memory. DataError as of `attributes_of`."""
+    memory. DataError if the file cannot be looked up."""
     return attributes_of(data) if isinstance(data, str | os.PathLike) else None
 
 
 def _why_unused(source: Any, model: Bundle, options: CompressOptions) -> str | None:
     """The reason why this model cannot make a lossless or bounded archive of the source smaller, in
     words; None if it can. source: a table or anything else that `opening.opened` returns.
-    BundleError as of `shared_of`."""
+    BundleError where what the model knows for archives is damaged."""
     learned_by = option("--codec")
     if options.max_error:
         # for archives within that bound, and exact ones as well

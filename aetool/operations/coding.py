@@ -215,7 +215,8 @@ def write_records(
 
     def batches() -> Iterator[tuple[writers.Columns, Records]]:
         """Yield (the columns that are copied, by name; the decoded records) of each batch, and add
-        its records to `count`. DataError as of `_codes` and decoding.condition_in."""
+        its records to `count`. DataError where a column of codes or of a condition is missing, or a
+        code is no finite number."""
         nonlocal count
         for table in source.batches():
             units = [_codes(table, name, source.name) for name in code_names]

@@ -111,8 +111,9 @@ def evaluate(
     folder of pictures that mark the defective pixels (aetool.data.masks), by which heat maps are
     judged, too; None: these are not judged. ParamError for a table without label or normal, and
     where all records are ordinary or none is; DataError for pictures none of which can be read;
-    with masks also errors as of judging.pixel_figures. device: where the model runs. executor: what
-    computes, by a name that aetool.engine knows, or an executor; None for this process.
+    with masks also ParamError for a model of tables, and DataError for a mask that cannot be read
+    or where no mask shows a defect. device: where the model runs. executor: what computes, by a
+    name that aetool.engine knows, or an executor; None for this process.
     """
     engines.check(executor)
     source = open_source(data, known_of(model))
@@ -159,8 +160,8 @@ def _truth(source: Source, label: str | None, normal: Sequence[str], numbers: In
     pictures those of `numbers`, (records,), their positions in the source, from 0. label: the
     column of a table's labels; of pictures None or "folder". normal: the labels of ordinary
     records; empty, of pictures alone, for such as "good". ParamError where all are anomalies, or
-    none, for a table without the column, and as of `_labels_of_pictures` and
-    `labels.ordinary_in`."""
+    none, for a table without the column, for pictures without names or with a label other than
+    "folder", and where `normal` is empty and no label is such as "good"."""
     if isinstance(source, ImageSource):
         found = _labels_of_pictures(source, label, numbers)
         normal = normal or labels.ordinary_in(source.name, found.tolist())

@@ -87,7 +87,7 @@ def description(
     """The content of model.json: what the graphs that `export` writes take and give, the columns,
     the threshold and its calibration. By name: plugin, sha256, input, columns, shape, latent, unit,
     score, threshold, threshold_input and calibration; of pictures also map, where `low` is true
-    also low_parts, and those of `_beside`.
+    also low_parts; and context and condition of a model that has such (see `_beside`).
 
     float32: of graphs without float64. low: in float32, whether every input is given as two
     numbers, a value and what rounding has left of it.

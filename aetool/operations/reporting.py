@@ -44,8 +44,8 @@ def report(
     precision-recall curves; of pictures "folder" and the names of folders; ParamError for one
     without the other. threshold to device: as in `detect`. force: replace a page that is there.
     Without a model (None) one is learned from the data by the options `fit` (None: the defaults);
-    it does not see the column label. DataError for a page that exists, unless force; other errors
-    as of `detect`.
+    it does not see the column label. DataError for a page that exists, unless force; and for data
+    that cannot be read or do not suit the model.
     """
     if bool(label) != bool(normal):
         raise ParamError(

@@ -97,7 +97,8 @@ def _decompress(
 ) -> Path:
     """Restore an opened archive, as `decompress` says, to a file or folder, whose path is returned.
     path: the archive's; out: where to write, None for the name that the archive has; rows: (first,
-    end) from 0, None for all; columns: by name, None for all. Errors as of `decompress`. unlent:
+    end) from 0, None for all; columns: by name, None for all. ParamError for rows or columns that
+    are not there, ArchiveError for damage, DataError for a file that exists, unless force. unlent:
     filled with the names of files and folders whose setuid or setgid bits were left off."""
     first, last = _records(archive, rows)
     content = archive.content
@@ -175,7 +176,7 @@ def _part(
 ) -> str:
     """How much of an archive is restored, in words for a message, such as "100 of 8,784 rows, 2
     columns". rows: (first, end) from 0, end None: to the last; None: all. columns: by name; None:
-    all, which are not counted. ParamError as of `_records`."""
+    all, which are not counted. ParamError where the archive has no such records."""
     first, last = _records(archive, rows)
     of_rows = f"{last - first:,} of {archive.rows:,} rows"
     if columns is None:

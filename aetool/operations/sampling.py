@@ -536,8 +536,9 @@ def write_samples(
     Tables become a CSV or Parquet file; pictures a .npy file, a folder, or one PNG sheet (with
     `like`, each of its rows begins with the record that the others are near to). A PNG file of a
     table with `grid` is a map of every column over the plane. options: None for the defaults.
-    ParamError for a PNG file of a table without `grid`, otherwise errors as of `sample`; DataError
-    for a file that exists, unless options.force.
+    ParamError for a PNG file of a table without `grid`, and for options out of range or that
+    exclude each other; DataError for a file that exists, unless options.force, and for records of
+    options.like that the model does not take; BundleError for a model that cannot sample.
     """
     options = options or SampleOptions()
     target = Path(path)
@@ -577,8 +578,8 @@ def _write_maps(
     options: SampleOptions,
 ) -> int:
     """Write a PNG file that shows every column of a table over a plane of codes; returns how many
-    records were decoded. ParamError without options.grid, without matplotlib, and as of
-    `Sampler.manifold`; DataError for a file that exists, unless options.force."""
+    records were decoded. ParamError without options.grid, without matplotlib, and for a model whose
+    code is not several real numbers; DataError for a file that exists, unless options.force."""
     if not options.grid:
         raise ParamError(
             f"{target}: a table is drawn as .csv or .parquet; a .png takes {option('--grid')}"
@@ -600,7 +601,8 @@ def _write_pictures(
     """Draw pictures and write them, as one PNG sheet if png is true, else as a .npy file or a
     folder; returns how many were drawn. The sheet is about square, that of a grid exactly; with
     options.like each of its rows begins with the picture that the others are near to. DataError for
-    what exists at target, unless options.force; other errors as of `sample`."""
+    what exists at target, unless options.force; ParamError for options out of range; BundleError
+    for a model that cannot sample."""
     batches = list(_batches(model, options))
     pixels = np.concatenate([x for _, x in batches])
     if not png:
@@ -632,8 +634,9 @@ def _batches(model: Bundle, options: SampleOptions) -> Iterator[tuple[writers.Co
     """Draw records batch by batch: yields (the columns to write, by name; the records, (n, columns)
     or pictures (n, channels, height, width)). For pictures the columns are {}, or near others
     {"like": these pictures, each once}. With options.grid one batch, whose columns begin with
-    z_across and z_up. ParamError for options out of range or that exclude each other, and other
-    errors as of `sample`."""
+    z_across and z_up. ParamError for options out of range or that exclude each other, DataError for
+    records to draw near to that the model does not take; BundleError for a model that cannot
+    sample."""
     if not 0 <= options.spread <= 1:
         raise ParamError(f"{option('--spread')} must be in 0 .. 1, got {options.spread}")
     if options.count is not None and options.count < 1:
@@ -661,8 +664,9 @@ def _batches_near(
 ) -> Iterator[tuple[writers.Columns, Records]]:
     """Draw records near those of options.like, batch by batch: yields (the columns to write, by
     name, of pictures {"like": those of the batch}; the records drawn, options.count (default 1) for
-    each, one behind the other). DataError for data that the model does not take; BundleError as of
-    `Sampler.near`."""
+    each, one behind the other). DataError for data that the model does not take; BundleError for a
+    model whose codes are drawn near to those of records, and that has no encoder to find these
+    by."""
     opened = sources.open_source(options.like, model.reading)
     source = seen_by(opened, model)
     each = options.count or PER_ROW
@@ -687,7 +691,8 @@ def _batches_near(
 
 
 def _sampler(model: Bundle, options: SampleOptions) -> Sampler:
-    """A sampler of the model by these options; errors as of Sampler."""
+    """A sampler of the model by these options. ParamError for a prior or a condition that the model
+    does not have; BundleError for a model that stores nothing to sample by."""
     return Sampler(
         model,
         options.device,

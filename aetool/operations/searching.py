@@ -166,8 +166,8 @@ def _codes_of_data(
     """The codes of all records that are searched: (codes, (n, latent); the model, given or of the
     archive; the names of the records if they are pictures with names, else []; (n,), the numbers of
     the records, from 0). ParamError for data that are no archive where model is None, and for a
-    model without an encoder; DataError for pictures none of which can be read; of an archive errors
-    as of `_codes_of_archive`."""
+    model without an encoder; DataError for pictures none of which can be read; of an archive
+    ParamError where it holds no codes of this model, ArchiveError if it is damaged."""
     if is_archive(data):
         return _codes_of_archive(data, model, options)
     if model is None:
@@ -543,7 +543,8 @@ def _pictures(data: object, model: Bundle, wanted: Int) -> list[Records]:
     """Read the wanted pictures as the model sees them: for each number in `wanted`, counted from 0
     and repeated where it is, (channels, height, width) uint8. data: a path, pictures in memory, or
     an archive of pictures. KeyError for a number that no readable picture has; ParamError for
-    tables; other errors as of `_batches`."""
+    tables; DataError for pictures that the model does not take; ArchiveError for a damaged
+    archive."""
     numbers = set(wanted.tolist())
     pictures: dict[int, Records] = {}
     for first, pixels in _batches(data, model):

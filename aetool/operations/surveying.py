@@ -74,9 +74,9 @@ def tradeoff(
     is fitted here, and other programs. models: by the names that commands give them; None for none.
     options: the goal, the plugins and whether other programs are measured; None for the defaults. A
     way that cannot be measured is named in the result with the reason. ParamError where two goals
-    are given, DataError for data that hold no records, or a picture that cannot be read, and as of
-    yardstick_of, as are other ParamErrors. Archives are written to a temporary folder, which is
-    removed.
+    are given, and for pictures of which no common error can be told, as of different depths (see
+    yardstick_of); DataError for data that hold no records, or a picture that cannot be read.
+    Archives are written to a temporary folder, which is removed.
     """
     options = options or TradeoffOptions()
     goals.is_asked(options)
