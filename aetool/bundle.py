@@ -157,14 +157,13 @@ class Bundle:
     @property
     def sha256(self) -> str:
         """The SHA-256 of the model's file, in hex, by which archives name the model that they need;
-        ValueError as of `to_bytes`."""
+        ValueError for NaN or infinity in the facts."""
         return hashlib.sha256(self.to_bytes()).hexdigest()
 
     def save(self, path: str | os.PathLike[str] | BinaryIO, force: bool = False) -> Path | None:
         """Write the bundle to a path, whole or not at all, and return the path; or to a file opened
-        for writing bytes, and return None. DataError for a file that exists, unless force, and
-        where the path cannot be written, as of `files.atomic`; ParamError for a file opened for
-        text."""
+        for writing bytes, and return None. DataError for a file that exists, unless force, and for
+        a path that cannot be written, such as a folder; ParamError for a file opened for text."""
         content = self.to_bytes()
         if isinstance(path, str | os.PathLike):
             target = Path(path)

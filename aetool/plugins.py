@@ -117,8 +117,8 @@ def get_model(name: str) -> Model:
 
 def models_installed() -> Iterator[Model | PluginError]:
     """Yield every declared model; a plugin that cannot be used, or that declares a model which
-    another has declared, yields its error instead of raising it. PluginError is raised as of
-    `available`."""
+    another has declared, yields its error instead of raising it. PluginError is raised, at the
+    first step, where two distributions claim one name."""
     entries = available()
     owners: dict[str, EntryPoint] = {}
     for name, entry in entries.items():

@@ -121,8 +121,8 @@ class Rarity:
     @classmethod
     def of_few(cls, held_out: Float) -> Rarity:
         """The rarity of scores, (n,), of which there may be few: four excesses that happen to lie
-        close together would make every higher score seem impossible, so the scale of the tail
-        counts more."""
+        close together would make every higher score seem impossible, so the second estimate of the
+        tail's scale, by the median and the highest tenth, counts as 10 excesses."""
         return cls.of(held_out, EXPECTED_EXCESSES)
 
     @classmethod

@@ -516,8 +516,9 @@ def nothing_is_changed_in_place(bench: _Bench) -> None:
 
 
 def the_code_tells_records_apart(bench: _Bench) -> None:
-    """Different records need different codes, and those must be restored differently: is the code
-    cut off, multiplied by 0, or not used by decode?"""
+    """Of the first FEW (80) records not all may have one code, nor be restored alike: one feature
+    at least must vary by a deviation above LEAST_SPREAD (1e-4). Is the code cut off, multiplied by
+    0, or not used by decode? Not for models without a code."""
     if "encoder.onnx" not in bench.bundle.graphs:
         raise NotApplicable("it has no code")
     inputs = bench.prepared.inputs[:FEW]

@@ -108,9 +108,9 @@ def _collected(collect: Callable[..., object], *arguments: object, **named: obje
 
 @contextlib.contextmanager
 def _sources_unread() -> Iterator[None]:
-    """Context manager: within the block the sources of torch's operators are not parsed. As they
-    are collected, each would be, for the domain that it says, which stands beside it, too: half of
-    the time that it takes to collect them."""
+    """Context manager: within the block the sources of torch's operators are not parsed. Otherwise
+    each would be parsed as it is collected, only to learn its domain, which an attribute of it
+    says, too: half of the time that it takes to collect them."""
     try:
         from onnxscript.values import TracedOnnxFunction
 
@@ -304,7 +304,8 @@ def _flattened(node: fx.Node) -> bool:
 
 
 def _reshaped(node: fx.Node) -> bool:
-    """Let a node that calls reshape(x, size) make a view of x, as of `_view`; True."""
+    """Let a node that calls reshape(x, size) make a view of x, or of a copy where x does not lie in
+    one piece; True."""
     return _view(node, node.args[1])
 
 

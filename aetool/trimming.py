@@ -25,7 +25,8 @@ FEWEST_OTHERS = 5  # rows that differ from what most rows have
 def nearest(batches: Batches, spec: Spec, part: float) -> npt.NDArray[np.bool_]:
     """Mark the share `part` (0 to 1) of rows of batches, (rows, features) float32, that lies
     nearest to the centre of the numbers: (rows,) bool; rows as far as the last of them are marked,
-    too. All rows are marked of fewer than FEWEST (20), and where there is no number.
+    too. spec: the layout of the features. All rows are marked of fewer than FEWEST (20), and where
+    there is no number.
 
     The distance is by the covariance of those rows: the concentration steps of Rousseeuw & Van
     Driessen 1999, which begin with all rows. Each number is scaled robustly and cut at 6

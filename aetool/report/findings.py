@@ -137,14 +137,18 @@ class Curves:
 
 @dataclass(frozen=True)
 class Findings:
-    """All that a report shows about a detection. name: of the data; model: words on what scored
-    them; unit, total, flagged, trace, is_by_rank, limit_in_words: as of Detection, and threshold as
-    its limit; pictures: whether the
-    records are pictures; records: those that are shown, the highest score first; groups: of all
-    flagged records; columns: how each was read, empty for pictures; comparison: of these data with
-    those of the model, held_out: its calibration, both None unless the user gave a model; curves:
-    None without labels; parts_seen: where all flagged pictures together cost more than usual, as a
-    PNG, or empty; unread: (name, why) of each picture that could not be read."""
+    """All that a report shows about a detection.
+
+    name: of the data; model: words on what scored them; unit: of scores; total, flagged: how many
+    records were scored and flagged; threshold: the score at which drawings part flagged records
+    from others (Detection.limit); limit_in_words: what messages call it; is_by_rank: whether a
+    number of records was to be flagged whatever their scores; trace: the scores of all records;
+    pictures: whether the records are pictures; records: those that are shown, the highest score
+    first; groups: of all flagged records; columns: how each was read, empty for pictures;
+    comparison: of these data with those of the model, held_out: its calibration, both None unless
+    the user gave a model; curves: None without labels; parts_seen: where all flagged pictures
+    together cost more than usual, as a PNG, or empty; unread: (name, why) of each picture that
+    could not be read."""
 
     name: str
     model: str

@@ -31,7 +31,7 @@ def write_pictures_like(
 ) -> Path:
     """Write pictures (n, C, H, W) uint8 as the source's kind of file, or folder of PNG files;
     returns target. batches: of as many pictures as the source has. DataError if target is there,
-    unless `force`; a folder is written, and its errors raised, as by `write_folder`."""
+    unless `force`, or cannot be written; of a folder ParamError for "-", standard output."""
     if source.format["format"] == "folder":
         pixels = (picture for batch in batches for picture in batch)
         named = zip(source.names, pixels, strict=True)
@@ -58,7 +58,8 @@ def write_folder(
     which are added the names of files and folders whose setuid bits, or of files setgid bits, were
     left out: who restores an archive does not lend out their own rights by it. ParamError for
     standard output, ArchiveError for a name that leaves the folder or comes twice, DataError if
-    there is a folder, unless `force`, and else as of `trees.new_folder`.
+    target is there, unless it is a folder and `force` is set, holds the current folder, or cannot
+    be written (see `trees.new_folder`).
     """
     if os.fspath(target) == "-":
         raise ParamError(

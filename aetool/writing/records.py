@@ -31,11 +31,12 @@ def write_records(
     force: bool = False,
 ) -> None:
     """Write restored columns as a plugin's reader does, if one writes files of this name, else as
-    the format says; see writers.write_table. target: "-" for standard output. batches: columns by
-    name, each a list of texts or an array, (rows,). dtypes: Arrow's names of the source's types, by
-    column; written: by column how text files write its numbers, as writers.text_of takes it; both
-    None for nothing known. force: replace what is there. DataError if something is there, unless
-    force, or cannot be written so."""
+    the format says. target: "-" for standard output. batches: columns by name, each a list of texts
+    or an array, (rows,). dtypes: Arrow's names of the source's types, by column; written: by column
+    how text files write its numbers, as writers.text_of takes it; both None for nothing known.
+    format: how the source was written, with "format" one of csv, jsonl, parquet, arrow, npy or npz,
+    as writers.write_table takes it. force: replace what is there. DataError if something is there,
+    unless force, or cannot be written so."""
     # an empty one may still be filled while batches are made
     if dtypes is None:
         dtypes = {}
