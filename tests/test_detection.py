@@ -81,6 +81,31 @@ def test_the_column_that_costs_more_than_usual_is_named_first():
     assert reasons.columns(parts, np.array([9.0, 1.0, 1.0])) == [[2], [1], []]
 
 
+def test_among_many_columns_the_one_without_which_a_record_is_ordinary_is_named():
+    """None has a tenth of the excess, but one value alone makes the record rare."""
+    rng = np.random.default_rng(0)
+    frame = pd.DataFrame(rng.normal(size=(200, 40)))
+    schema = operations.fit(frame.rename(columns=str), FitOptions("tails")).schema
+    parts = rng.uniform(1, 2, (2, 40))
+    costliest = reasons.columns(parts, np.zeros(40), least_share=0.0)
+    assert reasons.columns(parts, np.zeros(40)) == [[], []]
+    X = np.zeros((2, 40))
+    culprit = costliest[0][1]
+    X[0, culprit] = 9.0
+    X[1] = 1.0
+
+    def scores(records):
+        """Nine bits for the culprit's value, and of the second record a little for each value."""
+        return records.sum(axis=1)
+
+    def p_values(bits):
+        return 2.0**-bits
+
+    expected = np.zeros((2, 40))
+    named = reasons.by_rarity(schema, X, expected, costliest, scores, p_values)
+    assert named == [[culprit], []], "of the second record all values together make it rare"
+
+
 def test_every_record_has_a_reason():
     table = pd.DataFrame(np.random.default_rng(0).normal(size=(300, 3)), columns=list("abc"))
     model = operations.fit(table, FitOptions("pca"))

@@ -15,6 +15,9 @@ from aetool.model import Float
 Scores = Callable[[Float], Float]  # (rows,) of what the graphs take, (rows, inputs)
 MOST = 3  # columns that are named of a record
 LEAST_SHARE = 0.1  # of a record's excess, for a column to be named
+# Of a record's rarity, in bits: what one value has to take away with it for being named although it
+# has no such share. Of a hundred columns that each vary, none has a tenth.
+LEAST_FALL = 0.5
 # of a record of which no column is to be named: an ordinary one, and an anomaly
 NOTHING = "nothing beyond the usual"
 TOGETHER = "no value alone, but all of them together"
@@ -27,6 +30,7 @@ def columns(
     typical: Float,
     marginal: Float | None = None,
     alike: Mask | None = None,
+    least_share: float = LEAST_SHARE,
 ) -> list[list[int]]:
     """Choose the columns to name as reasons: for each record the indices of at most three, the most
     surprising first; none where no column costs more than usual.
@@ -37,8 +41,9 @@ def columns(
     unit of parts. When two columns contradict each other both cost much given the other, and the
     one that is odd on its own is the culprit: the mean of a column's cost given no other and given
     all others is the two-point estimate of its Shapley value (Lundberg & Lee 2017). A column is
-    named if it has at least a tenth of the record's excess. alike, (rows, columns): True where a
-    value is the expected one; such a column is named only if no other has an excess.
+    named if it has at least this share, a tenth by default, of the record's excess. alike, (rows,
+    columns): True where a value is the expected one; such a column is named only if no other has an
+    excess.
     """
     excess = parts - typical
     if alike is not None:
@@ -52,7 +57,7 @@ def columns(
     order = np.argsort(-ranked, axis=1, kind="stable")
     named = []
     for row, places in zip(excess, order[:, :MOST], strict=True):
-        least = LEAST_SHARE * float(np.maximum(row, 0).sum())
+        least = least_share * float(np.maximum(row, 0).sum())
         of_row = []
         for place in places.tolist():
             if row[place] > 0 and row[place] >= least:
@@ -112,20 +117,63 @@ def by_mending(
     two wrong values of one.
     """
     score = scores(X)
-    lowered = np.zeros((len(X), len(schema.modelled)))
-    # each column once, however many records it is named of
+    ranked = []
+    mended = _scores_mended(schema, X, expected, named, scores)
+    falls = score[:, None] - mended
+    for places, of_columns in zip(named, -falls, strict=True):
+        # of equal falls the order stays as it is
+        ranked.append(sorted(places, key=of_columns.__getitem__))
+    return ranked
+
+
+def by_rarity(
+    schema: Schema,
+    X: Float,
+    expected: Float,
+    candidates: Sequence[Sequence[int]],
+    scores: Scores,
+    p_values: Callable[[Float], Float],
+) -> list[list[int]]:
+    """Choose of each record's candidates the columns to name because the record would hardly be
+    rare if that one value were the expected one: its rarity, the bits -log2 p, falls by at least
+    LEAST_FALL (half), the largest fall first; none where no single value takes away as much.
+
+    candidates: column indices by record; p_values: computes of scores, (rows,), the part p of
+    ordinary records that score as high, above 0. X, expected, scores: as `by_mending` takes them.
+    """
+    bits = -np.log2(p_values(scores(X)))
+    mended = _scores_mended(schema, X, expected, candidates, scores)
+    named = []
+    for row, places in enumerate(candidates):
+        falls = {}
+        for place in places:
+            (p,) = p_values(mended[row, place : place + 1])
+            fall = float(bits[row] + np.log2(p))
+            if fall > 0 and fall >= LEAST_FALL * bits[row]:
+                falls[place] = -fall
+        named.append(sorted(falls, key=falls.__getitem__))
+    return named
+
+
+def _scores_mended(
+    schema: Schema,
+    X: Float,
+    expected: Float,
+    candidates: Sequence[Sequence[int]],
+    scores: Scores,
+) -> Float:
+    """(rows, columns): the scores of records in which the value of one column is the expected one;
+    0 for columns that are no candidate of any record. Arguments as `by_rarity` takes them."""
+    mended_scores = np.zeros((len(X), len(schema.modelled)))
+    # each column once, however many records it is a candidate of
     of_any_record: set[int] = set()
-    of_any_record.update(*named)
+    of_any_record.update(*candidates)
     for place in sorted(of_any_record):
         column = schema.modelled[place]
         mended = X.copy()
         mended[:, place] = column.mended(X[:, place], expected[:, place])
-        lowered[:, place] = score - scores(mended)
-    ranked = []
-    for places, falls in zip(named, -lowered, strict=True):
-        # of equal falls the order stays as it is
-        ranked.append(sorted(places, key=falls.__getitem__))
-    return ranked
+        mended_scores[:, place] = scores(mended)
+    return mended_scores
 
 
 def marginal_bits(schema: Schema, X: Float) -> Float:

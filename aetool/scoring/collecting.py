@@ -284,6 +284,25 @@ class Collector:
             )
             for place, columns in zip(places, named_again, strict=True):
                 named[place] = columns
+            # among very many columns one may make the anomaly, and have no tenth of the excess
+            unnamed = [place for place in places.tolist() if not named[place]]
+            costliest = reasons.columns(
+                surprise[unnamed],
+                usual,
+                None if alone is None else alone[unnamed],
+                alike[unnamed],
+                least_share=0.0,
+            )
+            decisive = reasons.by_rarity(
+                schema,
+                inputs[unnamed],
+                expected[unnamed],
+                costliest,
+                self.mended,
+                self.calibration.p_values,
+            )
+            for place, columns in zip(unnamed, decisive, strict=True):
+                named[place] = columns
         return Blame(schema, inputs, expected, surprise - usual, named)
 
     def _own_columns(self, batch: Scored, keep: Int) -> Table:
