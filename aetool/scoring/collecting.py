@@ -285,7 +285,7 @@ class Collector:
             for place, columns in zip(places, named_again, strict=True):
                 named[place] = columns
             # among very many columns one may make the anomaly, and have no tenth of the excess
-            unnamed = [place for place in places.tolist() if not named[place]]
+            unnamed = [index for index in places.tolist() if not named[index]]
             costliest = reasons.columns(
                 surprise[unnamed],
                 usual,
@@ -301,8 +301,8 @@ class Collector:
                 self.mended,
                 self.calibration.p_values,
             )
-            for place, columns in zip(unnamed, decisive, strict=True):
-                named[place] = columns
+            for index, columns in zip(unnamed, decisive, strict=True):
+                named[index] = columns
         return Blame(schema, inputs, expected, surprise - usual, named)
 
     def _own_columns(self, batch: Scored, keep: Int) -> Table:
