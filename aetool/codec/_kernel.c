@@ -1597,16 +1597,21 @@ static PyObject *moments(PyObject *self, PyObject *args) {
 #define LONGEST_MATCH 65535
 #define MULTIPLIER 0x9E3779B1u
 
+/* The nodes of half a byte in one context, together: they are looked up together. */
+typedef struct {
+    uint16_t p[NODES]; /* probabilities of 16 bits; node 0 is the slot's check */
+    uint8_t n[NODES];  /* how often each was met */
+} Half;
+
 typedef struct {
     const uint8_t *text; /* as far as it is known */
     Py_ssize_t at;
     uint8_t delimiter;
     uint32_t c0, bits;   /* bits of this byte behind a 1, and how many */
     uint32_t slot_bits;
-    uint16_t *p[ORDERS]; /* probabilities of 16 bits; node 0 is the slot's check */
-    uint8_t *n[ORDERS];  /* how often each was met */
+    Half *slots;          /* of each order, one behind the other */
     uint32_t hash[ORDERS];
-    size_t base[ORDERS]; /* of the slot in force */
+    Half *slot[ORDERS];   /* that in force */
     int32_t weights[256 + 32 + 64][INPUTS];
     int32_t inputs[INPUTS], set[SETS], guess[SETS];
     uint16_t final_1[256 * 33], *final_2; /* of (bits so far, mixture), and of the byte before, too */
@@ -1622,6 +1627,7 @@ typedef struct {
     uint16_t match_p[64];
     int32_t predicted;
     int16_t stretch[4096]; /* what squash makes these probabilities of */
+    int32_t step[MOST_MET + 1]; /* of 65536, towards a bit, by how often one was met: no division each time */
 } Mix;
 
 /* 4096 / (1 + exp(-x / 256)), by a table of every 128th */
@@ -1639,10 +1645,7 @@ static int32_t squash(int32_t x) {
 }
 
 static void mix_free(Mix *m) {
-    for (int i = 0; i < ORDERS; i++) {
-        free(m->p[i]);
-        free(m->n[i]);
-    }
+    free(m->slots);
     free(m->places);
     free(m->final_2);
 }
@@ -1658,14 +1661,14 @@ static void mix_slots(Mix *m) {
     for (int i = 0; i < ORDERS; i++) {
         uint32_t h = mix_hash(m->hash[i], m->bits ? m->c0 : 0);
         uint16_t check = (uint16_t)(h & 0xFFFF) | 1;
-        size_t base = (size_t)(h * MULTIPLIER >> (32 - m->slot_bits)) * NODES;
-        m->base[i] = base;
-        if (m->p[i][base] != check) {
-            m->p[i][base] = check;
-            for (int j = 1; j < NODES; j++) {
-                m->p[i][base + (size_t)j] = 32768;
-                m->n[i][base + (size_t)j] = 0;
-            }
+        size_t place = h * MULTIPLIER >> (32 - m->slot_bits);
+        Half *slot = m->slots + (((size_t)i << m->slot_bits) + place);
+        m->slot[i] = slot;
+        if (slot->p[0] != check) {
+            for (int j = 1; j < NODES; j++)
+                slot->p[j] = 32768;
+            memset(slot->n, 0, sizeof slot->n);
+            slot->p[0] = check;
         }
     }
 }
@@ -1674,9 +1677,9 @@ static void mix_predict(Mix *m) {
     uint32_t node = m->bits < 4 ? m->c0 : (m->c0 & ((1u << (m->bits - 4)) - 1)) | 1u << (m->bits - 4);
     int32_t known = 0;
     for (int i = 0; i < ORDERS; i++) {
-        size_t place = m->base[i] + node;
-        m->inputs[i] = m->n[i][place] ? m->stretch[m->p[i][place] >> 4] : 0;
-        known += i >= 2 && i < 6 && m->n[i][place];
+        const Half *slot = m->slot[i];
+        m->inputs[i] = slot->n[node] ? m->stretch[slot->p[node] >> 4] : 0;
+        known += i >= 2 && i < 6 && slot->n[node];
     }
     /* the byte that followed what the last bytes repeat, as far as its bits agree */
     m->predicted = -1;
@@ -1793,9 +1796,9 @@ static void mix_learn(Mix *m, uint32_t bit) {
     uint32_t node = m->bits < 4 ? m->c0 : (m->c0 & ((1u << (m->bits - 4)) - 1)) | 1u << (m->bits - 4);
     int32_t target = bit ? 65535 : 0;
     for (int i = 0; i < ORDERS; i++) {
-        uint16_t *p = m->p[i] + m->base[i] + node;
-        uint8_t *n = m->n[i] + m->base[i] + node;
-        *p = (uint16_t)(*p + (((int64_t)target - *p) * (131072 / (2 * *n + 3)) >> 16));
+        uint16_t *p = m->slot[i]->p + node;
+        uint8_t *n = m->slot[i]->n + node;
+        *p = (uint16_t)(*p + (((int64_t)target - *p) * m->step[*n] >> 16));
         *n = (uint8_t)(*n + (*n < MOST_MET));
     }
     if (m->predicted >= 0) {
@@ -1823,22 +1826,18 @@ static int mix_make(Mix *m, const uint8_t *text, Py_ssize_t size, uint8_t delimi
     m->slot_bits = 8;
     while (m->slot_bits < MOST_SLOT_BITS && (Py_ssize_t)1 << m->slot_bits < 2 * size)
         m->slot_bits++;
-    size_t nodes = (size_t)NODES << m->slot_bits;
-    for (int i = 0; i < ORDERS; i++) {
-        m->p[i] = calloc(nodes, 2);
-        m->n[i] = calloc(nodes, 1);
-        if (!m->p[i] || !m->n[i])
-            return -2;
-    }
+    m->slots = calloc((size_t)ORDERS << m->slot_bits, sizeof(Half));
     m->places = calloc((size_t)1 << MATCH_BITS, 4);
     m->final_2 = malloc(256 * 8 * 33 * 2);
-    if (!m->places || !m->final_2)
+    if (!m->slots || !m->places || !m->final_2)
         return -2;
     for (size_t s = 0; s < sizeof m->weights / sizeof m->weights[0]; s++)
         for (int i = 0; i < INPUTS; i++)
             m->weights[s][i] = i == INPUTS - 1 ? 0 : FIRST_WEIGHT;
     for (int i = 0; i < 64; i++)
         m->match_p[i] = (uint16_t)(65536 - 32768 / (i + 1));
+    for (int i = 0; i <= MOST_MET; i++)
+        m->step[i] = 131072 / (2 * i + 3);
     for (int32_t x = -2047, next = 0; x <= 2047; x++)
         for (int32_t v = squash(x); next <= v; next++)
             m->stretch[next] = (int16_t)x;

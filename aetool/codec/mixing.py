@@ -9,6 +9,7 @@ the bit by the result. All numbers are whole. This file is the norm; the C kerne
 
 from __future__ import annotations
 
+import functools
 import math
 from dataclasses import dataclass, field
 from typing import Protocol
@@ -19,6 +20,8 @@ from aetool import kernel
 from aetool.model import Float
 
 MOST = 8 << 20  # bytes of a text; more are never mixed
+LONGEST_KEPT = 128 << 10  # bytes of a text whose code is kept for a while
+CODES_KEPT = 64  # codes of texts, and the texts, at most
 DELIMITERS = b",\t;| "
 ORDERS = (0, 1, 2, 3, 4, 6)  # how many bytes before are a context
 CONTEXTS = len(ORDERS) + 4
@@ -442,19 +445,31 @@ def code_of(text: bytes, delimiter: int, before: bytes = b"") -> bytes:
     may not be a code. delimiter: the byte between its fields, as a number; before: what both sides
     know ahead of the text, and have learned from; with it at most MOST (2^23) bytes, which is not
     checked."""
-    whole = before + text
     if kernel.C is not None:
-        # what does not become smaller is not worth its bytes
-        out = np.empty(len(text) + 64, np.uint8)
-        size = kernel.C.mix(whole, delimiter, len(before), out)
-        if size < 0:
-            return text + b"\0"
-        return out[:size].tobytes()
+        # of all archives of one table that are tried, most have the same words and headers
+        if len(text) <= LONGEST_KEPT:
+            return _kept_code(text, delimiter, before)
+        return _code_by_kernel(text, delimiter, before)
+    whole = before + text
     coder = Coder(_learned(len(whole), delimiter, before))
     for byte in text:
         for bit in _bits_of(byte):
             coder.push(bit)
     return coder.finish()
+
+
+def _code_by_kernel(text: bytes, delimiter: int, before: bytes) -> bytes:
+    """What `code_of` returns, by the compiled loops, which must be there."""
+    # what does not become smaller is not worth its bytes
+    out = np.empty(len(text) + 64, np.uint8)
+    size = kernel.C.mix(before + text, delimiter, len(before), out)
+    if size < 0:
+        return text + b"\0"
+    return out[:size].tobytes()
+
+
+# the code of a text that was coded lately, without coding it again
+_kept_code = functools.lru_cache(maxsize=CODES_KEPT)(_code_by_kernel)
 
 
 def restored(data: bytes, size: int) -> bytes:
