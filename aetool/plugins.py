@@ -4,10 +4,12 @@ from __future__ import annotations
 
 import functools
 import importlib
+import os
 import sys
 from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass
 from importlib.metadata import EntryPoint, entry_points
+from pathlib import Path
 from typing import Any
 
 import pluggy
@@ -26,8 +28,38 @@ def available() -> dict[str, EntryPoint]:
 
     Raises PluginError when two distributions claim one name.
     """
+    places = _places()
+    entry_points_by_name = _entries_by_name(entry_points, places)
+    # a copy, as the one that is kept must not be changed
+    return dict(entry_points_by_name)
+
+
+def _places() -> str:
+    """The folders that Python imports from, and when each was last changed: an equal text until
+    something is installed, or taken away."""
+    places = []
+    for name in sys.path:
+        # an empty name stands for the folder in which the program runs
+        folder = Path(name)
+        places.append(name)
+        # not every folder of the path is there
+        if folder.exists():
+            state = folder.stat()
+            changed = str(state.st_mtime_ns)
+            places.append(changed)
+    return os.pathsep.join(places)
+
+
+@functools.lru_cache(maxsize=1)
+def _entries_by_name(
+    lookup: Callable[..., Iterable[EntryPoint]],
+    _: str,
+) -> dict[str, EntryPoint]:
+    """What `available` returns. lookup: entry_points, which reads files of every distribution that
+    is installed, and is asked for by each member of a fit; _: the folders where it looks, as
+    `_places` gives them."""
     entry_points_by_name: dict[str, EntryPoint] = {}
-    for entry in entry_points(group=GROUP):
+    for entry in lookup(group=GROUP):
         # the same entry may be found twice, on two paths
         other = entry_points_by_name.setdefault(entry.name, entry)
         if other.value != entry.value:

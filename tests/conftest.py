@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+import dataclasses
 import functools
 import gc
 import os
+import pickle
 import stat
 import subprocess
 import sys
@@ -20,6 +22,9 @@ import aetool
 from aetool import bundle as bundles
 from aetool import operations, plugins
 from aetool.cli import status
+from aetool.closed_form import ClosedForm
+from aetool.fits import fitting, joining, preparing
+from aetool.model import Model, Progress
 from aetool.testing import pictures, table_rows
 
 # They fork, make pipes with names, ask for owners and masks of files, or call the C library.
@@ -160,6 +165,47 @@ def fitted(data: Path, plugin: str, target: Path, **options: object) -> Path:
     bundle = operations.fit(data, operations.FitOptions(plugin=plugin, **options))  # type: ignore[arg-type]
     bundle.save(target)
     return target
+
+
+KEPT_FITS: dict[bytes, joining.Fitted] = {}
+
+
+@pytest.fixture
+def fits_once(monkeypatch: pytest.MonkeyPatch) -> None:
+    """A closed form that was fitted to the very same rows by the very same options is taken from an
+    earlier test that has this fixture, as commands fit anew what they judge without a model.
+
+    For tests of what is said and written of a fit. Whether two fits agree, or what is patched inside
+    of one, is not to be tried with it.
+    """
+    fit_anew = fitting.fit_closed_form
+
+    def fit_closed_form(
+        model: Model,
+        params: object,
+        net: type[ClosedForm],
+        prepared: preparing.Prepared,
+        options: operations.FitOptions,
+        samples: bool,
+        progress: Progress | None = None,
+    ) -> joining.Fitted:
+        # all that a fit depends on, by its bytes: what differs in any of it is fitted anew
+        told = (model.name, net.__module__, net.__qualname__, params, prepared, options, samples)
+        key = pickle.dumps(told)
+        if key not in KEPT_FITS:
+            KEPT_FITS[key] = fit_anew(model, params, net, prepared, options, samples, progress)
+        kept = KEPT_FITS[key]
+        # arrays and sessions of its own, so that no test changes what another is given
+        bundle = dataclasses.replace(
+            kept.bundle,
+            facts=dict(kept.bundle.facts),
+            graphs=dict(kept.bundle.graphs),
+            _sessions={},
+        )
+        surprise = None if kept.surprise is None else kept.surprise.copy()
+        return dataclasses.replace(kept, bundle=bundle, parts=kept.parts.copy(), surprise=surprise)
+
+    monkeypatch.setattr(fitting, "fit_closed_form", fit_closed_form)
 
 
 @pytest.fixture(scope="session")

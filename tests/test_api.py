@@ -9,6 +9,8 @@ import pytest
 import aetool
 from aetool.errors import AetoolError, DataError
 
+pytestmark = pytest.mark.usefixtures("fits_once")
+
 
 @pytest.fixture(scope="module")
 def frame():

@@ -18,6 +18,8 @@ from aetool import cli, operations
 from aetool.cli import COMMANDS, main
 from aetool.operations import inspecting
 
+pytestmark = pytest.mark.usefixtures("fits_once")
+
 ENV = {**os.environ, "PYTHONUNBUFFERED": "1"}
 
 

@@ -14,6 +14,8 @@ from aetool.csv.sniffing import sniff
 from aetool.data import sources
 from aetool.errors import DataError, ParamError
 
+pytestmark = pytest.mark.usefixtures("fits_once")
+
 
 def read(path, said=None, known=None):
     """(names, rows of cells, notices) of a text table."""

@@ -17,6 +17,8 @@ import aetool
 from aetool.data import memory, remote, sources, workbooks
 from aetool.errors import DataError, ParamError
 
+pytestmark = pytest.mark.usefixtures("fits_once")
+
 RNG = np.random.default_rng(5)
 ROWS = 240
 FRAME = pd.DataFrame(

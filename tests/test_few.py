@@ -14,6 +14,8 @@ from aetool.report import charts
 from tests.test_cli import records
 from tests.test_mistakes import table
 
+pytestmark = pytest.mark.usefixtures("fits_once")
+
 
 @pytest.fixture
 def few(tmp_path, monkeypatch):

@@ -17,6 +17,8 @@ from aetool.data.sources import open_source
 from aetool.errors import DataError
 from aetool.operations import CompressOptions
 
+pytestmark = pytest.mark.usefixtures("fits_once")
+
 ODD = [
     b'{"a": "\\ud800"}', b'{"a": 1, "a": 2}', b'{"a": 1.0}', b'{"a": 1.00, "b": 1e5}', b'{"a":-0}',
     b'{"a": 1E+05, "b": 0.1000}', b'{ "a" : null }', b"", b"  ", b"[1, 2, [3]]", b"7", b"nope",

@@ -25,6 +25,8 @@ from aetool.report.times import time_ticks
 from aetool.scoring import pages
 from tests.conftest import fresh
 
+pytestmark = pytest.mark.usefixtures("fits_once")
+
 VOID = {"meta", "img", "br", "line", "rect", "path", "circle", "input"}
 
 

@@ -18,6 +18,8 @@ from aetool.fits import preparing, single_fit
 from aetool.model import make_params
 from aetool.operations import FitOptions
 
+pytestmark = pytest.mark.usefixtures("fits_once")
+
 
 def plain(rows, seed, odd=0):
     """Three related numbers; the last `odd` rows lie elsewhere."""
