@@ -21,6 +21,7 @@ from aetool.model import Array
 
 OPSET = 20  # the set of operators, which tells what each does
 IR_VERSION = 9  # of the format of the file: the oldest that knows this set
+SHORT = 1024  # bytes of a constant that is looked up before it is written as ONNX has it
 BATCH = "batch"  # the name of the first size of every input and output
 
 
@@ -41,6 +42,10 @@ class Graph:
         self._count = 0  # of names that were given
         # the name of each constant and of the result of each node, by its contents
         self._known: dict[bytes, str] = {}
+        # the same of nodes without attributes, by what they were asked for as
+        self._asked: dict[tuple[str, ...], str] = {}
+        # the names of short constants once more, by what they were made of
+        self._short: dict[tuple[np.dtype[np.generic], tuple[int, ...], bytes], str] = {}
 
     def name(self, stem: str) -> str:
         """A name for a node or constant that is not used yet. stem: how it begins; a count
@@ -52,8 +57,17 @@ class Graph:
         """Store an array or number as a constant of this dtype; returns its name, that of an equal
         constant if there is one."""
         array = np.asarray(value, dtype=dtype)
-        tensor = numpy_helper.from_array(array)
-        return self._stored(tensor)
+        if array.nbytes > SHORT:
+            tensor = numpy_helper.from_array(array)
+            return self._stored(tensor)
+        # formulas name the same numbers again and again
+        key = (array.dtype, array.shape, array.tobytes())
+        name = self._short.get(key)
+        if name is None:
+            tensor = numpy_helper.from_array(array)
+            name = self._stored(tensor)
+            self._short[key] = name
+        return name
 
     def exact(self, value: npt.ArrayLike) -> str:
         """Store an array or number as a constant of float64; returns its name, that of an equal
@@ -64,8 +78,17 @@ class Graph:
         """Add an operator of ONNX with one output; returns the output's name, that of an equal node
         if there is one. kind: such as "Add"; inputs: names of values, "" for an optional one that
         is left out; attributes: by their names in ONNX."""
-        node = helper.make_node(kind, list(inputs), [], **attributes)
-        return self._computed(node)
+        if attributes:
+            node = helper.make_node(kind, inputs, [], **attributes)
+            return self._computed(node)
+        # most have none, and many are asked for again
+        asked = (kind, *inputs)
+        name = self._asked.get(asked)
+        if name is None:
+            node = helper.make_node(kind, inputs, [])
+            name = self._computed(node)
+            self._asked[asked] = name
+        return name
 
     def term(self, name: str) -> Term:
         """A float32 value of the graph, by its name, to be reckoned with like an array."""
