@@ -5,6 +5,7 @@ from __future__ import annotations
 import dataclasses
 import functools
 import gc
+import hashlib
 import os
 import pickle
 import stat
@@ -167,6 +168,7 @@ def fitted(data: Path, plugin: str, target: Path, **options: object) -> Path:
     return target
 
 
+MOST_KEPT = 64  # fits
 KEPT_FITS: dict[bytes, joining.Fitted] = {}
 
 
@@ -190,9 +192,13 @@ def fits_once(monkeypatch: pytest.MonkeyPatch) -> None:
         progress: Progress | None = None,
     ) -> joining.Fitted:
         # all that a fit depends on, by its bytes: what differs in any of it is fitted anew
-        told = (model.name, net.__module__, net.__qualname__, params, prepared, options, samples)
-        key = pickle.dumps(told)
+        read = (options.max_time, options.device, options.seed)
+        net_name = f"{net.__module__}.{net.__qualname__}"
+        told = pickle.dumps((model.name, net_name, params, prepared, read, samples))
+        key = hashlib.sha256(told).digest()
         if key not in KEPT_FITS:
+            while len(KEPT_FITS) >= MOST_KEPT:
+                del KEPT_FITS[next(iter(KEPT_FITS))]
             KEPT_FITS[key] = fit_anew(model, params, net, prepared, options, samples, progress)
         kept = KEPT_FITS[key]
         # arrays and sessions of its own, so that no test changes what another is given

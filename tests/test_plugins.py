@@ -97,6 +97,21 @@ def test_unknown_broken_and_clashing(monkeypatch):
         plugins.available()
 
 
+def test_a_plugin_that_is_installed_meanwhile_is_there(monkeypatch, tmp_path):
+    """What is installed is kept from one look to the next, but no longer than it stays so."""
+    monkeypatch.syspath_prepend(str(tmp_path))
+    os.utime(tmp_path, (1, 1))
+    before = plugins.available()
+    package = tmp_path / "late-1.0.dist-info"
+    package.mkdir()
+    (package / "METADATA").write_text("Metadata-Version: 2.1\nName: late\nVersion: 1.0\n")
+    (package / "entry_points.txt").write_text(f"[{plugins.GROUP}]\nlate = aetool_pca\n")
+    assert plugins.available().keys() - before.keys() == {"late"}
+    # whoever changes what was returned changes no later answer
+    plugins.available().clear()
+    assert "late" in plugins.available()
+
+
 def test_a_misspelt_hook_is_an_error(monkeypatch, tmp_path):
     (tmp_path / "misspelt.py").write_text(
         "from aetool import hookimpl\n@hookimpl\ndef aetool_model():\n    return []\n"

@@ -3,6 +3,7 @@
 import bz2
 import dataclasses
 import lzma
+import types
 from pathlib import Path
 
 import numpy as np
@@ -187,6 +188,30 @@ def test_kernel_and_reference_mix_alike(raw):
     with pytest.MonkeyPatch.context() as patch:
         patch.setattr(kernel, "C", None)
         assert mixing.mixed(raw) == code or len(code) > len(raw)
+
+
+@pytest.mark.parametrize("longest,times", [(200, 1), (199, 2)])
+def test_a_short_text_that_comes_again_is_not_mixed_again(monkeypatch, longest, times):
+    """As in the archives of one table that are tried one after the other."""
+    text = np.random.default_rng(longest).bytes(100).hex().encode()
+    texts = []
+
+    def counted(whole, *arguments):
+        texts.append(whole)
+        return compiled.mix(whole, *arguments)
+
+    compiled = kernel.C
+    if compiled is None:
+        pytest.skip("the C kernel is not built")
+    monkeypatch.setattr(kernel, "C", types.SimpleNamespace(mix=counted))
+    monkeypatch.setattr(mixing, "LONGEST_KEPT", longest)
+    first = mixing.mixed(text)
+    assert mixing.mixed(text) == first and texts == [text] * times
+    # by another delimiter it is another code
+    mixing.code_of(text, ord(";"))
+    assert len(texts) == times + 1
+    monkeypatch.setattr(kernel, "C", compiled)
+    assert mixing.restored(first, len(text)) == text
 
 
 def test_kernel_and_reference_restore_the_same_of_damage():
