@@ -9,7 +9,8 @@ import math
 import numbers
 import os
 import re
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from typing import ClassVar
 
 from aetool.errors import ParamError
 from aetool.spelling import PYTHON, option
@@ -38,6 +39,12 @@ def _is_texts(value: object) -> bool:
     return all(isinstance(item, str) for item in value)
 
 
+def _is_paths(value: object) -> bool:
+    """Whether a value is a list, tuple or other sequence; a path itself, a text, is not."""
+    # a text is a sequence of letters, each of which might be a path
+    return isinstance(value, Sequence) and not isinstance(value, str | bytes)
+
+
 def _is_texts_by_name(value: object) -> bool:
     """Whether a value is a dictionary whose keys and values are texts."""
     if not isinstance(value, Mapping):
@@ -54,6 +61,7 @@ TAKEN: dict[str, tuple[str, Callable[[object], bool]]] = {
     "str": ("a text", lambda value: isinstance(value, str)),
     "Sequence[str]": ("a list of texts", _is_texts),
     "Mapping[str, str]": ("a dictionary of texts", _is_texts_by_name),
+    "Sequence[Path]": ("a list of paths", _is_paths),
     "list[str]": ("a list", lambda value: isinstance(value, list)),
 }
 
@@ -69,6 +77,35 @@ def check_options(verb: str, declared: Callable[..., object], options: Options) 
         check_type(verb, name, value, str(known[name].annotation))
         if name == "seed" and _is_whole(value) and value < 0:  # type: ignore[operator]
             raise ParamError(f"{verb}: seed must be 0 or more; got {shown(value)}")
+
+
+class CheckedOptions:
+    """Options of a verb, a dataclass: one of a wrong type is refused where they are put together,
+    such as a text that would be read letter by letter where a list of texts belongs. verb: the name
+    of the verb, with which messages begin."""
+
+    verb: ClassVar[str]
+
+    def __post_init__(self) -> None:
+        """Raise ParamError for an option of a wrong type, as `check_options` does."""
+        check_options(self.verb, type(self), vars(self))
+
+
+def errors_by_column(max_error: object) -> object:
+    """The largest errors as options have them: texts by column, "" for all columns that are not
+    named; {} for None.
+
+    max_error: a text or a number for all columns, or either of them by column. A value of any other
+    type comes back unchanged: it is refused where all options are checked.
+    """
+    if max_error is None:
+        return {}
+    if isinstance(max_error, str) or _is_number(max_error):
+        return {"": str(max_error)}
+    if not isinstance(max_error, Mapping):
+        return max_error
+    # what is neither a number nor a text stays, to be refused
+    return {name: str(error) if _is_number(error) else error for name, error in max_error.items()}
 
 
 def refuse_misspelt(
@@ -110,12 +147,16 @@ def check_type(verb: str, name: str, value: object, annotation: str) -> None:
 
 
 def _shown_with_strays(value: object) -> str:
-    """A value that is not taken, for messages, as `shown` has it; of a list also the first of its
-    values that is no text: "list with 1 (int)"."""
-    if isinstance(value, Sequence) and not isinstance(value, str | bytes):
-        for item in value:
-            if not isinstance(item, str):
-                return f"{shown(value)} with {shown(item)}"
+    """A value that is not taken, for messages, as `shown` has it; of a list or dictionary also the
+    first of its values that is no text: "list with 1 (int)"."""
+    values: Iterable[object] = ()
+    if isinstance(value, Mapping):
+        values = value.values()
+    elif isinstance(value, Sequence) and not isinstance(value, str | bytes):
+        values = value
+    for item in values:
+        if not isinstance(item, str):
+            return f"{shown(value)} with {shown(item)}"
     return shown(value)
 
 

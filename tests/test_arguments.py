@@ -10,6 +10,7 @@ import pytest
 
 import aetool
 from aetool import arguments, operations
+from aetool.bundle import CODEC
 from aetool.csv.dialect import OPTIONS
 from aetool.errors import ParamError
 
@@ -110,6 +111,53 @@ def test_options_of_other_verbs():
     ]:
         with pytest.raises(aetool.AetoolError, match=said):
             call()
+
+
+# of options as operations take them: one that would be read letter by letter, or has other values
+WRONG_OPTIONS = [
+    (operations.CompressOptions, {"max_error": "10%"}, "compress: max_error must be a dictionary of texts; got '10%' (str)"),
+    (operations.CompressOptions, {"max_error": {"a": 0.5}}, "compress: max_error must be a dictionary of texts; got dict with 0.5 (float)"),
+    (operations.CompressOptions, {"shard": 2}, "compress: shard must be a text or None; got 2 (int)"),
+    (operations.FitOptions, {"max_error": "10%"}, "fit: max_error must be a dictionary of texts; got '10%' (str)"),
+    (operations.FitOptions, {"drop": "ab"}, "fit: drop must be a list of texts; got 'ab' (str)"),
+    (operations.FitOptions, {"types": [("a", "skip")]}, "fit: types must be a dictionary of texts; got list with tuple"),
+    (operations.SearchOptions, {"columns": "ab"}, "similar: columns must be a list of texts; got 'ab' (str)"),
+    (operations.SampleOptions, {"condition": "a=1"}, "sample: condition must be a dictionary of texts; got 'a=1' (str)"),
+    (operations.TradeoffOptions, {"plugins": "pca"}, "tradeoff: plugins must be a list of texts; got 'pca' (str)"),
+    (operations.DenoiseOptions, {"force": "yes"}, "denoise: force must be True or False; got 'yes' (str)"),
+]  # fmt: skip
+
+
+@pytest.mark.parametrize(("declared", "options", "said"), WRONG_OPTIONS)
+def test_options_are_checked_where_they_are_put_together(declared, options, said):
+    with pytest.raises(ParamError) as caught:
+        declared(**options)
+    assert str(caught.value) == said
+
+
+def test_one_bound_means_all_columns_in_every_verb(tmp_path):
+    rows = FRAME.loc[[0, 1, 2] * 40].reset_index(drop=True)
+    rows.to_csv(tmp_path / "t.csv", index=False)
+    by_column = aetool.fit(tmp_path / "t.csv", "pca", codec=True, max_error={"": "0.5"})
+    for bound in ("0.5", 0.5, {"": 0.5}):
+        model = aetool.fit(tmp_path / "t.csv", "pca", codec=True, max_error=bound)
+        assert model.graphs[CODEC] == by_column.graphs[CODEC]
+    of_text = {
+        aetool.compress(tmp_path / "t.csv", tmp_path / "t.aez", max_error=bound, force=True)[
+            "archive_bytes"
+        ]
+        for bound in ("0.5", 0.5, {"": 0.5}, {"a": "0.5"})
+    }
+    assert len(of_text) == 1
+
+
+def test_one_path_where_a_list_of_them_belongs(tmp_path):
+    with pytest.raises(ParamError, match=r"^merge: paths must be a list of paths; got 'a.aez'"):
+        aetool.merge("a.aez", tmp_path / "b.aez")
+    model = aetool.fit(FRAME, "pca")
+    # a single model is a list of that one
+    alone, listed = (aetool.tradeoff(FRAME, of, others=False) for of in (model, [model]))
+    assert [point.way for point in alone.points] == [point.way for point in listed.points]
 
 
 # what each verb of Python does is declared by an operation, and what is of Python alone stays apart

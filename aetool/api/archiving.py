@@ -13,7 +13,6 @@ from aetool.api.conversion import (
     Data,
     Figures,
     Model,
-    Option,
     Path,
     bundle_of,
     bytes_from,
@@ -22,7 +21,7 @@ from aetool.api.conversion import (
     options_of,
     share_of,
 )
-from aetool.arguments import check_kind, check_options, check_path, check_type
+from aetool.arguments import check_kind, check_options, check_path, check_type, errors_by_column
 from aetool.codec import planning
 from aetool.codec.archive import Archive
 from aetool.data import notices
@@ -109,12 +108,12 @@ def compress(
     check_kind("compress", "fit", fit, (FitOptions, type(None)), OF_FIT)
     options = options_of(arguments, CompressOptions)
     options["effort"] = _effort_of(effort)
-    options["max_error"] = _bounds_of(max_error)
+    options["max_error"] = errors_by_column(max_error)
     options["rmse"] = share_of("rmse", rmse)
     options["budget"] = bytes_from("budget", budget)
-    check_options("compress", CompressOptions, options)
+    chosen = CompressOptions(**options)
     bundle = bundle_of(model, "compress")
-    figures = operations.compress(data, path, bundle, CompressOptions(**options))
+    figures = operations.compress(data, path, bundle, chosen)
     if "costliest" in figures:
         figures["costliest"] = figures["costliest"].to_pandas()
     return figures
@@ -133,26 +132,9 @@ def _effort_of(effort: str | planning.Effort) -> planning.Effort:
     return efforts[effort]
 
 
-def _bounds_of(max_error: Option) -> Option:
-    """The largest errors as operations take them: texts by column, "" for all columns that are not
-    named; {} for None.
-
-    max_error: a text or a number for all columns, or either of them by column. A value of any other
-    type comes back unchanged: it is refused where all options are checked.
-    """
-    if max_error is None:
-        return {}
-    if isinstance(max_error, str | float | int):
-        return {"": str(max_error)}
-    if isinstance(max_error, Mapping):
-        return {name: str(error) for name, error in max_error.items()}
-    # of a type that is refused where all options are checked
-    return max_error
-
-
 def tradeoff(
     data: Data,
-    models: Sequence[Model] = (),
+    models: Model | Sequence[Model] = (),
     plugins: str | Sequence[str] = (),
     *,
     # the goals, of which at most one is given
@@ -185,9 +167,12 @@ def tradeoff(
     options["rmse"] = share_of("rmse", rmse)
     options["budget"] = bytes_from("budget", budget)
     check_kind("tradeoff", "fit", fit, (FitOptions, type(None)), OF_FIT)
-    check_kind("tradeoff", "models", models, Sequence, "a list of models")
     options["fit"] = fit or FitOptions()
-    check_options("tradeoff", TradeoffOptions, options)
+    chosen = TradeoffOptions(**options)
+    # a single one is a list of that one, as of plugins
+    if isinstance(models, bundles.Bundle | str | os.PathLike):
+        models = [models]
+    check_kind("tradeoff", "models", models, Sequence, "a list of models")
     loaded = {}
     for model in models:
         bundle = bundle_of(model, "tradeoff")
@@ -195,7 +180,7 @@ def tradeoff(
         # a command that writes such an archive names the file, as it was given here
         name = bundle.name if isinstance(model, bundles.Bundle) else os.fspath(model)
         loaded[name] = bundle
-    return operations.tradeoff(data, loaded, TradeoffOptions(**options))
+    return operations.tradeoff(data, loaded, chosen)
 
 
 def merge(
@@ -217,7 +202,7 @@ def merge(
     ParamError if a shard is missing, comes twice or is of another table, ArchiveError if one is
     damaged, DataError for a file at path, unless force: each an AetoolError.
     """
-    check_kind("merge", "paths", paths, Sequence, "a list of paths")
+    check_type("merge", "paths", paths, "Sequence[Path]")
     for one in paths:
         check_path("merge", "paths", one)
     check_path("merge", "path", path)

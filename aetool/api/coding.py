@@ -13,7 +13,7 @@ from aetool import bundle as bundles
 from aetool import operations
 from aetool.api.archiving import compress
 from aetool.api.conversion import Data, Figures, Path, data_of, options_of, text_options
-from aetool.arguments import check_kind, check_options, check_path
+from aetool.arguments import check_kind, check_path
 from aetool.codec import planning
 from aetool.engine import Chosen
 from aetool.model import Records
@@ -102,7 +102,6 @@ class CodingModel(bundles.Bundle):
         options = options_of(arguments, operations.DenoiseOptions)
         data = data_of("denoise", data, text_options(arguments))
         check_path("denoise", "path", path)
-        check_options("denoise", operations.DenoiseOptions, options)
         return operations.denoise(data, path, self, operations.DenoiseOptions(**options))
 
     def sample(
@@ -130,7 +129,6 @@ class CodingModel(bundles.Bundle):
         """
         options = options_of(locals(), operations.SampleOptions)
         options["condition"] = condition or {}
-        check_options("sample", operations.SampleOptions, options)
         return operations.sample(self, operations.SampleOptions(**options))
 
     def similar(
@@ -167,7 +165,6 @@ class CodingModel(bundles.Bundle):
         options = options_of(arguments, operations.SearchOptions)
         query = data_of("similar", query, text_options(arguments))
         data = data_of("similar", data, text_options(arguments))
-        check_options("similar", operations.SearchOptions, options)
         numbers = "a list of the numbers of records, from 1"
         check_kind("similar", "rows", rows, (list, tuple, range, np.ndarray), numbers)
         for row in rows:

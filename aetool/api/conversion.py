@@ -19,6 +19,7 @@ from aetool.arguments import (
     check_kind,
     check_options,
     check_path,
+    errors_by_column,
     part_of,
     refuse_misspelt,
 )
@@ -232,5 +233,8 @@ def fit_options(verb: str, plugin: str | Declared | None = None, **named: Option
         else:
             params[name] = value
     check_kind(verb, "plugin", plugin, (str, Declared, type(None)), OF_PLUGIN)
+    if "max_error" in options:
+        options["max_error"] = errors_by_column(options["max_error"])
+    # by the name of the verb that begins with a fit
     check_options(verb, FitOptions, options)
     return FitOptions(plugin=plugin, params=params, **options)

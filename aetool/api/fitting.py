@@ -48,7 +48,7 @@ def fit(
     seed: int = 0,
     device: str = "auto",
     codec: bool = False,
-    max_error: Mapping[str, str] | None = None,
+    max_error: str | float | Mapping[str, str | float] | None = None,
     students: bool = False,
     # what is known of the records
     context: int = 0,
@@ -90,7 +90,7 @@ def fit(
     seconds of training, None for no limit. seed: of every random number. device: auto, cpu, cuda or
     cuda:<n>.
     codec: learn also what archives of many small files share; max_error: for this bound, too,
-    as {"": "1%"}; students: with small networks that predict columns.
+    as of aetool.compress; students: with small networks that predict columns.
     context: how many rows before each the model is given, of the same value in the column `group`
     ("": all are one group), in the order of the column `order` ("": as they come). robust:
     anomalies are among the rows. closed: no other records are to come. target: the same records,

@@ -11,6 +11,7 @@ from typing import Any, BinaryIO
 
 import numpy as np
 
+from aetool.arguments import CheckedOptions
 from aetool.bundle import Bundle
 from aetool.canonical import Json
 from aetool.codec import blocks, decoding, lossy, packed_models, planning
@@ -44,7 +45,7 @@ MARGIN = 0.98  # of the target that was missed: what the next try aims at
 
 
 @dataclass(frozen=True)
-class CompressOptions:
+class CompressOptions(CheckedOptions):
     """Options of compress: in which way data are stored, and what an archive must keep. None and
     empty ones ask for nothing, but where it is said.
 
@@ -64,6 +65,8 @@ class CompressOptions:
     "I/N", the I-th of N parts of a table alone, to be merged with the others. parts: each table of
     a folder in an archive of its own, under one index.
     """
+
+    verb = "compress"
 
     lossy: bool = False
     latent: int | None = None

@@ -14,6 +14,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from aetool import __version__, closed_form, plugins, rehearsal, runtime
+from aetool.arguments import CheckedOptions
 from aetool.bundle import READING, Bundle
 from aetool.canonical import Json
 from aetool.columns.schema import (
@@ -64,7 +65,7 @@ MOST_SAID = 12  # lines on how columns were read
 
 
 @dataclass(frozen=True)
-class FitOptions:
+class FitOptions(CheckedOptions):
     """Options of a fit: the model, the columns, the rows, and how long it may take.
 
     plugin: the name of an installed model, or a declaration; None for the default. params: its
@@ -89,6 +90,8 @@ class FitOptions:
     what they are brought to, what they are cut into and how far apart, and what is left of them (of
     four numbers the first are left and top); grey: they are seen without colour.
     """
+
+    verb = "fit"
 
     plugin: str | Model | None = None
     params: Mapping[str, Json] = field(default_factory=dict)

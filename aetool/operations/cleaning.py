@@ -11,6 +11,7 @@ from pathlib import Path
 
 import numpy as np
 
+from aetool.arguments import CheckedOptions
 from aetool.bundle import Bundle
 from aetool.canonical import Json
 from aetool.codec import decoding
@@ -36,7 +37,7 @@ Region = tuple[int, int, int, int]
 
 
 @dataclass(frozen=True)
-class DenoiseOptions:
+class DenoiseOptions(CheckedOptions):
     """Options of `denoise`: what it changes, and what it measures.
 
     fill_missing: only gaps are changed; of pictures only the region, (left, top, width, height) in
@@ -44,6 +45,8 @@ class DenoiseOptions:
     takes data, by which the gain is measured; None: nothing is measured. force: a file that exists
     may be replaced. device: where the model runs: auto, cpu, cuda or cuda:<n>.
     """
+
+    verb = "denoise"
 
     fill_missing: bool = False
     region: Region | None = None

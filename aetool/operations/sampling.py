@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from aetool import runtime
+from aetool.arguments import CheckedOptions
 from aetool.bundle import Bundle
 from aetool.codec import decoding
 from aetool.codec.decoding import condition_names
@@ -484,7 +485,7 @@ def _flat(x: Records) -> Records:
 
 
 @dataclass(frozen=True)
-class SampleOptions:
+class SampleOptions(CheckedOptions):
     """Options of `sample`: how many records to draw, and from what.
 
     count: how many in all (None: 64), or near each record of `like` (None: 1); at least 1. like:
@@ -497,6 +498,8 @@ class SampleOptions:
     drawn, or with `like` those of its records kept. force: a file that exists may be replaced.
     device: where the model runs: auto, cpu, cuda or cuda:<n>.
     """
+
+    verb = "sample"
 
     count: int | None = None
     like: object = None

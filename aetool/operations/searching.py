@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 import numpy.typing as npt
 
+from aetool.arguments import CheckedOptions
 from aetool.bundle import Bundle
 from aetool.codec.archive import Archive
 from aetool.codec.contents.lossy import Lossy
@@ -43,7 +44,7 @@ Keys = npt.NDArray[np.uint64]
 
 
 @dataclass(frozen=True)
-class SearchOptions:
+class SearchOptions(CheckedOptions):
     """How the nearest records are looked for.
 
     k: how many neighbours of each query, at least 1. rows: which records of the query file, from 1;
@@ -51,6 +52,8 @@ class SearchOptions:
     columns: columns of the data, a table, to return beside each neighbour. device: where the
     encoder runs.
     """
+
+    verb = "similar"
 
     k: int = 10
     rows: Sequence[int] = ()

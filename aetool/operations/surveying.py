@@ -18,6 +18,7 @@ from aetool.archives.levels import SHALLOW
 from aetool.archives.lossy_job import CompressOptions
 from aetool.archives.points import Point, Tradeoff, marked, picked
 from aetool.archives.yardstick import PictureYardstick
+from aetool.arguments import CheckedOptions
 from aetool.bundle import Bundle
 from aetool.canonical import Json
 from aetool.data import notices, packers, sources, streams
@@ -40,7 +41,7 @@ MOST_VALUES = 1 << 24  # of pixels that other programs are tried on
 
 
 @dataclass(frozen=True)
-class TradeoffOptions:
+class TradeoffOptions(CheckedOptions):
     """Which ways to store data `tradeoff` measures, and what the archive that it recommends must
     keep.
 
@@ -50,6 +51,8 @@ class TradeoffOptions:
     bytes of a model count. others: whether other programs, such as xz, are measured. device: where
     models run: auto, cpu, cuda or cuda:<n>.
     """
+
+    verb = "tradeoff"
 
     plugins: Sequence[str] = ()
     rmse: float | None = None
