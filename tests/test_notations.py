@@ -77,6 +77,14 @@ FORMS = {
         {"group": ",", "usual": "${} ", "negative": "(${})"},
         Notation(group=",", negative=("($", ")")),
     ),
+    "spreadsheet": (
+        {"group": ",", "usual": "${}", "negative": "$({})"},
+        Notation(group=",", negative=("$(", ")")),
+    ),
+    "euros in parentheses": (
+        {"group": ",", "usual": "{} €", "negative": "({}) €"},
+        Notation(group=",", negative=("(", ") €".encode().decode("latin-1"))),
+    ),
     "french": (
         {"decimal": ",", "group": "\u202f", "usual": "{}\xa0€", "negative": "-{}\xa0€"},
         Notation(",", "\u202f".encode().decode("latin-1")),

@@ -80,8 +80,9 @@ class Manner:
     def is_negative(self) -> bool:
         """Whether a sign of numbers below 0 stands before or behind it."""
         before, behind = self.around
-        if before.startswith(b"("):
-            return behind.endswith(b")")
+        # ($12), $(12) and (12) EUR
+        if b"(" in before:
+            return b")" in behind
         if any(before.startswith(sign) or before.endswith(sign) for sign in SIGNS):
             return True
         return any(behind.startswith(sign) or behind.endswith(sign) for sign in SIGNS_BEHIND)

@@ -36,7 +36,7 @@ _UNIT = (
 )
 _HEAD = Pattern(
     rf"[{_BLANK}]*(?P<open>\()?[{_BLANK}]*(?P<sign>[+{_MINUS}])?[{_BLANK}]*"
-    rf"(?P<before>{_CURRENCY}[{_BLANK}]*)?(?P<inner>[+{_MINUS}])?[{_BLANK}]*"
+    rf"(?P<before>{_CURRENCY}[{_BLANK}]*)?(?P<inner>[(+{_MINUS}])?[{_BLANK}]*"
 )
 _CORE = Pattern(rf"[.,]?[0-9]+(?:[{_GROUPING}][0-9]+)*[.,]?(?:[eE][+-]?[0-9]+)?(?![0-9])")
 _TAIL = Pattern(
@@ -144,10 +144,12 @@ def numeral(text: str) -> Numeral | None:
     after = tail["after"] or ""
     if core[0][-1] in (POINT, COMMA) and after.strip()[:1].isalpha():
         return None
-    # parentheses, which mean a minus, come in pairs and stand for the sign
+    # parentheses, which mean a minus, come in pairs and stand for the sign, wherever that may be:
+    # ($12), $(12) and (12) € are below 0
     closed = int(bool(tail["close1"])) + int(bool(tail["close2"]))
-    signs = [sign for sign in (head["sign"], head["inner"], tail["sign"]) if sign]
-    if closed != int(bool(head["open"])) or len(signs) + closed > 1:
+    opened = int(bool(head["open"])) + int(head["inner"] == "(")
+    signs = [sign for sign in (head["sign"], head["inner"], tail["sign"]) if sign and sign != "("]
+    if closed != opened or len(signs) + closed > 1:
         return None
     negative = bool(closed) or (bool(signs) and signs[0] in _MINUS)
     if tail["sign"] and core[0][-1] in (POINT, COMMA):  # `5.-`: the dash is for no cents
