@@ -172,7 +172,7 @@ def test_detect_at_the_top_is_what_the_shell_prints(rows_csv, pca, run):
         assert found["score"].tolist() == printed["score"].tolist()
         everything = aetool.detect(rows_csv, **python)
         assert len(everything) == 300 and everything["anomaly"].sum() == len(found)
-    with pytest.raises(AetoolError, match="latent: of a fit; they cannot change the model given"):
+    with pytest.raises(AetoolError, match="latent is of the model: fit it with latent"):
         aetool.detect(rows_csv, pca, latent=2)
     with pytest.raises(aetool.AetoolError, match="no such file"):
         aetool.detect("none.csv")

@@ -389,7 +389,10 @@ def test_options_that_cannot_be(run, rows_csv, pca, tmp_path):
         (["fit", rows_csv, "--drop", "zz"], "no column 'zz'"),
         (["fit", rows_csv, "--keep", "time"], "no column that a model can score"),
         (["fit", rows_csv, "--normal", "x"], "needs --label"),
-        (["detect", rows_csv, "-m", pca, "-O", "latent=2"], "cannot change the one given"),
+        (
+            ["detect", rows_csv, "-m", pca, "-O", "latent=2"],
+            "-O is of the model: fit it with -O, not detect",
+        ),
         (["detect", rows_csv, "--fpr", "lots"], "write a number"),
         (["detect", rows_csv, "-m", pca, "--id", "zz"], "no column 'zz'"),
         (["compress", rows_csv, "--target-error", "1%"], "go with --lossy"),

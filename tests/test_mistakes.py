@@ -107,7 +107,7 @@ MISTAKES = {
     "a parameter that is none": ("fit plant.csv -o m.aem -p pca -O latnet=2", "latnet", "latent"),
     "a parameter without a value": ("fit plant.csv -o m.aem -O latent", "-O latent", "NAME=VALUE"),
     "a parameter of words": ("fit plant.csv -o m.aem -p pca -O latent=two", "latent", "two"),
-    "-p beside -m": ("detect plant.csv -m plant.aem -p pca", "-p and -O fit a model"),
+    "-p beside -m": ("detect plant.csv -m plant.aem -p pca", "-p is of the model: fit it with -p"),
     "two thresholds": ("detect plant.csv --fpr 1% --top 3", "--fpr and --top exclude each other: leave one of them out"),
     "a score and a count": ("detect plant.csv --threshold 3 --top 3", "--threshold and --top exclude each other: leave one of them out"),
     "two formats": ("detect plant.csv --json --format csv", "--json and --format csv exclude each other: leave one of them out"),

@@ -30,6 +30,7 @@ from aetool.data.pictures import decoding
 from aetool.data.sources import TextPath
 from aetool.errors import DataError, ParamError
 from aetool.files import Place
+from aetool.fits.asked import refuse_beside_model
 from aetool.model import Model as Declared
 from aetool.operations import FitOptions
 
@@ -142,11 +143,10 @@ def one_shot_fit(
         if arguments[name] is not parameters[name].default:
             changed[name] = arguments[name]
     changed |= arguments["params"]
+    chosen = fit_options(verb, **changed, device=arguments["device"])
     if not has_model:
-        return fit_options(verb, **changed, device=arguments["device"])
-    if changed:
-        words = ", ".join(sorted(changed))
-        raise ParamError(f"{words}: of a fit; they cannot change the model given")
+        return chosen
+    refuse_beside_model(verb, chosen)
     return None
 
 

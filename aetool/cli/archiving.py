@@ -78,7 +78,7 @@ FEW = 8  # names of files that are said
 @click.option(
     "--max-time", type=options.SECONDS, metavar="S", help="Seconds to learn it in, at most."
 )
-@options.data_options
+@options.archive_data_options
 @options.engine
 @options.device
 @options.force
@@ -102,10 +102,6 @@ def compress(
         raise ParamError("-o names one archive: give one FILE, or leave -o out")
     if given["flag"] is not None and len(files) > 1:
         raise ParamError("--flag prints records of one FILE: give one, or leave --flag out")
-    if model and given["plugin"]:
-        raise ParamError(
-            f"-p {given['plugin']}: the model {model} is there already; leave out -p, or -m"
-        )
     bundle = options.load_model(model)
     if given["to_stdout"]:
         output = "-"
@@ -129,7 +125,7 @@ def compress(
         target_psnr=given["target_psnr"],
         budget=options.size(given["budget"], "--budget"),
         bytes_per_picture=given["bytes_per_picture"],
-        fit=None if bundle else options.fit_options({**given, "max_error": ()}),
+        fit=options.fit_unless(bundle, "compress", {**given, "max_error": ()}),
     )
     # one file that fails does not keep the others from being stored
     worst = 0

@@ -14,7 +14,7 @@ from aetool.printing import printable
 
 if TYPE_CHECKING:
     from aetool.bundle import Bundle
-    from aetool.operations import Detection
+    from aetool.operations import Detection, FitOptions
     from aetool.scoring.heatmaps import Files
     from aetool.scoring.pages import Page
     from aetool.scoring.watching import Watch
@@ -116,15 +116,15 @@ def detect(data: str, model: str | None, quiet: bool, **given: Unpack[DetectGive
         return 0
     limit = _limit(given["max_flagged"])
     bundle = options.load_model(model)
-    if bundle is not None:
-        _refuse_fit(given)
+    # before a page or pictures are begun
+    fit_options = options.fit_unless(bundle, "detect", given)
     # opened before anything is scored: a folder that is there is said at once
     drawn = _pictures(given["heatmap"], given["sheet"], given["force"])
     with _page(given["report"], given["force"]) as page, drawn as files:
         watches: list[Watch] = [page.watcher] if page else []
         if files:
             watches += files.watches
-        found = _detected(data, bundle, given, all_rows, watches)
+        found = _detected(data, bundle, fit_options, given, all_rows, watches)
         if page:
             page.write(found)
         if files:
@@ -149,15 +149,16 @@ def detect(data: str, model: str | None, quiet: bool, **given: Unpack[DetectGive
 def _detected(
     data: str,
     bundle: Bundle | None,
+    fit_options: FitOptions | None,
     given: DetectGiven,
     all_rows: bool,
     watches: list[Watch],
 ) -> Detection:
     """Run the operation `detect` by the options of the command. bundle: the model, or None to fit
-    one. all_rows: whether ordinary records are in the result, too; watches: what looks on while
-    records are scored. ParamError for options that exclude each other, or are not well written,
-    such as a share that is no number; DataError for data that cannot be read or do not suit the
-    model."""
+    one by fit_options. all_rows: whether ordinary records are in the result, too; watches: what
+    looks on while records are scored. ParamError for options that exclude each other, or are not
+    well written, such as a share that is no number; DataError for data that cannot be read or do
+    not suit the model."""
     from aetool import operations
 
     # [] stands for all columns, None for none
@@ -165,7 +166,7 @@ def _detected(
     return operations.detect(
         data,
         bundle,
-        fit=None if bundle else options.fit_options(given),
+        fit=fit_options,
         threshold=given["threshold"],
         fpr=options.percent(given["fpr"], "--fpr", doubtful=options.HALF),
         fdr=options.percent(given["fdr"], "--fdr"),
@@ -179,18 +180,6 @@ def _detected(
         watch=operations.Watches(watches) if watches else None,
         executor=given["engine"],
     )
-
-
-def _refuse_fit(given: DetectGiven) -> None:
-    """Raise ParamError for options of a fit beside -m, since the model is fitted already: -p, -O,
-    those of pictures and --context. Others, such as --drop, pass."""
-    if given["plugin"] or given["params"]:
-        raise ParamError("-p and -O fit a model; they cannot change the one given with -m")
-    asked = options.fit_options(given).of_pictures
-    if asked.named:
-        raise ParamError(f"{asked.named} is of the model: fit it with {asked.named}, not detect")
-    if given["context"]:
-        raise ParamError("--context is of the model: fit it with --context, not detect")
 
 
 def _explain_columns(

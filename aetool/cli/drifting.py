@@ -9,12 +9,10 @@ from typing import TYPE_CHECKING, Unpack
 import click
 
 from aetool.cli import options, terminal, texts
-from aetool.errors import ParamError
 
 if TYPE_CHECKING:
     from aetool.detection.shifts import Comparison
 
-OF_FIT = ("plugin", "params", "types", "na", "drop", "keep")  # options
 HEADINGS = ("column", "what", "before", "now", "p")
 
 
@@ -56,11 +54,9 @@ def drift(
     from aetool.operations import drifting
 
     part = options.percent(alpha, "--alpha") or 0.0
-    chosen = None
-    if not drifting.is_model(reference):
-        chosen = options.fit_options(given)
-    elif any(value for name, value in given.items() if name in OF_FIT):
-        raise ParamError(f"{reference} is a model: options of a fit cannot change it")
+    # a model that is there is not fitted anew
+    model = reference if drifting.is_model(reference) else None
+    chosen = options.fit_unless(model, "drift", given)
     comparison = operations.drift(reference, new, fit=chosen, alpha=part, device=given["device"])
     if as_json:
         terminal.say(json.dumps(comparison.to_json()))

@@ -42,14 +42,19 @@ def evaluate(
     """
     from aetool import operations
 
+    bundle = options.load_model(model)
+    # labels are judged by whichever are ordinary; the fit takes all records, as detect does
+    of_fit = {**given, "normal": None}
+    if bundle is not None:
+        # nothing is fitted that the labels could be left out of
+        of_fit["label"] = None
     figures = operations.evaluate(
         data,
-        options.load_model(model),
+        bundle,
         given["label"],
         options.values(given["normal"]),
         given["device"],
-        # labels are judged by whichever are ordinary; the fit takes all records, as detect does
-        fit=options.fit_options({**given, "normal": None}),
+        fit=options.fit_unless(bundle, "evaluate", of_fit),
         masks=masks,
         executor=engine,
     )

@@ -154,6 +154,20 @@ def data_options(command: Command) -> Command:
     return command
 
 
+def archive_data_options(command: Command) -> Command:
+    """Decorator: add the options of `data_options` to a command that writes archives, which hold
+    every column: its help says what leaving one out means there."""
+    command = data_options(command)
+    meant = {
+        "drop": "Leave columns out of what a model learns; an archive holds them all.",
+        "keep": "Let a model learn of these columns alone; an archive holds all.",
+    }
+    # click keeps the options of a command on its function until it is made one
+    for option in getattr(command, "__click_params__", ()):
+        option.help = meant.get(option.name, option.help)
+    return command
+
+
 def goals(command: Command) -> Command:
     """Decorator: add the options --rmse, --target-psnr, --budget and --bytes-per-picture to a
     command, by which users limit an archive's error or size."""
@@ -312,6 +326,22 @@ def fit_options(given: FitGiven | Mapping[str, Json]) -> FitOptions:
         crop=given.get("crop"),
         grey=bool(given.get("grey")),
     )
+
+
+def fit_unless(
+    model: Bundle | str | None,
+    verb: str,
+    given: FitGiven | Mapping[str, Json],
+) -> FitOptions | None:
+    """The options of a fit, as of `fit_options`, where there is no model yet; None beside one, and
+    ParamError if any was typed, which could not change that model. verb: the command, for that."""
+    chosen = fit_options(given)
+    if model is None:
+        return chosen
+    from aetool.fits.asked import refuse_beside_model
+
+    refuse_beside_model(verb, chosen)
+    return None
 
 
 def bounds(given: tuple[str, ...]) -> dict[str, str]:

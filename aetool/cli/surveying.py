@@ -43,7 +43,7 @@ MOST_SHOWN = 48  # letters of what betters a point
     "--others/--no-others", default=True, help="Measure other programs, too, or not [do]."
 )
 @click.option("--max-time", type=options.SECONDS, metavar="S", help="Seconds of each fit, at most.")
-@options.data_options
+@options.archive_data_options
 @options.as_json
 @options.device
 @options.force

@@ -35,6 +35,7 @@ from aetool.engine import Chosen
 from aetool.engine import check as check_engine
 from aetool.errors import DataError, ParamError, PluginError
 from aetool.fits import telling
+from aetool.fits.asked import refuse_steps
 from aetool.fits.preparing import (
     Prepared,
     inferred,
@@ -124,6 +125,11 @@ class FitOptions(CheckedOptions):
     grey: bool = False
 
     @property
+    def has_steps(self) -> bool:
+        """Whether an option is about the steps in which a network learns."""
+        return self.epochs is not None or self.batch_size is not None
+
+    @property
     def of_pictures(self) -> Asked:
         """The options that are about pictures: sizes, tiles, colour. ParamError where these
         contradict each other."""
@@ -180,13 +186,18 @@ def _refuse_many_processes(model: Model, checkpoint: str | None) -> None:
         asked = "torchrun"
     if not asked:
         return
-    net = None if model.members else plugins.resolve(model.net)
-    is_network = isinstance(net, type) and not issubclass(net, closed_form.ClosedForm)
-    if not is_network:
+    if not _is_network(model):
         raise ParamError(
             f"{asked}: is for one network, such as {option('-p')} ae, which is trained in steps; "
             f"fit {model.name} without it"
         )
+
+
+def _is_network(model: Model) -> bool:
+    """Whether a model is a network, which learns in steps, and neither a closed form nor one that
+    joins others. PluginError as of plugins.resolve."""
+    net = None if model.members else plugins.resolve(model.net)
+    return isinstance(net, type) and not issubclass(net, closed_form.ClosedForm)
 
 
 def fit_source(
@@ -207,6 +218,9 @@ def fit_source(
     model = declared(options, DEFAULT)
     _refuse_many_processes(model, checkpoint)
     params = make_params(model, options.params)
+    # a model that joins others knows its members only when the data are read
+    if options.has_steps and not model.members and not _is_network(model):
+        refuse_steps(model, options, f"choose a network with {option('-p')}, or leave it out")
     if source.kind not in model.data:
         raise ParamError(
             f"{model.name} takes {' or '.join(sorted(model.data))}, not {source.kind}s"
@@ -387,8 +401,14 @@ class _JointFit:
     def fit(self) -> Bundle:
         """Fit the members, and join them to one bundle. Members that cannot be fitted here (no
         time, torch is not installed, pictures too large) are left out; facts say which and why.
-        DataError if no member is left."""
+        DataError if no member is left; ParamError for options of a network's steps where no member
+        is one."""
         from aetool.fits import joining
+
+        if self.options.has_steps and not self._trains():
+            network = f"choose one with {option('-p')}"
+            time = f"give more time, such as {option('--max-time')} 60"
+            refuse_steps(self.model, self.options, f"{network}, or {time}")
 
         for member in self.suited:
             if self._is_to_be_fitted(member):
@@ -408,6 +428,15 @@ class _JointFit:
             # pictures are not held out anew for that, and yet the odd one must not hide itself
             are_few(self.prepared) or self.prepared.spec.shape is not None,
         )
+
+    def _trains(self) -> bool:
+        """Whether a member for such data is a network for which there is time."""
+        budget = self.options.max_time or BUDGET[self.kind]
+        for member in self.meant:
+            is_in_time = _seconds_of(member, self.prepared.spec, self.kind) <= budget
+            if is_in_time and _is_network(plugins.get_model(member.model)):
+                return True
+        return False
 
     def _is_to_be_fitted(self, member: Member) -> bool:
         """Whether a member takes no more seconds than the fit may take in all, and can do what is

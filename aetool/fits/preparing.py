@@ -170,6 +170,9 @@ def prepare(
             if getattr(options, name):
                 named = option(f"--{name}")
                 raise ParamError(f"{named} names columns of a table: pictures have none")
+        for named, value in ((option("--type"), options.types), (option("--na"), options.na)):
+            if value:
+                raise ParamError(f"{named} says how a table is read: pictures have no cells")
         return _prepared_pictures(source, options, most)
     if options.of_pictures.named:
         raise ParamError(f"{options.of_pictures.named} is of pictures; {source.name} is a table")

@@ -38,6 +38,7 @@ from aetool.detection.choice import Choice
 from aetool.errors import DataError, ParamError
 from aetool.files import Attributes, attributes_of, named_path, one_reading, output, scratch_folder
 from aetool.fits import fitting
+from aetool.fits.asked import refuse_beside_model, refuse_beside_plugins, refuse_without_fit
 from aetool.scoring import costing
 from aetool.spelling import option
 
@@ -73,6 +74,7 @@ def compress(
     return; with options.parts they are those of indexing.compress_folder alone.
     """
     options = _checked(options or CompressOptions())
+    _refuse_idle_fit(options, model)
     if options.flag is not None and os.fspath(path) == "-":
         raise ParamError(
             f"{option('--flag')} reads the archive that was written, which standard output is not: "
@@ -174,6 +176,20 @@ def _check_of_parts(options: CompressOptions, model: Bundle | None) -> None:
     for name, is_asked in others.items():
         if is_asked:
             raise ParamError(f"{asked} writes lossless archives without a model: leave {name} out")
+
+
+def _refuse_idle_fit(options: CompressOptions, model: Bundle | None) -> None:
+    """Raise ParamError for options of a fit that could change nothing in the archive: beside a
+    model, and where none is fitted. model: None if none is given."""
+    if model is not None:
+        refuse_beside_model("compress", options.fit)
+    elif options.fit is None or options.lossy:
+        return
+    elif not goals.is_asked(options):
+        refuse_without_fit(options.fit, option("--lossy"))
+    elif options.fit.plugin is None:
+        # the error that is aimed at is of columns, as they are read
+        refuse_beside_plugins(options.fit, ())
 
 
 def _refuse_lost_model(options: CompressOptions) -> None:

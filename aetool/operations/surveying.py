@@ -28,6 +28,7 @@ from aetool.data.pictures.alike import of_one_form
 from aetool.errors import AetoolError, DataError, ParamError
 from aetool.files import one_reading
 from aetool.fits import fitting
+from aetool.fits.asked import refuse_beside_plugins
 from aetool.fits.fitting import FitOptions
 from aetool.spelling import option
 
@@ -83,6 +84,7 @@ def tradeoff(
     """
     options = options or TradeoffOptions()
     goals.is_asked(options)
+    refuse_beside_plugins(options.fit, options.plugins)
     source = sources.open_source(data)
     with ExitStack() as stack:
         folder = Path(stack.enter_context(tempfile.TemporaryDirectory()))

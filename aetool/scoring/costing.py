@@ -60,8 +60,6 @@ LONGEST = 40  # characters of a cell that is shown
 MOST_DECIMALS = 4  # of bits, to tell a price from the usual one
 EMPTY = "empty"
 NO_RECORDS = "rows without a record"
-# of a fit, though they say nothing of what is fitted
-OF_ANY_VERB = ("all_rows", "device", "seed")
 
 
 @dataclass(frozen=True)
@@ -213,7 +211,10 @@ def refuse_fit(
     TextPath has. None is nothing given."""
     useless = []
     if options is not None:
-        useless += _options_of_fitting(options)
+        # with a model nothing is fitted, and what it takes to fit is not loaded
+        from aetool.fits.asked import names_asked
+
+        useless += names_asked(options, "all_rows")
     if calibration is not None:
         useless.append(option("--calibration"))
     if isinstance(data, TextPath):
@@ -224,22 +225,6 @@ def refuse_fit(
             "take in it, and nothing is fitted or read anew; leave it out, or decompress the "
             "archive first"
         )
-
-
-def _options_of_fitting(options: FitOptions) -> list[str]:
-    """The options that differ from their defaults, as they are spelled, without all_rows, device
-    and seed, which other commands have, too. A value that is 0, empty, False or None is taken for a
-    default."""
-    defaults = type(options)()
-    spelled = []
-    for field_of_options in dataclasses.fields(options):
-        name = field_of_options.name
-        value = getattr(options, name)
-        # an empty list and an empty tuple say the same
-        is_default = not value or value == getattr(defaults, name)
-        if name not in OF_ANY_VERB and not is_default:
-            spelled.append(option(f"--{name.replace('_', '-')}"))
-    return spelled
 
 
 def refuse_engine(data: str | os.PathLike[str], executor: Chosen) -> None:

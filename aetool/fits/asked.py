@@ -1,0 +1,124 @@
+"""Which options of a fit were asked for, so that none is taken without a word where nothing is
+fitted, or where nothing that is fitted heeds it."""
+
+from __future__ import annotations
+
+import dataclasses
+from collections.abc import Sequence
+from typing import TYPE_CHECKING
+
+from aetool.errors import ParamError
+from aetool.spelling import in_shell, option
+
+if TYPE_CHECKING:
+    from aetool.canonical import Json
+    from aetool.fits.fitting import FitOptions
+    from aetool.model import Model
+
+# a device is of any computation, whatever else a verb does
+OF_ANY_VERB = ("device",)
+# what says how the columns of a table are read, and by which rows that is told
+OF_READING = ("types", "na", "drop", "keep", "condition", "label", "normal", "seed")
+
+
+def names_asked(options: FitOptions | None, *besides: str) -> list[str]:
+    """The options of a fit that differ from their defaults, but for the device, as messages name
+    them: "-p" and "--drop", in Python "plugin" and "drop", and there a model's parameters by their
+    own names. A value that is 0, empty, False or None is taken for a default.
+
+    options: None for the defaults. besides: names of fields that do not count.
+    """
+    if options is None:
+        return []
+    defaults = type(options)()
+    named = []
+    for field in dataclasses.fields(options):
+        value = getattr(options, field.name)
+        # an empty list and an empty tuple say the same
+        is_default = not value or value == getattr(defaults, field.name)
+        if is_default or field.name in (*OF_ANY_VERB, *besides):
+            continue
+        named += _names_of(field.name, value)
+    return named
+
+
+def _names_of(name: str, value: Json) -> list[str]:
+    """The option of a field, as messages name it; of the parameters of a model, in Python, each by
+    its own name. name: of the field; value: what it holds."""
+    # in Python parameters of a model are arguments like all others
+    if name == "params":
+        return [option("-O ").strip()] if in_shell() else sorted(value)
+    # two are not typed by their own name
+    if name == "plugin":
+        return [option("-p")]
+    if name == "types":
+        return [option("--type")]
+    return [option(f"--{name.replace('_', '-')}")]
+
+
+def refuse_beside_model(verb: str, options: FitOptions | None, *besides: str) -> None:
+    """Raise ParamError for options of a fit where there is a model already, which they could not
+    change.
+
+    verb: what the user has called. options: as they were put together for a fit, None for none.
+    besides: names of fields that the verb itself heeds.
+    """
+    named = names_asked(options, *besides)
+    if not named:
+        return
+    words = ", ".join(named)
+    them = "is" if len(named) == 1 else "are"
+    raise ParamError(f"{words} {them} of the model: fit it with {words}, not {verb}")
+
+
+def refuse_without_fit(options: FitOptions | None, what: str) -> None:
+    """Raise ParamError for options of a fit where an archive is written that no model is fitted
+    for. what: the option that would have one fitted, such as "--lossy"."""
+    named = names_asked(options)
+    if not named:
+        return
+    for leaving in (option("--drop"), option("--keep")):
+        if leaving in named:
+            raise ParamError(
+                f"{leaving} leaves columns out of a model, not out of an archive, which holds "
+                f"every column: {_without_columns()}"
+            )
+    raise ParamError(
+        f"{', '.join(named)}: of a model that is fitted, and none is fitted here: give {what}, or "
+        "leave it out"
+    )
+
+
+def _without_columns() -> str:
+    """How to store a table without some of its columns, in the words of the shell or of Python."""
+    if in_shell():
+        return (
+            "store a table without them; aetool decompress with "
+            f"{option('--columns')} COL[,COL] writes one"
+        )
+    return "hand over a table without them, such as frame.drop(columns=[...])"
+
+
+def refuse_beside_plugins(options: FitOptions, plugins: Sequence[str]) -> None:
+    """Raise ParamError for options of a fit that are no matter of how columns are read, where no
+    plugin is named that would be fitted. plugins: the names of those that are."""
+    if plugins:
+        return
+    named = names_asked(options, *OF_READING)
+    if named:
+        raise ParamError(
+            f"{', '.join(named)}: of a model that is fitted, and none is fitted here: give "
+            f"{option('-p')}, too"
+        )
+
+
+def refuse_steps(model: Model, options: FitOptions, how: str) -> None:
+    """Raise ParamError for options of a network's training where none is trained. model: what is
+    fitted. how: what to do instead, in words."""
+    for name in ("epochs", "batch_size"):
+        if getattr(options, name) is not None:
+            spelled = option(f"--{name.replace('_', '-')}")
+            raise ParamError(
+                f"{spelled} is of a network, which learns in steps, and {model.name} has none "
+                f"here: {how}"
+            )
