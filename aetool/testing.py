@@ -3,7 +3,7 @@
 import pytest
 from aetool.testing import conformance
 
-@pytest.mark.parametrize("case", conformance("mymodel"), ids=str)
+@pytest.mark.parametrize("case", list(conformance("mymodel")), ids=str)
 def test_conformance(case):
     case.run()
 """

@@ -107,3 +107,10 @@ def test_in_python_the_same_is_refused_by_its_name_there(rows_csv, pca, tmp_path
     with pytest.raises(ParamError, match="not out of an archive") as refused:
         aetool.compress(str(rows_csv), tmp_path / "rows.aez", fit=chosen)
     assert "frame.drop" in str(refused.value)
+
+
+@pytest.mark.parametrize("name", ["--fpr", "--fdr", "--contamination"])
+def test_half_of_the_records_is_refused_without_a_percent_sign(run, rows_csv, pca, name):
+    done = run("detect", str(rows_csv), "-m", str(pca), "--count", name, "0.5")
+    assert done.status == 2 and f"{name} 0.5 is 50 %: write 0.5%" in done.err
+    assert run("detect", str(rows_csv), "-m", str(pca), "--count", name, "50%").status == 0

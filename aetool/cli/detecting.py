@@ -169,9 +169,11 @@ def _detected(
         fit=fit_options,
         threshold=given["threshold"],
         fpr=options.percent(given["fpr"], "--fpr", doubtful=options.HALF),
-        fdr=options.percent(given["fdr"], "--fdr"),
+        fdr=options.percent(given["fdr"], "--fdr", doubtful=options.HALF),
         calibration=given["calibration"],
-        contamination=options.percent(given["contamination"], "--contamination"),
+        contamination=options.percent(
+            given["contamination"], "--contamination", doubtful=options.HALF
+        ),
         top=given["top"],
         all_rows=all_rows,
         append=append,
