@@ -1,5 +1,5 @@
-"""No option is taken without a word where it has no effect: one of a fit beside a model that is
-fitted already, or where nothing is fitted."""
+"""No option of a fit is taken without a word where it has no effect: beside a model that is fitted
+already, or where nothing is fitted."""
 
 import click
 import pytest
