@@ -31,6 +31,17 @@ def _is_number(value: object) -> bool:
     return isinstance(value, numbers.Real) and not isinstance(value, bool)
 
 
+def _is_finite(value: object) -> bool:
+    """Whether a value is a real number that a float can hold: no infinity, and not "not a number"
+    (NaN), which passes comparisons."""
+    if not isinstance(value, numbers.Real) or isinstance(value, bool):
+        return False
+    try:
+        return math.isfinite(value)
+    except OverflowError:  # a whole number or a fraction beyond all floats
+        return False
+
+
 def _is_texts(value: object) -> bool:
     """Whether a value is a list, tuple or other sequence of texts; a text itself is not."""
     # a text is a sequence of letters, which nobody means
@@ -57,7 +68,7 @@ TAKEN: dict[str, tuple[str, Callable[[object], bool]]] = {
     "None": ("None", lambda value: value is None),
     "bool": ("True or False", lambda value: isinstance(value, bool)),
     "int": ("a whole number", _is_whole),
-    "float": ("a number", _is_number),
+    "float": ("a finite number", _is_finite),
     "str": ("a text", lambda value: isinstance(value, str)),
     "Sequence[str]": ("a list of texts", _is_texts),
     "Mapping[str, str]": ("a dictionary of texts", _is_texts_by_name),
@@ -184,7 +195,7 @@ def as_part(verb: str, name: str, value: object) -> float:
         except ValueError:
             number = math.nan
         # "0.5" may mean half of the records, or half a percent
-        if percent == value.strip() or math.isnan(number):
+        if percent == value.strip() or not math.isfinite(number):
             raise ParamError(
                 f"{verb}: {name} must be a number such as 0.01, or a text such as '1%'; "
                 f"got {shown(value)}"
@@ -248,10 +259,14 @@ def bytes_of(written: str, option_name: str) -> int:
 
 def part_of(written: str, option_name: str) -> float:
     """A share as a number from a text: 0.01 from "1%" and from "0.01". Its range is not checked.
-    ParamError for what is no number, one with a decimal comma among it. option_name: for errors."""
+    ParamError for what is no finite number, one with a decimal comma among it. option_name: for
+    errors."""
     number = written.removesuffix("%")
     try:
         part = float(number)
+        # 1e400, and nan, which passes comparisons
+        if not math.isfinite(part):
+            raise ValueError(number)
     except ValueError:
         # who writes numbers with a comma elsewhere does so here
         with_point = written.replace(",", ".")

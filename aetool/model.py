@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import dataclasses
+import math
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from pathlib import Path
@@ -265,16 +266,28 @@ def _checked(owner: str, field: dataclasses.Field[object], value: object) -> obj
     if isinstance(value, int | float) and not isinstance(value, bool):
         below = low is not None and value < low
         above = high is not None and value > high
-        if below or above or value != value:
-            span = f"{'-inf' if low is None else low} .. {'inf' if high is None else high}"
+        is_finite = isinstance(value, int) or math.isfinite(value)
+        if below or above or not is_finite:
+            span = _span_of(low, high)
             remedy = ""
             if field.name == "latent" and high == MAX_LATENT:
                 remedy = (
                     "; larger codes are stored whole by an exact archive: compress without "
                     f"{option('-m')}"
                 )
-            raise ParamError(f"{where} must be in {span}, got {value!r}{remedy}")
+            raise ParamError(f"{where} must be {span}, got {value!r}{remedy}")
     return value
+
+
+def _span_of(low: float | None, high: float | None) -> str:
+    """What a parameter between two ends, None for no such end, must be, in words: "in 0 .. 1"."""
+    if low is None and high is None:
+        return "a finite number"
+    if high is None:
+        return f"{low} or more, and finite"
+    if low is None:
+        return f"{high} or less, and finite"
+    return f"in {low} .. {high}"
 
 
 def _convert(kind: type, value: object) -> object:

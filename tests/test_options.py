@@ -2,6 +2,7 @@
 
 import ast
 import json
+import math
 from pathlib import Path
 
 import click
@@ -12,7 +13,9 @@ import pytest
 import aetool
 from aetool import bundle as bundles
 from aetool.cli import main
+from aetool.errors import ParamError
 from aetool.fits import preparing
+from aetool.operations import CompressOptions, FitOptions
 from aetool.testing import pictures
 
 ROOT = Path(__file__).parent.parent
@@ -208,3 +211,72 @@ def test_what_is_typed_is_what_json_says(run, rows_csv, pca):
         )
     ]
     assert lines[0] == lines[1] and len([json.loads(line) for line in lines[0].splitlines()]) == 3
+
+
+INFINITE = ["1e400", "-1e400", "inf", "-inf", "nan"]
+
+
+@pytest.mark.parametrize("number", INFINITE)
+def test_no_option_takes_a_number_that_is_not_finite(number):
+    def parameters(command):
+        yield from command.params
+        if isinstance(command, click.Group):
+            context = click.Context(command)
+            for verb in command.list_commands(context):
+                yield from parameters(command.get_command(context, verb))
+
+    refused = set()
+    for parameter in parameters(main):
+        # a share and a bound are texts, which the next test types
+        if isinstance(parameter.type, click.types.FloatParamType):
+            with pytest.raises(click.BadParameter):
+                parameter.type.convert(number, parameter, None)
+            refused.add(parameter.name)
+    assert {"threshold", "max_time", "target_psnr", "bytes_per_picture", "spread"} <= refused
+
+
+@pytest.mark.parametrize("number", ["1e400", "1e400%", "inf", "nan%"])
+@pytest.mark.parametrize(
+    ("words", "allowed"),
+    [
+        ("compress DATA -o OUT --max-error NUMBER", "a number such as 0.5 or 1%"),
+        ("compress DATA -o OUT --max-error b=NUMBER", "a number such as 0.5 or 1%"),
+        ("compress DATA -o OUT --rmse NUMBER", "a number such as 0.01 or 1%"),
+        ("detect DATA --max-flagged NUMBER", "such as 0.01 or 1%|or a part such as 1%"),
+        ("detect DATA --contamination NUMBER", "a number such as 0.01 or 1%"),
+    ],
+)
+def test_texts_of_infinite_numbers_are_refused_with_what_is_allowed(
+    run, tmp_path, number, words, allowed
+):
+    frame = pd.DataFrame({"a": range(40), "b": np.linspace(0, 1, 40).round(3)})
+    frame.to_csv(tmp_path / "data.csv", index=False)
+    places = {"DATA": tmp_path / "data.csv", "OUT": tmp_path / "out.aez", "NUMBER": number}
+    for word, place in places.items():
+        words = words.replace(word, str(place))
+    result = run(*words.split())
+    assert result.status == 2
+    assert any(text in result.err for text in allowed.split("|"))
+    assert number in result.err and not (tmp_path / "out.aez").exists()
+
+
+@pytest.mark.parametrize(
+    ("call", "said"),
+    [
+        (lambda: FitOptions(max_time=math.inf), "fit: max_time must be a finite number or None"),
+        (lambda: FitOptions(max_time=math.nan), "fit: max_time must be a finite number or None"),
+        (lambda: FitOptions(max_time=-1), "max_time must be above 0, got -1"),
+        (lambda: CompressOptions(rmse=math.nan), "compress: rmse must be a finite number or None"),
+        (lambda: CompressOptions(target=10**400), "target must be a finite number or None"),
+        (lambda: aetool.detect([[1.5]], threshold=math.inf), "threshold must be a finite number"),
+        (lambda: aetool.detect([[1.5]], fpr="inf%"), "fpr must be a number such as 0.01"),
+    ],
+)
+def test_numbers_of_python_that_are_not_finite_are_refused(call, said):
+    with pytest.raises(ParamError, match=said):
+        call()
+
+
+def test_any_time_is_enough_time():
+    frame = pd.DataFrame({"a": np.arange(40) % 7, "b": np.linspace(0, 1, 40)})
+    assert aetool.fit(frame, "pca", max_time=1e308).facts["fitted_rows"] == 40

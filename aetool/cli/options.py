@@ -60,9 +60,44 @@ class FitGiven(TypedDict, total=False):
     grey: bool
 
 
-class ScoreType(click.types.FloatParamType):
+class FiniteNumber(click.FloatRange):
+    """The click type of a number between two ends that is not infinite, as 1e400 is, and not "nan",
+    which passes comparisons."""
+
+    name = "number"
+
+    def __init__(
+        self,
+        example: str,
+        lowest: float | None = None,
+        highest: float | None = None,
+        above: bool = False,
+    ) -> None:
+        """A number from lowest to highest, None for no such end; above: not the lowest itself.
+        example: such a number, for messages."""
+        super().__init__(min=lowest, max=highest, min_open=above)
+        self.example = example
+
+    def convert(
+        self,
+        value: Any,
+        param: click.Parameter | None,
+        ctx: click.Context | None,
+    ) -> float:
+        """The text of the option as a number; click.BadParameter if it is none."""
+        number: float = super().convert(value, param, ctx)
+        if not math.isfinite(number):
+            self.fail(f"{value} is no finite number: write one such as {self.example}", param, ctx)
+        return number
+
+
+class ScoreType(FiniteNumber):
     """The click type of a score: any number. A share, such as 0.5%, is refused by
     click.BadParameter, with the option to use for it."""
+
+    def __init__(self) -> None:
+        """Any finite number."""
+        super().__init__("12.5")
 
     def convert(
         self,
@@ -82,25 +117,8 @@ class ScoreType(click.types.FloatParamType):
         return super().convert(value, param, ctx)
 
 
-class _Seconds(click.FloatRange):
-    """The click type of an option in seconds: a number above zero, and not "nan", which passes
-    comparisons."""
-
-    def convert(
-        self,
-        value: float,
-        param: click.Parameter | None,
-        context: click.Context | None,
-    ) -> float:
-        """The text of the option as seconds; click.BadParameter if it is none."""
-        seconds: float = super().convert(value, param, context)
-        if math.isnan(seconds):
-            self.fail(f"{value} is not a number of seconds.", param, context)
-        return seconds
-
-
 SEED = click.IntRange(min=0)
-SECONDS = _Seconds(min=0, min_open=True)
+SECONDS = FiniteNumber("60", lowest=0, above=True)
 device = click.option(
     "--device", default="auto", show_default=True, help="auto, cpu, cuda or cuda:<n>."
 )
@@ -173,7 +191,7 @@ def goals(command: Command) -> Command:
     command, by which users limit an archive's error or size."""
     for option in (
         click.option(
-            "--bytes-per-picture", type=float, metavar="B",
+            "--bytes-per-picture", type=FiniteNumber("15"), metavar="B",
             help="The nearest archive of at most B bytes for each picture.",
         ),
         click.option(
@@ -181,7 +199,7 @@ def goals(command: Command) -> Command:
             help="The nearest archive of at most so many bytes, such as 10kB.",
         ),
         click.option(
-            "--target-psnr", "--psnr", "target_psnr", type=float, metavar="DB",
+            "--target-psnr", "--psnr", "target_psnr", type=FiniteNumber("30"), metavar="DB",
             help="The smallest archive of pictures of at least this signal-to-noise ratio.",
         ),
         click.option(

@@ -24,7 +24,7 @@ from aetool.cli import options, terminal
 @click.option("--like", metavar="DATA", help="Draw near the records of DATA.")
 @click.option(
     "--spread",
-    type=click.FloatRange(0, 1),
+    type=options.FiniteNumber("0.25", 0, 1),
     default=0.25,
     show_default=True,
     help="How far from those: 0 (the same code) .. 1 (any).",

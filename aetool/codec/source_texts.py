@@ -9,6 +9,7 @@ from fractions import Fraction
 from aetool.codec import records
 from aetool.codec.blocks import NO_HINTS
 from aetool.codec.decimal_marks import DecimalMarks, MarkEvidence
+from aetool.codec.natives.bounding import LARGEST_FLOAT
 from aetool.codec.planning import Hints
 from aetool.codec.records import Layout
 from aetool.csv import cutting
@@ -75,6 +76,9 @@ def bound_of(asked: str, low: Fraction, high: Fraction) -> Fraction:
         if len(mantissa) > MOST_DIGITS or abs(int(exponent or 0)) > MOST_DIGITS:
             raise ValueError(asked)
         value = Fraction(asked.removesuffix("%"))
+        # as a float, in which errors are told, it would be infinite
+        if abs(value) > LARGEST_FLOAT:
+            raise ValueError(asked)
     except (ValueError, ZeroDivisionError):
         raise ParamError(
             f"{option('--max-error')} {asked}: write a number such as 0.5 or 1%"

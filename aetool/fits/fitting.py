@@ -124,6 +124,12 @@ class FitOptions(CheckedOptions):
     crop: Size = None
     grey: bool = False
 
+    def __post_init__(self) -> None:
+        """Raise ParamError for an option of a wrong type, and for a time that is none."""
+        super().__post_init__()
+        if self.max_time is not None and self.max_time <= 0:
+            raise ParamError(f"{option('--max-time')} must be above 0, got {self.max_time:g}")
+
     @property
     def has_steps(self) -> bool:
         """Whether an option is about the steps in which a network learns."""

@@ -37,6 +37,7 @@ CONTENT_FOLDS = 6  # models in a score that is fair to fitted rows
 FEW_CONTENT_FOLDS = 3  # the same, of a table of many numbers
 LEAST_OTHERS = 0.4  # part of the rows that every one of these models is fitted on
 FEWEST_FOLDS = 2
+MOST_FOLDS = 1 << 31  # that any time is enough for
 FEWEST_TO_CROSS = 20  # rows: fewer are all fitted, and none is left out
 FEW_ROWS = 500  # of fewer no solution is taken for fair: each row counts for much
 # where leaving records out needs no other fit: the folds of fewer records than this
@@ -297,7 +298,8 @@ def _affordable_folds(seconds_left: float, seconds_of_a_fit: float) -> int:
     seconds_left: of max_time; seconds_of_a_fit: how long one takes."""
     # a clock may not tick during a short fit
     fits = seconds_left / max(seconds_of_a_fit, 1e-9)
-    return max(FEWEST_FOLDS, int(fits))
+    # there are never as many rows
+    return max(FEWEST_FOLDS, int(min(fits, MOST_FOLDS)))
 
 
 def _expect_steps(steps: telling.Steps, fold: Int, crosses: bool) -> None:
