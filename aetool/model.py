@@ -28,6 +28,7 @@ Array = npt.NDArray[Any]  # of any type
 Records = Array
 
 MAX_LATENT = 4096
+RECORD_AXES = 2  # of a batch of a table's records: rows and features
 
 
 def param(

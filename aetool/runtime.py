@@ -17,7 +17,7 @@ import numpy as np
 from aetool import system
 from aetool.arguments import shown
 from aetool.errors import BundleError, ParamError
-from aetool.model import Array
+from aetool.model import RECORD_AXES, Array
 from aetool.spelling import option
 
 if TYPE_CHECKING:
@@ -31,7 +31,6 @@ ON_GPU = 16
 CONVOLUTION = b"Conv"  # as it stands in the bytes of a graph
 # whose results lie where their input does
 IN_PLACE = frozenset({"Flatten", "Identity", "Reshape", "Squeeze", "Unsqueeze"})
-RECORD_AXES = 2  # of a batch of a table's records: rows and features
 # Products of matrices are computed by blocks of 12, 6 or 4 rows, by the processor.
 ROWS_OF_BLOCK = 12
 ROWS_TRIED = 256  # for which the sizes of all values are found out

@@ -14,7 +14,7 @@ import onnx
 from onnx import TensorProto, numpy_helper
 
 from aetool.graphs.graph import Graph
-from aetool.model import Array
+from aetool.model import RECORD_AXES, Array
 
 # computed number by number, whether an operand is (n,) or (batch, n)
 ELEMENTWISE = frozenset(
@@ -22,7 +22,6 @@ ELEMENTWISE = frozenset(
     "Neg Abs Exp Log Sqrt Relu Sign Floor Cast IsNaN".split()
 )
 PRODUCTS = frozenset({"Gemm", "MatMul"})
-RECORD_AXES = 2  # of a batch of records' values: records and columns
 
 Tensors = Mapping[str, onnx.TensorProto]
 
