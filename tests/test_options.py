@@ -263,8 +263,14 @@ def test_texts_of_infinite_numbers_are_refused_with_what_is_allowed(
 @pytest.mark.parametrize(
     ("call", "said"),
     [
-        (lambda: FitOptions(**{"max_time": math.inf}), "fit: max_time must be a finite number or None"),
-        (lambda: FitOptions(**{"max_time": math.nan}), "fit: max_time must be a finite number or None"),
+        (
+            lambda: FitOptions(**{"max_time": math.inf}),
+            "fit: max_time must be a finite number or None",
+        ),
+        (
+            lambda: FitOptions(**{"max_time": math.nan}),
+            "fit: max_time must be a finite number or None",
+        ),
         (lambda: FitOptions(**{"max_time": -1}), "max_time must be above 0, got -1"),
         (lambda: CompressOptions(rmse=math.nan), "compress: rmse must be a finite number or None"),
         (lambda: CompressOptions(target=10**400), "target must be a finite number or None"),
