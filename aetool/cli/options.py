@@ -6,7 +6,7 @@ import math
 import sys
 from collections.abc import Callable, Mapping
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, TypedDict, TypeVar
+from typing import TYPE_CHECKING, TypedDict, TypeVar
 
 import click
 
@@ -80,7 +80,7 @@ class FiniteNumber(click.FloatRange):
 
     def convert(
         self,
-        value: Any,
+        value: float,
         param: click.Parameter | None,
         ctx: click.Context | None,
     ) -> float:
@@ -101,7 +101,7 @@ class ScoreType(FiniteNumber):
 
     def convert(
         self,
-        value: Any,
+        value: float,
         param: click.Parameter | None,
         ctx: click.Context | None,
     ) -> float:
