@@ -25,6 +25,7 @@ TARGETS = (
     vectors.KEYED_TARGET,
     vectors.MIXED_TARGET,
     vectors.WIDE_TARGET,
+    vectors.REGRESSED_TARGET,
 )
 VECTORS = {name: one for path in TARGETS for name, one in json.loads(path.read_text()).items()}
 

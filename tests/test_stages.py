@@ -61,7 +61,8 @@ LAST = HOME.parent / "3.5"
 FLOATS = HOME.parent / "3.6"
 MIXTURES = HOME.parent / "3.8"
 NOTATIONS = HOME.parent / "3.9"
-HOMES = (HOME, LATER, LAST, FLOATS, MIXTURES, NOTATIONS)
+REGRESSIONS = HOME.parent / "3.10"
+HOMES = (HOME, LATER, LAST, FLOATS, MIXTURES, NOTATIONS, REGRESSIONS)
 EVERY = sorted(path for home in HOMES for path in home.glob("*.aez"))
 ARCHIVES = [path for path in EVERY if path.with_suffix(".csv").exists()]
 

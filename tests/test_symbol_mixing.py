@@ -20,6 +20,7 @@ KINDS = [0, 1, 2, 3, 4, 5, 5, 6, 6, 7, 8]
 LIMITS = [255, 255, 40, 255, 255, 255, 3, 255, 1, 255, 255]
 VECTORS = json.loads(vectors.MIXED_TARGET.read_text())
 VECTORS |= json.loads(vectors.WIDE_TARGET.read_text())
+VECTORS |= json.loads(vectors.REGRESSED_TARGET.read_text())
 
 
 def case(alphabet, count):
@@ -113,9 +114,15 @@ def test_a_mixture_is_not_coded_again_to_know_its_size(monkeypatch):
     counted = []
     costs = symbol_mixing.costs
     made = planning.mixture_search.mixture_of
+    regressed = planning.regression_search.with_regression
     monkeypatch.setattr(symbol_mixing, "costs", lambda *a: counted.append("cost") or costs(*a))
     monkeypatch.setattr(
         planning.mixture_search, "mixture_of", lambda *a: counted.append("tried") or made(*a)
+    )
+    monkeypatch.setattr(
+        planning.regression_search,
+        "with_regression",
+        lambda *a: counted.append("tried") or regressed(*a),
     )
     values = np.random.default_rng(5).integers(0, 9, 5000).cumsum() % 50
     coded = [whole_column(values)]

@@ -2032,14 +2032,135 @@ typedef struct {
     uint16_t check, chance, met;
 } Slot;
 
+/* ---- a regression beside the contexts: regression.py */
+
+#define MOST_REGRESSORS 6
+#define REGRESSION_INPUTS (MOST_REGRESSORS + 4)
+#define FARTHEST 16384
+#define PLACES 1024 /* of the logistic function */
+
+/* Inputs are at most 2^10 from 0, sums of 2^13 products at most 2^33, weights at most 2^20: no sum
+ * of ten weighted sums leaves 2^57. */
+typedef struct {
+    const int32_t *middles, *edges, *regressors; /* middles NULL: there is none */
+    int32_t size, alphabet;
+    Py_ssize_t count, at;
+    int64_t products[REGRESSION_INPUTS][REGRESSION_INPUTS], matches[REGRESSION_INPUTS];
+    int64_t weights[REGRESSION_INPUTS];
+    int32_t inputs[REGRESSION_INPUTS], rows, mean, last, last_but_one, predicted;
+    int32_t errors[2], scales[2];
+    int32_t below[PLACES]; /* shares of 2^30 */
+    /* of both densities the shares below the symbols that the next bit can still mean, below its
+     * upper half, and below what is behind them */
+    int32_t from[2], middle[2], to[2];
+} Regression;
+
+static int64_t cut(int64_t number, int64_t farthest) {
+    return number > farthest ? farthest : number < -farthest ? -farthest : number;
+}
+
+/* Rounds down; the divisor is above 0. */
+static int64_t floored(int64_t number, int64_t divisor) {
+    return number / divisor - (number % divisor < 0);
+}
+
+/* 0, -1: arguments out of range */
+static int regression_make(Regression *g, const Py_buffer *numbers, int32_t alphabet,
+                           Py_ssize_t count) {
+    memset(g, 0, sizeof *g);
+    if (!numbers->len)
+        return 0;
+    Py_ssize_t beside = numbers->len - 8 * (Py_ssize_t)alphabet;
+    if (beside < 0 || beside > 4 * MOST_REGRESSORS * count || (count && beside % (4 * count)))
+        return -1;
+    g->middles = numbers->buf;
+    g->edges = g->middles + alphabet;
+    g->regressors = g->edges + alphabet;
+    g->alphabet = alphabet, g->count = count;
+    g->size = 4 + (count ? (int32_t)(beside / (4 * count)) : 0);
+    for (Py_ssize_t i = 0; i < 2 * alphabet; i++)
+        if (g->middles[i] < -FARTHEST || g->middles[i] > FARTHEST)
+            return -1;
+    for (Py_ssize_t i = 0; i < beside / 4; i++)
+        if (g->regressors[i] < -1024 || g->regressors[i] > 1024)
+            return -1;
+    uint64_t falling = 1 << 30, one = 1 << 30;
+    for (int k = 0; k < PLACES; k++, falling = (falling * 4228379999u + (1u << 31)) >> 32)
+        g->below[k] = (int32_t)(falling * one / (one + falling));
+    return 0;
+}
+
+static void regression_begin(Regression *g) {
+    int32_t beside = g->size - 4, *own = g->inputs + beside;
+    int64_t total = 0;
+    for (int i = 0; i < beside; i++)
+        g->inputs[i] = g->regressors[i * g->count + g->at];
+    own[0] = 1024, own[1] = g->last, own[2] = g->last_but_one, own[3] = g->mean >> 8;
+    for (int i = 0; i < g->size; i++)
+        total += g->weights[i] * g->inputs[i];
+    g->predicted = (int32_t)cut(total >> 12, 2 * FARTHEST);
+    for (int k = 0; k < 2; k++) {
+        g->scales[k] = (g->errors[k] * 9 >> 12) + 16;
+        g->from[k] = 0, g->to[k] = 1 << 30;
+    }
+}
+
+/* The inputs of the mixture for a bit that is 1 of the symbols from this one on. */
+static void regression_logits(Regression *g, int32_t symbol, const int16_t *stretch, int32_t *to) {
+    int32_t distance = (g->edges[symbol] - g->predicted) * 64;
+    for (int k = 0; k < 2; k++) {
+        int32_t place = (int32_t)cut(floored(distance, g->scales[k]), PLACES - 1);
+        int32_t middle = place < 0 ? g->below[-place] : (1 << 30) - g->below[place];
+        int64_t upper = g->to[k] - middle, lower = middle - g->from[k];
+        g->middle[k] = middle;
+        upper = (upper < 0 ? 0 : upper) + 64, lower = (lower < 0 ? 0 : lower) + 64;
+        to[k] = stretch[upper * 4096 / (upper + lower)];
+    }
+}
+
+static void regression_learn(Regression *g, uint32_t symbol) {
+    int32_t place = g->middles[symbol], number = place >> 4, off = place - g->predicted;
+    off = (off < 0 ? -off : off) * 256;
+    g->errors[0] = g->at ? g->errors[0] + ((off - g->errors[0]) >> 4) : off;
+    g->errors[1] = g->at ? g->errors[1] + ((off - g->errors[1]) >> 8) : off;
+    for (int i = 0; i < g->size; i++) {
+        for (int j = 0; j <= i; j++)
+            g->products[i][j] += (int64_t)g->inputs[i] * g->inputs[j];
+        g->matches[i] += (int64_t)g->inputs[i] * number;
+    }
+    if (++g->rows == 8192) {
+        g->rows >>= 1;
+        for (int i = 0; i < g->size; i++) {
+            for (int j = 0; j <= i; j++)
+                g->products[i][j] >>= 1;
+            g->matches[i] >>= 1;
+        }
+    }
+    for (int i = 0; i < g->size; i++) {
+        int64_t left = g->matches[i] * 65536;
+        for (int j = 0; j < g->size; j++)
+            left -= g->weights[j] * (j <= i ? g->products[i][j] : g->products[j][i]);
+        int64_t step = floored(left, g->products[i][i] + 65536);
+        g->weights[i] = cut(g->weights[i] + step, 1 << 20);
+    }
+    g->mean = g->at ? g->mean + ((number * 256 - g->mean) >> 3) : number * 256;
+    g->last_but_one = g->last;
+    g->last = number;
+    g->at++;
+}
+
+/* ---- the mixture */
+
+#define MOST_INPUTS (MOST_CONTEXTS + 3) /* of a regression two, and a constant */
+
 typedef struct {
     const uint32_t *bases; /* of each context, for each symbol */
     const int32_t *kinds, *limits;
     const int64_t *starts;
     Py_ssize_t count;
-    int32_t alphabet, shift, slot_bits, contexts, bits;
+    int32_t alphabet, shift, slot_bits, contexts, bits, inputs_before; /* the constant */
     Slot *slots;
-    int32_t (*weights)[MOST_CONTEXTS + 1];
+    int32_t (*weights)[MOST_INPUTS];
     uint16_t *final;
     int16_t stretch[4096];
     uint16_t *recent[MOST_CONTEXTS]; /* symbols that came last, 1 more; NULL of other kinds */
@@ -2048,10 +2169,11 @@ typedef struct {
     int starts_means;
     /* of the symbol that comes */
     uint32_t hash[MOST_CONTEXTS];
-    int32_t inputs[MOST_CONTEXTS + 1], guess[2], rate, left;
+    int32_t inputs[MOST_INPUTS], guess[2], rate, left;
     Slot *found[MOST_CONTEXTS];
     uint32_t node, place, last[6];
     uint64_t level;
+    Regression regression;
 } Symbols;
 
 static void symbols_free(Symbols *m) {
@@ -2064,7 +2186,7 @@ static void symbols_free(Symbols *m) {
 
 /* 0, -1: arguments out of range, -2: no memory */
 static int symbols_make(Symbols *m, const Py_buffer *bases, const Py_buffer *settings,
-                        const Py_buffer *starts, Py_ssize_t count) {
+                        const Py_buffer *starts, const Py_buffer *numbers, Py_ssize_t count) {
     const int32_t *set = settings->buf;
     memset(m, 0, sizeof *m);
     if (settings->len < 20 || count > INT32_MAX)
@@ -2081,6 +2203,9 @@ static int symbols_make(Symbols *m, const Py_buffer *bases, const Py_buffer *set
     for (int i = 0; i < m->contexts; i++)
         if (m->kinds[i] < 0 || m->kinds[i] >= OWN_KINDS || m->limits[i] < 1 || m->limits[i] > 255)
             return -1;
+    if (regression_make(&m->regression, numbers, m->alphabet, count))
+        return -1;
+    m->inputs_before = m->contexts + (m->regression.middles ? 2 : 0);
     m->bases = bases->buf;
     m->starts = starts->buf;
     m->count = count;
@@ -2100,8 +2225,9 @@ static int symbols_make(Symbols *m, const Py_buffer *bases, const Py_buffer *set
         }
     m->starts_means = 1;
     for (size_t s = 0; s < nodes; s++) {
-        for (int i = 0; i <= m->contexts; i++)
-            m->weights[s][i] = i == m->contexts ? 0 : first_weight;
+        for (int i = 0; i < m->inputs_before; i++)
+            m->weights[s][i] = i < m->contexts ? first_weight : 10000;
+        m->weights[s][m->inputs_before] = 0;
         for (int32_t j = 0; j < 33; j++)
             m->final[s * 33 + (size_t)j] = (uint16_t)(squash((j - 16) * 128) * 16);
     }
@@ -2151,6 +2277,8 @@ static void symbols_begin(Symbols *m, Py_ssize_t at) {
     m->rate = 41000 / (500 + (int32_t)at);
     if (m->rate < 8)
         m->rate = 8;
+    if (m->regression.middles)
+        regression_begin(&m->regression);
     m->node = 1;
     m->left = m->bits;
     symbols_pass(m);
@@ -2173,9 +2301,15 @@ static uint32_t symbols_chance(Symbols *m) {
         sums[0] += (int64_t)common[i] * m->inputs[i];
         sums[1] += (int64_t)own[i] * m->inputs[i];
     }
-    m->inputs[m->contexts] = 256;
-    sums[0] += (int64_t)common[m->contexts] * 256;
-    sums[1] += (int64_t)own[m->contexts] * 256;
+    if (m->regression.middles) {
+        int32_t upper = (int32_t)((m->node << 1 | 1) << (m->left - 1)) - (1 << m->bits);
+        regression_logits(&m->regression, upper, m->stretch, m->inputs + m->contexts);
+    }
+    m->inputs[m->inputs_before] = 256;
+    for (int i = m->contexts; i <= m->inputs_before; i++) {
+        sums[0] += (int64_t)common[i] * m->inputs[i];
+        sums[1] += (int64_t)own[i] * m->inputs[i];
+    }
     for (int s = 0; s < 2; s++) {
         int64_t sum = sums[s] >> 16;
         m->guess[s] = sum > 2047 ? 2047 : sum < -2047 ? -2047 : (int32_t)sum;
@@ -2198,8 +2332,12 @@ static void symbols_learn(Symbols *m, uint32_t bit) {
     for (int s = 0; s < 2; s++) {
         int32_t miss = ((int32_t)(bit << 12) - squash(m->guess[s])) * m->rate;
         int32_t *w = m->weights[s ? m->node : 0];
-        for (int i = 0; i <= m->contexts; i++)
+        for (int i = 0; i <= m->inputs_before; i++)
             w[i] += (int32_t)(((int64_t)m->inputs[i] * miss + 32768) >> 16);
+    }
+    for (int k = 0; k < 2; k++) { /* the half that the bit chose */
+        Regression *g = &m->regression;
+        *(bit ? &g->from[k] : &g->to[k]) = g->middle[k];
     }
     m->final[m->place] = (uint16_t)(m->final[m->place] + ((target - m->final[m->place]) >> 6));
     m->node = m->node << 1 | bit;
@@ -2212,6 +2350,8 @@ static uint32_t symbols_end(Symbols *m) {
     memmove(m->last + 1, m->last, 5 * sizeof m->last[0]);
     m->last[0] = symbol;
     m->level += (uint64_t)m->starts[symbol];
+    if (m->regression.middles)
+        regression_learn(&m->regression, symbol);
     for (int i = 0; i < m->contexts; i++)
         if (m->recent[i])
             m->recent[i][m->recent_place[i]] = (uint16_t)(symbol + 1);
@@ -2263,8 +2403,9 @@ static Py_ssize_t symbols_code(Symbols *m, const uint16_t *symbols, uint8_t *to,
 }
 
 static PyObject *symbols_to(PyObject *args, int counts) {
-    Py_buffer symbols, bases, settings, starts, out;
-    if (!PyArg_ParseTuple(args, "y*y*y*y*w*", &symbols, &bases, &settings, &starts, &out))
+    Py_buffer symbols, bases, settings, starts, numbers, out;
+    if (!PyArg_ParseTuple(args, "y*y*y*y*y*w*", &symbols, &bases, &settings, &starts, &numbers,
+                          &out))
         return NULL;
     Py_ssize_t count = symbols.len / 2, size = counts && out.len != 8 * count ? -1 : 0;
     Symbols *m = calloc(1, sizeof *m);
@@ -2272,7 +2413,7 @@ static PyObject *symbols_to(PyObject *args, int counts) {
         size = -2;
     Py_BEGIN_ALLOW_THREADS
     if (!size)
-        size = symbols_make(m, &bases, &settings, &starts, count);
+        size = symbols_make(m, &bases, &settings, &starts, &numbers, count);
     if (!size)
         size = symbols_code(m, symbols.buf, out.buf, out.len, counts ? out.buf : NULL);
     if (m)
@@ -2283,6 +2424,7 @@ static PyObject *symbols_to(PyObject *args, int counts) {
     PyBuffer_Release(&bases);
     PyBuffer_Release(&settings);
     PyBuffer_Release(&starts);
+    PyBuffer_Release(&numbers);
     PyBuffer_Release(&out);
     if (size == -2)
         return PyErr_NoMemory();
@@ -2291,29 +2433,30 @@ static PyObject *symbols_to(PyObject *args, int counts) {
     return PyLong_FromSsize_t(size);
 }
 
-/* mix_symbols(symbols u16, bases u32, settings i32, starts i64, out u8) -> bytes written */
+/* mix_symbols(symbols u16, bases u32, settings i32, starts i64, numbers i32, out u8) -> bytes
+ * written; numbers: middles, edges, regressors, or nothing */
 static PyObject *mix_symbols(PyObject *self, PyObject *args) {
     (void)self;
     return symbols_to(args, 0);
 }
 
-/* mix_symbol_costs(symbols, bases, settings, starts, out f64): the bits that each symbol takes */
+/* mix_symbol_costs(symbols, bases, settings, starts, numbers, out f64): bits of each symbol */
 static PyObject *mix_symbol_costs(PyObject *self, PyObject *args) {
     (void)self;
     return symbols_to(args, 1);
 }
 
-/* unmix_symbols(data, bases, settings, starts, out u16): what mix_symbols made the data of */
+/* unmix_symbols(data, bases, settings, starts, numbers, out u16): what mix_symbols made data of */
 static PyObject *unmix_symbols(PyObject *self, PyObject *args) {
-    Py_buffer data, bases, settings, starts, out;
+    Py_buffer data, bases, settings, starts, numbers, out;
     (void)self;
-    if (!PyArg_ParseTuple(args, "y*y*y*y*w*", &data, &bases, &settings, &starts, &out))
+    if (!PyArg_ParseTuple(args, "y*y*y*y*y*w*", &data, &bases, &settings, &starts, &numbers, &out))
         return NULL;
     Symbols *m = calloc(1, sizeof *m);
     int status = m ? 0 : -2;
     Py_BEGIN_ALLOW_THREADS
     if (!status)
-        status = symbols_make(m, &bases, &settings, &starts, out.len / 2);
+        status = symbols_make(m, &bases, &settings, &starts, &numbers, out.len / 2);
     if (!status) {
         uint32_t low = 0, high = UINT32_MAX, code = 0;
         const uint8_t *from = data.buf;
@@ -2344,6 +2487,7 @@ static PyObject *unmix_symbols(PyObject *self, PyObject *args) {
     PyBuffer_Release(&bases);
     PyBuffer_Release(&settings);
     PyBuffer_Release(&starts);
+    PyBuffer_Release(&numbers);
     PyBuffer_Release(&out);
     if (status == -2)
         return PyErr_NoMemory();

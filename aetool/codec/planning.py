@@ -19,6 +19,7 @@ from aetool.codec import (
     keying,
     mixture_search,
     rans,
+    regression_search,
     stages,
     symbol_mixing,
     transforms,
@@ -553,13 +554,17 @@ class Planner:
         fewest = bits + _bits_of_description(plan) - MIXTURE_BITS
         parents = self._parents(stream)
         for one in mixture_search.by_other_bins(plan, stream, self.known):
-            other = mixture_search.mixture_of(one, stream, self.known, parents)
-            bits_of_other = bits_of(other, stream, self.known)
-            in_all = bits_of_other + _bits_of_description(other)
-            if in_all < fewest:
-                fewest = in_all
-                best = other
-                bits_of_best = bits_of_other
+            mixed = mixture_search.mixture_of(one, stream, self.known, parents)
+            regressed = regression_search.with_regression(mixed, stream, self.known, parents)
+            for other in (mixed, regressed):
+                if other is None:
+                    continue
+                bits_of_other = bits_of(other, stream, self.known)
+                in_all = bits_of_other + _bits_of_description(other)
+                if in_all < fewest:
+                    fewest = in_all
+                    best = other
+                    bits_of_best = bits_of_other
         return best, bits_of_best
 
     def _squeezed(self, plan: Plan, bits: float, stream: Stream, promise: float) -> Plan:
@@ -572,18 +577,23 @@ class Planner:
         takes less than LEAST_SQUEEZED (256) bytes, or if they take LEAST_SAVING (0.99) of its bytes
         or more.
         """
+        packed = _bytes_of_values(stream.values)
+        as_bytes = plan.but(packed=packed, mixture=None)
         # about two bytes describe a bin
         size = bits / 8 + 2 * plan.bins
+        if plan.mixture is not None:
+            # many bins, one for each value, take far less, and bytes have them, too
+            of_mixture = _bits_of_description(plan) - _bits_of_description(as_bytes)
+            size = (bits + of_mixture) / 8
         if size < LEAST_SQUEEZED:
             return plan
-        packed = _bytes_of_values(stream.values)
         names = self._promising_stages(packed, stream.values, size, promise)
         if not names:
             return plan
         stream.squeezed = integers.squeezed(packed, stream.values, names)
         if len(stream.squeezed) >= LEAST_SAVING * size:
             return plan
-        return plan.but(packed=packed, mixture=None)
+        return as_bytes
 
     def _promising_stages(
         self,

@@ -30,6 +30,8 @@ MOST_FACTOR = 1 << 40  # of a term of a combination, and of its divisor
 MOST_LAG = 16  # rows
 MOST_TERMS = 16  # of a combination
 MOST_OTHERS = 4  # streams that a mixture looks at
+MOST_REGRESSORS = 6  # of the regression of a mixture
+LEAST_REGRESSED = 3  # bins of a stream with a regression: of two any order is as good
 PACKED_SIZES = (1, 2, 4, 8)  # bytes of a value
 NO_INTEGERS = np.zeros(0, np.int64)
 
@@ -397,26 +399,37 @@ class Mixture:
     MAX_WIDTH. others: at most MOST_OTHERS streams before this one that contexts look at, the most
     telling first: the number of a stream for its symbols; for its values -1 less the number.
     is_wide: whether there are more contexts, as of all archives made since there are such.
+    regressors: of a wide one, at most MOST_REGRESSORS streams before this one by which a regression
+    predicts the number that comes, see regression: the number of a stream for its value in the same
+    row; for that in the row before -1 less the number. None: there is no regression.
     """
 
     shift: int
     others: tuple[int, ...]
     is_wide: bool = True
+    regressors: tuple[int, ...] | None = None
 
     def to_json(self) -> list[Json]:
-        """The mixture as a JSON list: the shift, then the numbers of the other streams."""
+        """The mixture as a JSON list: the shift, then the numbers of the other streams. Regressors
+        are a part of the plan of their own."""
         return [self.shift, *self.others]
 
     @classmethod
-    def parsed(cls, raw: Json, is_wide: bool) -> Mixture:
+    def parsed(
+        cls,
+        raw: Json,
+        is_wide: bool,
+        regressors: tuple[int, ...] | None = None,
+    ) -> Mixture:
         """The mixture that `to_json` wrote; is_wide: whether it is of the form with more contexts,
-        which that list does not say; ArchiveError for anything else."""
+        which that list does not say; regressors: of its regression, which are not in it either.
+        ArchiveError for anything else."""
         if not isinstance(raw, list) or not 1 <= len(raw) <= 1 + MOST_OTHERS:
             raise refused(f"a mixture must be a shift and at most {MOST_OTHERS} streams")
         shift = whole_number(raw[0], 0, MAX_WIDTH, "a shift")
         most = MAX_STREAM
         others = [whole_number(other, -1 - most, most, "a stream's number") for other in raw[1:]]
-        return cls(shift, tuple(others), is_wide)
+        return cls(shift, tuple(others), is_wide, regressors)
 
 
 @dataclass(frozen=True)
@@ -514,6 +527,8 @@ class Plan:
             stored["y"] = self.packed.size
         if self.mixture is not None:
             stored["d" if self.mixture.is_wide else "c"] = self.mixture.to_json()
+            if self.mixture.regressors is not None:
+                stored["n"] = list(self.mixture.regressors)
         return stored
 
     @classmethod
@@ -541,11 +556,14 @@ class Plan:
         if asks_for_keys and transform is not Transform.KEYED:
             raise refused("how often a key came is asked of a column without keys")
         mixture = None
+        if "n" in stored and "d" not in stored:
+            raise refused("a regression is of a wide mixture alone")
         if "c" in stored and "d" in stored:
             raise refused("a stream is mixed twice")
         if "c" in stored or "d" in stored:
             is_wide = "d" in stored
-            mixture = Mixture.parsed(stored["d" if is_wide else "c"], is_wide)
+            regressors = regressors_from_json(stored, len(starts))
+            mixture = Mixture.parsed(stored["d" if is_wide else "c"], is_wide, regressors)
             looks_for_repeats = any(isinstance(feature, Repeat) for feature in features)
             if looks_for_repeats or "l" in stored or "y" in stored:
                 raise refused("a mixture has neither repeats nor lanes, and no values as bytes")
@@ -566,7 +584,7 @@ class Plan:
         )
 
 
-LETTERS = frozenset("bwxtgfklzoypjcd")  # of the parts of a plan, one each
+LETTERS = frozenset("bwxtgfklzoypjcdn")  # of the parts of a plan, one each
 
 
 def widths_from_json(raw: Json, bins: int) -> Int:
@@ -586,6 +604,22 @@ def features_from_json(raw: Json) -> tuple[Feature, ...]:
     if not isinstance(raw, list) or len(raw) > rans.MAX_LEVELS:
         raise refused(f"features must be at most {rans.MAX_LEVELS}")
     return tuple(feature_from_json(feature) for feature in raw)
+
+
+def regressors_from_json(stored: Mapping[str, Json], bins: int) -> tuple[int, ...] | None:
+    """Read the regressors of a plan's mixture, of so many bins, from the plan's JSON object; None
+    without a regression. ArchiveError for numbers out of range, too many of them, or bins that make
+    no numbers."""
+    if "n" not in stored:
+        return None
+    raw = stored["n"]
+    # a value that lies in no bin has no place among the others
+    if "x" not in stored or bins < LEAST_REGRESSED:
+        raise refused(f"a regression needs all values in {LEAST_REGRESSED} bins or more")
+    if not isinstance(raw, list) or len(raw) > MOST_REGRESSORS:
+        raise refused(f"a regression must be of at most {MOST_REGRESSORS} streams")
+    most = MAX_STREAM
+    return tuple(whole_number(number, -1 - most, most, "a stream's number") for number in raw)
 
 
 def transform_from_json(letter: Json) -> Transform:

@@ -12,10 +12,11 @@ from collections.abc import Sequence
 
 import numpy as np
 
-from aetool.codec import symbol_mixing
+from aetool.codec import regression, symbol_mixing
 from aetool.codec.mixing import WORD
 from aetool.codec.plans import OwnSymbol, Plan, Transform
 from aetool.codec.rans import U32
+from aetool.codec.regression import I32, Numbers
 from aetool.codec.streams import Known, Stream, named_column
 from aetool.codec.symbol_mixing import (
     LAST,
@@ -118,6 +119,9 @@ def layout_of(
         mean = MEAN_LEVEL if plan.transform is Transform.DIFFERENCE else MEAN
         contexts.add_wide(others, classes, mean)
         first_weight = WIDE_WEIGHTS // len(contexts.kinds)
+    numbers = None
+    if mixture.regressors is not None:
+        numbers = _numbers(mixture.regressors, plan, stream, known, count)
     # a value that lies in no bin adds nothing to the level
     starts = np.append(plan.starts, 0)
     return Layout(
@@ -128,7 +132,32 @@ def layout_of(
         shift=mixture.shift,
         limits=contexts.limits,
         first_weight=first_weight,
+        numbers=numbers,
     )
+
+
+def _numbers(
+    regressors: Sequence[int],
+    plan: Plan,
+    stream: Stream,
+    known: Known,
+    count: int,
+) -> Numbers:
+    """What the `count` symbols of a stream are as numbers, and what predicts these. regressors: as
+    of Mixture; ArchiveError for one of a stream that is not there."""
+    columns = [regressor_of(number, stream, known) for number in regressors]
+    return regression.numbers_of(plan.starts, plan.widths, columns, count)
+
+
+def regressor_of(number: int, stream: Stream, known: Known) -> I32:
+    """The regressor, (n,), that a number of Mixture.regressors names; ArchiveError without such a
+    stream."""
+    of = number if number >= 0 else -1 - number
+    values = named_column(known.values, of, stream)
+    symbols = named_column(known.symbols, of, stream)
+    # rows without a value have the symbol behind all others
+    column = regression.regressor(values, symbols < known.alphabets[of])
+    return column if number >= 0 else regression.earlier(column)
 
 
 class _Contexts:

@@ -4,7 +4,8 @@ The tables of rans.py know one context for each symbol, and finer ones learn slo
 of a symbol is foretold by how often it came in each of some twenty contexts, and two small networks
 that learn as they go weigh these (Mahoney 2005, "Adaptive weighing of context models"). A context
 is a number that is known ahead, its base, together with a part that the stream's own symbols before
-make; a layout says which there are. All numbers are whole. This file is the norm; the C kernel
+make; a layout says which there are. Where symbols are numbers, a regression, see regression.py, may
+foretell their bits beside the contexts. All numbers are whole. This file is the norm; the C kernel
 computes the same.
 """
 
@@ -16,9 +17,10 @@ from dataclasses import dataclass
 import numpy as np
 
 from aetool import kernel
-from aetool.codec import mixing
+from aetool.codec import mixing, regression
 from aetool.codec.mixing import STRETCH, WORD, mixed_hash, squash
 from aetool.codec.rans import U16, U32
+from aetool.codec.regression import Numbers, Regression
 from aetool.errors import ArchiveError
 from aetool.model import Float, Int
 
@@ -66,7 +68,8 @@ class Layout:
     symbols add to each. starts: (alphabet,) int64, what each symbol adds to the level, the sum
     modulo 2^64 of those so far; shift: by how many bits the level is cut, 0 .. 63. limits:
     (contexts,), up to how many updates the statistics of each are plain means, 1 .. MOST_MET: the
-    fewer, the sooner old ones are forgotten. first_weight: of each context, in 65,536ths.
+    fewer, the sooner old ones are forgotten. first_weight: of each context, in 65,536ths. numbers:
+    what the symbols are as numbers, and regressors beside them; None: no regression foretells them.
     """
 
     alphabet: int
@@ -76,6 +79,7 @@ class Layout:
     shift: int
     limits: Sequence[int]
     first_weight: int = FIRST_WEIGHT
+    numbers: Numbers | None = None
 
     @property
     def bits(self) -> int:
@@ -91,10 +95,11 @@ class Layout:
             slot_bits += 1
         return slot_bits
 
-    def _for_c(self) -> tuple[U32, bytes, bytes]:
-        """(bases, settings, starts) as the C kernel takes them. bases: uint32. settings: the bytes
-        of int32: alphabet, shift, bits of slots, how many contexts, their first weight, kinds,
-        limits. starts: the bytes of int64: what each symbol adds to the level."""
+    def _for_c(self) -> tuple[U32, bytes, bytes, bytes]:
+        """(bases, settings, starts, numbers) as the C kernel takes them. bases: uint32. settings:
+        the bytes of int32: alphabet, shift, bits of slots, how many contexts, their first weight,
+        kinds, limits. starts: the bytes of int64: what each symbol adds to the level. numbers: as
+        of Numbers.for_c; b"" without a regression."""
         settings = [
             self.alphabet,
             self.shift,
@@ -106,10 +111,12 @@ class Layout:
         ]
         settings_for_c = np.array(settings, "<i4")
         starts_for_c = np.ascontiguousarray(self.starts, np.int64)
+        numbers_for_c = b"" if self.numbers is None else self.numbers.for_c()
         return (
             np.ascontiguousarray(self.bases, np.uint32),
             settings_for_c.tobytes(),
             starts_for_c.tobytes(),
+            numbers_for_c,
         )
 
 
@@ -137,8 +144,12 @@ class Mixer:
         # of each context the symbol that came last, 1 more, by a place that its base chooses
         self.recent: list[dict[int, int]] = [{} for _ in layout.kinds]
         self.tables: list[dict[int, _Slot]] = [{} for _ in layout.kinds]
-        # of the contexts, none of the constant behind them
-        first = [layout.first_weight] * len(layout.kinds) + [0]
+        self.regression = None if layout.numbers is None else Regression(layout.numbers)
+        # of the contexts, then of the regression, none of the constant behind them
+        first = [layout.first_weight] * len(layout.kinds)
+        if self.regression is not None:
+            first += [regression.FIRST_WEIGHT] * len(regression.STEPS)
+        first.append(0)
         nodes = range(1 << layout.bits)
         # one set of weights for each bit of the tree of symbols, set 0 for all of them
         self.weights = [list(first) for _ in nodes]
@@ -153,6 +164,8 @@ class Mixer:
         place = len(self.symbols)
         # behind the last symbol nothing is foretold
         if place < self.layout.bases.shape[1]:
+            if self.regression is not None:
+                self.regression.begin()
             own = self._own_hashes()
             bases = self.layout.bases[:, place].tolist()
             self.hashes: list[int] = []
@@ -225,6 +238,11 @@ class Mixer:
             # a context that was never met tells nothing
             logit = STRETCH[slot.chance >> 4] if slot.met else 0
             self.inputs.append(logit)
+        if self.regression is not None:
+            # the symbols that begin with the bits so far, in halves by the next one
+            half = 1 << self.left - 1
+            low = (self.node << self.left) - (1 << self.layout.bits)
+            self.inputs += self.regression.logits(low, low + half, low + 2 * half)
         self.inputs.append(CONSTANT)
         self.sets = (self.weights[0], self.weights[self.node])
         self.guesses: list[int] = []
@@ -277,6 +295,8 @@ class Mixer:
     def _end(self, symbol: int) -> None:
         """Add a symbol, whose bits are all known, to what is kept of those before."""
         self.symbols.append(symbol)
+        if self.regression is not None:
+            self.regression.learn(symbol)
         level = self.level + int(self.layout.starts[symbol])
         # as C counts, in 64 bits
         self.level = level & LONG_WORD

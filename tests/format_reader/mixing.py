@@ -109,6 +109,24 @@ class Match:
         return size, text[self.place] >> 7 - count & 1
 
 
+class NoRegression:
+    """What stands in the place of a regression where there is none."""
+
+    d = ()
+
+    def begin(self):
+        pass
+
+    def chances(self, low, upper, end):
+        return ()
+
+    def learn(self, symbol):
+        pass
+
+
+NONE = NoRegression()
+
+
 class Code:
     """An arithmetic code of bits, each by its chance."""
 
@@ -192,17 +210,15 @@ def text_of(data, n, begin=b""):
     return bytes(text[len(begin) :])
 
 
-def symbols_of_mixture(data, count, alphabet, contexts, starts, shift, weight):
+def symbols_of_mixture(data, count, alphabet, contexts, starts, shift, weight, regression=NONE):
     """The symbols of a mixed stream (section 4). contexts: of each what its base is made of, for
     every symbol, the own part, how many symbols before or a name, and the limit of met."""
-    code = iter(data)
-    low, high, x = 0, FULL - 1, 0
-    for _ in range(4):
-        x = x * 256 + next(code, 0)
+    code = Code(data)
     slot_bits = next(k for k in range(8, 19) if 1 << k >= 8 * count or k == 18)
     size = (alphabet - 1).bit_length()
     tables = [{} for _ in contexts]
-    weights = [[weight] * len(contexts) + [0] for _ in range(1 << size)]
+    first_weights = [weight] * len(contexts) + [10000] * len(regression.d) + [0]
+    weights = [list(first_weights) for _ in range(1 << size)]
     limits = [limit for _, _, limit in contexts]
     finals, recent = {}, {}
     symbols, level, mean, middling = [], 0, None, None
@@ -221,6 +237,7 @@ def symbols_of_mixture(data, count, alphabet, contexts, starts, shift, weight):
                 hashes.append(h(c, recent.get(asked[-1], 0)))
             else:
                 hashes.append(h(base, own[kind]))
+        regression.begin()
         node = 1
         for left in range(size - 1, -1, -1):
             if ((2 * node + 1) << left) - (1 << size) >= alphabet:
@@ -233,19 +250,16 @@ def symbols_of_mixture(data, count, alphabet, contexts, starts, shift, weight):
                 if table.get(place, [0])[0] != q % 65536 | 1:
                     table[place] = [q % 65536 | 1, 32768, 0]
                 slots.append(table[place])
-            inputs = [T[p >> 4] if met else 0 for _, p, met in slots] + [256]
+            inputs = [T[p >> 4] if met else 0 for _, p, met in slots]
+            begins = [(2 * node + bit << left) - (1 << size) for bit in (0, 1, 2)]
+            inputs += [*(T[p] for p in regression.chances(*begins)), 256]
             sets = weights[0], weights[node]
             g = [cut(sum(map(int.__mul__, w, inputs)) >> 16, -2047, 2047) for w in sets]
             mixed = sum(g) >> 1
             j = mixed + 2048 + 64 >> 7
             a = finals.setdefault(node, [16 * s(128 * (k - 16)) for k in range(33)])
             chance = cut(48 * s(mixed) + a[j] >> 2, 8, 65528)
-            middle = low + ((high - low) * chance >> 16)
-            y = int(x <= middle)
-            low, high = (low, middle) if y else (middle + 1, high)
-            while low >> 24 == high >> 24:
-                low, high = low * 256 % FULL, (high * 256 + 255) % FULL
-                x = (x * 256 + next(code, 0)) % FULL
+            y = code.bit(chance)
             for slot, limit in zip(slots, limits, strict=True):
                 slot[1] += (65535 * y - slot[1]) * (131072 // (2 * slot[2] + 3)) >> 16
                 slot[2] = min(slot[2] + 1, limit)
@@ -256,6 +270,7 @@ def symbols_of_mixture(data, count, alphabet, contexts, starts, shift, weight):
             a[j] += 65535 * y - a[j] >> 6
             node = 2 * node + y
         symbols.append(node - (1 << size))
+        regression.learn(symbols[-1])
         level = (level + starts[symbols[-1]] + FULL * FULL // 2) % (FULL * FULL) - FULL * FULL // 2
         recent |= dict.fromkeys(asked, symbols[-1] + 1)
         at, low_bits = 256 * symbols[-1], ((level >> shift) + FULL // 2) % FULL - FULL // 2

@@ -6,7 +6,8 @@ import numpy as np
 
 from tests.format_reader.blobs import blob
 from tests.format_reader.container import check, varint
-from tests.format_reader.mixing import symbols_of_mixture
+from tests.format_reader.mixing import NONE, symbols_of_mixture
+from tests.format_reader.regression import Regression, regressor
 
 FULL = 1 << 64
 BASE = 0x9E3779B97F4A7C15
@@ -199,7 +200,19 @@ class Streams:
                 bits = [int("".join(str(int(one)) for one in row), 2) for row in same]
                 contexts += [(others[:1], 0, 20), ([bits], 1, 255)]
             weight = 104858 // len(contexts)
-        return symbols_of_mixture(rest[:size], count, alphabet, contexts, starts, shift, weight)
+        regression = self.regression(plan, present) if "n" in plan else NONE
+        coded = rest[:size], count, alphabet, contexts, starts, shift, weight
+        return symbols_of_mixture(*coded, regression)
+
+    def regression(self, plan, present):
+        """What predicts the numbers of a mixed stream."""
+        columns = []
+        for g in plan["n"]:
+            of = max(g, -1 - g)
+            is_there = self.symbols[of][present] < self.sizes[of]
+            columns.append(regressor(self.values[of][present].tolist(), is_there.tolist(), g < 0))
+        starts, widths, alphabet = bins_of(plan)
+        return Regression(starts[:alphabet], widths[:alphabet], columns)
 
     def eighths(self, numbers, present):
         """Of streams by their numbers in a mixture, the eighths of their symbols."""

@@ -22,6 +22,8 @@ FLOATS = Path(__file__).parent / "3.6"
 FIELDS = Path(__file__).parent / "3.7"
 MIXTURES = Path(__file__).parent / "3.8"
 NOTATIONS = Path(__file__).parent / "3.9"
+REGRESSIONS = Path(__file__).parent / "3.10"
+DEMO = Path(__file__).parents[2] / "aetool" / "demo" / "beijing_air.csv"
 
 
 def prices(rows=900):
@@ -303,8 +305,19 @@ def described(rows=500):
     return "time,heat,state,step\n" + "".join(lines)
 
 
+def readings(rows=4200):
+    """Weather and air of a station in Beijing, hour by hour, a part of the table that comes with the
+    program: numbers that follow from one another and from the hour before, see regression."""
+    lines = DEMO.read_text().splitlines()
+    names = lines[0].split(",")
+    places = [names.index(name) for name in ("TEMP", "PRES", "DEWP", "O3")]
+    cut = [line.split(",") for line in lines[: rows + 1]]
+    return "".join(",".join(cells[place] for place in places) + "\n" for cells in cut)
+
+
 SOURCES = {"totals": totals, "words": words, "ranks": prices, "floats": moved}
 MIXED_SOURCES = {"mixtures": mixtures, "weekly": weekly, "described": described}
+REGRESSED_SOURCES = {"readings": readings}
 LATER_SOURCES = {"keys": keys, "sentences": sentences}
 LAST_SOURCES = {"ratios": ratios}
 FLOAT_SOURCES = {"singles": singles}
@@ -322,12 +335,13 @@ def main(names):
             np.savez_compressed(source, **fields())
             operations.compress(source, FIELDS / f"{name}.aez", None, CompressOptions(force=True))
             continue
-        if name in MIXED_SOURCES:
-            MIXTURES.mkdir(exist_ok=True)
-            source = MIXTURES / f"{name}.csv"
-            source.write_text(MIXED_SOURCES[name]())
+        if name in MIXED_SOURCES or name in REGRESSED_SOURCES:
+            home = MIXTURES if name in MIXED_SOURCES else REGRESSIONS
+            home.mkdir(exist_ok=True)
+            source = home / f"{name}.csv"
+            source.write_text((MIXED_SOURCES | REGRESSED_SOURCES)[name]())
             options = CompressOptions(effort=planning.BEST, force=True)
-            operations.compress(source, MIXTURES / f"{name}.aez", None, options)
+            operations.compress(source, home / f"{name}.aez", None, options)
             continue
         if name in ("notations", "near_notations"):
             NOTATIONS.mkdir(exist_ok=True)

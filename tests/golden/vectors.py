@@ -21,6 +21,7 @@ LATER_TARGET = Path(__file__).parent / "3.1" / "vectors.json"
 KEYED_TARGET = Path(__file__).parent / "3.3" / "vectors.json"
 MIXED_TARGET = Path(__file__).parent / "3.8" / "vectors.json"
 WIDE_TARGET = Path(__file__).parent / "3.8" / "wide_vectors.json"
+REGRESSED_TARGET = Path(__file__).parent / "3.10" / "vectors.json"
 
 
 def digits(seed, most):
@@ -136,7 +137,29 @@ WIDE = {
     "wide, under a key": ({**RESULTS, "d": [0, 0]}, ("things",), OF_THINGS),
     "wide, every symbol is the usual one": ({**SMALL, "z": 2, "d": [0]}, (), [2] * ROWS),
 }  # fmt: skip
+# with a regression: of numbers before, of other streams, of bins and values at the ends of 64 bits
+REGRESSED_STEPS = {**STEPS, "d": [2]}
+ENDS = [(-1) ** i * (2**63 - 1 - i * i) for i in range(ROWS)]
+QUARTERS = {"b": [-(2**63), 2**62, 2**62, 2**62], "w": [62] * 4, "x": 1}
+SEVERAL = ("levels", "gapped", "runs", "far")
+REGRESSED = {
+    "regression, of its own numbers": ({**SMALL, "d": [0], "n": []}, (), FEW),
+    "regression, bins of several bits": ({**REGRESSED_STEPS, "n": []}, (), WALK),
+    "regression, beside another": ({**SMALL, "d": [0, 0], "n": [0]}, ("days",), BY_DAY),
+    "regression, as it was before": ({**SMALL, **OWN, "d": [0], "n": [-1, 0]}, ("levels",), [FEW[0], *FEW[:-1]]),
+    "regression, beside gaps": ({**REGRESSED_STEPS, "n": [0, -1]}, ("gapped",), WALK),
+    "regression, of six": ({**REGRESSED_STEPS, "n": [0, 1, -2, 2, 3, -4]}, SEVERAL, WALK),
+    "regression, of none that moves": ({**SMALL, "d": [0], "n": [0, -1, 1, -2]}, ("still", "nothing"), FEW),
+    "regression, a mask of its own": ({**SMALL, "d": [0, 0], "n": [0, -1]}, ("gapped",), [None if i % 5 == 3 else v for i, v in enumerate(FEW)]),
+    "regression, bins that overlap": ({**SMALL, "w": [63, 0, 2, 0], "d": [0], "n": [0]}, ("levels",), FEW),
+    "regression, to the ends of 64 bits": ({**QUARTERS, "d": [0], "n": [0, -1]}, ("ends",), [-v for v in ENDS]),
+    "regression, under a key": ({**RESULTS, "b": [-32, 16, 16], "w": [4, 4, 5], "x": 1, "d": [0, 0], "n": [0]}, ("things",), OF_THINGS),
+    "regression, every symbol is the usual one": ({**SMALL, "z": 2, "d": [0], "n": []}, (), [2] * ROWS),
+}  # fmt: skip
 KNOWN |= {
+    "ends": (ENDS, {"b": []}),
+    "still": ([5] * ROWS, {"b": [5], "x": 1}),
+    "nothing": ([None] * ROWS, {"b": []}),
     "days": (DAYS, {"b": [0] + [1] * 11, "x": 1}),
     "things": (THINGS, {"b": []}),
     "others": (OTHERS, {"b": []}),
@@ -171,6 +194,7 @@ def main():
         (KEYED, KEYED_TARGET),
         (MIXED, MIXED_TARGET),
         (WIDE, WIDE_TARGET),
+        (REGRESSED, REGRESSED_TARGET),
     )
     for vectors, target in made:
         target.parent.mkdir(exist_ok=True)
