@@ -8,7 +8,7 @@ import numpy as np
 import pytest
 
 from aetool import kernel, operations
-from aetool.codec import integers, planning, regression, symbol_mixing
+from aetool.codec import integers, planning, regression, regression_search, symbol_mixing
 from aetool.codec.archive import Archive
 from aetool.codec.plans import MAX_STREAM, MOST_REGRESSORS, Mixture, Plan
 from aetool.codec.regression_search import with_regression
@@ -284,6 +284,6 @@ def test_best_alone_regresses_and_takes_less(tmp_path, monkeypatch):
     operations.compress(source, target, None, options)
     with_regressions = target.stat().st_size
     assert with_regressions <= GOLDEN.stat().st_size
-    monkeypatch.setattr(planning.regression_search, "with_regression", lambda *parts: None)
+    monkeypatch.setattr(regression_search, "with_regression", lambda *parts: None)
     operations.compress(source, target, None, options)
     assert with_regressions < 0.99 * target.stat().st_size

@@ -2025,6 +2025,12 @@ static PyObject *unmix_text(PyObject *self, PyObject *args) {
 
 #define MOST_CONTEXTS 32
 
+#ifdef __GNUC__
+#define PREFETCH(place) __builtin_prefetch(place, 1)
+#else
+#define PREFETCH(place) ((void)(place))
+#endif
+
 /* what the symbols before add to a context: the last ones, the level, what came last there, means */
 enum { OWN_LEVEL = 5, OWN_RECENT, OWN_MEAN, OWN_MEAN_LEVEL, OWN_KINDS };
 
@@ -2287,16 +2293,23 @@ static void symbols_begin(Symbols *m, Py_ssize_t at) {
 static uint32_t symbols_chance(Symbols *m) {
     int64_t sums[2] = {0, 0};
     const int32_t *common = m->weights[0], *own = m->weights[m->node];
+    uint16_t checks[MOST_CONTEXTS];
+    /* all slots are asked for before the first is looked at: most are far away in memory */
     for (int i = 0; i < m->contexts; i++) {
         uint32_t h = mix_hash(m->hash[i], m->node);
-        uint16_t check = (uint16_t)(h & 0xFFFF) | 1;
-        Slot *slot = m->slots + ((size_t)i << m->slot_bits) + (h * MULTIPLIER >> (32 - m->slot_bits));
+        checks[i] = (uint16_t)(h & 0xFFFF) | 1;
+        m->found[i] =
+            m->slots + ((size_t)i << m->slot_bits) + (h * MULTIPLIER >> (32 - m->slot_bits));
+        PREFETCH(m->found[i]);
+    }
+    for (int i = 0; i < m->contexts; i++) {
+        uint16_t check = checks[i];
+        Slot *slot = m->found[i];
         if (slot->check != check) {
             slot->check = check;
             slot->chance = 32768;
             slot->met = 0;
         }
-        m->found[i] = slot;
         m->inputs[i] = slot->met ? m->stretch[slot->chance >> 4] : 0;
         sums[0] += (int64_t)common[i] * m->inputs[i];
         sums[1] += (int64_t)own[i] * m->inputs[i];

@@ -19,7 +19,6 @@ from aetool.codec import (
     keying,
     mixture_search,
     rans,
-    regression_search,
     stages,
     symbol_mixing,
     transforms,
@@ -45,6 +44,7 @@ from aetool.codec.plans import (
     Seen,
     Transform,
 )
+from aetool.codec.regression_search import Trial
 from aetool.codec.streams import Known, Stream
 from aetool.codec.words import deflate
 from aetool.model import Int
@@ -55,6 +55,7 @@ SQUEEZED = 1 << 15  # values on which LZMA2 is tried first
 WIDEST_MIXED = 2  # bytes of a value: of wider ones most are noise, and take long
 MIXED_PROMISE = 1.1  # as LZMA2's: how large a mixture may be on the parts
 LEAST_SQUEEZED = 256  # bytes; smaller streams are left as they are
+LEAST_REGRESSED = 1024  # bits; a mixture that takes fewer is tried without a regression
 MIXTURE_BITS = 32  # that a mixture must save of a stream and its plan
 LEAST_SAVING = 0.99  # of the plan's bytes must packed ones take, to be taken instead
 LANE_BYTES = 1024  # a lane's state is 4 bytes: below 0.4 % of what it codes
@@ -553,18 +554,35 @@ class Planner:
         bits_of_best = bits
         fewest = bits + _bits_of_description(plan) - MIXTURE_BITS
         parents = self._parents(stream)
+        promising: list[tuple[float, Trial]] = []
         for one in mixture_search.by_other_bins(plan, stream, self.known):
-            mixed = mixture_search.mixture_of(one, stream, self.known, parents)
-            regressed = regression_search.with_regression(mixed, stream, self.known, parents)
-            for other in (mixed, regressed):
-                if other is None:
-                    continue
-                bits_of_other = bits_of(other, stream, self.known)
-                in_all = bits_of_other + _bits_of_description(other)
-                if in_all < fewest:
-                    fewest = in_all
-                    best = other
-                    bits_of_best = bits_of_other
+            other = mixture_search.mixture_of(one, stream, self.known, parents)
+            trial = Trial.of(other, stream, self.known)
+            costs = trial.costs()
+            bits_of_other = trial.raw + float(costs.sum())
+            in_all = bits_of_other + _bits_of_description(other)
+            if in_all < fewest:
+                fewest = in_all
+                best = other
+                bits_of_best = bits_of_other
+            # of few bits a regression can save but few
+            if bits_of_other < LEAST_REGRESSED:
+                continue
+            regressed = trial.regressed(stream, self.known, parents)
+            promise = None if regressed is None else regressed.promise(costs)
+            if regressed is not None and promise is not None:
+                promise += _bits_of_description(regressed.plan)
+                promising.append((promise, regressed))
+        promising.sort(key=lambda one: one[0])
+        for promise, regressed in promising:
+            if promise >= fewest:
+                break
+            bits_of_other = regressed.raw + float(regressed.costs().sum())
+            in_all = bits_of_other + _bits_of_description(regressed.plan)
+            if in_all < fewest:
+                fewest = in_all
+                best = regressed.plan
+                bits_of_best = bits_of_other
         return best, bits_of_best
 
     def _squeezed(self, plan: Plan, bits: float, stream: Stream, promise: float) -> Plan:

@@ -1,4 +1,5 @@
-"""Search for the streams that the regression of a mixture predicts by, see regression.
+"""Search for the streams that the regression of a mixture predicts by, see regression, and for
+whether it pays.
 
 Nothing here is needed to decode, so floating point is welcome.
 """
@@ -7,11 +8,13 @@ from __future__ import annotations
 
 import dataclasses
 from collections.abc import Sequence
+from dataclasses import dataclass
 
 import numpy as np
 
-from aetool.codec import integers, regression, symbol_contexts, transforms
+from aetool.codec import integers, regression, symbol_contexts, symbol_mixing, transforms
 from aetool.codec.plans import LEAST_REGRESSED, MOST_REGRESSORS, Plan
+from aetool.codec.rans import U16
 from aetool.codec.streams import Known, Stream
 from aetool.model import Float
 
@@ -20,6 +23,8 @@ MOST_CANDIDATES = 16  # regressors that are tried together, of those that tell m
 REGRESSOR_BITS = 16  # that one must save, by what it leaves of the squares of errors
 LEAST_PART = 1e-6  # of its squares must a regressor have beside those before it
 LEAST_LEFT = 1e-9  # of the squares of errors, at least
+PART = 4  # one in so many symbols of a stream, its first ones, tells whether a regression pays
+LEAST_SAVING = 0.998  # of what they take without it must they take at most
 
 
 def with_regression(
@@ -49,6 +54,59 @@ def with_regression(
         search.add(-1 - parent, regression.earlier(column))
     mixture = dataclasses.replace(mixture, regressors=search.best())
     return plan.but(mixture=mixture)
+
+
+@dataclass(frozen=True, eq=False)
+class Trial:
+    """A plan that mixes, tried on a stream: its symbols, (n,), and their contexts, and the raw bits
+    that come behind them."""
+
+    plan: Plan
+    symbols: U16
+    layout: symbol_mixing.Layout
+    raw: float
+
+    @classmethod
+    def of(cls, plan: Plan, stream: Stream, known: Known) -> Trial:
+        """The trial of a plan, which must mix."""
+        residuals = transforms.residuals(plan, stream, known)
+        symbols = integers.symbols_of(plan, residuals)
+        widths = np.append(plan.widths, integers.MOST_RAW_BITS)
+        raw = float(widths[symbols].sum())
+        layout = integers.mixture_layout(plan, stream, known, len(symbols))
+        return cls(plan, symbols, layout, raw)
+
+    def costs(self) -> Float:
+        """About the bits that each symbol takes, (n,), raw bits not counted."""
+        return symbol_mixing.costs(self.symbols, self.layout)
+
+    def regressed(
+        self,
+        stream: Stream,
+        known: Known,
+        parents: Sequence[int],
+    ) -> Trial | None:
+        """The trial of the same plan `with_regression`; None where there can be none."""
+        plan = with_regression(self.plan, stream, known, parents)
+        if plan is None:
+            return None
+        numbers = symbol_contexts.numbers_of(plan, stream, known, len(self.symbols))
+        layout = dataclasses.replace(self.layout, numbers=numbers)
+        return dataclasses.replace(self, plan=plan, layout=layout)
+
+    def promise(self, costs: Float) -> float | None:
+        """About the bits that the symbols take in all, raw bits included, from what a part of them
+        takes beside what it takes without a regression; None if that is hardly less. costs: (n,),
+        of all symbols without it."""
+        count = len(self.symbols) // PART
+        layout = self.layout.first(count)
+        part = self.symbols[:count]
+        taken = float(symbol_mixing.costs(part, layout).sum())
+        taken_without = float(costs[:count].sum())
+        if taken >= LEAST_SAVING * taken_without:
+            return None
+        share = taken / taken_without
+        return self.raw + share * float(costs.sum())
 
 
 class _Search:

@@ -121,7 +121,7 @@ def layout_of(
         first_weight = WIDE_WEIGHTS // len(contexts.kinds)
     numbers = None
     if mixture.regressors is not None:
-        numbers = _numbers(mixture.regressors, plan, stream, known, count)
+        numbers = numbers_of(plan, stream, known, count)
     # a value that lies in no bin adds nothing to the level
     starts = np.append(plan.starts, 0)
     return Layout(
@@ -136,15 +136,16 @@ def layout_of(
     )
 
 
-def _numbers(
-    regressors: Sequence[int],
+def numbers_of(
     plan: Plan,
     stream: Stream,
     known: Known,
     count: int,
 ) -> Numbers:
-    """What the `count` symbols of a stream are as numbers, and what predicts these. regressors: as
-    of Mixture; ArchiveError for one of a stream that is not there."""
+    """What the `count` symbols of a stream are as numbers, and what predicts these, as its plan,
+    which must have a mixture, says it. ArchiveError for a regressor that is not there."""
+    assert plan.mixture is not None
+    regressors = plan.mixture.regressors or ()
     columns = [regressor_of(number, stream, known) for number in regressors]
     return regression.numbers_of(plan.starts, plan.widths, columns, count)
 

@@ -11,6 +11,7 @@ computes the same.
 
 from __future__ import annotations
 
+import dataclasses
 from collections.abc import Sequence
 from dataclasses import dataclass
 
@@ -80,6 +81,15 @@ class Layout:
     limits: Sequence[int]
     first_weight: int = FIRST_WEIGHT
     numbers: Numbers | None = None
+
+    def first(self, count: int) -> Layout:
+        """The layout of the first `count` symbols alone."""
+        numbers = self.numbers
+        if numbers is not None:
+            regressors = numbers.regressors[:, :count]
+            numbers = dataclasses.replace(numbers, regressors=regressors)
+        bases = self.bases[:, :count]
+        return dataclasses.replace(self, bases=bases, numbers=numbers)
 
     @property
     def bits(self) -> int:
