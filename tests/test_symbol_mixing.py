@@ -116,7 +116,8 @@ def test_a_mixture_is_not_coded_again_to_know_its_size(monkeypatch):
 
     def noted(symbols, layout):
         numbers = None if layout.numbers is None else layout.numbers.for_c()
-        priced.append((layout.bases.tobytes(), numbers))
+        what = symbols.tobytes(), layout.starts.tobytes(), layout.bases.tobytes(), numbers
+        priced.append(what)
         return costs(symbols, layout)
 
     monkeypatch.setattr(symbol_mixing, "costs", noted)
