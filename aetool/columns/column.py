@@ -245,8 +245,8 @@ class Modelled(Column):
 
     @property
     def far_out(self) -> Reach | None:
-        """The range outside of which values are surprising by themselves, though models do not see
-        that. By default None; a column of dates may have one, in epoch seconds."""
+        """The range outside of which values are surprising by themselves, whatever models see of
+        them, in user units, of dates in epoch seconds. By default None, for kinds without one."""
         return None
 
     @property

@@ -14,6 +14,8 @@ import numpy.typing as npt
 
 from aetool.canonical import Json
 from aetool.columns.column import AS_EXPECTED, ODD, Features, Modelled, finite, reads_better
+from aetool.columns.outlying import reach_of
+from aetool.columns.reach import Reach
 from aetool.columns.scale import Scale, decimals_of
 from aetool.columns.summary import Summary
 from aetool.columns.truth import as_truth
@@ -53,7 +55,8 @@ class Number(Modelled):
     numbers, rising, if they are at most 32, else empty; quantiles: of all finite numbers, at the
     parts TOLD (0 .. 1), rising; empty where there was none. counts: how many of the training's
     finite numbers fell in each bin of `bins_of`; empty where there was none, and in models of
-    earlier versions.
+    earlier versions. reach: the range of the ordinary numbers, where others lie apart, beyond a
+    gap.
     """
 
     notation: NumberNotation = PLAIN
@@ -64,6 +67,7 @@ class Number(Modelled):
     few: tuple[float, ...] = ()
     quantiles: tuple[float, ...] = ()
     counts: tuple[int, ...] = ()
+    reach: Reach | None = None
 
     kind: ClassVar[str] = "number"
     plural: ClassVar[str] = "numbers"
@@ -161,6 +165,7 @@ class Number(Modelled):
             high=high,
             few=tuple(different.tolist()) if has_few else (),
             quantiles=tuple(quantiles.tolist()),
+            reach=reach_of(finite),
         )
         # bins are between landmarks, which the column has only now
         bins = column.bins_of(finite)
@@ -172,6 +177,12 @@ class Number(Modelled):
         """The features of the column: one standardised number, and a flag of gaps if training saw
         any."""
         return Features(scale=self.scale, flagged=self.gaps)
+
+    @property
+    def far_out(self) -> Reach | None:
+        """The range outside of which numbers are surprising by themselves, `reach`; None where
+        training saw none that lies apart, and for a condition, which is not judged."""
+        return None if self.condition else self.reach
 
     @property
     def decimal_places(self) -> int | None:
@@ -552,12 +563,15 @@ class Number(Modelled):
 
     @classmethod
     def from_json(cls, data: Mapping[str, Json]) -> Self:
-        """The column that to_json wrote, checked, with scale and notation made of their JSON. data:
-        its fields by name, without the kind. ValueError, TypeError or KeyError if it is not one."""
+        """The column that to_json wrote, checked, with scale, notation and reach made of their
+        JSON. data: its fields by name, without the kind. ValueError, TypeError or KeyError if it is
+        not one."""
+        far = data.get("reach")
         facts = {
             **data,
             "scale": Scale(**data.get("scale", {})),
             "notation": NumberNotation.from_json(data.get("notation", {})),
+            "reach": None if far is None else Reach(**far),
         }
         return super().from_json(facts)
 
@@ -581,6 +595,8 @@ class Number(Modelled):
         self._refuse_unless(len(self.counts) <= self._bins)
         for count in self.counts:
             self._refuse_unless(type(count) is int and count >= 0)
+        if self.reach is not None:
+            self.reach.check()
 
 
 def _common_decimals(decimals: Int) -> int | None:

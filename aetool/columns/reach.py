@@ -1,4 +1,5 @@
-"""The usual range of a column of dates, and how surprising a moment far outside of it is."""
+"""The usual range of a column of dates or numbers, and how surprising a value far outside of it
+is."""
 
 from __future__ import annotations
 
@@ -19,9 +20,12 @@ POWER = 6.0  # of the tails: the part of moments that lie more than d tails out 
 
 @dataclass(frozen=True)
 class Reach:
-    """The usual range of moments, `first` to `last`, in epoch seconds. A moment outside of it is a
-    surprise only if it is farther away than one tail, of `before` or `after` seconds, and then the
-    more, the more tails it is away. beyond: how many training moments were that far out."""
+    """The usual range of moments in epoch seconds, or of numbers in user units: `first` to `last`.
+
+    A value outside of it is a surprise only if it is farther away than one tail, which is `before`
+    or `after` long, and then the more, the more tails it is away. beyond: how many training values
+    were that far out.
+    """
 
     first: float
     last: float

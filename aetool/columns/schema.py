@@ -12,6 +12,7 @@ import numpy as np
 from aetool.canonical import Json
 from aetool.columns import kinds
 from aetool.columns.column import ODD, Column, Modelled
+from aetool.columns.number import Number
 from aetool.columns.skip import Skip
 from aetool.columns.summary import Summary
 from aetool.data.notation.gaps import DOUBTFUL
@@ -481,3 +482,14 @@ def conditioned(schema: Schema, names: Sequence[str]) -> Schema:
             )
         column_of[name] = dataclasses.replace(column, condition=True)
     return dataclasses.replace(schema, columns=tuple(column_of.values()))
+
+
+def trusting(schema: Schema) -> Schema:
+    """The schema for rows that are all taken for ordinary: no number that training saw lies apart,
+    however far out it is."""
+    columns = []
+    for column in schema.columns:
+        if isinstance(column, Number):
+            column = dataclasses.replace(column, reach=None)
+        columns.append(column)
+    return dataclasses.replace(schema, columns=tuple(columns))

@@ -229,7 +229,7 @@ def _with_odd_cells(
     the result. x: the name of the records, parts: of those, float32 bits."""
     # an odd cell is rare whatever the spread of the members' scores, so it counts in full; among
     # the costs of many columns that members add up a single one would be lost
-    nats = graphs.standing_out(g, schema, x, has_strays=True)
+    nats = graphs.standing_out(g, schema, x, seen=True)
     bits_of_a_nat = g.const(1 / math.log(2))
     bits = g.op("Mul", nats, bits_of_a_nat)
     # nothing is added to what belongs to no column

@@ -16,7 +16,7 @@ from aetool.closed_form import BLOCK
 from aetool.closed_form.threads import one_thread
 from aetool.columns import layout
 from aetool.columns.history import whole
-from aetool.columns.schema import Schema, conditioned, drop, infer
+from aetool.columns.schema import Schema, conditioned, drop, infer, trusting
 from aetool.columns.sections import Features
 from aetool.data import scaling
 from aetool.data.drawn import sampled
@@ -321,6 +321,9 @@ def inferred(source: TableSource, table: Table, options: FitOptions) -> Schema:
     # a condition is kept though it is not named in --keep
     dropped = set(options.drop) | (columns - chosen if options.keep else set())
     schema = infer(table, options.types, source.dtypes, source.decimal, options.na, options.closed)
+    # far numbers that all belong there are part of what is usual
+    if not options.robust:
+        schema = trusting(schema)
     return conditioned(drop(schema, sorted(dropped)), options.condition)
 
 

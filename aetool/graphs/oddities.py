@@ -36,14 +36,14 @@ def standing_out(
     g: Graph,
     schema: Schema,
     x: str,
-    has_strays: bool = False,
+    seen: bool = False,
 ) -> str:
     """Add to graph g the cost, (B, columns) float32 nats, of cells that are not of their column's
-    kind, and for moments far outside of all others; returns its name.
+    kind, and of values far outside of all others; returns its name.
 
     x: the name of the records, (B, n) float64: the columns, behind them those of the rows before,
-    if the schema has context. has_strays: whether words that hardly ever come, where all others
-    come often, stand out, too; they are levels, whose rarity models see.
+    if the schema has context. seen: whether what models see stands out, too: numbers far outside of
+    all others, and words that hardly ever come, where all others come often.
     """
     values = _row_itself(g, schema, x)
     nats = [nats_of_odd(column.odd, schema.rows) for column in schema.modelled]
@@ -51,11 +51,12 @@ def standing_out(
     costs = is_odd * nats
     reaches = {}
     for place, column in enumerate(schema.modelled):
-        if column.far_out is not None:
+        is_unseen = column.features.scale is None
+        if column.far_out is not None and (seen or is_unseen):
             reaches[place] = column.far_out
     if reaches:
         costs = costs + _far_out(schema, values, reaches)
-    of_strays = _of_strays(schema, values) if has_strays else None
+    of_strays = _of_strays(schema, values) if seen else None
     if of_strays is not None:
         costs = costs + of_strays
     return costs.name
@@ -71,18 +72,18 @@ def _far_out(schema: Schema, values: Term, reaches: dict[int, Reach]) -> Term:
     """
     places = list(reaches)
     limits = list(reaches.values())
-    moments = values.columns(places)
-    first = moments.constant([reach.first for reach in limits])
-    last = moments.constant([reach.last for reach in limits])
-    early = first - moments
-    tails_early = early / [reach.before for reach in limits]
-    late = moments - last
-    tails_late = late / [reach.after for reach in limits]
+    present = values.columns(places)
+    first = present.constant([reach.first for reach in limits])
+    last = present.constant([reach.last for reach in limits])
+    below = first - present
+    tails_below = below / [reach.before for reach in limits]
+    above = present - last
+    tails_above = above / [reach.after for reach in limits]
     # at most one of the two is above 1, the length of a tail, and log 1 costs nothing
-    tails_away = tails_early.op("Max", tails_early, tails_late, 1.0)
+    tails_away = tails_below.op("Max", tails_below, tails_above, 1.0)
     # a gap is nowhere, and an odd cell has its own cost
-    is_gap = moments.is_nan()
-    is_odd = moments.equals(ODD)
+    is_gap = present.is_nan()
+    is_odd = present.equals(ODD)
     is_nowhere = is_gap | is_odd
     tails_away = is_nowhere.choose(1.0, tails_away)
     nats = tails_away.log() * POWER

@@ -1,0 +1,178 @@
+"""Numbers beyond a gap in their column: told from any ordinary tail, and surprising by themselves."""
+
+import dataclasses
+import math
+
+import numpy as np
+import onnxruntime as ort
+import pandas as pd
+import pytest
+from onnx import TensorProto
+
+from aetool import graphs, operations
+from aetool.columns.column import ODD
+from aetool.columns.outlying import reach_of
+from aetool.columns.schema import Schema, infer
+from aetool.data.sources import open_source
+from aetool.operations import FitOptions
+
+ROWS = 1000
+ORDINARY = {
+    "normal": lambda rng: rng.standard_normal(ROWS),
+    "exponential": lambda rng: rng.exponential(1.0, ROWS),
+    "incomes": lambda rng: rng.lognormal(10, 1, ROWS),
+    "sizes of files": lambda rng: rng.lognormal(10, 3, ROWS),
+    "a tail without a variance": lambda rng: rng.pareto(1.5, ROWS),
+    "a tail without a mean": lambda rng: rng.pareto(0.8, ROWS),
+    "two tails without a mean": lambda rng: rng.standard_cauchy(ROWS),
+    "counts": lambda rng: rng.poisson(3, ROWS),
+    "counts with a tail": lambda rng: rng.negative_binomial(1, 0.02, ROWS),
+    "mostly none": lambda rng: rng.poisson(20, ROWS) * (rng.random(ROWS) < 0.3),
+    "a twelfth far away": lambda rng: rng.normal(np.where(rng.random(ROWS) < 1 / 12, 40, 0), 1),
+    "a rare yes": lambda rng: (rng.random(ROWS) < 0.01).astype(float),
+    "time": lambda rng: np.arange(ROWS) + rng.random(ROWS),
+}
+
+
+@pytest.mark.parametrize("kind", ORDINARY)
+def test_ordinary_columns_have_no_number_apart(kind):
+    rng = np.random.default_rng(0)
+    parted = sum(reach_of(ORDINARY[kind](rng)) is not None for _ in range(200))
+    assert parted <= 1
+
+
+@pytest.mark.parametrize("side", [-1, 1])
+@pytest.mark.parametrize("count", [3, 10, 30, 50])
+def test_far_numbers_lie_apart_however_many_they_are(count, side):
+    """All numbers times 10 of some rows, as of a slip of the decimal point."""
+    rng = np.random.default_rng(count)
+    sizes = rng.normal(100, 20, ROWS)
+    places = rng.choice(ROWS, count, replace=False)
+    ordinary = np.delete(sizes, places)
+    sizes[places] *= 10
+    reach = reach_of(side * sizes)
+    ends = sorted([side * ordinary.min(), side * ordinary.max()])
+    assert (reach.first, reach.last, reach.beyond) == (*ends, count)
+    # those apart cost as much as they may, those in the lower quarter of the gap nothing
+    nearest = side * sizes[places].min()
+    gap = abs(nearest) - ordinary.max()
+    assert reach.bits(np.array([nearest]))[0] == pytest.approx(6 * math.log2(4))
+    assert not reach.bits(side * (ordinary.max() + np.array([0, 0.24 * gap]))).any()
+
+
+def test_far_numbers_on_both_sides_lie_apart():
+    rng = np.random.default_rng(0)
+    numbers = np.concatenate([rng.standard_normal(990), [-60, -55, -50, 40, 41, 42, 43, 44]])
+    reach = reach_of(numbers)
+    assert reach.beyond == 8
+    assert (reach.first, reach.last) == (numbers[:990].min(), numbers[:990].max())
+
+
+def test_the_unit_of_numbers_does_not_matter():
+    rng = np.random.default_rng(1)
+    numbers = np.append(rng.standard_normal(500), [30.0, 31.0, 35.0])
+    reach, scaled = reach_of(numbers), reach_of(1024 * numbers + 4096)
+    assert scaled.beyond == reach.beyond == 3
+    assert scaled.last == pytest.approx(1024 * reach.last + 4096)
+    assert scaled.after == pytest.approx(1024 * reach.after)
+
+
+def test_codes_and_kinds_of_records_are_not_apart():
+    """What comes again and again is meant: 99 for no answer, or all rows of one town."""
+    years = np.random.default_rng(0).integers(8, 18, ROWS).astype(float)
+    few = years.copy()
+    few[:4] = 99
+    assert reach_of(few).beyond == 4
+    many = years.copy()
+    many[:30] = 99
+    assert reach_of(many) is None
+
+
+def test_the_largest_numbers_are_no_error():
+    rng = np.random.default_rng(0)
+    with np.errstate(all="raise"):
+        reach = reach_of(np.append(rng.standard_normal(500), [1.7e308, -1.7e308]))
+    assert reach.beyond == 2
+    reach.check()
+
+
+def houses(rows: int = 600) -> pd.DataFrame:
+    """Houses whose price is told by their area, and their rooms."""
+    rng = np.random.default_rng(3)
+    area = rng.lognormal(7.4, 0.35, rows).round()
+    price = (area * rng.lognormal(4.7, 0.2, rows)).round(-2)
+    rooms = (area / 250 + rng.integers(0, 3, rows)).round()
+    return pd.DataFrame({"price": price, "area": area, "rooms": rooms})
+
+
+@pytest.mark.parametrize("options", [None, FitOptions(robust=True)])
+def test_slips_of_the_decimal_point_are_flagged_though_they_hide_each_other(options):
+    table = houses()
+    places = np.sort(np.random.default_rng(0).choice(len(table), 12, replace=False))
+    table.loc[places, "area"] *= 10
+    model = options and operations.fit(table, options)
+    found = operations.detect(table, model)
+    flagged = found.row[found.anomaly]
+    assert set(places) <= set(flagged)
+    assert len(flagged) <= len(places) + 1
+    named = {row: reasons[0][0] for row, reasons in zip(found.row, found.named, strict=True)}
+    assert {named[place] for place in places} == {"area"}
+
+
+def test_rows_that_are_taken_for_ordinary_have_no_number_apart():
+    table = houses()
+    table.loc[:5, "area"] *= 10
+    for robust in (False, True):
+        model = operations.fit(table, FitOptions("tails", robust=robust))
+        has_reach = [column.far_out is not None for column in model.schema.modelled]
+        assert has_reach == [False, robust, False]
+
+
+def schema_of(table: pd.DataFrame) -> Schema:
+    sample, _ = open_source(table).sample(len(table), 0)
+    return infer(sample)
+
+
+@pytest.fixture(scope="module")
+def schema() -> Schema:
+    """Of houses, six of which have ten times their area."""
+    table = houses()
+    table.loc[:5, "area"] *= 10
+    return schema_of(table)
+
+
+def test_the_graph_costs_what_lies_apart_but_in_members_that_see_it(schema):
+    area = schema.modelled[1]
+    assert area.reach.beyond == 5  # one of them is no farther than others
+    numbers = np.append(np.linspace(0, 5e4, 50), [np.inf, -np.inf])
+    records = np.column_stack([np.full(52, 1e5), numbers, np.full(52, 7.0)])
+    records = np.append(records, [[1e5, np.nan, 7], [1e5, ODD, 7]], axis=0)
+    for seen in (False, True):
+        g = graphs.Graph()
+        x = g.input("x", TensorProto.DOUBLE, [3])
+        g.output("nats", graphs.standing_out(g, schema, x, seen), TensorProto.FLOAT, [3])
+        (nats,) = ort.InferenceSession(g.build("apart")).run(None, {"x": records})
+        most = graphs.nats_of_odd(5, schema.rows)
+        expected = np.minimum(area.reach.bits(numbers) * math.log(2), most) * seen
+        np.testing.assert_allclose(nats[:52, 1], expected, rtol=1e-4, atol=1e-4)
+        odd = graphs.nats_of_odd(0, schema.rows)
+        np.testing.assert_allclose(nats[52:, 1], [0.0, odd], rtol=1e-6)
+        assert not nats[:, [0, 2]].any()
+    assert most == pytest.approx(math.log(601 / 5) * (1 + math.log(1000) / math.log(601)))
+
+
+def test_a_reach_is_what_was_stored_of_it(schema):
+    stored = schema.to_json()
+    assert Schema.from_json(stored) == schema
+    # columns without one are stored as ever
+    has_reach = ["reach" in column for column in stored["columns"]]
+    assert has_reach == [False, True, False]
+    stored["columns"][1]["reach"]["after"] = 0.0
+    with pytest.raises(ValueError, match="reach"):
+        Schema.from_json(stored)
+
+
+def test_a_condition_is_not_judged(schema):
+    area = schema.modelled[1]
+    assert area.far_out == area.reach
+    assert dataclasses.replace(area, condition=True).far_out is None
