@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import shlex
 from collections.abc import Iterator
 from contextlib import contextmanager
 from typing import TYPE_CHECKING, Unpack
@@ -297,8 +298,24 @@ def _talk(found: Detection, is_chosen: bool) -> None:
         terminal.say(f"note: {note}", err=True)
     if part > 0.1 and not is_chosen:
         terminal.say(
-            "more than 10 % flagged: these data differ from what the model was fitted on, or it "
-            "needs refitting; aetool drift MODEL DATA says how they differ; tighten with "
-            "--fpr 0.1% or --top N",
+            f"more than 10 % flagged{_mostly(found)}: these data differ from what the model was "
+            "fitted on, or it needs refitting; aetool drift MODEL DATA says how they differ; "
+            "tighten with --fpr 0.1% or --top N",
             err=True,
         )
+
+
+def _mostly(found: Detection) -> str:
+    """A clause that names the column which at least half of the flagged records have for their
+    first reason, and what to do where its numbers are keys; "" where there is no such column."""
+    blamed = found.most_blamed()
+    if blamed is None:
+        return ""
+    column, count = blamed
+    if 2 * count < found.flagged:
+        return ""
+    name = shlex.quote(column)
+    return (
+        f", {count:,} of {found.flagged:,} by {column} first (if it numbers things, as keys and "
+        f"times do, fit again with --drop {name})"
+    )

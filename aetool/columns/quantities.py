@@ -60,6 +60,18 @@ def _is_name(column: Column) -> bool:
     return isinstance(column, Identifier | Date | Text)
 
 
+def keys_of(schema: Schema) -> list[str]:
+    """The names of the columns that hold keys by `is_key`, and that models judge as numbers all the
+    same: each key comes too often for an identifier."""
+    names = []
+    for column in schema.modelled:
+        # what is no amount for an archive is none for a model, but may tell of what is
+        is_judged = not column.condition and not column.is_constant
+        if is_judged and isinstance(column, Number) and is_key(column):
+            names.append(column.name)
+    return names
+
+
 def is_key(column: Number) -> bool:
     """Whether a column of whole numbers holds keys rather than amounts: its name says so; or its
     numbers, of a column of integers or of text, are too long for amounts (above 2^53); or all that

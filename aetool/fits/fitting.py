@@ -17,6 +17,7 @@ from aetool import __version__, closed_form, plugins, rehearsal, runtime
 from aetool.arguments import CheckedOptions
 from aetool.bundle import READING, Bundle
 from aetool.canonical import Json
+from aetool.columns.quantities import keys_of
 from aetool.columns.schema import (
     Schema,
     understood,
@@ -304,9 +305,18 @@ def _counted(rows: int) -> str:
 
 def _say_what_was_understood(name: str, schema: Schema) -> None:
     """Say in at most MOST_SAID (12) notices how columns were read, first those that models do not
-    see. name: of the data."""
+    see, and in one more which numbers look like keys. name: of the data."""
     for line in understood_briefly(schema, MOST_SAID):
         notices.say(name, line)
+    keys = keys_of(schema)
+    if keys:
+        one = len(keys) == 1
+        notices.say(
+            name,
+            f"{', '.join(keys[:MOST_SAID])} {'looks like a key' if one else 'look like keys'}, and "
+            f"{'is' if one else 'are'} judged as numbers: {option('--drop')} leaves "
+            f"{'it' if one else 'them'} out",
+        )
 
 
 def explained(data: object, options: FitOptions | None = None) -> list[str]:

@@ -6,6 +6,7 @@ from __future__ import annotations
 import dataclasses
 import functools
 import shlex
+from collections import Counter
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, TypeAlias
@@ -167,6 +168,19 @@ class Detection:
             wanted = "no score is high enough"
         flagged = f"{self.flagged} of {self.total} records flagged ({part:.3g} %)"
         return f"{flagged}: {wanted}{rare}{rest}"
+
+    def most_blamed(self) -> tuple[str, int] | None:
+        """The column that reasons of flagged records name first most often, and of how many of them
+        they do; None where they name none."""
+        firsts: Counter[str] = Counter()
+        for reasons, is_flagged in zip(self.named, self.anomaly.tolist(), strict=True):
+            if is_flagged and reasons:
+                column, _, _ = reasons[0]
+                firsts[column] += 1
+        if not firsts:
+            return None
+        ((column, count),) = firsts.most_common(1)
+        return column, count
 
     def _rarity_in_words(self, rate: float) -> str:
         """What part of the records exceeds the threshold, in words: of those that were held out of
