@@ -348,8 +348,10 @@ def _plain(
     around: Around,
     notation: Notation,
 ) -> Spans:
-    """What a few cells, at least one, would be as plain decimals if they were numbers of this
-    notation; nothing of those that are too long or do not have what stands around numbers."""
+    """(n,): for each of a few cells, at least one, what it would be as a plain decimal if it were a
+    number of this notation. Whether it is one is not looked at, so that it may be any text: `plain`
+    writes it again and compares. Empty for a cell that does not have what stands around numbers, or
+    is of more than LONGEST (64) bytes."""
     inner = _Inner.of(cells)
     if notation.width:
         inner.skip_blanks()

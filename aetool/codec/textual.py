@@ -299,9 +299,11 @@ def _digits_by_meta(text: TextCells, meta: DigitsMeta) -> Coded:
 
 def _digits_of_sample(sample: list[bytes]) -> DigitsMeta | None:
     """The width, base and affixes (texts before and behind) that cells of a sample, at least one,
-    most often have, as a meta; None if less than LEAST_DIGITS (0.8) of them have exactly one run of
-    digits, or if the commonest is wider than MOST_WIDE, 18 decimal digits or 16 hexadecimal
-    ones."""
+    most often have, as a meta; None if less than LEAST_DIGITS (0.8) of them have a shape
+    (`_shape_of`: one run of decimal digits or of four or more hexadecimal ones, between texts of at
+    most eight bytes each), or if the commonest is wider than MOST_WIDE, 18 decimal digits or 16
+    hexadecimal ones. The base is 10 if all cells, those of other shapes, too, have only decimal
+    digits where the commonest shape has its run, else 16."""
     shapes = []
     for cell in sample:
         shape = _shape_of(cell)

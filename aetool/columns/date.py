@@ -222,9 +222,10 @@ class Date(Modelled):
         return f"{self.show(first)} to {self.show(last)}"
 
     def mended(self, values: Float, expected: Float) -> Float:
-        """(n,): for each value the nearest moment of the usual range, for an odd cell the middle of
-        it; the values as they are where no range is known. values: (n,), epoch seconds; expected is
-        not read."""
+        """(n,): for each value the nearest moment of the usual range, which is the value itself
+        within it; for an odd cell the middle of the range; NaN, a gap, stays NaN. Where no range is
+        known, all values as they are, odd ones, too. values: (n,), epoch seconds; expected is not
+        read."""
         reach = self.reach
         if reach is None:
             return values

@@ -180,9 +180,12 @@ def _noise(
     mixture: tuple[Records, Records] | None,
     rng: np.random.Generator,
 ) -> Float:
-    """(29, numbers): the quantiles, at the parts BELOW, of how the numbers of rows lie about what
-    is decoded; x: (rows, features); likely: what is decoded, of that shape; mixture: (scales,
-    weights), (components, numbers) both, which then decide alone, or None."""
+    """(29, numbers): the quantiles, at the parts BELOW, of how far each number lies above what is
+    decoded, in the unit of features, over the rows in which it is not missing; 0 for one that
+    always is. x: (rows, features); likely: what is decoded, as many numbers.
+
+    mixture: None, or (scales, weights), (components, numbers) both, of Gaussians of mean 0: the
+    quantiles are then those of draws from it by rng, and x and likely are not looked at."""
     if mixture is not None:
         scales, weights = mixture
         return _mixed(scales, weights, rng)

@@ -276,9 +276,11 @@ class _Narrowing:
         return arithmetic.choice(is_above, most, value)
 
     def _cast(self, node: onnx.NodeProto, to: object) -> Pair | Term:
-        """Write a Cast node of the graph anew, where float64 numbers are pairs of float32: a single
-        number of a pair, or a pair of a single number. to: the type that the node casts to;
-        BundleError for one that is no float."""
+        """Write a Cast node of the graph anew, where float64 numbers are pairs of float32. Of a
+        float64: the pair itself if it stays one, its high part if it becomes float32, BundleError
+        for any other type `to`. Of any other type, which then becomes float64 whatever `to` says: a
+        pair of its nearest float32 and a low part of 0, so that whole numbers beyond 2^24 are
+        rounded, as a float64 would not."""
         (source,) = node.input
         if not self._is_wide(source):
             # a narrower number becomes a float64: its low part is 0

@@ -120,13 +120,15 @@ class Colours:
         g: Builder,
         x: Value,
     ) -> tuple[Value, Value, Value, Value]:
-        """The four things that densities describe of each pixel of reduced pictures, (batch,
-        descriptors, height, width) each.
+        """The four things that densities describe of each pixel of reduced pictures, of features x,
+        (batch, features): (batch, descriptors, height, width) each, `descriptors` being the
+        channels and the contrasts beside them.
 
-        Of features x, (batch, features): `even` colours; blurred ones beside the logarithm of the
-        contrast about the pixel; the same beside the logarithms of the contrasts of grain of three
-        sizes (GRAINS), one for each; and the same beside that of the contrast of the finest grain
-        within NARROW (1.2) pixels. These logarithms are times CONTRAST (0.1).
+        They are the colours as `even` returns them, not scaled; these blurred (SOFT, 0.7 pixels),
+        with one contrast, that about the pixel (WIDE, 2.5 pixels); the blurred ones with three
+        contrasts, one for each size of grain (GRAINS); and the blurred ones with one contrast, that
+        of the finest grain within NARROW (1.2) pixels. A contrast is the logarithm of a mean
+        square, times CONTRAST (0.1), see `_contrast`.
         """
         colours = self.even(g, x)
         softened = self._blurred(g, colours, SOFT)
