@@ -18,6 +18,7 @@ from aetool.spelling import PYTHON, option
 Options = Mapping[str, object]
 SHOWN = 40  # letters of a value in a message
 MOST_BITS = 4096  # of a whole number that is written with its digits
+PARTS = "a number such as 0.01, or a text such as '1%'"  # shares of records
 NEAR = 0.75  # likeness (difflib) from which a name is taken for a misspelt one
 
 
@@ -196,11 +197,9 @@ def as_part(verb: str, name: str, value: object) -> float:
             number = math.nan
         # "0.5" may mean half of the records, or half a percent
         if percent == value.strip() or not math.isfinite(number):
-            raise ParamError(
-                f"{verb}: {name} must be a number such as 0.01, or a text such as '1%'; "
-                f"got {shown(value)}"
-            )
+            raise ParamError(f"{verb}: {name} must be {PARTS}; got {shown(value)}")
         return number / 100
+    check_kind(verb, name, value, numbers.Real, PARTS)
     check_type(verb, name, value, "float")
     return float(value)  # type: ignore[arg-type]
 

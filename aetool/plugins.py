@@ -39,14 +39,16 @@ def _places() -> str:
     something is installed, or taken away."""
     places = []
     for name in sys.path:
-        # an empty name stands for the folder in which the program runs
-        folder = Path(name)
-        places.append(name)
-        # not every folder of the path is there
-        if folder.exists():
+        # people put paths there, too
+        places.append(str(name))
+        # not every folder of the path is there, nor may each be read; "" is the working folder
+        try:
+            folder = Path(name)
             state = folder.stat()
-            changed = str(state.st_mtime_ns)
-            places.append(changed)
+        except (OSError, TypeError, ValueError):
+            continue
+        changed = str(state.st_mtime_ns)
+        places.append(changed)
     return os.pathsep.join(places)
 
 

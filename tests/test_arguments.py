@@ -220,9 +220,16 @@ def test_options_that_are_none_are_refused_as_python_does():
 def test_what_is_of_a_fit_goes_with_no_model():
     model = aetool.fit(FRAME, "pca")
     for options in ({"seed": 3}, {"drop": ["a"]}, {"robust": True}, {"latent": 1}):
-        with pytest.raises(aetool.AetoolError, match=f"^{next(iter(options))}: of a fit"):
+        ((name, value),) = options.items()
+        # a choice is named with what it was
+        name = f"{name}=True" if value is True else name
+        with pytest.raises(
+            aetool.AetoolError, match=f"^{name} is of the model: fit it with {name}, not "
+        ):
             aetool.detect(FRAME, model, **options)
-        with pytest.raises(aetool.AetoolError, match=f"^{next(iter(options))}: of a fit"):
+        with pytest.raises(
+            aetool.AetoolError, match=f"^{name} is of the model: fit it with {name}, not "
+        ):
             aetool.drift(model, FRAME, **options)
 
 

@@ -229,7 +229,7 @@ def test_a_reference_is_a_model_or_data(plant, tmp_path, run):
     assert lines[1].split() == ["column", "what", "before", "now", "p"]
     assert any(line.startswith("a") and "location" in line for line in lines)
     refused = run("drift", model, path, "-p", "pca")
-    assert refused.status == 2 and "is a model" in refused.err
+    assert refused.status == 2 and "-p is of the model: fit it with -p, not drift" in refused.err
 
 
 def test_json_tells_every_test(plant, run):

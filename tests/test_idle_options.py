@@ -2,6 +2,8 @@
 already, or where nothing is fitted."""
 
 import click
+import numpy as np
+import pandas as pd
 import pytest
 
 import aetool
@@ -114,3 +116,11 @@ def test_half_of_the_records_is_refused_without_a_percent_sign(run, rows_csv, pc
     done = run("detect", str(rows_csv), "-m", str(pca), "--count", name, "0.5")
     assert done.status == 2 and f"{name} 0.5 is 50 %: write 0.5%" in done.err
     assert run("detect", str(rows_csv), "-m", str(pca), "--count", name, "50%").status == 0
+
+
+def test_a_table_as_an_option_is_refused_by_name():
+    """It has no truth, and is compared cell by cell."""
+    frame = pd.DataFrame({"a": np.arange(60.0), "b": np.arange(60.0) % 7})
+    model = aetool.fit(frame, "pca")
+    with pytest.raises(aetool.AetoolError, match="target"):
+        aetool.detect(frame, model, target=frame)

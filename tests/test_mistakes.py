@@ -119,7 +119,7 @@ MISTAKES = {
     "no such model of codes": ("decode plant.csv -m none.aem -o new.csv", "none.aem: no such model; give the model that the table of codes was made with"),
     "ten for ten percent": ("detect plant.csv --fdr 10", "--fdr", "10", "10%"),
     "a rate of words": ("detect plant.csv --fpr low", "--fpr low", "1%"),
-    "a whole for a part": ("detect plant.csv --contamination 100%", "--contamination", "between"),
+    "a whole for a part": ("detect plant.csv --contamination 100%", "--contamination 100%", "below 100 %"),
     "a limit of words": ("detect plant.csv --max-flagged some", "--max-flagged some", "1%"),
     "a format that is none": ("detect plant.csv --format excel", "'excel'", "csv"),
     "a device that is none": ("fit plant.csv -o m.aem --device gpu", "gpu", "cuda"),

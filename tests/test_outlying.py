@@ -80,12 +80,13 @@ def test_the_unit_of_numbers_does_not_matter():
 def test_codes_and_kinds_of_records_are_not_apart():
     """What comes again and again is meant: 99 for no answer, or all rows of one town."""
     years = np.random.default_rng(0).integers(8, 18, ROWS).astype(float)
-    few = years.copy()
-    few[:4] = 99
-    assert reach_of(few).beyond == 4
-    many = years.copy()
-    many[:30] = 99
-    assert reach_of(many) is None
+    for count in (4, 30):
+        coded = years.copy()
+        coded[:count] = 99
+        assert reach_of(coded) is None
+    slips = years.copy()
+    slips[:4] = (130, 150, 90, 110)
+    assert reach_of(slips).beyond == 4
 
 
 def test_the_largest_numbers_are_no_error():

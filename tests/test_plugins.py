@@ -316,3 +316,16 @@ def test_what_a_strangers_model_made_outlives_it(elsewhere, tmp_path, rows_csv, 
 def test_a_parameter_that_is_no_whole_number_is_said(value):
     with pytest.raises(ParamError, match="latent of sparse must be int"):
         make_params(plugins.get_model("sparse"), {"latent": value})
+
+
+def test_paths_and_folders_that_may_not_be_read_are_no_error(monkeypatch, tmp_path):
+    """People put paths among the texts of sys.path; a folder may be behind one of another user."""
+    installed = set(plugins.available())
+
+    def refuses(path, **how):
+        raise PermissionError(path)
+
+    monkeypatch.setattr("sys.path", [*sys.path, tmp_path, "no\0folder"])
+    assert set(plugins.available()) == installed
+    monkeypatch.setattr(Path, "stat", refuses)
+    assert plugins.available()

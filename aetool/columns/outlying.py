@@ -22,7 +22,7 @@ MOST = 0.06  # part of the numbers that may lie apart at one end: more are a gro
 FEWEST_INSIDE = 3  # different numbers in the middle half: of fewer any other is rare, and not far
 # how often each of those apart comes on average: numbers that come as often are codes, such as 99
 # for no answer, or belong to a kind of records
-MOST_REPEATED = 5.0
+MOST_REPEATED = 2.0
 TAIL = 0.1  # part of the numbers in the tail by which a side's scale is told
 LEAST_SHAPE = 0.25  # of an ordinary tail, as generalised Pareto
 MOST_SHAPE = 5.0  # a tail that is heavier has any gap
@@ -58,7 +58,10 @@ def reach_of(numbers: Float) -> Reach | None:
     inside = rising[(rising >= lower) & (rising <= upper)]
     if len(np.unique(inside)) < FEWEST_INSIDE:
         return None
-    units = (rising - median) / unit
+    # of the smallest units the largest numbers are infinitely many
+    with np.errstate(over="ignore"):
+        units = (rising - median) / unit
+    units = np.clip(units, -LARGEST, LARGEST)
     reflected = -units[::-1]
     above = _apart(units)
     below = _apart(reflected)

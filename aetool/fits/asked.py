@@ -4,7 +4,8 @@ fitted, or where nothing that is fitted heeds it."""
 from __future__ import annotations
 
 import dataclasses
-from collections.abc import Sequence
+import numbers
+from collections.abc import Mapping, Sequence
 from typing import TYPE_CHECKING
 
 from aetool.errors import ParamError
@@ -34,12 +35,20 @@ def names_asked(options: FitOptions | None, *besides: str) -> list[str]:
     named = []
     for field in dataclasses.fields(options):
         value = getattr(options, field.name)
-        # an empty list and an empty tuple say the same
-        is_default = not value or value == getattr(defaults, field.name)
-        if is_default or field.name in (*OF_ANY_VERB, *besides):
+        default = getattr(defaults, field.name)
+        if _is_default(value, default) or field.name in (*OF_ANY_VERB, *besides):
             continue
         named += _names_of(field.name, value)
     return named
+
+
+def _is_default(value: object, default: object) -> bool:
+    """Whether the value of an option says no more than its default, as one that is 0, empty, False
+    or None does, too."""
+    # a table that is given as the target has no truth, and is compared cell by cell
+    if not isinstance(value, numbers.Number | Sequence | Mapping | None):
+        return False
+    return not value or value == default
 
 
 def _names_of(name: str, value: Json) -> list[str]:
