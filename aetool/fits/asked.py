@@ -122,8 +122,11 @@ def refuse_beside_plugins(options: FitOptions, plugins: Sequence[str]) -> None:
 
 
 def refuse_steps(model: Model, options: FitOptions, how: str) -> None:
-    """Raise ParamError for options of a network's training where none is trained. model: what is
-    fitted. how: what to do instead, in words."""
+    """Raise ParamError for options of a network's training where none is trained; in Python they
+    have no effect there, as programs fit one model after another with the same options. model: what
+    is fitted. how: what to do instead, in words."""
+    if not in_shell():
+        return
     for name in ("epochs", "batch_size"):
         if getattr(options, name) is not None:
             spelled = option(f"--{name.replace('_', '-')}")
