@@ -417,14 +417,8 @@ class _JointFit:
     def fit(self) -> Bundle:
         """Fit the members, and join them to one bundle. Members that cannot be fitted here (no
         time, torch is not installed, pictures too large) are left out; facts say which and why.
-        DataError if no member is left; ParamError for options of a network's steps where no member
-        is one."""
+        DataError if no member is left."""
         from aetool.fits import joining
-
-        if self.options.has_steps and not self._trains():
-            network = f"choose one with {option('-p')}"
-            time = f"give more time, such as {option('--max-time')} 60"
-            refuse_steps(self.model, self.options, f"{network}, or {time}")
 
         for member in self.suited:
             if self._is_to_be_fitted(member):
@@ -444,15 +438,6 @@ class _JointFit:
             # pictures are not held out anew for that, and yet the odd one must not hide itself
             are_few(self.prepared) or self.prepared.spec.shape is not None,
         )
-
-    def _trains(self) -> bool:
-        """Whether a member for such data is a network for which there is time."""
-        budget = self.options.max_time or BUDGET[self.kind]
-        for member in self.meant:
-            is_in_time = _seconds_of(member, self.prepared.spec, self.kind) <= budget
-            if is_in_time and _is_network(plugins.get_model(member.model)):
-                return True
-        return False
 
     def _is_to_be_fitted(self, member: Member) -> bool:
         """Whether a member takes no more seconds than the fit may take in all, and can do what is
