@@ -253,11 +253,15 @@ def test_fit_names_all_that_it_takes():
     fields = inspect.signature(operations.FitOptions).parameters
     of_the_call = {"progress", "checkpoint", "executor"}
     assert named == set(fields) - {"plugin", "params"} | set(OPTIONS) | of_the_call
+    # a bound is taken as compress takes it, and handed on by column
+    wider = {
+        "max_error": str(inspect.signature(aetool.compress).parameters["max_error"].annotation)
+    }
     for name in named & set(fields):
         ours, theirs = taken[name].default, fields[name].default
         assert ours is None or ours == theirs, name
         assert str(taken[name].annotation).removesuffix(" | None") in (
-            str(fields[name].annotation).removesuffix(" | None"), "Data",
+            wider.get(name, str(fields[name].annotation)).removesuffix(" | None"), "Data",
         )  # fmt: skip
         assert name in aetool.fit.__doc__
 
