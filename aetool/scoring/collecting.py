@@ -286,23 +286,25 @@ class Collector:
                 named[place] = columns
             # among very many columns one may make the anomaly, and have no tenth of the excess
             unnamed = [index for index in places.tolist() if not named[index]]
-            costliest = reasons.columns(
-                surprise[unnamed],
-                usual,
-                None if alone is None else alone[unnamed],
-                alike[unnamed],
-                least_share=0.0,
-            )
-            decisive = reasons.by_rarity(
-                schema,
-                inputs[unnamed],
-                expected[unnamed],
-                costliest,
-                self.mended,
-                self.calibration.p_values,
-            )
-            for index, columns in zip(unnamed, decisive, strict=True):
-                named[index] = columns
+            # most often each has a reason, and nothing more is scored
+            if unnamed:
+                costliest = reasons.columns(
+                    surprise[unnamed],
+                    usual,
+                    None if alone is None else alone[unnamed],
+                    alike[unnamed],
+                    least_share=0.0,
+                )
+                decisive = reasons.by_rarity(
+                    schema,
+                    inputs[unnamed],
+                    expected[unnamed],
+                    costliest,
+                    self.mended,
+                    self.calibration.p_values,
+                )
+                for index, columns in zip(unnamed, decisive, strict=True):
+                    named[index] = columns
         return Blame(schema, inputs, expected, surprise - usual, named)
 
     def _own_columns(self, batch: Scored, keep: Int) -> Table:
