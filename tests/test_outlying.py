@@ -13,6 +13,7 @@ from aetool import graphs, operations
 from aetool.columns.column import ODD
 from aetool.columns.outlying import reach_of
 from aetool.columns.schema import Schema, infer
+from aetool.data import notices
 from aetool.data.sources import open_source
 from aetool.operations import FitOptions
 
@@ -127,6 +128,36 @@ def test_rows_that_are_taken_for_ordinary_have_no_number_apart():
         model = operations.fit(table, FitOptions("tails", robust=robust))
         has_reach = [column.far_out is not None for column in model.schema.modelled]
         assert has_reach == [False, robust, False]
+
+
+SLIPS = [*range(100, 106)]
+
+
+@pytest.mark.parametrize(
+    "slips, options, is_said",
+    [
+        (SLIPS, {}, True),
+        (SLIPS, {"robust": True}, False),
+        (SLIPS, {"drop": ("area",)}, False),
+        # who names the ordinary rows has looked at them
+        (SLIPS, {"label": "kind", "normal": ("house",)}, False),
+        ([], {}, False),
+    ],
+)
+def test_a_fit_says_which_far_numbers_it_takes_for_usual(slips, options, is_said):
+    table = houses()
+    lowest, highest = table["area"].min(), table["area"].drop(SLIPS).max()
+    table.loc[slips, "area"] *= 10
+    table["kind"] = "house"
+    lines = []
+    with notices.heard_by(lambda source, line: lines.append(line)):
+        operations.fit(table, FitOptions("tails", **options))
+    told = [line for line in lines if "far beyond all others" in line]
+    expected = (
+        f"numbers far beyond all others are learned as usual: area (6, the others {lowest:g} to "
+        f"{highest:g}); if they are errors, fit with robust=True"
+    )
+    assert told == [expected] * is_said
 
 
 def schema_of(table: pd.DataFrame) -> Schema:

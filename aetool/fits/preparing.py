@@ -16,9 +16,10 @@ from aetool.closed_form import BLOCK
 from aetool.closed_form.threads import one_thread
 from aetool.columns import layout
 from aetool.columns.history import whole
+from aetool.columns.number import Number
 from aetool.columns.schema import Schema, conditioned, drop, infer, trusting
 from aetool.columns.sections import Features
-from aetool.data import scaling
+from aetool.data import notices, scaling
 from aetool.data.drawn import sampled
 from aetool.data.images import ImageSource
 from aetool.data.notation.gaps import is_gap
@@ -37,6 +38,7 @@ if TYPE_CHECKING:
     from aetool.fits.fitting import FitOptions
 
 TRIMMED = 0.05  # of the rows, in a robust fit
+MOST_FAR = 6  # columns of which a notice says that they hold far numbers
 OF_COLUMNS = ("condition", "label", "drop", "keep")
 Labels = npt.NDArray[np.float32]
 
@@ -284,9 +286,10 @@ def prepare_table(table: Table, schema: Schema, name: str, total: int) -> Prepar
 
 def infer_schema(source: TableSource, table: Table, options: FitOptions) -> Schema:
     """The schema of a table of the source, with the types, dropped columns and conditions that the
-    options choose; ParamError for a column to drop or keep that is not there, or to be both dropped
-    and kept, and for a type or a condition that is not there; DataError if no column is left that a
-    model can score."""
+    options choose. Numbers far beyond all others of their column lie apart in a robust fit alone;
+    in any other a notice tells of them, unless the options name the ordinary rows. ParamError for a
+    column to drop or keep that is not there, or to be both dropped and kept, and for a type or a
+    condition that is not there; DataError if no column is left that a model can score."""
     for name in [*options.drop, *options.keep]:
         if name not in table.names:
             guess = there_are(name, table.names)
@@ -308,6 +311,11 @@ def infer_schema(source: TableSource, table: Table, options: FitOptions) -> Sche
             f"{source.name}: no column that a model can score ({kinds}); "
             f"name one with {option('--type')} COLUMN=number or =category"
         )
+    # rows that are all taken for ordinary
+    if not options.robust:
+        if not options.normal:
+            _say_far_numbers(schema, source.name)
+        schema = trusting(schema)
     return schema
 
 
@@ -321,10 +329,25 @@ def inferred(source: TableSource, table: Table, options: FitOptions) -> Schema:
     # a condition is kept though it is not named in --keep
     dropped = set(options.drop) | (columns - chosen if options.keep else set())
     schema = infer(table, options.types, source.dtypes, source.decimal, options.na, options.closed)
-    # far numbers that all belong there are part of what is usual
-    if not options.robust:
-        schema = trusting(schema)
     return conditioned(drop(schema, sorted(dropped)), options.condition)
+
+
+def _say_far_numbers(schema: Schema, name: str) -> None:
+    """Say in a notice which columns hold numbers that lie far beyond all others, and are about to
+    be learned as usual; nothing if none does. name: of the source."""
+    far = []
+    for column in schema.modelled:
+        # dates have a reach, too, which a fit that trusts its rows keeps
+        reach = column.far_out if isinstance(column, Number) else None
+        if reach is not None:
+            ends = f"{column.show(reach.first)} to {column.show(reach.last)}"
+            far.append(f"{column.name} ({reach.beyond}, the others {ends})")
+    if far:
+        notices.say(
+            name,
+            f"numbers far beyond all others are learned as usual: {', '.join(far[:MOST_FAR])}; "
+            f"if they are errors, fit with {option('--robust')}",
+        )
 
 
 def normal_rows(
