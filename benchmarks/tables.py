@@ -456,21 +456,42 @@ def beside_all_rivals() -> list[str]:
     rows = read("rivals", ["table", "effort"])
     if rows.empty:
         return []
-    said = []
-    for effort, group in rows.groupby("effort"):
-        of_all = float(np.exp(np.log(group["ratio"]).mean()))
-        of_classical = float(np.exp(np.log(group["classical_ratio"]).mean()))
-        said.append(
-            f"{effort}: {of_all:.3f} of the smallest of all, at most {group['ratio'].max():.3f}; "
-            f"{of_classical:.3f} of the smallest classical, at most {group['classical_ratio'].max():.3f}"
-        )
-    return [
+    said = [
         "\n## Archives beside all rivals (`rivals.py field`)\n",
         "Bytes, lossless, of the first bytes of each table; rivals at their best settings, the smaller of the text as it is and\n"
         "of its cells column by column. Rivals of numbers (pcodec, OpenZL, blosc2, fpzip, zfp, vortex) restore values, not how\n"
-        "they are written. Classical: xz, bzip2, zstd, pcodec. Geometric means: " + "; ".join(said) + ".\n",
-        *sizes_of_all(rows, {"classical_ratio": "to classical"}),
+        "they are written. Classical: xz, bzip2, zstd, pcodec.\n",
     ]  # fmt: skip
+    for title, part in tuned_and_others(rows):
+        means = []
+        for effort, group in part.groupby("effort"):
+            of_all = float(np.exp(np.log(group["ratio"]).mean()))
+            classical = group["classical_ratio"]
+            of_classical = float(np.exp(np.log(classical).mean()))
+            means.append(
+                f"{effort}: {of_all:.3f} of the smallest of all, at most {group['ratio'].max():.3f}; "
+                f"{of_classical:.3f} of the smallest classical, at most {classical.max():.3f}"
+            )
+        said.append(f"{title} Geometric means: {'; '.join(means)}.\n")
+        said += sizes_of_all(part, {"classical_ratio": "to classical"})
+    return said
+
+
+def tuned_and_others(rows: pd.DataFrame) -> list[tuple[str, pd.DataFrame]]:
+    """(what is said of a group of tables, its rows): those that coding was tuned on, and those that
+    nothing was tuned on."""
+    import rivals
+
+    is_tuned = rows["table"].isin(rivals.TABLES)
+    groups = [
+        ("The eight tables that coding was tuned on.", rows[is_tuned]),
+        (
+            "Tables of R packages (PACKAGE__NAME) that nothing was tuned on, drawn by a hash of their\n"
+            "names from those above 400 kB, one a package.",
+            rows[~is_tuned],
+        ),
+    ]
+    return [(title, part.copy()) for title, part in groups if not part.empty]
 
 
 def sizes_of_all(rows: pd.DataFrame, more: dict[str, str]) -> list[str]:
@@ -491,18 +512,20 @@ def bounded_beside_all() -> list[str]:
     rows = read("rivals_bounded", ["table", "effort"])
     if rows.empty:
         return []
-    said = []
-    for effort, group in rows.groupby("effort"):
-        mean = float(np.exp(np.log(group["ratio"]).mean()))
-        said.append(f"{effort}: {mean:.3f}, at most {group['ratio'].max():.3f}")
-    return [
+    said = [
         "\n## Within 1 %, beside all rivals (`rivals.py bounded`)\n",
         "Bytes of the first bytes of each table, every numeric column within 1 % of its range (checked cell by cell). Rivals\n"
         "take the whole numbers that ours gives back: as digits and as the narrowest binary numbers, each by rows and by\n"
-        "columns, the smallest of the four; what it takes to write the table again is not counted for them. Geometric means\n"
-        "of the ratios to the smallest: " + "; ".join(said) + ".\n",
-        *sizes_of_all(rows, {"lossless": "lossless"}),
+        "columns, the smallest of the four; what it takes to write the table again is not counted for them.\n",
     ]  # fmt: skip
+    for title, part in tuned_and_others(rows):
+        means = []
+        for effort, group in part.groupby("effort"):
+            mean = float(np.exp(np.log(group["ratio"]).mean()))
+            means.append(f"{effort}: {mean:.3f}, at most {group['ratio'].max():.3f}")
+        said.append(f"{title} Geometric means of the ratios to the smallest: {'; '.join(means)}.\n")
+        said += sizes_of_all(part, {"lossless": "lossless"})
+    return said
 
 
 def under_a_model() -> list[str]:

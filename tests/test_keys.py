@@ -58,3 +58,18 @@ def test_numbers_that_measure_and_conditions_are_no_keys():
     schema = infer(sample)
     assert keys_of(schema) == ["customer_id"]
     assert keys_of(conditioned(schema, ["customer_id"])) == []
+
+
+@pytest.mark.parametrize(
+    "first, is_key",
+    [(20_240_101, True), (1_700_000_000, False), (1_700_000_000_000_000, False), (2**52, False)],
+)
+def test_days_in_digits_are_keys_and_other_large_numbers_none(first, is_key):
+    """Seconds and microseconds since 1970, and numbers whose year would have twelve digits."""
+    rng = np.random.default_rng(0)
+    # each twice and more: no identifier
+    table = pd.DataFrame({"moment": first + rng.integers(0, 28, 400), "x": rng.normal(size=400)})
+    sample, _ = open_source(table).sample(400, 0)
+    schema = infer(sample)
+    assert schema["moment"].kind == "number"
+    assert keys_of(schema) == ["moment"] * is_key

@@ -94,11 +94,14 @@ def _is_day(number: int) -> bool:
     """Whether a whole number is a day of the years 1800 to 2200 written as 20241231."""
     year, month_and_day = divmod(number, 10_000)
     month, day = divmod(month_and_day, 100)
+    # first, since a date of a year with ten digits is an OverflowError
+    if not FIRST_YEAR <= year <= LAST_YEAR:
+        return False
     try:
         datetime.date(year, month, day)
     except ValueError:
         return False
-    return FIRST_YEAR <= year <= LAST_YEAR
+    return True
 
 
 def _is_amount(text: str) -> bool:
