@@ -52,7 +52,8 @@ def _is_texts(value: object) -> bool:
 
 
 def _is_paths(value: object) -> bool:
-    """Whether a value is a list, tuple or other sequence; a path itself, a text, is not."""
+    """Whether a value is a list, tuple or other sequence, whatever is in it; a path itself, a text,
+    is not."""
     # a text is a sequence of letters, each of which might be a path
     return isinstance(value, Sequence) and not isinstance(value, str | bytes)
 
@@ -99,7 +100,8 @@ class CheckedOptions:
     verb: ClassVar[str]
 
     def __post_init__(self) -> None:
-        """Raise ParamError for an option of a wrong type, as `check_options` does."""
+        """Raise ParamError for an option of a wrong type, and for a negative `seed`, as
+        `check_options` does."""
         check_options(self.verb, type(self), vars(self))
 
 
@@ -187,8 +189,9 @@ def check_kind(
 
 def as_part(verb: str, name: str, value: object) -> float:
     """A share of records as a number: 0.01 from 0.01 and from "1%". Its range is not checked. verb,
-    name: of the argument, for messages. ParamError for a text without % or without a number, and
-    for any value that is neither a text nor a number."""
+    name: of the argument, for messages. ParamError for a text without % or without a number, for
+    NaN and infinity, and for any value that is neither a text nor a number, True and False among
+    them."""
     if isinstance(value, str):
         percent = value.strip().removesuffix("%")
         try:

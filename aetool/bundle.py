@@ -163,7 +163,8 @@ class Bundle:
     def save(self, path: str | os.PathLike[str] | BinaryIO, force: bool = False) -> Path | None:
         """Write the bundle to a path, whole or not at all, and return the path; or to a file opened
         for writing bytes, and return None. DataError for a file that exists, unless force, and for
-        a path that cannot be written, such as a folder; ParamError for a file opened for text."""
+        a path that cannot be written, such as a folder; ParamError for a file opened for text, and
+        for what is neither a path nor a file."""
         content = self.to_bytes()
         if isinstance(path, str | os.PathLike):
             target = Path(path)
@@ -327,8 +328,8 @@ def _unpack(data: bytes, name: str) -> dict[str, bytes]:
 
 def _rebuild(manifest: dict[str, Json], graphs: dict[str, bytes], name: str) -> Bundle:
     """The bundle of a manifest and its graphs, by name. BundleError for another format, and for a
-    graph that does not match its hash; KeyError, TypeError or ValueError for a manifest that is not
-    one, as from_bytes turns into a BundleError. name: what messages call it."""
+    graph that does not match its hash; KeyError, TypeError, ValueError and the like for a manifest
+    that is not one: from_bytes makes them a BundleError. name: what messages call it."""
     if manifest["aetool"] != FORMAT:
         raise BundleError(
             f"{name}: a model in format {manifest['aetool']!r}; this aetool reads format {FORMAT}: "
@@ -385,8 +386,8 @@ def _lineage(stored: dict[str, Json]) -> dict[str, str]:
 
 def load(path: str | os.PathLike[str] | bytes | BinaryIO) -> Bundle:
     """Read a bundle from a path, from a file opened for reading bytes, or from bytes; nothing in it
-    is executed. BundleError if it is damaged; DataError if there is no such file or it cannot be
-    read; ParamError for a file opened for text."""
+    is executed. BundleError if it is damaged, or larger than MAX_BUNDLE (1 GiB); DataError if there
+    is no such file or it cannot be read; ParamError for a file opened for text."""
     if isinstance(path, bytes):
         return from_bytes(path, IN_MEMORY)
     if isinstance(path, str | os.PathLike):

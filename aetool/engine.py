@@ -119,10 +119,13 @@ class Engine:
 
     def map(self, job: Callable[[Piece], Result], pieces: Iterable[Piece]) -> Iterator[Result]:
         """Compute job(piece) for each piece by the executor, and yield the results in the order of
-        the pieces. At most SUBMITTED (3) pieces for each worker are under way.
+        the pieces. At most SUBMITTED (3) pieces for each worker are under way; nothing begins
+        before the first result is asked for, and what no result was asked of is given up when the
+        generator is closed.
 
-        job and pieces must be such as can be pickled, but for threads. What a job raises is raised
-        in the place of its result, an OSError as DataError. EngineError where the workers are gone.
+        job, pieces and results must be such as can be pickled, but for threads; a job that cannot
+        be raises pickle.PicklingError, AttributeError or TypeError. What a job raises is raised in
+        the place of its result, an OSError as DataError. EngineError where the workers are gone.
         """
         sending = _Sending(self, job)
         waiting: deque[Task[Piece]] = deque()

@@ -55,7 +55,8 @@ def content_folds(
 
 def stretch_folds(rows: int, folds: int, stretches: int = STRETCHES) -> Int:
     """Assign rows to folds in a few stretches of neighbouring rows each: (rows,), the fold of each
-    row, 0 .. folds - 1. stretches: how many for each fold; folds take turns.
+    row, 0 .. folds - 1. stretches: how many for each fold; folds take turns. Of fewer rows than
+    folds * stretches some folds may have no row.
 
     A model is then judged by rows of another time than those it was fitted on, and not by rows
     whose neighbours it knows: so the scores show how far ordinary records drift (blocked
@@ -117,8 +118,8 @@ def _equal_rows(flat: npt.NDArray[np.float32]) -> tuple[Int, Int]:
 def fair(scores: Sequence[bytes], spec: Spec, schema: Schema | None) -> bytes:
     """Join the score graphs of all folds into one that scores each record by the graph that was
     fitted without that record's fold, which its content tells. scores: the bytes of the graph of
-    each fold, fold 0 first, at least one; returns those of the joined one. schema: None for
-    pictures."""
+    each fold, fold 0 first, at least one; returns those of the joined one, which has the outputs
+    that all of them have. schema: None for pictures."""
     g = Graph()
     x, features = open_graph(g, spec, schema)
     fold = _write_fold(g, features, spec, len(scores))

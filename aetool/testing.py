@@ -302,8 +302,9 @@ class _Bench:
         return dataclasses.replace(prepared, features=features, inputs=prepared.inputs[:FEW])
 
     def small_fit(self) -> list[bytes]:
-        """Fit the model briefly on FEW (80) records, and return the arrays that it learned, as
-        bytes, to compare two fits."""
+        """Fit the model briefly on FEW (80) records, and return what it learned, as bytes, to
+        compare two fits: of a network its weights, array by array; of a closed form, or a model
+        that joins others, its ONNX graphs."""
         if self.model.members:
             path = self.write(f"few-{self.kind}", table_rows(FEW), pictures(FEW))
             bundle = operations.fit(path, self.options())

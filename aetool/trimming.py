@@ -73,8 +73,10 @@ def _distances_by_axes(numbers: _Winsorised, weights: Float) -> Float:
 
 
 def _distances_by_covariance(numbers: _Winsorised, weights: Float) -> Float:
-    """(rows,): squared Mahalanobis distances from the weighed mean, by the weighed covariance.
-    weights: (rows,), 0 or more."""
+    """(rows,): squared Mahalanobis distances from the weighed mean, by the weighed covariance. The
+    variance of a number that is one value in more than half of the rows counts as at least 1, and
+    0.001 is added to each variance. DataError if there is no weight. weights: (rows,), 0 or
+    more."""
     weighed = moments(numbers, weights)
     # where most rows are 0 the variance is that of the others, not of how rare they are
     variance = np.diag(weighed.cov)

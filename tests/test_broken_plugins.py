@@ -6,10 +6,13 @@ from pathlib import Path
 
 import pytest
 
-from aetool import plugins, training
+from aetool import Model, NetParams, plugins, training
+from aetool.errors import PluginError
+from aetool.nn import AutoEncoder
+from aetool.rehearsal.faults import Author
 from aetool.testing import ROWS
 from tests import broken_plugins
-from tests.broken_plugins import CLOSED_FORMS, HOME, NETWORKS
+from tests.broken_plugins import CLOSED_FORMS, HOME, NETWORKS, networks
 from tests.conftest import write_rows
 
 FOLDER = Path(broken_plugins.__file__).parent
@@ -287,3 +290,15 @@ def test_check_says_the_same(model, run):
     first, failed, last = done.out.splitlines()
     assert (done.status, first, failed) == (1, "table", f"  FAIL  a dry run goes through: {said}")
     assert last.startswith(f"{model}: 0 checks passed, 1 failed, 0 n/a")
+
+
+USED = [networks.UsedByAProperty, networks.UsedByACachedProperty, networks.UsedByAClassMethod]
+
+
+@pytest.mark.parametrize("network", USED)
+def test_a_helper_that_no_plain_method_uses_is_not_misspelt(network):
+    model = Model("helped", "sums up", "package.module:Net", NetParams)
+    Author(model, network, AutoEncoder).check_names()
+    # without what uses it, the same helper is taken for a misspelt member
+    with pytest.raises(PluginError, match="penalties .* did you mean penalty"):
+        Author(model, networks.Unused, AutoEncoder).check_names()

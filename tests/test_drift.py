@@ -217,6 +217,17 @@ def test_one_odd_record_is_no_broken_source(plant):
     assert aetool.drift(path, table[:1].assign(a="text")).word == "broken"
 
 
+def test_one_word_is_stuck_and_new_words_are_not(plant):
+    """Words that training did not see are counted as one, and yet each may be another."""
+    table, _, path = plant
+    stuck = aetool.drift(path, table[:30].assign(c="x"))
+    assert ("c", "every value is the same") in stuck.faults
+    words = [f"word {number}" for number in range(30)]
+    renamed = aetool.drift(path, table[:30].assign(c=words))
+    assert "c" not in dict(renamed.faults)
+    assert ("c", "new levels") in [(shift.column, shift.what) for shift in renamed.shifted]
+
+
 def test_a_reference_is_a_model_or_data(plant, tmp_path, run):
     table, path, model = plant
     for reference in (model, path):

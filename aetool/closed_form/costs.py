@@ -62,9 +62,11 @@ def about(
     (batch, features).
 
     A number costs minus the logarithm of its bucket's mass under a Gaussian about the expected
-    number; deviation: (numbers,), of these. Flags and levels cost what `of_flags` and `of_levels`
-    say; prior: (features,), how often each flag or level occurs. shared: a cost of the record that
-    belongs to no column, put last.
+    number; deviation: (numbers,), of these. Costs of numbers are never below 0, as a bucket counts
+    as no wider than the deviation; a missing number costs 0. Flags and levels cost what `of_flags`
+    and `of_levels` say; prior: (features,), how often each flag or level occurs. shared: a cost of
+    the record that belongs to no column, the same for all records; it is the last column, which is
+    else 0.
     """
     spec = g.spec
     numbers = None

@@ -439,10 +439,14 @@ def numbers(
     columns: int,
     usual: str = ".",
 ) -> list[Float | None]:
-    """For each column that `cells` tells of a decoded block its numbers, (records,), NaN where a
-    cell is none; of a text whose records have not all `columns` fields [None]. rule: how a block of
-    one text is cut into fields. usual: the decimal mark of columns whose own cells do not tell it.
-    ArchiveError where the block is damaged."""
+    """The numbers of each column of a decoded block: (records,) each, NaN where a cell is no
+    number.
+
+    There are as many as `cells` gives columns; of a block of one text whose records do not all have
+    `columns` fields the list is [None]. rule: how a block of one text is cut into fields. usual:
+    the decimal mark of columns whose own cells do not tell it. ArchiveError where the block is
+    damaged.
+    """
     if not is_text(content):
         of_columns = [ranks.cells_of(column) for column in content.columns]
         return [number_cells.floats(cells, usual) for cells in of_columns]

@@ -53,8 +53,8 @@ class Summary:
 
     def __add__(self, other: Summary) -> Summary:
         """The summary of two pieces of data together, this one's before the other's, with this
-        one's name, words and settings; typed if either is. What was computed of either is computed
-        anew."""
+        one's name, words and settings; typed if either is, and with the other's dtype where this
+        one has none. What was computed of either is computed anew."""
         return dataclasses.replace(
             self,
             values=joined([self.values, other.values]),

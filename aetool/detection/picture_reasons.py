@@ -27,14 +27,17 @@ def line(
     expected: Values | None,
     is_odd_as_a_whole: bool,
 ) -> str:
-    """One line on a picture: where it costs most beyond the usual, which part of the excess is
-    there, and how the pixels there differ from the expected ones.
+    """One line of words on a picture: where it costs most beyond the usual, which part of the
+    excess is there, and how the pixels there differ from the expected ones.
 
     box: around the worst region; None if no pixel is above the usual: then the line is "no value
-    alone, but all of them together" where is_odd_as_a_whole, else "nothing beyond the usual".
-    excess: (height, width) >= 0. picture, expected: (channels, height, width), 0 to 255; expected
-    None if the model tells none. is_odd_as_a_whole: whether the part that belongs to no pixel is
-    above the usual.
+    alone, but all of them together" where is_odd_as_a_whole, else "nothing beyond the usual". Of a
+    box that is `spread` the line begins with "spread over the whole picture", and says neither
+    place nor part. excess: (height, width), what each pixel costs beyond what is usual for it, 0 or
+    more. picture, expected: (channels, height, width), 0 to 255; expected None if the model tells
+    none. How pixels differ is left out without `expected`, and where they differ by less than 8
+    levels. is_odd_as_a_whole: whether the part that belongs to no pixel is above the usual; only
+    read without a box.
     """
     if box is None:
         return TOGETHER if is_odd_as_a_whole else NOTHING

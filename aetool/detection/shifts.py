@@ -352,8 +352,10 @@ class Tally:
 
 def _is_stuck(column: Modelled, counts: Float, present: int) -> bool:
     """Whether a column holds one single value in all new records, though its values in training
-    make that nearly impossible; False for fewer than 20 values. counts: (k,), how many values fell
-    in each bin; present: how many there are."""
+    make that nearly impossible (a chance below 1e-6, if each were of the commonest bin). False for
+    fewer than 20 values. Not noticed is a number that is stuck between two landmarks of the column,
+    or beyond all, and a word that training did not see: such bins hold many values. counts: (k,),
+    how many values fell in each bin, (0,) where none are counted; present: how many there are."""
     if present < FEWEST_STUCK or not len(counts):
         return False
     # not so where values lie in several bins, or in none
@@ -368,9 +370,12 @@ def _is_stuck(column: Modelled, counts: Float, present: int) -> bool:
 
 
 def _is_point(column: Modelled, place: int) -> bool:
-    """Whether the bin of index `place` stands for one single value: every bin of categories does,
-    and of numbers those of odd index."""
-    return not column.measured or place % 2 == 1
+    """Whether the bin of index `place` stands for one single value: of categories that of each
+    level, not the last, of any other word; of numbers those of odd index, the landmarks."""
+    if column.measured:
+        return place % 2 == 1
+    # other words, which all count as one, may each differ
+    return place < len(column.listed)
 
 
 def holm(shifts: Sequence[Shift]) -> list[Shift]:

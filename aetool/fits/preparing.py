@@ -96,9 +96,11 @@ def trimmed(prepared: Prepared) -> Prepared:
 
 def paired(source: Source, options: FitOptions) -> tuple[Prepared, Features]:
     """(the clean records of options.target, prepared; the features of the damaged records of the
-    source, row by row the same records, (rows, ...) float32). ParamError if the two are of
-    different kinds, or options.label is given; DataError if they have different numbers of records,
-    or pictures of different sizes; the errors of `prepare` and of open_source."""
+    source, row by row the same records, (rows, ...) float32). Of more than RESERVOIR (200,000)
+    records both are the same sample of so many, drawn by options.seed, unless options.all_rows.
+    ParamError if the two are of different kinds, or options.label is given; DataError if they have
+    different numbers of records, or pictures of different sizes; the errors of `prepare` and of
+    open_source."""
     clean = open_source(options.target)
     if clean.kind != source.kind:
         raise ParamError(

@@ -7,6 +7,7 @@ import inspect
 import random
 import sys
 from collections.abc import Callable, Iterator, Mapping
+from functools import cached_property
 from pathlib import Path
 from types import CodeType, FrameType, FunctionType
 from typing import TypeVar
@@ -131,8 +132,10 @@ class Author:
         return self.fault(member, words, self.line_of(error))
 
     def check_names(self) -> None:
-        """Raise PluginError for a public method that nothing calls and whose name is nearly that of
-        a member: it is probably misspelt."""
+        """Raise PluginError for a public method of the author's classes that is no member of the
+        host's, whose name is nearly that of one, and that no code of the author's classes, nor
+        any function of their modules, uses: it is probably misspelt. Class methods and properties
+        are not judged."""
         members = [n for n in vars(self.host_class) if not n.startswith("_")]
         for name, function in self._own_functions():
             # whoever calls a helper of his own has not misspelt it
@@ -181,7 +184,8 @@ class Author:
                 ) from None
 
     def _own_functions(self) -> Iterator[tuple[str, FunctionType]]:
-        """Yield every function that the author's classes define: (its name, the function)."""
+        """Yield every method that the author's classes define as a function, static methods among
+        them: (its name, the function). Class methods and properties are left out."""
         for own_class in self.own_classes:
             for name, value in vars(own_class).items():
                 function = inspect.unwrap(value) if callable(value) else value
@@ -189,14 +193,18 @@ class Author:
                     yield name, function
 
     def _calls(self, name: str) -> bool:
-        """Whether any function in the author's modules, or method of the author's classes, uses
-        this name."""
+        """Whether any function right in the author's modules, or method of the author's classes,
+        uses this name; properties and class methods count as methods. Other classes of the modules
+        are not looked into."""
         modules = [sys.modules[c.__module__] for c in self.own_classes]
-        functions = [f.__code__ for _, f in self._own_functions()]
-        functions += [
+        codes = [
             f.__code__ for m in modules for f in vars(m).values() if isinstance(f, FunctionType)
         ]
-        return any(name in _names_in(code) for code in functions)
+        for own_class in self.own_classes:
+            for value in vars(own_class).values():
+                # what a property or a class method calls is called, too
+                codes += [function.__code__ for function in _functions_behind(value)]
+        return any(name in _names_in(code) for code in codes)
 
 
 def guarded(author: Author, member: str, call: Callable[[], Result]) -> Result:
@@ -293,6 +301,23 @@ def _plain(signature: inspect.Signature) -> str:
     """The text of a signature without annotations, such as "(self, x, k=2)"."""
     bare = [p.replace(annotation=inspect.Parameter.empty) for p in signature.parameters.values()]
     return str(signature.replace(parameters=bare, return_annotation=inspect.Signature.empty))
+
+
+def _functions_behind(value: object) -> Iterator[FunctionType]:
+    """Yield the functions that an attribute of a class stands for: a function itself; of a property
+    its getter, setter and deleter; of a class method, a cached property or a decorated function
+    what it wraps. Nothing of any other value."""
+    parts: list[object] = [value]
+    if isinstance(value, property):
+        parts = [value.fget, value.fset, value.fdel]
+    elif isinstance(value, cached_property):
+        parts = [value.func]
+    elif isinstance(value, classmethod):
+        parts = [value.__func__]
+    for part in parts:
+        function = inspect.unwrap(part) if callable(part) else part
+        if isinstance(function, FunctionType):
+            yield function
 
 
 def _names_in(code: CodeType) -> set[str]:

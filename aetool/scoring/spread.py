@@ -258,8 +258,9 @@ class Scoring:
 
     def codes(self, columns: Sequence[str] = ()) -> Iterator[Coded]:
         """Encode all records; yields them as Coded, batch by batch. columns: the names of those of
-        a table to carry along, none if it is empty. The `graph` of this object must be the model's
-        encoder."""
+        a table to carry along, none if it is empty; if one of them is not there, all columns come
+        along, and nothing is raised: the caller looks whether each is there. The `graph` of this
+        object must be the model's encoder."""
         if self.engine is None:
             for laid in inputs_of(self.source, self.bundle):
                 yield coded(self.graph, laid, columns)

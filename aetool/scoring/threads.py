@@ -60,7 +60,9 @@ def _threads_for(source: Source, bundle: Bundle, graph: object) -> int:
 
 
 def _files_of(source: TableSource) -> Sequence[Path]:
-    """The files that a table is read from; empty for a table in memory or from a pipe."""
+    """The files that a table is read from, in order; empty for a table in memory. Of standard input
+    or a pipe it is the temporary copy that was made of it. Parts of a chain that are no files are
+    left out."""
     sources = source.sources if isinstance(source, ChainSource) else [source]
     paths = [getattr(one, "path", None) for one in sources]
     return [path for path in paths if isinstance(path, Path) and path.is_file()]

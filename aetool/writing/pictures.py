@@ -139,9 +139,15 @@ def _as_png(name: str, taken: set[str]) -> str:
 
 
 def write_pictures(target: Path, pixels: Records, force: bool) -> None:
-    """Write pictures (n, C, H, W) uint8 as a .npy file, (n, H, W) or (n, H, W, C), if target ends
-    in .npy; else as a folder of PNG files, numbered from 1, with leading zeros. DataError if target
-    is there, unless `force`."""
+    """Write pictures (n, C, H, W) uint8 as a .npy file if target ends in .npy, else as a folder of
+    PNG files, numbered from 1 with leading zeros.
+
+    The array in the .npy file is (n, H, W) for one channel, else (n, H, W, C). force: target may
+    exist; then a .npy file is replaced, and a folder is merged into: files of the same names are
+    replaced, all others stay. DataError if target is there without force, cannot be written, or is
+    a file where a folder is to be, also with force; ParamError for a folder at "-", standard
+    output.
+    """
     if target.suffix == ".npy":
         flat = pixels[:, 0] if pixels.shape[1] == 1 else pixels.transpose(0, 2, 3, 1)
         with atomic(target, force) as file:

@@ -1,5 +1,7 @@
 """Networks that are wrong. The line that must be named ends with: # fault"""
 
+from functools import cached_property
+
 import numpy as np
 import torch
 from torch import nn
@@ -19,6 +21,35 @@ def not_a_class(spec, params):
 class Misspelt(AutoEncoder):
     def penality(self, z):  # fault
         return z.square().mean()
+
+
+class Unused(AutoEncoder):
+    def penalties(self):
+        return []
+
+
+class UsedByAProperty(Unused):
+    """Nothing is wrong with it: its helper is no misspelt penalty, as something uses it."""
+
+    @property
+    def total(self):
+        return sum(self.penalties())
+
+
+class UsedByACachedProperty(Unused):
+    """Nothing is wrong with it."""
+
+    @cached_property
+    def total(self):
+        return sum(self.penalties())
+
+
+class UsedByAClassMethod(Unused):
+    """Nothing is wrong with it."""
+
+    @classmethod
+    def total(cls, net):
+        return sum(net.penalties())
 
 
 class TooFewArguments(AutoEncoder):

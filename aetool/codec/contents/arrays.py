@@ -197,8 +197,10 @@ class ArrayContent(Content):
         return [self._array_at(block.first)]
 
     def costs(self, archive: Archive, block: Block, ledger: Ledger) -> Costs:
-        """The bits of each row, by the column names that `names` lists; ledger: filled by the
-        block's decoding. ArchiveError for blobs that are damaged, or a block of no array."""
+        """The bits of each row, by the column names that `names` lists. ledger: filled by the
+        block's decoding; what blobs take is moved in it, in place, from overhead to the cells that
+        they are of, so that it can be called once. ArchiveError for blobs that are damaged, or a
+        block of no array."""
         # what blobs take, such as texts, is charged to the cells that they are of
         attribution.share_blobs(ledger, block.columns)
         names = self.names(archive)

@@ -140,8 +140,9 @@ class ArrowContent(Content):
         return self.labels
 
     def costs(self, archive: Archive, block: Block, ledger: Ledger) -> Costs:
-        """The bits of each record by column label; ledger: filled by the block's decoding.
-        ArchiveError for blobs that are damaged."""
+        """The bits of each record by column label. ledger: filled by the block's decoding; what
+        blobs take is moved in it, in place, from overhead to the cells that they are of, so that it
+        can be called once. ArchiveError for blobs that are damaged."""
         # what blobs take, such as texts, is charged to the cells that they are of
         attribution.share_blobs(ledger, block.columns)
         return ledger.costs(self.labels, self.owners(block))

@@ -295,8 +295,10 @@ class Content:
 
     def costs(self, archive: Archive, block: Block, ledger: Ledger) -> Costs:
         """The bits that each record of a block takes, column by column, by the ledger that its
-        decoding filled. DataError for a content whose bits cannot be told by record, which is the
-        default."""
+        decoding filled. What blobs of the block take is moved in the ledger, in place, to the cells
+        that they are of: to be called once for each decoding. DataError for a content whose bits
+        cannot be told by record, which is the default, and ArchiveError for a block that is
+        damaged."""
         raise DataError(
             f"{archive.reader.path}: holds {self.holding}, and what a record costs is told of "
             "tables that are stored column by column; decompress it, and detect in what is restored"

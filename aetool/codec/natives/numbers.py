@@ -491,8 +491,9 @@ def _scaled(
     places: int,
     kind: FloatType,
 ) -> tuple[Int, Mask]:
-    """Floats, (n,), as whole numbers of 10^-places: ((n,) int64 rounded numbers, 0 where too large;
-    (n,) bool: where they are small enough for a float of `kind` to hold exactly)."""
+    """Floats, (n,), as whole numbers of 10^-places: ((n,) int64 rounded numbers, 0 where too large
+    or NaN; (n,) bool: where they are small enough for a float of `kind` to hold exactly; False for
+    NaN and infinities)."""
     with np.errstate(all="ignore"):
         unit = float(10**places)
         products = values.astype(np.float64) * unit
