@@ -203,7 +203,7 @@ class Tally:
     def _add_cells(self, cells: Float) -> None:
         """Count the cells of new records, (n, columns) as models take them: gaps, unreadable ones,
         those outside of what was seen in the fit (new words, numbers beyond the range), and how
-        many are in each bin of their column."""
+        many are in each bin of their column; infinities have no bin."""
         missing = np.isnan(cells)
         odd = cells == ODD
         self.gaps += missing.sum(axis=0)
@@ -406,7 +406,8 @@ def share_test(
     Fisher's exact test, of many marked cells by the normal distribution.
 
     what: is tested, in words. before, now: (marked cells, all cells). least: the difference of the
-    parts, 0 .. 1, that matters. more: whether to test only that the part has grown.
+    parts, 0 .. 1, that matters. more: whether to test only that the part has grown; `effect` is
+    then below 0 where it has shrunk, else never. Without cells on either side p is 1.
     """
     part_before = _part(before)
     part_now = _part(now)

@@ -158,8 +158,9 @@ def prepare(
     among them, marked by labels. executor: what reads the rows of a table, by a name that
     aetool.engine knows or itself; None: this process. Of more than RESERVOIR (200,000) records a
     random sample is taken, unless options.all_rows or options.context. ParamError for options that
-    do not apply to such a source, or, as group and order, not without options.context; DataError
-    for data that cannot be read."""
+    do not apply to such a source, or, as group and order, not without options.context; and for
+    columns, kinds or labels that are not there; DataError for data that cannot be read, and where
+    no column is left that a model can score."""
     if (options.group or options.order) and not options.context:
         raise ParamError(
             f"{option('--group')} and {option('--order')} say which rows come before: give "
@@ -281,7 +282,8 @@ def _with_context(
 
 def prepare_table(table: Table, schema: Schema, name: str, total: int) -> Prepared:
     """The rows of a table as features. name: of the source, for errors; total: how many rows that
-    has. DataError for a table that lacks columns of the schema."""
+    has. DataError for a table that lacks columns of the schema, or has one that holds nothing of
+    its kind."""
     X = schema.encode(table, name)
     return Prepared(layout.table_spec(schema), layout.table_features(schema, X), X, schema, total)
 

@@ -141,9 +141,9 @@ def learn(
     mixture: tuple[Records, Records] | None = None,
     linear: bool = False,
 ) -> bytes:
-    """The bytes of a recipe, by which new records are drawn, read off rows. prior: "codes",
-    "normal", "graph" or "features". x: (rows, features); z: their codes, (rows, latent), or None;
-    likely: what these decode to, of the shape of x; all standardised.
+    """The bytes of a recipe, by which new records are drawn, read off rows, of which there must be
+    one. prior: "codes", "normal", "graph" or "features". x: (rows, features); z: their codes,
+    (rows, latent), or None; likely: what these decode to, of the shape of x; all standardised.
 
     mixture: (scales, weights), (components, numbers) both, of the Gaussians by which numbers lie
     about what is decoded; None: as those of the rows do. linear: whether a linear model has

@@ -529,8 +529,8 @@ def bundle_of(
 ) -> Bundle:
     """Make a bundle of a model's graphs (bytes by file name), calibration and facts. plugin: the
     model's name; params: the values of its parameters. latent: how many units a code has; None to
-    read it off the encoder. Where records are scored with the rows before them, the score graph
-    alone is stored."""
+    read it off the encoder. Facts that are NaN or infinite are left out. Where records are scored
+    with the rows before them, the score graph alone is stored."""
     # a record has no code of its own where those before it count
     if prepared.spec.given:
         graphs = {"score.onnx": graphs["score.onnx"]}

@@ -90,7 +90,7 @@ def backbone(
     comes to fewer than 4 pixels; 0 makes both maps linear. tied: the decoder's weights are the
     encoder's, transposed (out must then be latent). out: numbers that the encoder gives, such as
     two for each unit; None: latent. straight: a linear map goes beside the levels, so that training
-    can start from PCA.
+    can start from PCA; without effect where there is one level alone, which is linear already.
     """
     out = out or latent
     # the levels of both without what is nonlinear between them

@@ -42,7 +42,8 @@ AT_ONCE = 4096  # records that are drawn together
 
 
 class Sampler:
-    """Draws new records from a model, all at random from one seed.
+    """Draws new records from a model, all at random from one seed; each call goes on where the one
+    before has left its random numbers, so that a second one draws others.
 
     device: where the model's graphs run. prior: draw codes from N(0, I), as a variational model is
     trained to have them, and not as the codes of its data are. condition: by the column's name, as
@@ -539,9 +540,10 @@ def write_samples(
     Tables become a CSV or Parquet file; pictures a .npy file, a folder, or one PNG sheet (with
     `like`, each of its rows begins with the record that the others are near to). A PNG file of a
     table with `grid` is a map of every column over the plane. options: None for the defaults.
-    ParamError for a PNG file of a table without `grid`, and for options out of range or that
-    exclude each other; DataError for a file that exists, unless options.force, and for records of
-    options.like that the model does not take; BundleError for a model that cannot sample.
+    ParamError for a PNG file of a table without `grid` or matplotlib, and for options out of range
+    or that exclude each other; DataError for a file that exists, unless options.force, and for
+    records of options.like that the model does not take; BundleError for a model that cannot
+    sample.
     """
     options = options or SampleOptions()
     target = Path(path)

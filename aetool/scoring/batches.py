@@ -243,9 +243,9 @@ def looker(
     pixels: PixelCalibration | None,
 ) -> Callable[[Int], list[Pictured]] | None:
     """Make a function that scores pictures a second time, by their numbers in the source, (n,) from
-    0, and returns each with its map and box, in this order; returns None for tables, where
-    `pixels`, what pixels ordinarily cost, is None. bundle, graph: the model, and its score
-    graph."""
+    0, and returns each with its map and box, in this order, with KeyError for a number that no
+    readable picture has; returns None for tables, where `pixels`, what pixels ordinarily cost, is
+    None. bundle, graph: the model, and its score graph."""
     if pixels is None:
         return None
     return functools.partial(_looked_at, source, bundle, graph, pixels)

@@ -170,8 +170,8 @@ class Collector:
         """Choose the records of a scored batch to report, and explain them: (the share of the
         batch, (rows,) True for flagged records, the records to report): the flagged ones, or all
         with wishes.all_rows. flagged: (rows,) bool, given where it depends on the scores of all
-        batches; None flags all scores above the cut. ParamError for a column to carry along that is
-        not there."""
+        batches; None flags all scores above the cut. The first batch of a table also sets `schema`,
+        where that is None. ParamError for a column to carry along that is not there."""
         scores = batch.scores
         if flagged is None:
             flagged = scores > self.wishes.cut

@@ -62,7 +62,8 @@ def detected(
     batch. executor: what computes, None for this process. More is said of them in
     operations.detect. ParamError for a choice that contradicts itself, and for arguments that do
     not go with the data; DataError for data that cannot be read or do not suit the model;
-    EngineError for an executor that cannot be reached.
+    ArchiveError or BundleError for an archive or a model that is damaged; EngineError for an
+    executor that cannot be reached.
     """
     choice.check()
     engines.check(executor)

@@ -50,7 +50,8 @@ def judge_of(
     """Prepare to score a source by a model; if that is None, fit one to the source's own records,
     as `options` say (None: the defaults). device: where graphs run. DataError if the source does
     not suit the model (see inputs.seen_by); ParamError if the options ask for a network, or there
-    is no such device; BundleError if the score graph cannot run."""
+    is no such device; BundleError if the score graph cannot run; without a model also what
+    fitting.fit_source raises, such as DataError for data that cannot be fitted."""
     if model is None:
         return _learned_here(source, options, device)
     session = model.session("score.onnx", device)
@@ -100,10 +101,11 @@ def calibration_by(
     executor: Chosen = None,
 ) -> Calibration:
     """The calibration of a model by other ordinary records, data. kept: how many of their scores
-    are stored at most (see Calibration.of). DataError where there are no records, or where they do
-    not suit the model, EngineError for an executor that cannot be reached; if they are those that
-    the model was fitted on, say so in a notice. device: where the model runs; executor: what
-    computes, None for this process."""
+    are stored at most (see Calibration.of). The records count as ordinary (Calibration.ordinary),
+    and the usual parts of columns are still those of the model's own calibration. DataError where
+    there are no records, or where they do not suit the model, EngineError for an executor that
+    cannot be reached; if they are those that the model was fitted on, say so in a notice. device:
+    where the model runs; executor: what computes, None for this process."""
     judge = judge_of(open_source(data, known_of(model)), model, None, device)
     with threads.engine_for(executor, judge.source, model, judge.graph) as engine:
         _, scores = Scoring(judge.source, model, judge.graph, device, engine).scores()
