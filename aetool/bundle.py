@@ -300,8 +300,9 @@ def from_bytes(data: bytes, name: str) -> Bundle:
 
 
 def _unpack(data: bytes, name: str) -> dict[str, bytes]:
-    """The members of a bundle's file, by name, from its bytes. BundleError unless it is a plain ZIP
-    with known members alone, each once. name: what messages call it."""
+    """The members of a bundle's file, by name, from its bytes. BundleError unless it is a plain
+    ZIP, nothing in it compressed, with known members alone, each once, and a first one of at most
+    MAX_MANIFEST (16 MiB). name: what messages call it."""
     allowed = ["manifest.json", *(_MEMBER + g for g in MEMBERS)]
     try:
         with zipfile.ZipFile(io.BytesIO(data)) as archive:

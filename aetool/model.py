@@ -292,10 +292,10 @@ def _span_of(low: float | None, high: float | None) -> str:
 
 
 def _convert(kind: type, value: object) -> object:
-    """A parameter's value, or text, as this type; TypeError or ValueError if it is none. bool:
-    true, yes, 1, false, no or 0 in either case; int: also a float without a fraction; float: any
-    number; str: texts alone; tuple: whole numbers, from a text such as "8,4" or anything to iterate
-    over."""
+    """A parameter's value, or text, as this type; TypeError or ValueError if it is none,
+    OverflowError for infinity as an int. bool: true, yes, 1, false, no or 0 in either case; int: a
+    whole number or its text, also a float without a fraction; float: any number or its text; str:
+    texts alone; tuple: whole numbers, from a text such as "8,4" or anything to iterate over."""
     if kind is bool:
         truth = {"true": True, "yes": True, "1": True, "false": False, "no": False, "0": False}
         if str(value).lower() not in truth:

@@ -91,7 +91,8 @@ class AnomalyDetector(
 
     def fit(self, X: object, y: object = None) -> Self:
         """Fit the model, and set the threshold, on rows X: a table or an array, (rows, columns). y:
-        ignored. Returns the estimator. EstimatorError for what cannot be fitted."""
+        ignored. Returns the estimator. EstimatorError, or scikit-learn's own ValueError, for
+        settings that are not allowed and for rows that cannot be fitted."""
         part = self._part()
         if not isinstance(self.params, Mapping | None):
             raise EstimatorError(f"params must be a dictionary or None; got {self.params!r}")
@@ -141,8 +142,8 @@ class AnomalyDetector(
 
     def transform(self, X: object) -> npt.NDArray[np.float32]:
         """The code of each record, (rows, latent) float32, by the model's encoder. X: (rows,
-        columns). NotFittedError before a fit; EstimatorError for a model that has no code, and for
-        rows that cannot be encoded."""
+        columns). NotFittedError before a fit; EstimatorError for a model that has no code, and, or
+        ValueError, for rows that cannot be encoded."""
         check_is_fitted(self)
         table, _ = self._table(X, reset=False)
         if not self.model_.latent:

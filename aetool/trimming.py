@@ -96,7 +96,8 @@ class _Winsorised:
 
     def __init__(self, batches: Batches, spec: Spec) -> None:
         """Measure middle and scale of each number on some of the rows. batches: (rows, features)
-        each, which can be gone through again and again; spec: their layout."""
+        each, which can be gone through again and again, one row at least; spec: their layout. The
+        scale of a number that is not measured stays infinite, so that it is 0 everywhere."""
         self.batches = batches
         self.spec = spec
         few = few_rows(batches)

@@ -17,10 +17,10 @@ FEWEST_ROWS = 128  # of however many numbers each
 
 
 def in_blocks(batches: Batches, numbers: int | None = None) -> Iterator[Features]:
-    """Regroup rows into batches of BLOCK (8,192) rows, whatever batches they came in, the last of
-    what remains; pictures are flattened. Of no rows there is no batch. numbers: the most values
-    that a block may hold, so that wide rows come in smaller blocks, though of FEWEST_ROWS (128)
-    rows at least."""
+    """Regroup rows into batches of BLOCK (8,192) rows, (rows, features), whatever batches they came
+    in, the last of what remains, and yield these; pictures are flattened. Of no rows there is no
+    batch. numbers: the most values that a block may hold, so that wide rows come in smaller blocks,
+    though of FEWEST_ROWS (128) rows at least."""
     size = BLOCK
     pending: list[Features] = []
     count = 0

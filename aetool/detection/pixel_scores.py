@@ -53,8 +53,10 @@ class PixelTally:
         self._hits = 0
 
     def add(self, amounts: Float, mask: Mask, box: Box | None) -> None:
-        """Count the pixels of one picture. amounts: (H, W), its map; mask: (H, W) bool, True where
-        it is defective; box: the one drawn around the worst region of the map, or None."""
+        """Count the pixels of one picture, ordinary and defective ones apart, and, where some are
+        defective, its regions of these and whether the box holds the centre of one. amounts: (H,
+        W), its map; mask: (H, W) bool, True where it is defective; box: the one drawn around the
+        worst region of the map, or None."""
         self._pictures += 1
         bins = bins_of(amounts)
         self._ordinary.add(bins[~mask], 1.0)

@@ -279,8 +279,9 @@ class Tally:
         return "every cell is a gap"
 
     def _tests(self, place: int, column: Modelled, before: int) -> list[Shift]:
-        """The results of the tests of one column, without those that nothing was counted for.
-        place: the column's index. before: how many records the model was fitted on."""
+        """The results of the tests of one column: of gaps, of unreadable cells, of words as new
+        levels, of numbers their location, and of the shape; those that nothing was counted for are
+        left out. place: the column's index. before: how many records the model was fitted on."""
         name = column.name
         rows = self.rows
         gaps = int(self.gaps[place])

@@ -387,7 +387,7 @@ def fit_network(
 ) -> joining.Fitted:
     """Train a network on most rows, and calibrate it by its scores of the others; returns its
     bundle with the parts of these. params: the values of the model's parameters; net: its class, an
-    AutoEncoder.
+    AutoEncoder; options: of these epochs, batch_size, max_time, seed and device are read.
 
     damaged: the user's own damaged copies of the rows, (rows, ...), or None. checkpoint: the file
     in which the state of the training is stored, or None. PluginError if a part of a score is not

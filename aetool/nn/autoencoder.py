@@ -256,8 +256,8 @@ class Stacked(AutoEncoder):
         super().start(x)
 
     def stages(self) -> Iterator[list[nn.Parameter]]:
-        """The parameters of one level after the other, if params.stacked, and at last those of all
-        levels; sets `level` to the one that is trained, None for all."""
+        """Yield the parameters of one level after the other, if params.stacked, and at last those
+        of all levels; sets `level` to the one that is trained, None for all."""
         if self.params.stacked:
             encoder_levels, decoder_levels = self._levels()
             for level, encoder_level in enumerate(encoder_levels):

@@ -73,11 +73,12 @@ def write_codes(
 
     The columns are: row (from 1), for pictures that have names `picture` (these), the columns of
     the data that are asked for, the columns that the model needs beside a code to decode it, and
-    z0, z1, ... (the code). ParamError for `columns` of pictures, or of which one is not there, and
-    for a model without an encoder; DataError for a file that exists, unless force, and for pictures
-    none of which can be read. data: a path, or records in memory; device: where the encoder runs;
-    executor: what computes, by a name that aetool.engine knows, None for this process; errors for
-    it as of engine.opened.
+    z0, z1, ... (the code). A column of the data called row or picture stands in the place of that
+    one, and one called z0, z1, ... gives way to the code. ParamError for `columns` of pictures, or
+    of which one is not there, and for a model without an encoder; DataError for a file that exists,
+    unless force, and for pictures none of which can be read. data: a path, or records in memory;
+    device: where the encoder runs; executor: what computes, by a name that aetool.engine knows,
+    None for this process; errors for it as of engine.opened.
     """
     source = seen_by(sources.open_source(data, model.reading), model)
     names = getattr(source, "record_names", [])

@@ -37,7 +37,8 @@ def detect(
     """Score every record of data and return those above the threshold, that of the model's
     calibration unless the options choose another, in the order of the data; with top the highest
     score first, unless all_rows. Errors are AetoolErrors: ParamError for options, DataError for
-    data that cannot be read or do not suit the model.
+    data that cannot be read or do not suit the model, ArchiveError or BundleError for a damaged
+    archive or model, EngineError for an executor that cannot be reached.
 
     data: a path or table, or an archive, whose records are scored by the bits that their cells cost
     beyond the usual (aetool.scoring.costing). model: None to learn one from these data by the

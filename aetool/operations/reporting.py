@@ -45,7 +45,8 @@ def report(
     without the other. threshold to device: as in `detect`. force: replace a page that is there.
     Without a model (None) one is learned from the data by the options `fit` (None: the defaults);
     it does not see the column label. DataError for a page that exists, unless force; and for data
-    that cannot be read or do not suit the model.
+    that cannot be read or do not suit the model; ArchiveError or BundleError for a damaged archive
+    or model.
     """
     if bool(label) != bool(normal):
         raise ParamError(

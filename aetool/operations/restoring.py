@@ -210,7 +210,8 @@ def _notes_on_name(target: Path, content: Content) -> list[str]:
 
 
 def _notes_on_bits(target: Path, unlent: Sequence[str]) -> list[str]:
-    """Notes on restored files that had setuid or setgid bits: these are left off.
+    """Notes on restored files that had setuid or setgid bits: these are left off; [] where no file
+    had any.
 
     unlent: the files, by the paths that they have in the archive.
     """

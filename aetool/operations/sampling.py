@@ -45,11 +45,12 @@ class Sampler:
     """Draws new records from a model, all at random from one seed; each call goes on where the one
     before has left its random numbers, so that a second one draws others.
 
-    device: where the model's graphs run. prior: draw codes from N(0, I), as a variational model is
-    trained to have them, and not as the codes of its data are. condition: by the column's name, as
-    text, values of columns that the model judges records by; None for none. ParamError for a prior
-    that the model was not trained to have, for a condition that it does not know, and for one of a
-    model whose decoder takes none; BundleError for a model that stores nothing to sample by.
+    device: where the model's graphs run; ParamError, of the methods, for one that is not there.
+    prior: draw codes from N(0, I), as a variational model is trained to have them, and not as the
+    codes of its data are. condition: by the column's name, as text, values of columns that the
+    model judges records by; None for none. ParamError for a prior that the model was not trained to
+    have, for a condition that it does not know, and for one of a model whose decoder takes none;
+    BundleError for a model that stores nothing to sample by.
     """
 
     def __init__(

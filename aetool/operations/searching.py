@@ -120,7 +120,8 @@ def similar(
     Hinton 2009). ParamError without a model, for k below 1, for a row or column that is not there,
     and for binary codes of a model whose entries have more than two levels; DataError for data
     without records, or of another kind than the model's, and for pictures, data or query, none of
-    which can be read; ArchiveError for a damaged archive.
+    which can be read; ArchiveError for a damaged archive, BundleError where the model that it needs
+    is missing.
     """
     options = options or SearchOptions()
     if options.k < 1:

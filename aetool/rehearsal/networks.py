@@ -286,7 +286,7 @@ class _Stage:
 
     def check_gradient(self, loss: Tensor) -> None:
         """Check that the loss has a gradient for the weights: training needs one; PluginError if
-        there is none, or one that is not finite."""
+        there is none, or one that is not finite. The gradients stay in the weights."""
         if not loss.requires_grad:
             raise self.author.fault(
                 "loss",

@@ -30,7 +30,7 @@ _this_process: set[str] = set()
 def key_of(author: Author, params: object, spec: Spec) -> str:
     """A digest of everything that the result of a rehearsal depends on: the code of author and
     host, their versions, the parameters, and which kinds of features the layout of the data has,
-    without their sizes. Hex."""
+    without their sizes. Hex. OSError for a file of the code that cannot be read."""
     digest = hashlib.sha256()
     for version in (sys.version, *map(_version, RUN_ON)):
         digest.update(version.encode())

@@ -170,9 +170,9 @@ def _check_finite(name: str, parts: Float, first: int) -> None:
 
 
 def _scored_in_tiles(source: FramedSource, graph: ScoreGraph) -> Iterator[Scored]:
-    """Score pictures by their tiles, in batches of few tiles: each gets the parts of that tile of
-    it which has the highest score, and `tiles` and `numbers` are set. source: whose framing has
-    tiles. DataError if a part of a score is not finite."""
+    """Score pictures by their tiles, and yield them in batches of few tiles: each gets the parts of
+    that tile of it which has the highest score, and `tiles` and `numbers` are set. source: whose
+    framing has tiles. DataError if a part of a score is not finite."""
     framing = source.framing
     for numbers, pictures in source.in_groups():
         # of each picture its tiles, (tiles, channels, height, width)

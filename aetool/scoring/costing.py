@@ -103,7 +103,8 @@ class ArchiveLedger:
         )
 
     def lines(self) -> Iterator[str]:
-        """A line for each of the columns `shown`, the most expensive first, then that of `told`."""
+        """Yield a line for each of the columns `shown`, the most expensive first, then that of
+        `told`."""
         width = max(map(len, self.shown), default=0)
         for name in self._costliest_first():
             size = self.columns[name] / 8
@@ -474,8 +475,8 @@ class _Pricing:
         return scores > threshold, threshold, rate
 
     def _blocks_with(self, wanted: Int) -> Iterator[tuple[Block, Costs, Int]]:
-        """(block, costs, rows) for each block that holds some of the `wanted` records, (n,) rising;
-        rows: the indices of these records within the block."""
+        """Yield (block, costs, rows) for each block, in order, that holds some of the `wanted`
+        records, (n,) rising; rows: the indices of these records within the block."""
         if not len(wanted):
             return
         starts = np.array([place.first for place in self.archive.places], np.int64)

@@ -115,7 +115,9 @@ class Heatmaps:
             self._write(record, one)
 
     def _write(self, record: int, one: Pictured) -> None:
-        """Write the three files of one picture, and count it. record: its number from 0."""
+        """Write the three files of one picture into `folder`, in folders as its name has them, and
+        count it; a file of the same name is overwritten. OSError if one cannot be written. record:
+        its number from 0."""
         # zeros in front, so that files sort by their number
         stem = f"picture_{record + 1:06d}"
         if self._stems:

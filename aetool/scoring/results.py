@@ -149,7 +149,9 @@ class Detection:
         return hypertext.table(self.verdict(), rows, ("row", "score", "p", "why"))
 
     def verdict(self) -> str:
-        """One line that says how many records are flagged, and by what threshold."""
+        """One line that says how many records are flagged, and by what threshold, or how many of
+        the highest scores were asked for; what part of the records exceeds a threshold by rate; and
+        how many pictures could not be read."""
         part = 100 * self.flagged / max(self.total, 1)
         rare = ""
         if self.rate and self.threshold < float("inf"):
@@ -170,8 +172,8 @@ class Detection:
         return f"{flagged}: {wanted}{rare}{rest}"
 
     def most_blamed(self) -> tuple[str, int] | None:
-        """The column that reasons of flagged records name first most often, and of how many of them
-        they do; None where they name none."""
+        """The column that reasons of flagged records name first most often, of columns named as
+        often the one met first, and of how many of them they do; None where they name none."""
         firsts: Counter[str] = Counter()
         for reasons, is_flagged in zip(self.named, self.anomaly.tolist(), strict=True):
             if is_flagged and reasons:
@@ -203,7 +205,7 @@ class Detection:
 
     def notes(self) -> list[str]:
         """Notes, a line each, on what the threshold or the model cannot promise; [] if there is
-        nothing to say."""
+        nothing to say. Without records only what is to be said of an archive is among them."""
         said = []
         if self.has_idle_model:
             said.append(

@@ -77,9 +77,9 @@ class Worker:
             yield dataclasses.replace(laid, inputs=inputs)
 
     def _encoded(self, piece: pieces.Piece, left: LeftOut) -> Iterator[Laid]:
-        """Read the records of a piece, batch by batch, as graph inputs of their own features alone:
-        the rows before each, which some models need, are not yet beside them (see `laid`). left:
-        gets what reading left out. DataError as of Schema.encode."""
+        """Read the records of a piece, and yield them batch by batch as graph inputs of their own
+        features alone: the rows before each, which some models need, are not yet beside them (see
+        `laid`). left: gets what reading left out. DataError as of Schema.encode."""
         assert self.schema is not None
         first = piece.first
         for table in piece.tables(left):
@@ -101,9 +101,9 @@ class Worker:
         return history.last
 
     def batches(self, item: Item, left: LeftOut) -> Iterator[Scored]:
-        """Score the records of an item, batch by batch. left: gets what reading left out. DataError
-        for records that the model does not take, for a file that has changed, and if a part of a
-        score is not finite."""
+        """Score the records of an item, and yield them batch by batch. left: gets what reading left
+        out. DataError for records that the model does not take, for a file that has changed, and if
+        a part of a score is not finite."""
         session = self.bundle.session("score.onnx", self.device)
         for laid in self.laid(item, left):
             yield judged(self.name, session, laid, self.names)
@@ -316,8 +316,8 @@ class Scoring:
             yield share
 
     def _batches(self) -> Iterator[Scored]:
-        """Score all records, batch by batch, with all that the score graph says of them, here or on
-        the engine."""
+        """Score all records, and yield them batch by batch, with all that the score graph says of
+        them, here or on the engine."""
         if self.engine is None:
             yield from scored(self.source, self.bundle, self.graph)
             return

@@ -78,7 +78,8 @@ def train(
     there are none. owner: (rows,), the record that each row is a piece of, all pieces of which are
     held out together. ParamError for a device that is not there, or more processes than a batch has
     rows; DataError if the training diverges, and for settings.checkpoint if that file is of another
-    training or cannot be read or written.
+    training or cannot be read or written; EngineError where the processes that torchrun started do
+    not find one another.
     """
     device = torch_device(settings.device)
     # on the CPU, whose generator gives the same weights wherever they are trained

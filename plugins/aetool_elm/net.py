@@ -53,7 +53,8 @@ class ELM(ClosedForm):
 
     def fit(self, batches: Batches) -> Hidden:
         """Solve for the decoder that restores damaged rows, and measure its errors on rows kept
-        aside. DataError without rows."""
+        aside, both of a sample of about 11,000 rows at most (`_sample`), drawn alike each time.
+        DataError without rows."""
         units = self.params.latent
         features = self.spec.features
         rng = np.random.default_rng(0)

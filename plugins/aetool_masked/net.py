@@ -30,8 +30,8 @@ class MADE(AutoEncoder):
         return 0
 
     def build(self) -> None:
-        """Make the masked layers by the degrees of features; there is neither encoder nor
-        decoder."""
+        """Make the masked layers by the degrees of features; there is neither encoder nor decoder,
+        and `code` becomes None."""
         self.code = None
         owners = self.spec.owners()
         columns = len(self.spec.columns)

@@ -268,8 +268,9 @@ class Patches(ClosedForm):
     pictures than params.size, or if that is 0 than fit, a random sample."""
 
     def fit(self, batches: Batches) -> Places:
-        """Remember the places of pictures, and measure how far at most 64 pictures lie from the
-        others. DataError without pictures."""
+        """Remember the places of pictures, and measure how far at most 64 pictures, drawn at
+        random, lie from the others, by places of which more than a twentieth of the pictures have
+        the like. DataError without pictures."""
         total = sum(len(batch) for batch in batches)
         if not total:
             raise DataError("no pictures to fit")

@@ -57,10 +57,10 @@ class Usual:
 
     def told(self) -> tuple[Float, Float, list[Rarity]]:
         """(usual, deviation, rarities): the cost that is usual at each place and how far costs
-        stray from it, (maps * places,) both, in nats, over all pictures, one at least; and for each
-        map the Rarity of a picture's score, the power mean over places of 1 + how many deviations,
-        0 .. 100, its costs lie above the usual ones; of three pictures or more, above those of all
-        others."""
+        stray from it, (maps * places,) both, in nats, over all pictures, one at least, the largest
+        5 % left out at each place (see usual.Moments); and for each map the Rarity of a picture's
+        score, the power mean over places of 1 + how many deviations, 0 .. 100, its costs lie above
+        the usual ones; of three pictures or more, above those of all others."""
         # sums of squares less squares of sums need the digits of float64
         costs = self.costs.astype(np.float64)
         pictures = len(costs)
@@ -197,8 +197,8 @@ class Surfaces(ClosedForm):
     """Fits densities of the pixels of pictures; a random sample of 128 where there are more."""
 
     def fit(self, batches: Batches) -> Surface:
-        """Fit densities of colours and contrast, and measure what they usually cost. DataError
-        without pictures."""
+        """Fit densities of colours and contrast, and measure what they usually cost, both of at
+        most 128 pictures drawn at random. DataError without pictures."""
         total = sum(len(batch) for batch in batches)
         if not total:
             raise DataError("no pictures to fit")

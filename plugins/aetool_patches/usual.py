@@ -34,10 +34,10 @@ class Compared:
     """The distances of judged pictures from remembered ones, place by place.
 
     frame: the grid of places. squares: (judged, remembered, places) float32, the squared distance
-    of each place from the nearest one within reach; APART (1e6) for a picture and itself. judged,
-    remembered: the numbers, rising, of these pictures among those that were fitted. itself:
-    (judged, remembered) bool, where both are one picture, which is not compared with itself; False
-    of a picture that was remembered alone.
+    of each place from the nearest of those about it that were searched; APART (1e6) for a picture
+    and itself. judged, remembered: the numbers, rising, of these pictures among those that were
+    fitted. itself: (judged, remembered) bool, where both are one picture, which is not compared
+    with itself; False of a picture that was remembered alone.
     """
 
     frame: Frame
@@ -112,9 +112,10 @@ class Compared:
 
     def usual(self) -> tuple[Float, Float, Rarity]:
         """(usual, deviation, rarity): the distance that is usual at each place and how far
-        distances stray from it, (places,) both, of judged pictures, one at least; and the Rarity of
-        pictures by the power mean over places of 1 + how many deviations, 0 .. 100, their distances
-        lie beyond the usual; of three pictures or more, beyond that of all others."""
+        distances stray from it, (places,) both, of judged pictures, one at least, the largest 5 %
+        left out at each place (see Moments); and the Rarity of pictures by the power mean over
+        places of 1 + how many deviations, 0 .. 100, their distances lie beyond the usual; of three
+        pictures or more, beyond that of all others."""
         nearest = self.nearest().astype(np.float64)
         far = np.sqrt(np.maximum(nearest, LITTLE))
         moments = Moments.of(far)

@@ -180,9 +180,11 @@ class Tails(ClosedForm):
 def _tails(values: Float, wanted: float) -> Float:
     """(columns, 4): start, scale, shape, part of the upper tails of values, (rows, columns), rising
     in each column, one row at least, by probability-weighted moments (Hosking & Wallis 1987,
-    equation 6); a shape read off few values is believed in part. wanted: the part of the values
-    that is to lie in a tail. Where no value is above the start, as many are the largest, scale is
-    UNSEEN_SCALE (0.1), shape PRIOR_SHAPE (0.1), and part that of one row more, 1 / (rows + 1)."""
+    equation 6); a shape read off few values is believed in part, and none is nearer to 0 than
+    0.001; an excess over the start counts as five times their mean at most, and no scale is below
+    LEAST_SCALE (0.01). wanted: the part of the values that is to lie in a tail. Where no value is
+    above the start, as many are the largest, scale is UNSEEN_SCALE (0.1), shape PRIOR_SHAPE (0.1),
+    and part that of one row more, 1 / (rows + 1)."""
     rows = len(values)
     start = np.quantile(values, 1 - wanted, axis=0)
     is_beyond = values > start

@@ -39,8 +39,9 @@ class VAE(AutoEncoder):
     draws: Tensor
 
     def build(self) -> None:
-        """Make posterior, encoder and decoder, and the fixed draws that scores average. ParamError
-        for posterior=full with more than 64 code units."""
+        """Make posterior, encoder and decoder, and the fixed draws that scores average; sets
+        `prior`, which with beta=0 is "codes", else "normal". ParamError for posterior=full with
+        more than 64 code units."""
         params = self.params
         if params.posterior == "full" and self.latent > MOST_FULL:
             raise ParamError(

@@ -287,9 +287,10 @@ class VQ(AutoEncoder):
 
     @torch.no_grad()
     def after_step(self, rng: torch.Generator) -> None:
-        """Move the code books towards the vectors of the last training batch, and give an entry
-        that is hardly chosen the place of one of these, which rng draws; with relax=gumbel lower
-        the temperature instead. Nothing before the first batch."""
+        """Move the code books, and the moving averages `count` and `total`, in place, towards the
+        vectors of the last training batch, and give an entry that is hardly chosen the place of one
+        of these, which rng draws; with relax=gumbel lower the temperature instead. Nothing before
+        the first batch."""
         if self.gumbel:
             self.heat.mul_(COOLING)
             self.heat.clamp_(min=COOLEST)
