@@ -192,10 +192,10 @@ class Likelihood(nn.Module):
 
     @torch.no_grad()
     def start(self, x: Tensor, parameters: Tensor) -> None:
-        """Set the scales and weights of numbers, in place, and `residual`, the mean squares that
-        the squared error of training is divided by, to the likeliest for the differences of x and
-        parameters, both (rows, features) or pictures, by expectation maximisation (Dempster, Laird
-        & Rubin 1977)."""
+        """Set the scales and weights of numbers, in place, to the likeliest for the differences of
+        x and parameters, both (rows, features) or pictures, by expectation maximisation (Dempster,
+        Laird & Rubin 1977); and `residual`, by which the squared errors of training are divided, to
+        the mean squares of these."""
         x = x.flatten(1)
         parameters = parameters.flatten(1)
         difference = x - parameters
