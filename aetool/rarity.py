@@ -100,7 +100,8 @@ class Rarity:
     @classmethod
     def of(cls, held_out: Float, expected: float = 0.0) -> Rarity:
         """The rarity of scores such as these, (n,) with n at least 1, of ordinary records held out
-        of the fit; higher is rarer.
+        of the fit; higher is rarer. A score that many of them have is as rare as all that score as
+        high together.
 
         expected: as how many excesses over the start of the tail a second estimate of the tail's
         scale counts: how fast scores fall off between their median and their highest tenth; 0: not
@@ -161,7 +162,8 @@ class Rarity:
 
 def _scale_beyond(held_out: Float, tail: float, expected: float) -> float:
     """The scale, above 0, of the exponential by which held-out scores, (n,), fall off beyond
-    `tail`.
+    `tail`: never below a thousandth of the spread of their middle 80 %, nor below 1e-4 of the size
+    of the score that a tenth exceed, 1e-4 at least.
 
     expected: as how many excesses over `tail` a second estimate of it counts: how fast scores fall
     off between their median and their highest tenth; 0: not at all.

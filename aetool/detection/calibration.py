@@ -493,7 +493,8 @@ def highest_of_each(scores: Float, owner: Int) -> Float:
 
 
 def _tail_of_kept(data: Mapping[str, Json]) -> Tail:
-    """The tail of a calibration that was stored without one, fitted to its stored scores. data: the
+    """The tail of a calibration that was stored without one, fitted to its stored scores, as many
+    as KEPT (512) ranks evenly spaced tell; that of no scores if none is stored. data: the
     calibration's JSON; KeyError if rows, scores or ranks are missing."""
     ranks = np.array(data["ranks"], dtype=np.float64)
     scores = np.array(data["scores"], dtype=np.float64)

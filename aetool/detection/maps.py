@@ -59,9 +59,10 @@ class PixelCalibration:
 
         A pixel's usual amount is its median, and it strays by how far the 90 % quantile lies above
         that. Of few pictures this is uncertain, and pixels that hardly stray would look odd for
-        next to nothing, so the mean of how far all pixels stray is added. The scale is such that
-        one in 1,000 pixels of the calmest nine tenths of the pictures exceed 1. Of very many
-        pictures evenly spaced ones are used; without any, usual is 0 and scale 1.
+        next to nothing, so the mean of how far all pixels stray is added. The scale is that sum, or
+        as much larger as it takes for one in 1,000 pixels of the calmest nine tenths of the
+        pictures to exceed 1. Of very many pictures evenly spaced ones are used; without any, usual
+        is 0 and scale 1.
         """
         deviation = _deviation_for(height, width)
         values = len(parts) * height * width

@@ -293,7 +293,8 @@ def infer_schema(source: TableSource, table: Table, options: FitOptions) -> Sche
     options choose. Numbers far beyond all others of their column lie apart in a robust fit alone;
     in any other a notice tells of them, unless the options name the ordinary rows. ParamError for a
     column to drop or keep that is not there, or to be both dropped and kept, and for a type or a
-    condition that is not there; DataError if no column is left that a model can score."""
+    condition that is not there, or a condition that models do not see; DataError if no column is
+    left that a model can score."""
     for name in [*options.drop, *options.keep]:
         if name not in table.names:
             guess = there_are(name, table.names)

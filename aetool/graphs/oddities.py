@@ -39,7 +39,8 @@ def standing_out(
     seen: bool = False,
 ) -> str:
     """Add to graph g the cost, (B, columns) float32 nats, of cells that are not of their column's
-    kind, and of values far outside of all others; returns its name.
+    kind, and of values far outside of all others in columns that models do not see as numbers, such
+    as dates; 0 for all others; returns its name.
 
     x: the name of the records, (B, n) float64: the columns, behind them those of the rows before,
     if the schema has context. seen: whether what models see stands out, too: numbers far outside of

@@ -371,7 +371,8 @@ def _likeliest_mixture(
     mean: Tensor,
 ) -> tuple[Tensor, Tensor]:
     """(variances, weights), (2, numbers) both: of a mixture of two Gaussians, those that fit best,
-    by expectation maximisation.
+    by expectation maximisation; no variance is below 1e-8, and no weight below 0.001, so that two
+    may add up to a little more than 1.
 
     squares: (rows, numbers), squared distances from the Gaussians' common mean; present: the same,
     0 where a number is missing, else 1; mean: (numbers,), the mean of the squares of those present.

@@ -22,9 +22,10 @@ def calibrated(
 
     data: ordinary records that were not fitted; None keeps the records that the fit held out. fpr:
     the share of ordinary records above the new threshold, above 0 and below 1, else ParamError;
-    None for the default of `detect`. The lineage of the copy names the original model. device:
-    where the model runs. DataError where data hold no records, or do not suit the model; a notice
-    if they are the very records that were fitted.
+    None for the default of `detect`. The lineage of the copy names the original model; with data
+    its calibration is one of ordinary records, and its facts have calibrated_apart. device: where
+    the model runs. DataError where data hold no records, or do not suit the model; a notice if they
+    are the very records that were fitted.
     """
     check_part("fpr", fpr)
     calibration = model.calibration

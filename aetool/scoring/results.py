@@ -275,8 +275,9 @@ class Detection:
 
     def plot(self) -> Drawing | Sheet:
         """The scores of all records with the threshold and the highest that are flagged: a drawing
-        that notebooks show, and `save` writes as an SVG file. Of pictures the highest themselves,
-        beside what was expected and where they are odd; `save` writes a PNG file."""
+        that notebooks show, and `save` writes as an SVG file. Of pictures the at most 12 highest
+        themselves, flagged ones alone if there are any, beside what was expected and where they are
+        odd, for which they are scored anew; `save` writes a PNG file."""
         if self.look is not None:
             # who detects and draws nothing need not load how
             from aetool.scoring import heatmaps
@@ -327,8 +328,9 @@ class Detection:
 
     def _with_unread(self, columns: Columns) -> Columns:
         """A copy of the table `columns` with a column `error`, and a row for each picture that
-        could not be read, with gaps for score, p and box: in the source's order, or at the end
-        where records are ranked."""
+        could not be read, with gaps for score, p and box, False for anomaly, and "" for all else
+        that is not its row, file or error: in the source's order, or at the end where records are
+        ranked."""
         out = {name: list(values) for name, values in columns.items()}
         out["error"] = [""] * len(self.row)
         for record, name, reason in self.unread:
