@@ -161,7 +161,8 @@ def _check_data(model: Model, owner: str) -> None:
 def check_params(params: type, owner: str) -> None:
     """Raise PluginError unless the class is a dataclass, each field of which has a default of one
     of PARAMETER_TYPES (bool, int, float, str, tuple) that lies within the field's own range and
-    choices. owner: what the message begins with."""
+    choices, and for a name that it, or a class that it derives from, annotates without its being a
+    field. owner: what the message begins with."""
     where = f"{owner}{getattr(params, '__name__', params)}"
     if not dataclasses.is_dataclass(params) or not isinstance(params, type):
         raise PluginError(f"{where} is no dataclass; write @dataclass(frozen=True) above it")

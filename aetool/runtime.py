@@ -98,8 +98,8 @@ def walk(data: bytes, name: str) -> onnx.ModelProto:
 def vet(data: bytes, name: str, most: int, activations: int = MAX_ACTIVATIONS) -> int:
     """The batch size, in rows, to run a graph with: 1 .. most, the largest at which all values that
     the graph computes of rows take about `activations` bytes at most, estimated at 8 bytes a number
-    and as if none were freed; 1 even if one row takes more. Of pictures a multiple of 12, if it is
-    above that.
+    and as if none were freed; 1 even if one row takes more. Of pictures, and where it is below
+    `most`, a multiple of 12, if it is above that.
 
     data: the graph, as ONNX; name: its name in messages. BundleError unless the graph passes
     `walk`, the shape of every value follows from the batch size, and the values of the batch take

@@ -122,7 +122,8 @@ class _Winsorised:
     def _measure(self, number: int, values: Float, rows: int) -> None:
         """Set `middle` and `scale` of one number from its values, unless these are fewer than
         FEWEST_OTHERS (5). Where more than half of all rows have one value, that is its `usual`, and
-        the others are measured.
+        the others are measured. The scale is a robust deviation, and never below a sixth of the
+        standard one, nor below spec.half.
 
         number: its index; values: (n,), those that are not missing; rows: how many rows there are.
         """

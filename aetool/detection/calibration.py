@@ -147,7 +147,8 @@ def _farthest_ordinary(
     least: float,
     expected: Expected,
 ) -> float:
-    """The score above which scores, (n,) rising, are taken for anomalies.
+    """The score above which scores, (n,) rising, are taken for anomalies: an exponential from
+    `start` on, of the mean excess as its scale, each excess cut at six times `body`.
 
     start: the score that a tenth exceed; body: the scale by which scores fall off below it; least:
     the smallest scale of the tail; expected: its doubt, and how much the body counts.

@@ -55,7 +55,7 @@ def place(box: Box, excess: Float) -> str:
     """Name the ninth of a picture in which most of a box's excess lies, such as "upper left" or
     "middle": models draw boxes of other sizes around the same part, and a large one has its middle
     elsewhere. excess: (height, width), what each pixel of the picture costs beyond what is usual
-    for it, 0 or more."""
+    for it, 0 or more; where it is 0 all over the box, all of its pixels count alike."""
     height, width = excess.shape
     rows = np.arange(box.top, box.top + box.height)
     columns = np.arange(box.left, box.left + box.width)
@@ -77,7 +77,8 @@ def difference(box: Box, excess: Float, picture: Values, expected: Values) -> st
     """How the pixels in a box differ from the expected ones, in words; empty where they differ by
     less than 8 of 255 levels, on the average and pixel by pixel. A colour is named of three
     channels alone. Each pixel counts by its excess, (height, width), what it costs beyond the
-    usual; picture, expected: (channels, height, width), 0 to 255."""
+    usual, or all alike where that is 0 all over the box; picture, expected: (channels, height,
+    width), 0 to 255."""
     rows = slice(box.top, box.top + box.height)
     columns = slice(box.left, box.left + box.width)
     weight = excess[rows, columns]

@@ -545,9 +545,12 @@ def _median(column: Modelled, counts: Float) -> str:
 def shape_test(column: Modelled, reference: Float, counts: Float) -> Shift:
     """The test of whether values are spread over bins as before (chi-square of two samples).
     reference, counts: (k,), how many values fell in each bin before and now; both need a value.
+    `before` and `now` of the result tell of the bin whose share has changed most; with all in one
+    group p is 1.
 
     A bin in which fewer than five values of the smaller sample are expected is joined with the next
-    ones; levels come by frequency, so that with these rare ones are joined with rarer ones."""
+    ones; levels come by frequency, so that with these rare ones are joined with rarer ones.
+    """
     before = float(reference.sum())
     now = float(counts.sum())
     pooled = (reference + counts) / (before + now)

@@ -363,9 +363,10 @@ def normal_rows(
     signs: Labels | None = None,
 ) -> Table:
     """The rows of a table whose label is one of `normal` (all, if that is empty), without the label
-    column; or if signs, (rows,), are given, those whose sign is not -1. name: of the source, for
-    messages. label: the name of the column; None for all rows as they are, with ParamError if there
-    is anything in `normal`. ParamError if no row is left, or the table lacks the label."""
+    column; or if signs, (rows,), are given, those whose sign is not -1, gaps of the label among
+    them. name: of the source, for messages. label: the name of the column; None for all rows as
+    they are, with ParamError if there is anything in `normal`. ParamError if no row is left, or the
+    table lacks the label."""
     if label is None:
         if normal:
             raise ParamError(

@@ -196,7 +196,8 @@ def _noise(
 
 def _copula(z: Float) -> Float:
     """(latent, latent), lower triangular: the Cholesky factor of the correlation of the normal
-    scores of codes z, (rows, latent): a unit's ranks taken as those of a normal distribution."""
+    scores of codes z, (rows, latent): a unit's ranks, of equal codes in the order of the rows,
+    taken as those of a normal distribution."""
     # sorting the order of a column gives the rank of each of its values
     order = np.argsort(z, axis=0, kind="stable")
     ranks = np.argsort(order, axis=0, kind="stable")

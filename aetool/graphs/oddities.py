@@ -99,7 +99,8 @@ def _far_out(schema: Schema, values: Term, reaches: dict[int, Reach]) -> Term:
 
 def _of_strays(schema: Schema, values: Term) -> Term | None:
     """The cost, (B, columns) float32 nats, of words that hardly ever come in columns whose other
-    words all come often; None where no column can tell such words. values: (B, columns) float64."""
+    words all come often, and of words there that training did not see; None where no column can
+    tell such words. values: (B, columns) float64."""
     # in a column without such words no value is as high as infinity
     columns = len(schema.modelled)
     first = np.full(columns, math.inf)

@@ -66,10 +66,10 @@ class Likelihood(nn.Module):
         means: str = "likelihood",
     ) -> None:
         """Add the scales of numbers, as parameters, and the layout of the spec, as buffers. error:
-        "bits", "mse" or "mae"; pixels: "gaussian" or "bernoulli"; shared: one scale for all
-        numbers, whose means follow the squared error in training, whatever `means` says; of
-        pictures only the latter holds. means: what means follow in training: "squares", "weighed
-        squares" or "likelihood"."""
+        "bits", "mse" or "mae"; pixels: "gaussian" or "bernoulli", without effect on tables; shared:
+        one scale for all numbers, whose means follow the squared error in training, whatever
+        `means` says; of pictures only the latter holds. means: what means follow in training:
+        "squares", "weighed squares" or "likelihood"."""
         super().__init__()
         self.spec = spec
         self.error = error

@@ -304,8 +304,8 @@ def _start_logits(
     code: Float,
 ) -> None:
     """Set the decoder's starting weights and biases for flags and for levels of categories, in
-    place: each logit starts from how often its flag or level occurs in the rows and from the mean
-    code of the rows that have it.
+    place: each logit starts from how often its flag or level occurs in the rows, 0.001 at least,
+    and from the mean code of the rows that have it.
 
     weight: (features, latent and more), bias: (features,); only the rows of flags and levels
     change. flat: (rows, features), the rows, one at least; code: (rows, k), their codes.

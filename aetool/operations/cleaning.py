@@ -210,10 +210,11 @@ class _Job:
         blank: Records | np.uint8,
     ) -> int:
         """How many rounds of filling, 1 .. ROUNDS (24), restore known values of the records x,
-        (rows, columns) or (rows, channels, height, width), with the least mean squared error.
-        hidden: True at the values that are hidden, filled like gaps, and compared with what they
-        were; in a shape that broadcasts to that of x. blank: what they hold before the first round,
-        a number for each column or one gray level."""
+        (rows, columns) or (rows, channels, height, width), with the least mean squared error; of
+        equally good numbers the fewest, so 1 where nothing is hidden. hidden: True at the values
+        that are hidden, filled like gaps, and compared with what they were; in a shape that
+        broadcasts to that of x. blank: what they hold before the first round, a number for each
+        column or one gray level."""
         wanted = self._standard(x)
         laid = self._laid(hidden)
         errors = []
@@ -239,8 +240,9 @@ class _Job:
     def _measure(self, x: Records, y: Records, rows: int) -> None:
         """Add to the sums of this job how many records there are and, if there are clean records,
         the squared errors of damaged records x and of restored records y against the next batch of
-        these. x, y: (rows, columns), or pictures (rows, channels, height, width). rows: how many
-        records these are. DataError if there is no such batch, or it has another shape."""
+        these; what is missing in any of the three is left out. x, y: (rows, columns), or pictures
+        (rows, channels, height, width). rows: how many records these are. DataError if there is no
+        such batch, or it has another shape."""
         self.rows += rows
         if self.clean is None:
             return

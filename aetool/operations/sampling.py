@@ -607,8 +607,8 @@ def _write_pictures(
     """Draw pictures and write them, as one PNG sheet if png is true, else as a .npy file or a
     folder; returns how many were drawn. The sheet is about square, that of a grid exactly; with
     options.like each of its rows begins with the picture that the others are near to. DataError for
-    what exists at target, unless options.force; ParamError for options out of range; BundleError
-    for a model that cannot sample."""
+    what exists at target, unless options.force, and for records of options.like that the model does
+    not take; ParamError for options out of range; BundleError for a model that cannot sample."""
     batches = list(_batches(model, options))
     pixels = np.concatenate([x for _, x in batches])
     if not png:

@@ -56,8 +56,8 @@ def rectangle(box: Box | None) -> heatmaps.Rectangle | None:
 def file_stems(names: Sequence[str]) -> list[str]:
     """For each picture's name the path that its files begin with, inside a folder: the name without
     its suffix, or the whole name where another picture would get the same, large letters and small
-    ones counting as equal. No path leads out of the folder: "/", ".." and "." are dropped from
-    names."""
+    ones counting as equal; whole names that differ by these alone stay as they are. No path leads
+    out of the folder: "/", ".." and "." are dropped from names."""
     inside = []
     for name in names:
         # a name may come from an archive of a stranger

@@ -69,8 +69,8 @@ def bits_of(columns: Sequence[Float | None], rows: int) -> tuple[Float, Float]:
 
 def _placed(numbers: Float) -> Float | None:
     """(rows,): the bits that the numbers of a column, NaN for gaps, cost by how many of them lie as
-    far out, 0 for a gap. None if they are too few, of too few different values, or follow their
-    rows."""
+    far out, 0 for a gap and for an infinity. None if fewer than half of the rows have one, there
+    are fewer than three different ones, or they follow their rows."""
     is_number = np.isfinite(numbers)
     found = numbers[is_number]
     count = len(found)
@@ -107,7 +107,8 @@ def _step(ranks: Float) -> float:
 
 def _scaled(numbers: Float) -> Float:
     """Numbers of a column, (rows,), less their mean, by their deviation; those far out are drawn in
-    to FARTHEST median deviations first, and gaps are 0, the mean."""
+    to FARTHEST median deviations first, and gaps, infinities among them, are 0, the mean; all are 0
+    where numbers do not differ. There must be a number."""
     is_number = np.isfinite(numbers)
     # of 1e308 the squares, and even differences, are infinite
     with np.errstate(over="ignore", invalid="ignore"):

@@ -106,7 +106,8 @@ class Run:
     def _restore(self, optimiser: torch.optim.Optimizer) -> tuple[int, int]:
         """Restore, in place, the saved weights, optimiser, generators, counts and clock: (steps of
         this stage done, checks without improvement). Where nothing is left to restore a stage
-        begins, with a first look at the held-out rows: (0, 0)."""
+        begins, with a first look at the held-out rows, and `planned` rises by its steps: (0, 0).
+        DataError as of `_check`."""
         saved = self._saved
         self._saved = None
         if saved is None:
@@ -252,7 +253,8 @@ class Run:
     ) -> None:
         """Do one optimiser step along the gradient of a batch; with several processes each computes
         its own share of the batch. parameters: those of this stage; the gradients are shortened to
-        a norm of CLIP_NORM (5). batch: all processes' rows."""
+        a norm of CLIP_NORM (5). batch: all processes' rows. The model's after_step is called, and
+        its `progress` is 1 afterwards."""
         own = batch
         if not self.team.is_alone:
             own = batch.at(self.team.part())
