@@ -162,9 +162,9 @@ class Bundle:
 
     def save(self, path: str | os.PathLike[str] | BinaryIO, force: bool = False) -> Path | None:
         """Write the bundle to a path, whole or not at all, and return the path; or to a file opened
-        for writing bytes, and return None. DataError for a file that exists, unless force, and for
-        a path that cannot be written, such as a folder; ParamError for a file opened for text, and
-        for what is neither a path nor a file."""
+        for writing bytes, whose OSErrors pass, and return None. DataError for a file that exists,
+        unless force, and for a path that cannot be written, such as a folder; ParamError for a file
+        opened for text, and for what is neither a path nor a file."""
         content = self.to_bytes()
         if isinstance(path, str | os.PathLike):
             target = Path(path)

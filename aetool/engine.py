@@ -120,8 +120,8 @@ class Engine:
     def map(self, job: Callable[[Piece], Result], pieces: Iterable[Piece]) -> Iterator[Result]:
         """Compute job(piece) for each piece by the executor, and yield the results in the order of
         the pieces. At most SUBMITTED (3) pieces for each worker are under way; nothing begins
-        before the first result is asked for, and what no result was asked of is given up when the
-        generator is closed.
+        before the first result is asked for, and pieces whose results nobody has asked for are
+        given up when the generator is closed.
 
         job, pieces and results must be such as can be pickled, but for threads; a job that cannot
         be raises pickle.PicklingError, AttributeError or TypeError. What a job raises is raised in

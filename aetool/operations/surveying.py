@@ -311,8 +311,9 @@ class _Survey:
         )
 
     def _trials(self) -> list[_Trial]:
-        """The errors, parts of a standard deviation below 1, at which codes are tried, ascending,
-        with the one that the user asks for among them."""
+        """The errors, parts of a standard deviation below 1, at which archives are tried (of
+        pictures those that RATIOS of signal to noise come to), ascending, with the one that the
+        user asks for among them."""
         # by their errors: what is tried anyhow may be asked for, too
         trials = {}
         if isinstance(self.yardstick, PictureYardstick):

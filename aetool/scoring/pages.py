@@ -392,6 +392,7 @@ def curves(scores: Float, truth: Mask) -> Curves:
 
     scores: (n,), larger is more anomalous. truth: (n,), True for anomalies; both kinds must occur.
     Of more than 200 different scores only some are drawn: the highest 200, and 200 spread evenly.
+    The ROC curve begins at (0, 0).
     """
     order = np.argsort(-scores, kind="stable")
     # of equal scores all are called (taken for anomalies), or none
