@@ -25,9 +25,9 @@ def deviations(spec: Spec, x: Float, expected: Float) -> Float:
     (rows, features). All numbers share one value, at least 0.001, so that what counts is how far a
     record's numbers are off together.
 
-    A number that is missing from some rows gets at least its own, over the rows where it is
-    present: what is rarely there is hardly learned, which makes it no anomaly. All are 1 where no
-    number is present.
+    A number that is missing from some rows gets at least its own, over the rows where it is present
+    and PRIOR_ROWS (10) more of deviation 1: what is rarely there is hardly learned, which makes it
+    no anomaly. All are 1 where no number is present.
     """
     numbers = spec.numeric
     difference = (x - expected)[:, numbers]

@@ -93,9 +93,10 @@ def _score(
     error: str,
 ) -> bytes:
     """The bytes of the graph whose outputs are, of each record, parts of the score, (batch, columns
-    + 1), and what is expected in its place; of tables also surprise, (batch, columns), if the
-    solution tells it; without a code also likely, the expected features. error: what the parts are,
-    "bits", or "mse" or "mae": squared or absolute differences, in standardised units."""
+    + 1), and what is expected in its place; of tables, where the error is bits, also surprise,
+    (batch, columns), if the solution tells it; without a code also likely, the expected features.
+    error: what the parts are, "bits", or "mse" or "mae": squared or absolute differences, in
+    standardised units."""
     g = Graph()
     columns = len(spec.columns)
     records, features = open_graph(g, spec, schema)
@@ -142,7 +143,8 @@ def _close_graph(
 ) -> None:
     """Add to graph g an output called `name`: expected features, (batch, features), restored to
     (batch, columns) float64 in user units, or to pixels, (batch, channels, height, width).
-    expected: the name of the features in g."""
+    expected: the name of the features in g; a flag, as a probability, counts as set above one
+    half."""
     if schema is None:
         shape = list(spec.shape or ())
         # -1 stands for the batch

@@ -428,8 +428,8 @@ class Calibration:
     def _check(self) -> None:
         """Raise BundleError unless fpr is None or above 0 and below 1; the tail is finite, with a
         scale of 0 or more and a shape of at most 0.5; what is expected of it is finite, with weight
-        and doubt above 0 and body 0 or more; scores never fall, each with a rank; and typical has
-        one axis."""
+        and doubt above 0, and body, doubt_by_body and body_if_wider 0 or more; scores never fall,
+        each with a rank; and typical has one axis."""
         if self.fpr is not None and not 0 < self.fpr < 1:
             raise BundleError("damaged: the calibration is for no rate")
         tail = self.tail

@@ -142,7 +142,7 @@ class _Merger:
 
     def add(self, node: onnx.NodeProto) -> None:
         """Write a node, once for all graphs, or, of a product with a matrix that differs, once for
-        each."""
+        each. An Identity is not written: its result goes by the name of its operand."""
         (result,) = node.output
         own = [name for name in node.input if name in self.differing]
         if node.op_type == "Identity":

@@ -276,12 +276,13 @@ class Likelihood(nn.Module):
 
     def _squared_loss(self, z: Tensor, mean: Tensor) -> Tensor:
         """(batch, numbers): half the squared error of numbers z, divided as told below, times
-        weight_of_squares; `residual`, the moving means of columns' squared errors, are updated in
-        place. z, mean: (batch, numbers).
+        weight_of_squares; `residual`, the moving means of columns' squared errors, is updated in
+        place first. z, mean: (batch, numbers).
 
-        The error is divided by s^2, the variance that is left of a column on average, or if
-        `weighed` by s s_c with s_c^2 that of the column: a compromise, since over s^2 thin columns
-        are not restored closely, and over s_c^2 wide ones hardly at all.
+        The error is divided by s^2, the variance that is left of a column on average, at least
+        LEAST_RESIDUAL (0.0001), or if `weighed` by s s_c with s_c^2 that of the column, at least
+        LEAST_PART (0.001) of s^2: a compromise, since over s^2 thin columns are not restored
+        closely, and over s_c^2 wide ones hardly at all.
         """
         half_square = 0.5 * (z - mean).square()
         mean_half_square = half_square.detach().mean(dim=0)
@@ -308,7 +309,8 @@ class Likelihood(nn.Module):
     def _surprise(self, z: Tensor, mean: Tensor, half: Tensor) -> Tensor:
         """The surprise at numbers z under the Gaussians about mean, (batch, numbers), in nats. z,
         mean: (batch, numbers); half: the half-widths of the numbers' buckets, (numbers,) or (batch,
-        numbers)."""
+        numbers). A scale counts as LEAST_SIGMA (0.35) half-widths at least, that of pixels as
+        PIXEL_FLOOR (4)."""
         if self.shared:
             return self._shared_surprise(z, mean, half)
         if self.spec.shape:

@@ -146,8 +146,8 @@ def loadings(path: str | os.PathLike[str], most: int = 8) -> list[dict[str, Json
     """For each number of the code of the linear model at `path`, a dictionary: name, such as "z0";
     of PCA also explained, the part of the variance; then for each of the features that it changes
     most, by the feature's name, by how many standard deviations, the largest change first. most:
-    how many features at most; those that it does not change, and those that are not scored, are
-    left out.
+    how many features are looked at; of these, those that it does not change, and those that are not
+    scored, are left out.
 
     BundleError for a model of pictures, and for one whose decoder is not linear; other errors as of
     bundle.load.

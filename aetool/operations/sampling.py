@@ -731,7 +731,7 @@ def _columns(
     x: the records, (n, columns), in the units of the data. kept_columns: by name, what stands in
     place of dates, text and columns that the model leaves out. beside: by name, columns that come
     first, on a grid the codes; if there are any, columns that the model does not predict are left
-    out.
+    out, but for those that records are judged by.
     """
     if model.schema is None:
         return {}

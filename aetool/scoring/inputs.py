@@ -192,8 +192,8 @@ def check_readable(source: Source) -> None:
 
 def random_inputs(model: Bundle) -> Records:
     """64 random records as a model's graphs take them, (64, inputs) float64 in user units, drawn by
-    its schema with 5 % of gaps; for a model of pictures noise, (64, C, H, W) uint8. The same at
-    every call."""
+    its schema with 5 % of gaps, each record standing for the rows before it, too; for a model of
+    pictures noise, (64, C, H, W) uint8. The same at every call."""
     rng = np.random.default_rng(0)
     if model.schema is None:
         shape = model.shape or ()
