@@ -339,7 +339,8 @@ def inferred(source: TableSource, table: Table, options: FitOptions) -> Schema:
 
 def _say_far_numbers(schema: Schema, name: str) -> None:
     """Say in a notice which columns hold numbers that lie far beyond all others, and are about to
-    be learned as usual; nothing if none does. name: of the source."""
+    be learned as usual; nothing if none does. Of more than MOST_FAR (6) columns the first are
+    named. name: of the source."""
     far = []
     for column in schema.modelled:
         # dates have a reach, too, which a fit that trusts its rows keeps
