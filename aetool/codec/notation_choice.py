@@ -49,7 +49,9 @@ class Manner:
     @classmethod
     def of(cls, cell: bytes) -> Manner | None:
         """The manner of a cell; None if it has no digits, or also such as are no part of its
-        number, or more than LONGEST_NUMBER (64) bytes."""
+        number, or more than LONGEST_NUMBER (64) bytes, or more than LONGEST_AROUND (16) before or
+        behind the number. Blanks in front and quotes around all of it are no part of `around`; an
+        exponent belongs to the number, but to neither runs nor marks."""
         # a text, of which no part is looked at
         if len(cell) > LONGEST_NUMBER:
             return None
@@ -78,7 +80,8 @@ class Manner:
 
     @property
     def is_negative(self) -> bool:
-        """Whether a sign of numbers below 0 stands before or behind it."""
+        """Whether a sign of numbers below 0, a hyphen or minus, stands before or behind it, first
+        or last there; with a "(" before it, whether a ")" stands behind."""
         before, behind = self.around
         # ($12), $(12) and (12) EUR
         if b"(" in before:
@@ -89,7 +92,8 @@ class Manner:
 
     @property
     def sure_decimal(self) -> bytes | None:
-        """The mark that can only be a decimal one; None if there is none."""
+        """The mark, a point or comma, that can only be a decimal one: the last, if it comes once,
+        and others come before it or the digits around it are no groups; None if there is none."""
         if not self.marks:
             return None
         last = self.marks[-1]
@@ -102,7 +106,8 @@ class Manner:
 
     @property
     def sure_group(self) -> bytes | None:
-        """The mark that can only stand between groups of digits; None if there is none."""
+        """The mark that can only stand between groups of digits: the first of several, or a single
+        one that is neither point nor comma; None if there is none."""
         if not self.marks:
             return None
         first = self.marks[0]
@@ -119,7 +124,9 @@ class Manner:
 
     @staticmethod
     def is_grouped(runs: Sequence[bytes]) -> bool:
-        """Whether runs of digits are groups: of three each, of two but for the last, or one."""
+        """Whether runs of digits, at least one, may be groups: a single run; else a first one of
+        any length that does not begin with 0, and behind it three digits each, or two each but for
+        the last, which has three."""
         first, *others = runs
         if not others:
             return True
@@ -129,13 +136,14 @@ class Manner:
         return sizes <= {WESTERN} or sizes <= {INDIAN}
 
     def whole_runs(self, decimal: bytes) -> tuple[bytes, ...]:
-        """The runs of digits before this decimal mark."""
+        """The runs of digits before this decimal mark; all runs if it is not the last mark."""
         if self.marks and self.marks[-1] == decimal:
             return self.runs[:-1]
         return self.runs
 
     def is_long(self, decimal: bytes) -> bool:
-        """Whether more digits than any notation leaves without groups stand before this mark."""
+        """Whether the digits before this decimal mark are one run of more than LONGEST_BARE (4),
+        as none is in a notation that has groups."""
         first, *others = self.whole_runs(decimal)
         return not others and len(first) > LONGEST_BARE
 
@@ -150,8 +158,9 @@ class Writing:
 
 def writings(sample: Iterable[bytes], known: str | None = None) -> list[Writing]:
     """The ways in which a column, of which these are some cells, may write its numbers, the
-    likeliest first; [] if it does so in no way but as 1234.5, between affixes. known: the decimal
-    mark, "." or ",", whatever the cells say; None: by the cells."""
+    likeliest first, two at most; [] if it does so in no way but as 1234.5, between affixes, or no
+    cell has a number. known: the decimal mark, "." or ",", whatever the cells say; None: by the
+    cells."""
     manners = []
     for cell in sample:
         manner = Manner.of(cell)
@@ -172,7 +181,8 @@ def writings(sample: Iterable[bytes], known: str | None = None) -> list[Writing]
 
 
 def _pairs_of_marks(manners: Sequence[Manner]) -> list[tuple[bytes, bytes]]:
-    """The (decimal mark, mark between groups) that cells may have, the likeliest first."""
+    """The (decimal mark, mark between groups, b"" for none) that cells may have, one pair or two,
+    the likeliest first."""
     decimal = _commonest(manners, lambda manner: manner.sure_decimal)
     group = _commonest(manners, lambda manner: manner.sure_group)
     either = _commonest(manners, lambda manner: manner.either)
@@ -199,7 +209,7 @@ def _pairs_of_marks(manners: Sequence[Manner]) -> list[tuple[bytes, bytes]]:
 
 def _pairs_with(decimal: bytes, manners: Sequence[Manner]) -> list[tuple[bytes, bytes]]:
     """The (decimal mark, mark between groups) that cells with this decimal mark may have: with the
-    commonest other mark between groups, if there is one, and without."""
+    commonest other mark between groups, if there is one, and without, as b""."""
     group = _commonest(manners, lambda manner: _not(decimal, manner.sure_group))
     # 1.234 among decimal commas is a thousand and more
     if group is None:
@@ -235,8 +245,9 @@ def _commonest(
 
 
 def _writing(manners: Sequence[Manner], decimal: bytes, group: bytes) -> Writing | None:
-    """How the numbers of cells with these marks, the decimal one and the one between groups, are
-    written; None if that is as 1234.5 between affixes, or no number shows what stands around it."""
+    """How the numbers of cells with these marks, the decimal one and the one between groups, b""
+    for none, are written; None if that is as 1234.5 between affixes, no number shows what stands
+    around it, or the mark between groups has more than LONGEST_GROUP_MARK bytes."""
     usual = _commonest(manners, lambda one: None if one.is_negative else one.around)
     negative = _commonest(manners, lambda one: one.around if one.is_negative else None)
     is_quoted, quotes = _quotes(manners)
@@ -294,8 +305,8 @@ def _quotes(manners: Sequence[Manner]) -> tuple[bool, str]:
 
 
 def _later(manners: Iterable[Manner], decimal: bytes) -> int:
-    """How many digits the groups have, but for the first and the last one: 3, or 2 if more of them
-    have two."""
+    """How many digits the groups before this decimal mark have, but for the first and the last
+    one: 3, or 2 if more of them have two."""
     counts: Counter[int] = Counter({WESTERN: 0})
     for manner in manners:
         for run in manner.whole_runs(decimal)[1:-1]:

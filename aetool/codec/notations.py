@@ -53,7 +53,8 @@ class Around:
         notation: Notation,
     ) -> Around:
         """What stands around the numbers of a column. affixes: the texts (before, behind) around
-        those not below 0."""
+        those not below 0; around others it is what notation.negative says, and where that is None
+        the same with a hyphen right in front of the number."""
         before, behind = affixes
         negative_before = before + b"-"
         negative_behind = behind
@@ -78,8 +79,9 @@ def spelled(
     affixes: Affixes,
     notation: Notation,
 ) -> Spans:
-    """Write plain decimals, which may have a minus in front and a point, as the cells of a column.
-    affixes: the texts around numbers. ArchiveError for more text than a block may have."""
+    """Write plain decimals, which may have a minus in front and a point, as the cells of a column,
+    in a pool of their own. affixes: the texts around numbers not below 0; an empty decimal becomes
+    these alone. ArchiveError, before anything is written, for more text than a block may have."""
     around = Around.of(affixes, notation)
     digits = int(plain.length.sum(dtype=np.int64))
     # before anything is written: a damaged block may ask for more text than there is memory
@@ -189,8 +191,9 @@ def _in_groups(
     number: Spans,
     notation: Notation,
 ) -> Spans:
-    """The same numbers with a mark between groups of the digits that they begin with. number: one
-    behind the other, without a sign."""
+    """The same numbers with a mark between groups of the digits that they begin with; those of
+    fewer such digits than notation.least stay as they are. number: one behind the other, without a
+    sign."""
     row = np.repeat(np.arange(len(number)), number.length)
     behind = _digits_behind(number, row)
     # the first digit of a number has all others behind it
@@ -399,7 +402,8 @@ class _Inner:
         self,
         affixes: Affixes,
     ) -> Mask:
-        """(n,): which cells begin and end with these texts, which do not overlap."""
+        """(n,): which cells begin and end with these texts, and are long enough for both side by
+        side; True of all for empty texts."""
         before, behind = affixes
         size = len(before) + len(behind)
         stands = self.stop - self.start >= size

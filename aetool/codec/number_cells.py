@@ -20,7 +20,8 @@ def floats(cells: Spans, usual: str = POINT) -> Float:
 
     Quotes and blanks around a number are left out. A decimal comma, groups of thousands, units and
     exponents are read as in the table that the cells are of: by what a sample of the column says.
-    A column in which the sample has no number but plain decimals is not looked at cell by cell.
+    Where the cells that are no plain decimals have no number in a sample of them, all of them are
+    NaN, unread.
     usual: the decimal mark, "." or ",", of columns whose own cells do not tell it.
     """
     # 1.234 is a thousand and more then, and would be read as a plain decimal
@@ -67,7 +68,8 @@ def _plain_floats(cells: Spans) -> Float:
 
 
 def trimmed(cells: Spans) -> Spans:
-    """The cells without the first and the last byte where these are blanks or quotes."""
+    """The cells without the first and the last byte where these are blanks or quotes: one byte at
+    either end at most. In the same pool; a cell may have nothing left."""
     start = cells.start.copy()
     length = cells.length.copy()
     around = np.frombuffer(AROUND, np.uint8)

@@ -55,8 +55,8 @@ def words_of(payload: bytes) -> tuple[dict[str, Json], int]:
 
 
 def has_mixed_words(payload: bytes) -> bool:
-    """Whether the description of a block is a mixture of contexts, by its bytes, the payload, of at
-    least one."""
+    """Whether the description of a block is coded by a mixture of contexts, not deflated. payload:
+    the block's bytes, not empty; the description itself is not read."""
     _, begin = read_varint(payload, 0)
     return descriptions.is_mixed(payload[begin:])
 

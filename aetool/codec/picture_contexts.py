@@ -725,8 +725,9 @@ def code_value(
 ) -> int:
     """Code a value of 0 .. most by its distance to `predicted`, 0 .. most, too: zero or not, its
     side, its magnitude bit by bit; returns the value as it is restored. With a Decoder the value is
-    read, whatever `value` is. coder: told the contexts already, by `begin`. bound: how far off the
-    restored value may be; distances are in steps of twice that and 1."""
+    read, whatever `value` is. coder: told the contexts already, by `begin`; where no value lies
+    farther than the bound from the prediction it is not asked, and that is returned. bound: how far
+    off the restored value may be; distances are in steps of twice that and 1."""
     step = 2 * bound + 1
     distance = abs(value - predicted)
     # to the nearest step, which is at most `bound` off

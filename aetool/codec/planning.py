@@ -144,8 +144,9 @@ class Hints:
     def moved(self, shape: tuple[int, ...]) -> Sequence[Plan | None]:
         """The plans of all streams, adapted to a block whose columns have `shape` streams each, in
         the order of its streams: those that plans name are renumbered, and a plan is None if its
-        column, or one that its transform uses, has another number of streams there. () if the
-        number of columns differs."""
+        column, or one that its transform uses, has another number of streams there. Features that
+        look at such a column are left out, and so is every mixture. () if the number of columns
+        differs; for the same shape the plans as they are."""
         if shape == self.shape:
             return self.plans
         if len(shape) != len(self.shape):
@@ -779,10 +780,11 @@ def bits_of(
     known: Known,
     prime: integers.Counts = None,
 ) -> float:
-    """Bits that a stream's values take under a plan, its description not counted. known: the
-    streams before it. prime: (contexts, alphabet), counts of symbols that the frequency tables
-    begin with; None: none. ArchiveError if the plan's tables would be too large, or it names a
-    stream or a student that is not there."""
+    """Bits that a stream's values take under a plan, its description not counted, coded as symbols,
+    also where the plan packs them as bytes. known: the streams before it. prime: (contexts,
+    alphabet), counts of symbols that the frequency tables begin with, which a mixture does not
+    read; None: none. ArchiveError if the plan's tables would be too large, or it names a stream or
+    a student that is not there."""
     r = transforms.residuals(plan, stream, known)
     symbols = integers.symbols_of(plan, r)
     widths = np.append(plan.widths, integers.MOST_RAW_BITS)

@@ -48,8 +48,8 @@ def whole_number(
     high: int,
     what: str,
 ) -> int:
-    """Return `value` if it is a whole number from low to high, both allowed; else raise
-    ArchiveError. what: the field's name in the message."""
+    """Return `value` if it is a whole number from low to high, both allowed; else, as for True or
+    1.0, raise ArchiveError. what: the field's name in the message."""
     # True and False are integers, too, for isinstance
     if type(value) is not int or not low <= value <= high:
         shown = str(value)[:40]

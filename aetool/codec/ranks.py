@@ -115,8 +115,10 @@ class _Group(Group[_Candidate]):
 def offer(columns: Sequence[Coded], effort: planning.Effort) -> None:
     """Add to `others` of each column, in place, its encoding as ranks in a sorted dictionary of its
     different cells, if its cells repeat enough: 32 to 2^16 different ones, each in two rows or more
-    on average. Columns with many cells in common share a dictionary. effort: how far to search for
-    ways to store the dictionary."""
+    on average. Columns with many cells in common share a dictionary. Left as they are: columns of
+    anything but numbers or levels, those whose cells are not there (Coded.cells), and numbers that
+    fill more than half of their range. effort: how far to search for ways to store the
+    dictionary."""
     candidates = [_candidate(column) for column in columns]
     for group in _Group.all_of(candidates):
         _offer_book(group, effort)

@@ -62,14 +62,16 @@ class Numbers:
     regressors: I32
 
     def for_c(self) -> bytes:
-        """All numbers as the C kernel takes them: the bytes of int32."""
+        """All numbers as the C kernel takes them: the bytes of little-endian int32, middles, edges,
+        then the regressors, one whole row after the other."""
         parts = (self.middles, self.edges, self.regressors)
         return b"".join(part.astype("<i4").tobytes() for part in parts)
 
 
 def numbers_of(starts: Int, widths: Int, regressors: Sequence[I32], count: int) -> Numbers:
     """The numbers of a stream of `count` symbols whose bins begin at `starts` and are of 2^widths
-    residuals, (bins,) each, one bin for each symbol. regressors: (count,) each."""
+    residuals, (bins,) each, at least one, one bin for each symbol: the middle of the first bin is
+    put at -FARTHEST, that of the last at FARTHEST. regressors: (count,) each, or none at all."""
     # twice the middle, and twice what lies between two bins, as Python's integers: of 64 bits
     # neither would fit
     middles: list[int] = []
@@ -95,8 +97,9 @@ def numbers_of(starts: Int, widths: Int, regressors: Sequence[I32], count: int) 
 
 
 def _on_line(doubled: Sequence[int], least: int, spread: int) -> I32:
-    """The places of numbers on the line on which `least` is at -FARTHEST, and what is `spread`
-    above it at FARTHEST; what would lie outside, as of bins that overlap, is at its end."""
+    """The places, (n,), of numbers on the line on which `least` is at -FARTHEST, and what is
+    `spread`, at least 1, above it at FARTHEST; what would lie outside, as of bins that overlap, is
+    at its end. doubled: twice each number, as `least` and `spread` are."""
     places: list[int] = []
     for number in doubled:
         above = (number - least) * 2 * FARTHEST
@@ -108,8 +111,9 @@ def _on_line(doubled: Sequence[int], least: int, spread: int) -> I32:
 
 def regressor(values: Int, present: Mask) -> I32:
     """The values of another stream, (n,) int64, as a regressor, (n,) int32: from the least to the
-    largest they take REGRESSOR_BITS bits, and their mean is 0. present: (n,) bool, where it has a
-    value; elsewhere the regressor is 0, too."""
+    largest they take REGRESSOR_BITS (10) bits, by a power of two, larger or smaller than they are,
+    and their mean is about 0. present: (n,) bool, where it has a value; elsewhere the regressor is
+    0, and so it is of a stream whose values are all equal, or that has none."""
     out = np.zeros(len(values), np.int32)
     there = values[present]
     if not len(there):
@@ -132,7 +136,7 @@ def regressor(values: Int, present: Mask) -> I32:
 
 
 def earlier(row_by_row: I32) -> I32:
-    """A regressor, (n,), as it was a row before; 0 in the first row."""
+    """A regressor, (n,), as it was a row before, as a new array; 0 in the first row."""
     before = np.zeros_like(row_by_row)
     before[1:] = row_by_row[:-1]
     return before
@@ -179,7 +183,8 @@ class Regression:
         self.errors = [0] * len(STEPS)
 
     def begin(self) -> None:
-        """Predict the number of the symbol that comes."""
+        """Predict the number of the symbol that comes, for `logits` and `learn`; returns nothing.
+        Once for each symbol, as many times as there are numbers beside them, the regressors."""
         beside: list[int] = self.numbers.regressors[:, self.count].tolist()
         mean = self.mean >> MEAN_BITS
         self.inputs = [*beside, CONSTANT, self.last, self.last_but_one, mean]
@@ -191,8 +196,9 @@ class Regression:
         self.predicted = _cut(predicted, 2 * FARTHEST)
 
     def logits(self, low: int, middle: int, high: int) -> list[int]:
-        """The logits, in 256ths, that a symbol of low .. high - 1 is one of middle .. high - 1: by
-        the quick mean of the errors so far, and by the slow one."""
+        """The logits, in 256ths, that a symbol of low .. high - 1 is one of middle .. high - 1, low
+        < middle < high: one by the quick mean of the errors so far, and one by the slow mean.
+        Between `begin` and `learn`, as often as the symbol has bits; nothing changes by it."""
         out: list[int] = []
         for error in self.errors:
             scale = error * SCALE >> SCALE_BITS + ERROR_BITS
@@ -211,8 +217,9 @@ class Regression:
         return out
 
     def _share_below(self, symbol: int, scale: int) -> int:
-        """The share of the density, of 2^30, that lies below the edge of a symbol; all of it behind
-        the last symbol."""
+        """The share of the density around the prediction, of 2^30, that lies below the lower edge
+        of a symbol's bin: 0 for the first symbol, all of it for one behind the last. scale: that of
+        the density, 1 or more."""
         if symbol <= 0:
             return 0
         if symbol >= self.alphabet:
@@ -226,7 +233,8 @@ class Regression:
         return ONE - BELOW[place]
 
     def learn(self, symbol: int) -> None:
-        """Take over the symbol that came."""
+        """Learn from the symbol that came, 0 .. alphabet - 1: once, behind `begin`, before the next
+        one's. Moves the means of errors, the weights and the numbers that come before the next."""
         place = int(self.numbers.middles[symbol])
         self._learn_errors(place)
         number = place >> OWN_BITS
@@ -241,7 +249,8 @@ class Regression:
         self.count += 1
 
     def _learn_errors(self, place: int) -> None:
-        """Move the means of errors towards that of the prediction; the first one begins them."""
+        """Move the means of errors towards the error of the prediction; that of the first symbol
+        begins them. place: of the symbol that came, on the line from -FARTHEST to FARTHEST."""
         error = abs(place - self.predicted) << ERROR_BITS
         for which, step in enumerate(STEPS):
             if self.count:
@@ -251,7 +260,8 @@ class Regression:
 
     def _learn_weights(self, number: int) -> None:
         """Add a row to the sums, and move every weight, one after the other, to where the squares
-        of errors are least while the others stay (a step of Gauss and Seidel)."""
+        of errors are least while the others stay (a step of Gauss and Seidel). number: the place of
+        the symbol that came, cut by OWN_BITS (4), as inputs are."""
         for products, value in zip(self.products, self.inputs, strict=True):
             for which, other in enumerate(self.inputs):
                 products[which] += value * other
@@ -270,7 +280,7 @@ class Regression:
             self.weights[which] = _cut(weight, LARGEST_WEIGHT)
 
     def _halve(self) -> None:
-        """Let all rows so far count half."""
+        """Let all rows so far count half, so that the sums stay small and later rows count more."""
         self.rows >>= 1
         self.matches = [one >> 1 for one in self.matches]
         for products in self.products:

@@ -34,7 +34,9 @@ def with_regression(
     parents: Sequence[int],
 ) -> Plan | None:
     """A copy of a plan that mixes, with a regression on those of these parents, numbers of earlier
-    streams, that tell most beside the numbers before; None where symbols make no numbers."""
+    streams, that tell most beside the numbers before; on these alone where no parent tells enough.
+    None for a plan that does not mix, and where symbols make no numbers: bins that need not hold
+    all residuals, or fewer than LEAST_REGRESSED (3). Whether it pays is not looked at."""
     mixture = plan.mixture
     if mixture is None:
         return None
@@ -86,7 +88,8 @@ class Trial:
         known: Known,
         parents: Sequence[int],
     ) -> Trial | None:
-        """The trial of the same plan `with_regression`; None where there can be none."""
+        """The trial of the same plan `with_regression`, which may take more bits than this one;
+        None where there can be none. parents: numbers of earlier streams to look at."""
         plan = with_regression(self.plan, stream, known, parents)
         if plan is None:
             return None
@@ -95,9 +98,9 @@ class Trial:
         return dataclasses.replace(self, plan=plan, layout=layout)
 
     def promise(self, costs: Float) -> float | None:
-        """About the bits that the symbols take in all, raw bits included, from what a part of them
-        takes beside what it takes without a regression; None if that is hardly less. costs: (n,),
-        of all symbols without it."""
+        """About the bits that the symbols take in all, raw bits included, from what the first
+        quarter of them takes beside what it takes without a regression; None unless that is less
+        than LEAST_SAVING (0.998) of it. costs: (n,), of all symbols without a regression."""
         count = len(self.symbols) // PART
         layout = self.layout.first(count)
         part = self.symbols[:count]
@@ -126,14 +129,16 @@ class _Search:
         self.columns: list[Float] = []
 
     def add(self, name: int, column: regression.I32) -> None:
-        """Add a candidate, of this name in a Mixture: column, (count,)."""
+        """Add a candidate, of this name in a Mixture (the number of a stream, or -1 less it for the
+        row before): column, (count,), of which as many rows are read as the target has."""
         self.names.append(name)
         part = column[: self.judged]
         self.columns.append(part.astype(np.float64))
 
     def best(self) -> tuple[int, ...]:
-        """The names of at most MOST_REGRESSORS candidates: one after the other the one that leaves
-        least of the squares of errors, as long as each saves REGRESSOR_BITS."""
+        """The names of at most MOST_REGRESSORS (6) candidates: one after the other the one that
+        leaves least of the squares of errors, as long as each saves REGRESSOR_BITS (16) or more; ()
+        if none does. Of more than MOST_CANDIDATES (16) those that tell most alone are tried."""
         if not self.columns:
             return ()
         table = np.stack(self.columns)
@@ -177,8 +182,8 @@ class _Search:
 
 
 def _own_inputs(target: Float) -> Float:
-    """What a regression on no other stream knows of numbers, (n,), ahead of each, (n, 4): a
-    constant, the last two, and their running mean."""
+    """What a regression on no other stream knows of numbers, (n,), at least one, ahead of each, (n,
+    4): a constant, the last two, and the running mean of all before; 0 where there are none."""
     inputs = np.zeros((len(target), 4))
     inputs[:, 0] = 1
     inputs[1:, 1] = target[:-1]

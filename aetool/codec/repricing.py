@@ -56,7 +56,7 @@ class TextPrices:
     def of(cls, piece: bytes, layout: Layout, hints: Hints) -> TextPrices | None:
         """Prices of a text, at least one record, which was encoded by a layout, with the hints that
         this gave; None where it has no plans of its own for each column: records of several
-        numbers of fields, a shared model, students."""
+        numbers of fields, a shared model, students, or hints that are of other columns or none."""
         cells = fields(piece, layout.rule)
         column_count = len(layout.names)
         # a plan of the model's, or a network, is not searched again for one column
@@ -143,7 +143,8 @@ class TextPrices:
 
 
 def _looked_at(plan: Plan) -> set[int]:
-    """The numbers of the other streams of its block that a plan looks at."""
+    """The numbers of the other streams of its block that a plan's transform and features look at;
+    those of a mixture, which is sought anew in each block, do not count."""
     streams: set[int] = set(plan.pair or ())
     # of any other transform the number means nothing
     if plan.transform.looks_aside:

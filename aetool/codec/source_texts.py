@@ -41,8 +41,9 @@ def allowed_by_place(
     column in `wanted` that is not there, or has no numbers, and for a text that is no bound, as
     "0.5" and "1%" are.
 
-    wanted: the text of --max-error by column name; "" stands for all columns of numbers not named.
-    names: of the columns, which may repeat. ends: for each column (smallest, largest number), None
+    wanted: the text of --max-error by column name; "" stands for all columns of numbers not named,
+    also one whose name is empty. names: of the columns, which may repeat: a text is for all of a
+    name, and in percent of each one's range. ends: for each column (smallest, largest number), None
     if it has no numbers. apart: the places, from 0, of the columns that "" does not stand for.
     """
     numeric = {name for name, both in zip(names, ends, strict=True) if both is not None}
@@ -68,8 +69,9 @@ def allowed_by_place(
 
 def bound_of(asked: str, low: Fraction, high: Fraction) -> Fraction:
     """The error bound, 0 or more, that a text asks for: a number such as "0.5", "1e-3" or "1/3", or
-    one of high - low in percent, "1%". ParamError for any other text, a bound below 0, or a number
-    of more than MOST_DIGITS (400) characters or with an exponent beyond that."""
+    one of high - low in percent, "1%". ParamError for any other text, a bound below 0, a number
+    beyond the largest float, or one of more than MOST_DIGITS (400) characters or with an exponent
+    beyond that."""
     try:
         mantissa, _, exponent = asked.removesuffix("%").lower().partition("e")
         # a fraction of a large exponent would take all memory

@@ -143,7 +143,9 @@ def numbers_of(
     count: int,
 ) -> Numbers:
     """What the `count` symbols of a stream are as numbers, and what predicts these, as its plan,
-    which must have a mixture, says it. ArchiveError for a regressor that is not there."""
+    which must have a mixture and bins, says it: no regressors, but numbers all the same, where the
+    mixture has none. stream: only its mask, `present`, is read; known: the streams before it.
+    ArchiveError for a regressor that is not there."""
     assert plan.mixture is not None
     regressors = plan.mixture.regressors or ()
     columns = [regressor_of(number, stream, known) for number in regressors]
@@ -151,8 +153,9 @@ def numbers_of(
 
 
 def regressor_of(number: int, stream: Stream, known: Known) -> I32:
-    """The regressor, (n,), that a number of Mixture.regressors names; ArchiveError without such a
-    stream."""
+    """The regressor, (n,), that a number of Mixture.regressors names, in the rows in which `stream`
+    has values: 0 or more: the stream of that number in the same row; below 0: stream -1 - number in
+    the row with a value before. ArchiveError without such a stream in `known`."""
     of = number if number >= 0 else -1 - number
     values = named_column(known.values, of, stream)
     symbols = named_column(known.symbols, of, stream)

@@ -357,7 +357,8 @@ def _cut(number: int, least: int, most: int) -> int:
 
 
 def mixed(symbols: U16, layout: Layout) -> bytes:
-    """Encode symbols, (n,), each below layout.alphabet, as bytes of which `restored` makes them."""
+    """Encode symbols, (n,), as many as the layout is of, each below layout.alphabet, unchecked, as
+    bytes of which `restored` makes them."""
     if kernel.C is not None:
         # no bit takes more than 13 bits
         most = 2 * len(symbols) * layout.bits + 64
@@ -391,7 +392,7 @@ def restored(data: bytes, layout: Layout) -> U16:
 
 def costs(symbols: U16, layout: Layout) -> Float:
     """(n,) float64: about the bits that `mixed` takes for each symbol, by the probabilities.
-    layout: the contexts that predict them."""
+    layout: the contexts that predict them, of as many symbols, see Layout.first."""
     count = len(symbols)
     bits = np.zeros(count, np.float64)
     if kernel.C is not None:

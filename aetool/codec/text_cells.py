@@ -144,9 +144,9 @@ def texts_of_affixes(affixes: Affixes) -> tuple[str, str]:
 def specials_of(text: TextCells, good: Mask) -> tuple[str, ...] | None:
     """Choose the specials of a column, texts that its meta names: of the odd cells, those outside
     of the mask `good`, (n,), the different ones of at most LONGEST_SPECIAL (256) bytes, in the
-    order in which they first come; () if the odd cells are more than MAX_SPECIAL (62) different
-    ones. None if they are also more than a twentieth of all cells: then the column does not
-    suit."""
+    order in which they first come; () without odd cells, or if they are more than MAX_SPECIAL (62)
+    different ones. None if they are also more than a twentieth of all cells: then the column does
+    not suit."""
     odd = np.flatnonzero(~good)
     if not len(odd):
         return ()
@@ -205,7 +205,8 @@ def with_odd_cells(
 def put_together(meta: Pattern, values: Stream, kinds: Int, rest: list[bytes]) -> Coded:
     """Build a column from its parts. kinds: (n,), the kind of each row's cell, below
     `kind_of_rest` + 1; values: those of the cells whose kind is below meta.valued; rest: the cells
-    that are stored as their text, in order."""
+    that are stored as their text, in order. A copy of the meta then says that it has a rest; one
+    that said so already still does without any, with an empty blob."""
     if rest:
         meta = dataclasses.replace(meta, has_rest=True)
     streams = [values]

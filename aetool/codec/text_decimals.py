@@ -122,8 +122,9 @@ class ParsedCells:
     @classmethod
     def of(cls, text: TextCells, mark: str | None = None) -> ParsedCells:
         """Read the cells of a column, between the affixes that are commonest in a sample, in the
-        notation in which most cells are numbers. mark: the decimal mark, "." or ",", that it is to
-        have; None: the cells tell."""
+        notation in which most cells are numbers: as -1234.5 (with the mark), unless FEWEST_WRITTEN
+        (8) cells or more are no numbers so, and another makes numbers of as many. mark: the decimal
+        mark, "." or ",", that it is to have; None: the cells tell."""
         best = cls.between(text, affixes_of(text), notation_with(mark))
         best.mark = mark
         # cells that were odd may tell more of the notation, once
@@ -187,7 +188,7 @@ class ParsedCells:
 
     def have_two_ways(self, good: Mask) -> bool:
         """Whether the decimal mark is known, and all cells of a sample of those outside of the mask
-        `good`, (n,), are numbers, too, in another way than most."""
+        `good`, (n,), are numbers, too, in another way than most; so it is where all are good."""
         if self.mark is None:
             return False
         odd = self.text.only(np.flatnonzero(~good))
@@ -270,9 +271,10 @@ def _kinds_of_forms(forms: tuple[int, ...], form: Array, behind: Int) -> Int:
 def as_decimals(cells: ParsedCells, bound: Fraction | None) -> Coded | None:
     """Encode a column, of at least one cell, as plain decimals, within the bound, the largest error
     in the column's unit, unless it is None; None if less than LEAST_NUMBERS (0.3) of the cells are
-    numbers, or the others are more than a twentieth of all cells, and more than 62 different ones.
-    A bound of LARGEST_ALLOWED (2^61) units of the last decimal, or more, is not used: numbers are
-    then exact."""
+    numbers, or the others are more than a twentieth of all cells, and more than 62 different ones,
+    unless, within a bound, they are numbers written in a second way and the mark is known. A bound
+    of LARGEST_ALLOWED (2^61) units of the last decimal, or more, is not used: numbers are then
+    exact."""
     form = cells.form
     good = form >= 0
     if good.mean() < LEAST_NUMBERS:

@@ -316,8 +316,8 @@ def ends(
 ) -> tuple[Fraction, Fraction] | None:
     """Find the range of a column of numbers: (smallest, largest number) of cells
     buffer[start[i]:stop[i]], at least one, exactly, in the column's unit; None if the part of the
-    cells that are numbers is below LEAST_NUMBERS (0.3). mark: their decimal mark, "." or ","; None:
-    they tell it."""
+    cells that are numbers is below LEAST_NUMBERS (0.3). mark: their decimal mark, "." or ",", with
+    which numbers that have no mark between groups count, too; None: they tell it."""
     text = TextCells(buffer, start, stop)
     cells = ParsedCells.of(text, mark)
     column = UnevenNumbers.of(cells)
