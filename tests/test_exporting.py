@@ -366,3 +366,12 @@ def test_what_is_compared_in_pairs():
 def test_operators_that_are_not_known_are_refused():
     with pytest.raises(BundleError, match="wide: Tanh of float64 is not known in float32"):
         in_pairs(lambda g, a: g.op("Tanh", a), numbers(0))
+
+
+@pytest.mark.parametrize("bounds", [[0.5], ["", 0.5]])
+def test_a_clip_without_both_bounds_is_refused(bounds):
+    def clipped(g, a):
+        return g.op("Clip", a, *(bound and g.exact(bound) for bound in bounds))
+
+    with pytest.raises(BundleError, match="wide: Clip of float64 without both bounds"):
+        in_pairs(clipped, numbers(0))

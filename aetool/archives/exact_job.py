@@ -176,7 +176,8 @@ class ExactJob:
         """Compare what the archive that `write` wrote to `file` restores with the source, which is
         read again; what was compared while it was encoded is left out.
 
-        DataError where the source changed meanwhile; ArchiveError where they differ.
+        DataError where the source changed meanwhile; ArchiveError where they differ; other errors
+        of reading and decoding, as in FAILURES, go through.
         """
         checks = self._checks
         try:
@@ -227,8 +228,8 @@ class ExactJob:
             raise
 
     def _lead(self, item: Piece, checks: Checks | None) -> list[Encoded]:
-        """Encode the first item, and start its check, if checks are made meanwhile; returns its
-        blocks. checks: None if they are not."""
+        """Encode the first item, and start its check, if checks are made meanwhile; sets `hints`
+        and returns its blocks. checks: None if they are not."""
         encoded = self.content.encode(item, blocks.NO_HINTS)
         self.hints = encoded[-1].hints
         if checks is not None:

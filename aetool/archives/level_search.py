@@ -27,8 +27,8 @@ def smallest_within(candidates: Candidates, error: float) -> Candidate | None:
         return None
 
     def excess(bound: int) -> float:
-        """How far the error of the archive within `bound` levels is above the error allowed; 0 or
-        less if it is within."""
+        """How far the error of the archive within `bound` levels, which is written for it, is above
+        the error allowed; 0 or less if it is within."""
         archive = candidates.of_levels(bound)
         return archive.error - error
 
@@ -148,9 +148,11 @@ def widest_within(
     tried: list[int],
     widest: int = WIDEST,
 ) -> int:
-    """Find the largest bound, at most `widest`, whose excess is at most 0; 0 if there is none.
+    """Find the largest bound, in whole levels, at most `widest`, that fits; 0 if none does.
 
-    excess: grows with the bound. tried: bounds whose excess costs nothing to be told again.
+    excess(bound): by how much a bound fails to fit, above 0, or else 0 or less; it grows with the
+    bound, nearly always, and may write an archive to tell. tried: bounds of which that costs
+    nothing, as it was told before; they are looked at first.
     """
     # rounded up, so that even the narrowest of ranges begins with a bound
     bracket = _Bracket(outside=widest + 1, first=-(-widest // FIRST))

@@ -39,7 +39,8 @@ class Levels:
 
     def of(self, highest: int) -> int:
         """The error in whole levels, rounded down and at most `highest`, of a picture whose highest
-        level is this; 0 if it is less than one level, or none was asked for."""
+        level is this; 0 if it is less than one level, or none was asked for. ParamError for a text
+        that is no number of 0 or more, which `asked` has refused already."""
         if not self.asked_for:
             return 0
         lowest_level = Fraction(0)

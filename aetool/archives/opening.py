@@ -58,7 +58,7 @@ class FileBytes:
     @property
     def is_raw(self) -> bool:
         """Whether the file is a compressed one that cannot be uncompressed to its end, and so is
-        stored compressed. Each asking reads all of it."""
+        stored compressed; False of a table in memory. Each asking reads all of it."""
         if self.path is None:
             return False
         try:
@@ -75,7 +75,8 @@ Opened = sources.Source | ArrowTable | ArrayFile | FileBytes
 
 def opened(data: object, keep_files: bool = False) -> Opened:
     """Open data as an archive stores them: in their own types where possible, else as bytes.
-    keep_files: a file as its bytes in any case.
+    keep_files: a file as its bytes in any case; folders, data in memory and tables of databases are
+    opened all the same.
 
     DataError where there is nothing to open, for aetool's own files, which are not archived, and
     for several files, which could not be restored as one thing.

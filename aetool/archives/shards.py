@@ -39,8 +39,8 @@ class Shard:
 
     @classmethod
     def parsed(cls, text: str) -> Shard:
-        """The shard of a text such as "2/4", the second of four; ParamError for anything else, and
-        unless 1 <= number <= of."""
+        """The shard of a text such as "2/4", the second of four; ParamError for anything else, for
+        more than 12 digits in all, and unless 1 <= number <= of."""
         number, slash, total = text.partition("/")
         digits = number + total
         # isdigit alone would take digits of other scripts, too

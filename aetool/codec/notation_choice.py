@@ -182,7 +182,8 @@ def writings(sample: Iterable[bytes], known: str | None = None) -> list[Writing]
 
 def _pairs_of_marks(manners: Sequence[Manner]) -> list[tuple[bytes, bytes]]:
     """The (decimal mark, mark between groups, b"" for none) that cells may have, one pair or two,
-    the likeliest first."""
+    the likeliest first: (b".", b"") alone where no cell has a mark; where all that have one are
+    like 1,234, the comma between groups, and then as the decimal mark."""
     decimal = _commonest(manners, lambda manner: manner.sure_decimal)
     group = _commonest(manners, lambda manner: manner.sure_group)
     either = _commonest(manners, lambda manner: manner.either)

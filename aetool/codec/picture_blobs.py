@@ -441,7 +441,8 @@ def decode(
 ) -> Samples:
     """The pictures of a blob that `encode` wrote: (n, channels, height, width), uint8 or, for width
     2, little-endian uint16; they may be read-only. ArchiveError, IndexError or ValueError if it is
-    damaged, its pictures are of another shape, or it needs a model that is not given.
+    damaged, its pictures are of another shape, that shape is one that `check` refuses, or it needs
+    a model that is not given.
 
     shape: (n, channels, height, width), of all pictures; width: bytes of a pixel value, 1 or 2;
     model: what the archive's model has learned; None without one.

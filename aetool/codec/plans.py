@@ -498,7 +498,8 @@ class Plan:
 
     def to_json(self) -> dict[str, Json]:
         """The plan as a JSON object, as it is stored, a letter for each field; fields with their
-        default are left out, the starts of bins never."""
+        default are left out, the starts of bins never, and `of` where the transform looks at no
+        other stream."""
         stored: dict[str, Json] = {"b": deltas(self.starts)}
         # a small block's plans are a good part of it
         if self.widths.any():
@@ -534,7 +535,10 @@ class Plan:
     @classmethod
     def from_json(cls, stored: Json) -> Plan:
         """The plan that `to_json` wrote; ArchiveError for anything else, or parts out of range or
-        that do not suit each other. Whether the streams that it names exist is not checked."""
+        that do not suit each other: a combination is of linear transforms, and each of these has
+        one; a pair and Seen are of keyed transforms; a regression is of a wide mixture, and of
+        complete bins, LEAST_REGRESSED (3) or more; a mixture has neither a Repeat, lanes nor packed
+        values. Whether the streams that it names exist is not checked."""
         if not isinstance(stored, Mapping) or not stored.keys() <= LETTERS or "b" not in stored:
             raise refused("it has parts that are not known here, or no bins")
         starts = summed(stored["b"], MAX_BINS, "bins")

@@ -110,8 +110,9 @@ class TextPrices:
         self.hints = price.hints
 
     def _column(self, place: int, bound: Fraction | None) -> Coded:
-        """Column number `place`, from 0, encoded within a bound, in its unit; None: exactly. One
-        that has a new bound has no other ways to be stored: numbers that are rounded have none."""
+        """Column number `place`, from 0, encoded within a bound, in its unit; None: exactly. Each
+        is encoded once, and kept in `columns`. One that has a new bound has no other ways to be
+        stored: numbers that are rounded have none."""
         encoded = self.columns.get((place, bound))
         # to read the numbers takes as long as to code them
         if encoded is None:

@@ -168,7 +168,8 @@ class Mixer:
         self._begin()
 
     def _begin(self) -> None:
-        """Begin the next symbol: find its contexts, and pass over bits that are 0 in any case."""
+        """Begin the next symbol, none of whose bits is known: find its contexts, and pass over bits
+        that are 0 in any case. Behind the last symbol of the layout nothing is foretold."""
         self.node = 1
         self.left = self.layout.bits
         place = len(self.symbols)
@@ -222,7 +223,8 @@ class Mixer:
         return cut - (cut >> 31 << 32)
 
     def _pass_over(self) -> None:
-        """Append zeros to the bits of the symbol as long as no symbol has a 1 there."""
+        """Append zeros to the known bits of the symbol (`node`, with `left` to come) as long as no
+        symbol has a 1 there."""
         while self.left:
             if self._may_be_one(self.node, self.left - 1):
                 return
@@ -285,7 +287,8 @@ class Mixer:
 
     def learn(self, bit: int) -> None:
         """Update statistics, weights and symbols with the next bit, 0 or 1, which was coded by the
-        probability that `chance` returned last."""
+        probability that `chance` returned last. With the last bit of a symbol that is appended to
+        `symbols`, and the next one begun."""
         target = 65535 if bit else 0
         for slot, limit in zip(self.slots, self.layout.limits, strict=True):
             # a step of about 1 / (updates + 1.5): the mean of what came, with a limit
@@ -303,7 +306,8 @@ class Mixer:
             self._begin()
 
     def _end(self, symbol: int) -> None:
-        """Add a symbol, whose bits are all known, to what is kept of those before."""
+        """Add a symbol, whose bits are all known, to what is kept of those before: `symbols`, the
+        regression, the level, what came last by each base, and the means."""
         self.symbols.append(symbol)
         if self.regression is not None:
             self.regression.learn(symbol)

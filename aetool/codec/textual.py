@@ -109,7 +109,8 @@ def _add_way(coded: Coded, other: Coded | None) -> None:
 
 def _by_first_way(cells: ParsedCells, bound: Fraction | None) -> Coded:
     """Encode the column, of at least one cell, in the first of these ways that its cells suit:
-    numbers, within the bound unless it is None, dates, levels (different texts), texts."""
+    numbers, within the bound unless it is None, dates, levels (different texts, at most MAX_LEVELS,
+    2^16, and about half as many as there are cells), texts."""
     as_numbers = _as_numbers(cells, bound)
     if as_numbers is not None:
         return as_numbers

@@ -48,8 +48,8 @@ def train(
     """Train a student, a network that votes for the one of VERDICTS (32) tables of frequencies that
     codes a symbol best, and return its two layers in whole numbers; the tables are left out. marks:
     (rows, features), feature i from 0 to radices[i] - 1; symbols: (rows,) int64 from 0 to alphabet
-    - 1, what is to be predicted. seed: of all draws; the same gives the same student. One row at
-    least."""
+    - 1, what is to be predicted. seed: of all draws; the same gives the same student where floats
+    are summed in the same order, as on one machine. One row at least."""
     rng = np.random.default_rng(seed)
     inputs = sum(radices)
     parameters = _first_parameters(rng, radices, symbols, alphabet)

@@ -24,7 +24,8 @@ def narrowed(content: bytes, name: str, low: bool) -> bytes:
     """Rewrite a graph without any float64: each becomes a pair of float32. content: the bytes of an
     ONNX file, as the result is. low: whether its float64 inputs and outputs become two, `x` and
     `x_low`, or only the high part. BundleError, with the name, where it cannot be rewritten; name:
-    of the graph, for that."""
+    of the graph, for that. onnx.shape_inference.InferenceError for a graph whose types or shapes do
+    not fit."""
     model = onnx.ModelProto.FromString(content)
     narrowing = _Narrowing(model, name, low)
     return narrowing.graph.build(model.graph.name)
@@ -226,7 +227,7 @@ class _Narrowing:
     def _computed(self, kind: str, pairs: list[Pair]) -> Pair | Term:
         """Add nodes that compute an operator element by element; returns the result: a pair, or of
         comparisons and IsNaN a single value. kind: such as "Add"; pairs: its operands. BundleError
-        for an operator that is not known."""
+        for an operator that is not known, or a Clip without both bounds."""
         arithmetic = self.arithmetic
         several: dict[str, Callable[[Pair, Pair], Pair]] = {
             "Add": arithmetic.add,
@@ -258,6 +259,9 @@ class _Narrowing:
             return single[kind](pairs[0])
         if kind in compared:
             return compared[kind](*pairs)
+        # of one bound alone nobody could tell here whether it is the least or the most
+        if kind == "Clip" and len(pairs) < 3:
+            raise BundleError(f"{self.name}: Clip of float64 without both bounds is not known here")
         if kind == "Clip":
             return self._clipped(*pairs)
         # both are of the high part alone: the low one is smaller, and a number where that is one

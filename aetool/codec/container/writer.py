@@ -75,8 +75,9 @@ class Writer:
 
     def finish(self, facts: Mapping[str, object], whole: bytes) -> None:
         """Write the rest: the footer, or a small archive as one piece. To be called once, after all
-        blocks. facts: JSON, such as the largest errors; whole: the SHA-256, 32 bytes, of what is
-        restored. DataError for a header of more than MAX_JSON (2^24) bytes."""
+        blocks; `rows` and `blocks` are final then. facts: JSON, such as the largest errors; whole:
+        the SHA-256, 32 bytes, of what is restored. DataError for a header of more than MAX_JSON
+        (2^24) bytes."""
         # none was written: there is none, or the only one waits
         if not self.blocks:
             piece = self._in_one_piece(facts, whole)

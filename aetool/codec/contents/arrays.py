@@ -138,7 +138,8 @@ class ArrayContent(Content):
     @classmethod
     def from_header(cls, header: dict[str, Json]) -> ArrayContent:
         """The content of a header, for reading; ArchiveError, ValueError, KeyError or TypeError if
-        it is none of arrays."""
+        it is none of arrays, or some are extrapolated in this class, or none in
+        ExtrapolatedArrays."""
         arrays = [Tensor.from_json(described) for described in header["arrays"]]
         joint = bool(header.get("joint", False))
         # of a damaged archive the header may say anything
@@ -276,7 +277,7 @@ class ArrayContent(Content):
 
     def items(self) -> Iterator[Rows]:
         """Yield the rows of all arrays, as many as a block holds: of joint ones side by side, else
-        one array after the other."""
+        one array after the other; an array without values has no item."""
         if self.joint:
             places = list(range(len(self.arrays)))
             yield from self._items_of(places, 0)

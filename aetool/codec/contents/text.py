@@ -404,7 +404,8 @@ class TextTable(ByteContent):
 
     def cells(self, archive: Archive, block: Block, rows: Int) -> list[list[str]]:
         """For each column of `costs` the values of these records, as text to be shown, without
-        their quotes. rows: (n,), numbers of rows within the block, from 0. ArchiveError if the
+        their quotes; of a block of one text whose records cannot be cut into the columns one list
+        of whole records. rows: (n,), numbers of rows within the block, from 0. ArchiveError if the
         block is damaged."""
         count = len(self.names(archive))
         columns = records.cells(block, self.rule(archive), count, rows)
@@ -412,7 +413,8 @@ class TextTable(ByteContent):
 
     def numbers(self, archive: Archive, block: Block) -> list[Float | None]:
         """For each column of `costs` the numbers that its cells are, (rows,), also in quotes; NaN
-        for what is no number. ArchiveError if the block is damaged."""
+        for what is no number; [None] for a block of one text whose records cannot be cut into the
+        columns. ArchiveError if the block is damaged."""
         # as the table's other columns say it, where a column's own cells do not
         usual = str(self.format(archive).get("decimal", "."))
         return records.numbers(block, self.rule(archive), len(self.names(archive)), usual)

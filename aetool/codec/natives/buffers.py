@@ -106,8 +106,8 @@ def same_values(one: pa.Array, other: pa.Array) -> bool:
 
 
 def _same_floats(one: pa.Array, other: pa.Array) -> bool:
-    """Whether two arrays of floats of one type have the same gaps, and the same bits everywhere
-    else. Arrow's own comparison takes NaN for unequal, and -0.0 for 0.0."""
+    """Whether two arrays of floats of one type and length have the same gaps, and the same bits
+    everywhere else. Arrow's own comparison takes NaN for unequal, and -0.0 for 0.0."""
     gaps = gaps_of(one)
     other_gaps = gaps_of(other)
     width = one.type.bit_width // 8

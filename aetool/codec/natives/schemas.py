@@ -102,7 +102,8 @@ def _metadata_of(pairs: list[list[str]] | None) -> dict[bytes, bytes] | None:
 
 def type_to_json(kind: pa.DataType) -> Json:
     """An Arrow type as JSON: its name, or a list of its name and parameters, as ["timestamp", "us",
-    "UTC"]; ValueError for a type that has no JSON here, such as lists and structures."""
+    "UTC"]; ValueError for a type that has no JSON here, such as lists, structures, and dictionaries
+    of dictionaries."""
     import pyarrow as pa
     from pyarrow import types
 

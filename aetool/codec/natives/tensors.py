@@ -461,12 +461,13 @@ def encode(
 ) -> list[Coded]:
     """Encode rows of an array, (rows, *row_shape), in the tensor's dtype, as columns of a block:
     tensor.columns of them, or twice as many of complex numbers, the imaginary part of each column
-    behind its real part.
+    behind its real part. Of a tensor with `orders` the columns hold residuals, and no bound is
+    allowed.
 
     bounds: the largest error of each column of a table, or one for all values; None for exact. Only
     integers and real floats can have one: complex numbers, bools, moments and texts are stored
-    exactly. ArchiveError for texts of more bytes than a block may have, or a bound that could not
-    be kept.
+    exactly. ArchiveError for texts of more bytes than a block may have, a bound that could not be
+    kept, or residuals in a process that does not add as IEEE 754 says.
     """
     if tensor.orders:
         array = extrapolation.residuals(_native(array), tensor.orders)
@@ -598,8 +599,9 @@ def decode(
     rows: int,
 ) -> Array:
     """(rows, *row_shape): rows of an array, in the tensor's dtype but the processor's byte order,
-    decoded from the columns that `encode` returned; ArchiveError if they are not these, or the rows
-    are too large for a block."""
+    decoded from the columns that `encode` returned; ArchiveError if they are not these, the rows
+    are too large for a block, or these are residuals (tensor.orders) and this process does not add
+    as IEEE 754 says."""
     dtype = np.dtype(tensor.dtype).newbyteorder("=")
     if tensor.orders:
         dtype = np.dtype(extrapolation.whole(dtype))
