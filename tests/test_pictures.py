@@ -13,6 +13,7 @@ import aetool
 from aetool import operations
 from aetool.bundle import from_bytes, load
 from aetool.cli import texts
+from aetool.codec.archive import Archive
 from aetool.data import images, notices
 from aetool.data.pictures import choosing, decoding, deep_png
 from aetool.data.pictures.choosing import Asked, chosen
@@ -543,6 +544,47 @@ def test_lossy_archives_are_of_pictures_that_are_seen_as_they_are(tmp_path):
     for path in sorted(folder.iterdir()):
         with Image.open(path) as own, Image.open(back / path.name) as other:
             assert own.tobytes() == other.tobytes()
+
+
+def without_block(path, number):
+    """A copy of an archive in which one block, by its number, is damaged."""
+    with Archive(path) as archive:
+        place = archive.places[number]
+    content = bytearray(path.read_bytes())
+    content[place.end - 1] ^= 255
+    damaged = path.with_name("damaged.aez")
+    damaged.write_bytes(content)
+    return damaged
+
+
+def test_an_idx_file_of_what_is_left_says_how_many_pictures_it_has(tmp_path, monkeypatch):
+    monkeypatch.setattr("aetool.codec.contents.pixels.BLOCK_BYTES", 4 * 12)
+    body = noise(5, 10, 3, 4).tobytes()
+    head = bytes([0, 0, 8, 3]) + struct.pack(">III", 10, 3, 4)
+    (tmp_path / "p.idx").write_bytes(head + body)
+    operations.compress(tmp_path / "p.idx", tmp_path / "a.aez")
+    lost = []
+    damaged = without_block(tmp_path / "a.aez", 1)
+    back = operations.decompress(damaged, tmp_path / "back.idx", lost=lost)
+    assert lost == ["records 5 to 8"]
+    left = struct.pack(">III", 6, 3, 4) + body[: 4 * 12] + body[8 * 12 :]
+    assert back.read_bytes() == head[:4] + left
+
+
+def test_pictures_that_are_left_of_a_code_keep_their_names(tmp_path, monkeypatch):
+    monkeypatch.setattr("aetool.data.pictures.framed.BATCH", 4)
+    monkeypatch.setattr("aetool.archives.lossy_job.BLOCK_BYTES", 1)
+    folder = scenes(tmp_path / "p", [(8, 6)] * 22)
+    model = operations.fit(folder, FitOptions("pca"))
+    options = operations.CompressOptions(lossy_only=True, embed=True)
+    operations.compress(folder, tmp_path / "a.aez", model, options)
+    whole = operations.decompress(tmp_path / "a.aez", tmp_path / "whole")
+    damaged = without_block(tmp_path / "a.aez", 1)
+    back = operations.decompress(damaged, tmp_path / "back", rows=(9, 14), lost=[])
+    names = sorted(path.name for path in back.iterdir())
+    assert names == [f"{number:02}.png" for number in range(9, 14)]
+    for name in names:
+        assert (back / name).read_bytes() == (whole / name).read_bytes()
 
 
 def test_asked_has_a_name_for_each_option():

@@ -24,7 +24,7 @@ from aetool.codec.contents.exact import (
     restored,
     strings_of,
 )
-from aetool.codec.contents.pixels import stacked, write_arrays
+from aetool.codec.contents.pixels import counted, stacked, write_arrays
 from aetool.codec.folders import Picture
 from aetool.codec.limits import check_decoded
 from aetool.codec.lossy import Code, Quantiser
@@ -479,24 +479,30 @@ class LossyPictures(Lossy):
 
     def picture_names(self, archive: Archive) -> list[str]:
         """The names of all pictures, in order; [] if none are stored. ArchiveError for a damaged
-        block."""
+        block, whose names a lenient archive leaves out."""
+        return self._names_of(archive, 0, archive.rows)
+
+    def _names_of(self, archive: Archive, first: int, last: int) -> list[str]:
+        """The names of pictures first:last, in order; [] if none are stored. ArchiveError for a
+        damaged block, whose names a lenient archive leaves out."""
         names: list[str] = []
         if not self.named:
             return names
-        for block, _ in archive.blocks(0, archive.rows):
+        for block, inside in archive.blocks(first, last):
             # for its checks of the block's columns, of which the names are the last
             self.codes_of(block)
-            for name in strings_of(block.columns[-1]):
+            for name in strings_of(block.columns[-1])[inside]:
                 names.append(name or "")
         return names
 
     def pictures(self, archive: Archive, first: int, last: int) -> Iterator[Picture]:
         """Yield pictures first:last as files of a folder, each with its name and pixels, (channels,
-        height, width). ArchiveError if the archive has no names (`named`)."""
+        height, width). ArchiveError if the archive has no names (`named`), and for a damaged block,
+        whose pictures a lenient archive leaves out; BundleError without the model."""
         if not self.named:
             raise ArchiveError("damaged: a folder of pictures is stored without their names")
         # names are few bytes: all of them are read before the first picture
-        names = iter(self.picture_names(archive)[first:last])
+        names = iter(self._names_of(archive, first, last))
         for pixels in archive.pieces(first, last):
             for picture in pixels:
                 yield Picture(next(names), "", picture)
@@ -515,14 +521,16 @@ class LossyPictures(Lossy):
         last: int,
         wanted: Sequence[str] | None = None,
     ) -> None:
-        """Write pictures first:last as an idx, .npy or .npz file, as the source was. ParamError if
-        columns are wanted, BundleError if the model is not there."""
+        """Write pictures first:last as an idx, .npy or .npz file, as the source was; of a lenient
+        archive those that could be read. ParamError if columns are wanted, or the device that is to
+        run the model is not there, BundleError if the model is not, ArchiveError for a damaged
+        block, unless lenient."""
         # for its check of their names: pictures have no columns to choose from
         if wanted is not None:
             super().places(archive, wanted)
         shape = self._shape(archive)
-        pieces = archive.pieces(first, last)
-        write_arrays(file, pieces, self._format, last - first, shape)
+        pieces, count = counted(archive, first, last)
+        write_arrays(file, pieces, self._format, count, shape)
 
     def frame(self, archive: Archive, first: int, last: int) -> Pixels:
         """Pictures first:last in memory: (n, channels, height, width) uint8. BundleError if the

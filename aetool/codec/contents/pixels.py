@@ -136,12 +136,13 @@ class PixelArray(Content):
         last: int,
         wanted: Sequence[str] | None = None,
     ) -> None:
-        """Write pictures first:last as an idx, .npy or .npz file, as the source was. ParamError if
-        columns are wanted."""
+        """Write pictures first:last as an idx, .npy or .npz file, as the source was; of a lenient
+        archive those that could be read. ParamError if columns are wanted, ArchiveError for a
+        damaged block, unless lenient."""
         if wanted is not None:
             self.places(archive, wanted)
-        pieces = archive.pieces(first, last)
-        write_arrays(file, pieces, self._format, last - first, self.shape)
+        pieces, count = counted(archive, first, last)
+        write_arrays(file, pieces, self._format, count, self.shape)
 
     def frame(self, archive: Archive, first: int, last: int) -> Pixels:
         """Pictures first:last in memory: (n, channels, height, width) uint8."""
@@ -280,6 +281,17 @@ def gathered(batches: Iterable[Pixels]) -> Iterator[Pixels]:
             waiting = [enough[most:]]
     if sum(map(len, waiting)):
         yield np.concatenate(waiting)
+
+
+def counted(archive: Archive, first: int, last: int) -> tuple[Iterator[Pixels], int]:
+    """Restore pictures first:last of an archive, which a file says the number of before the first:
+    (their pieces, (n, channels, height, width) each; how many pictures these have). Of a lenient
+    archive all are read here, as none knows before how many are lost."""
+    pieces = archive.pieces(first, last)
+    if not archive.lenient:
+        return pieces, last - first
+    left = list(pieces)
+    return iter(left), sum(map(len, left))
 
 
 def stacked(batches: Iterable[Pixels], shape: Sequence[int]) -> Pixels:
