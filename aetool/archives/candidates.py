@@ -145,8 +145,8 @@ class Candidates:
         return []
 
     def exact(self) -> Candidate:
-        """Write the exact archive of the source, its error 0. DataError for a source that no
-        archive holds."""
+        """Write the exact archive of the source, its error 0, anew with each call. DataError for a
+        source that no archive holds."""
         file = self._scratch()
         job = exact_job.job_of(self.source, self.options)
         figures = job.write(file)
@@ -155,7 +155,7 @@ class Candidates:
     def bounded(self, error: float) -> Candidate | None:
         """Write several bounded archives of a table, and return the smallest one whose measured
         error, by the yardstick, is at most `error`, a part of a standard deviation; None if there
-        is none, or the table cannot be bounded."""
+        is none, or the table cannot be bounded. Errors of writing an archive go through."""
         best = self.bounded_at(error, error)
         if best is None:
             return None
@@ -174,7 +174,8 @@ class Candidates:
         """Write a bounded archive of a table whose bounds aim at the error `aim`, tightened until
         its measured error is at most `most`, both parts of a standard deviation; None if TRIES (4)
         archives were not enough for that, or nothing can be bounded. The bounds of all columns aim
-        at the same relative error."""
+        at the same relative error. The yardstick must be that of a table. ArchiveError where a
+        bound cannot be kept."""
         if not self.can_be_bounded:
             return None
         assert isinstance(self.yardstick, TableYardstick)
@@ -350,7 +351,8 @@ class Candidates:
 
     def _bounded(self, job: ExactJob) -> Candidate:
         """Write the archive within bounds that `job` has prepared to a new scratch file, and
-        measure its error; the candidate's `bounds` stay empty."""
+        measure its error; the candidate's `bounds` stay empty, its `asked` 0. ArchiveError where a
+        bound cannot be kept."""
         file = self._scratch()
         figures = job.write(file)
         size = int(figures["archive_bytes"])

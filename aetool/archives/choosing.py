@@ -199,9 +199,9 @@ def _of_each_kind(
 
 
 def of_levels(candidates: Candidates, goal: Goal) -> Candidate | None:
-    """The bounded archive of pictures that meets the goal best, or comes nearest to its bytes; None
-    if no bound keeps the error, or nothing of the pictures has levels. candidates: writes the
-    archives."""
+    """The bounded archive of pictures that meets the goal best, or comes nearest to its bytes,
+    which it may then exceed; None if no bound keeps the error, or nothing of the pictures has
+    levels. candidates: writes the archives, whose errors go through."""
     if goal.error is not None:
         return level_search.smallest_within(candidates, goal.error)
     assert goal.budget is not None

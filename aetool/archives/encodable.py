@@ -37,8 +37,8 @@ def as_the_model_takes_it(
 
 def _as_they_are(source: sources.Source, model: Bundle) -> sources.Source:
     """The source as the model sees it; ParamError for one picture by itself, or pictures that the
-    model would crop or resize, as its code could not restore them; DataError for data of another
-    kind than the model's, or a picture that cannot be read."""
+    model would crop, resize or see otherwise than plainly, as its code could not restore them;
+    DataError for data of another kind than the model's, or a picture that cannot be read."""
     # a picture that cannot be read would be missing in the archive
     seen = seen_by(source, model, strict=True)
     if isinstance(source, PictureFiles) and not isinstance(source, FolderSource):

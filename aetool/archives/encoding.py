@@ -231,7 +231,8 @@ class Checks:
 
     def finish(self, archive: Archive) -> None:
         """Wait for all checks that were started, then check the written archive; ArchiveError, or
-        what a check raised, where one fails. No check can be started afterwards."""
+        what a check raised, where one fails: the first in the order in which they were started. No
+        check can be started afterwards."""
         for check in self._under_way:
             check.result()
         self._pool.shutdown()
@@ -239,5 +240,6 @@ class Checks:
         self.content.check_written(archive)
 
     def give_up(self) -> None:
-        """Cancel the checks that have not started, and do not wait for the others."""
+        """Cancel the checks that have not started, and do not wait for the others, whose results
+        nobody sees; `finish` must not be called then."""
         self._pool.shutdown(wait=False, cancel_futures=True)

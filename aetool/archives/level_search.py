@@ -22,7 +22,8 @@ NEARLY_ALL = 0.98  # an error at which next to nothing is left of the pictures
 def smallest_within(candidates: Candidates, error: float) -> Candidate | None:
     """Find the smallest bounded archive of pictures whose error is at most `error`, a part of a
     standard deviation; None if not even one level keeps it, or nothing of the pictures has levels.
-    candidates: writes the archives, and has those written before, which are looked at, too."""
+    candidates: writes the archives, and has those written before, which are looked at, too; its
+    errors go through."""
     if not _has_levels(candidates):
         return None
 

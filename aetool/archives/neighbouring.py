@@ -40,9 +40,10 @@ def best_beside(
     most: Mapping[str, float],
     decimals: Mapping[str, int | None],
 ) -> dict[str, Fraction]:
-    """The bounds of the lowest price that is found beside `bounds`, or a copy of these. The bounds
-    of one column after the other are tried, while the others stay at the best so far, and then
-    again, until none is better or MOST_PRICED prices were asked for.
+    """The bounds of the lowest price that is found beside `bounds`, or a copy of these, as where
+    their own price is not known. The bounds of one column after the other are tried, while the
+    others stay at the best so far, and then again, until none is better or MOST_PRICED (100) prices
+    were asked for. `prices` goes on from what it finds, in place.
 
     bounds: by column the largest error, in the column's unit. prices: begin from these bounds.
     most: by column the sum of squared errors that is allowed, in squared units. decimals: by column
@@ -80,9 +81,9 @@ def best_beside(
 
 
 def beside(bound: Fraction, decimals: int | None) -> list[Fraction]:
-    """Bounds to try in place of one: some that are wider, by 2 and 4 % (WIDER), then some that are
-    narrower, by up to 15 % (SPAN) of it, each of another step of the grid. decimals: of the grid,
-    None if there is none."""
+    """Bounds to try in place of one: one or two that are wider, by 2 and 4 % (WIDER), but by a unit
+    of the grid at least, then at most MOST_STEPS (8) that are narrower, by up to 15 % (SPAN)
+    of it, each of another step of the grid. decimals: of the grid, None if there is none."""
     if decimals is None:
         steps_below = range(1, MOST_STEPS + 1)
         narrower = [bound - SPAN * bound * step / MOST_STEPS for step in steps_below]

@@ -127,8 +127,9 @@ class Tradeoff:
         return {**dataclasses.asdict(point), "with_model": point.counted(True)}
 
     def drawing(self) -> Drawing:
-        """A drawing of all points: bytes upward, error across in %, a colour or mark for each way,
-        aetool's ways first."""
+        """A drawing of all points: bytes upward (with those of models if `embed`), error across in
+        %, a colour or mark for each way, aetool's ways first; the pick and the points that another
+        one betters are told apart."""
         ways: dict[str, list[Point]] = {}
         for point in sorted(self.points, key=lambda point: not point.is_own):
             ways.setdefault(point.way, []).append(point)

@@ -283,7 +283,9 @@ def _writing(manners: Sequence[Manner], decimal: bytes, group: bytes) -> Writing
 
 
 def _without_signs(around: Affixes) -> Affixes:
-    """What stands around numbers below 0, without what says that they are."""
+    """What stands around numbers below 0, without what says that they are: of each of the SIGNS
+    (hyphen, minus, parenthesis) one at either end of the text before, and of those behind
+    likewise."""
     before, behind = around
     for sign in SIGNS:
         before = before.removeprefix(sign).removesuffix(sign)
@@ -328,7 +330,7 @@ def _least(manners: Iterable[Manner], decimal: bytes) -> int:
 
 
 def _is_bare(manners: Iterable[Manner]) -> bool:
-    """Whether most numbers below 1 begin with the decimal mark."""
+    """Whether more numbers of one mark begin with that, as .5 does, than with a 0 before it."""
     bare = full = 0
     for manner in manners:
         if len(manner.marks) == 1:

@@ -97,7 +97,8 @@ def spelled(
 
 
 def _runs_of_rows(count: int) -> list[Int]:
-    """The numbers below `count`, in order, CELLS_AT_ONCE at most in each array."""
+    """The numbers from 0 below `count`, in order, CELLS_AT_ONCE at most in each array; [] for a
+    count of 0."""
     runs = []
     for first in range(0, count, CELLS_AT_ONCE):
         stop = min(first + CELLS_AT_ONCE, count)
@@ -154,7 +155,7 @@ def _first_is(
     cells: Spans,
     byte: int,
 ) -> Mask:
-    """(n,): whether a cell begins with this byte."""
+    """(n,): whether a cell begins with this byte; False of an empty one."""
     begins_so = np.zeros(len(cells), np.bool_)
     filled = np.flatnonzero(cells.length > 0)
     first = cells.start[filled]

@@ -20,8 +20,8 @@ def floats(cells: Spans, usual: str = POINT) -> Float:
 
     Quotes and blanks around a number are left out. A decimal comma, groups of thousands, units and
     exponents are read as in the table that the cells are of: by what a sample of the column says.
-    Where the cells that are no plain decimals have no number in a sample of them, all of them are
-    NaN, unread.
+    Where that tells nothing, and a sample of the cells that are no plain decimals has no number,
+    either, all of these are NaN, unread.
     usual: the decimal mark, "." or ",", of columns whose own cells do not tell it.
     """
     # 1.234 is a thousand and more then, and would be read as a plain decimal

@@ -759,7 +759,8 @@ def _still_holds(plan: Plan, r: Int) -> bool:
 
 
 def _bits_of_description(plan: Plan) -> int:
-    """Bits that a plan takes in an archive that describes no other."""
+    """Bits that the description of a plan, deflated by itself, takes; beside others like it in a
+    block it takes fewer."""
     return 8 * len(deflate(plan.to_json()))
 
 

@@ -70,7 +70,9 @@ class Trial:
 
     @classmethod
     def of(cls, plan: Plan, stream: Stream, known: Known) -> Trial:
-        """The trial of a plan, which must mix."""
+        """The trial of a plan, which must mix: its residuals become symbols, and these get their
+        contexts; nothing is coded yet. known: the streams before this one. ArchiveError if the plan
+        names a stream that is not there, or has too many symbols, or one, to be mixed."""
         residuals = transforms.residuals(plan, stream, known)
         symbols = integers.symbols_of(plan, residuals)
         widths = np.append(plan.widths, integers.MOST_RAW_BITS)

@@ -83,7 +83,7 @@ class Layout:
     numbers: Numbers | None = None
 
     def first(self, count: int) -> Layout:
-        """The layout of the first `count` symbols alone."""
+        """The layout of the first `count` symbols alone, whose arrays are views of this one's."""
         numbers = self.numbers
         if numbers is not None:
             regressors = numbers.regressors[:, :count]

@@ -122,9 +122,9 @@ class ParsedCells:
     @classmethod
     def of(cls, text: TextCells, mark: str | None = None) -> ParsedCells:
         """Read the cells of a column, between the affixes that are commonest in a sample, in the
-        notation in which most cells are numbers: as -1234.5 (with the mark), unless FEWEST_WRITTEN
-        (8) cells or more are no numbers so, and another makes numbers of as many. mark: the decimal
-        mark, "." or ",", that it is to have; None: the cells tell."""
+        notation in which most cells are numbers: as -1234.5 (with the mark), unless another makes
+        numbers of FEWEST_WRITTEN (8) cells more. mark: the decimal mark, "." or ",", that it is to
+        have; None: the cells tell."""
         best = cls.between(text, affixes_of(text), notation_with(mark))
         best.mark = mark
         # cells that were odd may tell more of the notation, once

@@ -212,7 +212,8 @@ class ArrayContent(Content):
     def cells(self, archive: Archive, block: Block, rows: Int) -> list[list[str]]:
         """For each column of `names` the cells of these rows, as text to be shown: a value, "12
         values" where a row of an array has several in one column, "" for arrays of which the block
-        has no rows. rows: (n,), numbers of rows within the block, from 0."""
+        has no rows. rows: (n,), at least one, numbers of rows within the block, from 0.
+        ArchiveError for a damaged block."""
         every_row = slice(0, block.rows)
         piece = self.decode(archive, block, every_row, None)
         values_of = dict(piece.parts)
@@ -236,7 +237,8 @@ class ArrayContent(Content):
 
     def numbers(self, archive: Archive, block: Block) -> list[Float | None]:
         """For each column of `names` its numbers, (rows,); None for what is no integer or float,
-        for rows of several values in one column, and for arrays that the block has no rows of."""
+        for rows of several values in one column, and for arrays that the block has no rows of.
+        ArchiveError for a damaged block."""
         piece = self.decode(archive, block, slice(0, block.rows), None)
         values_of = dict(piece.parts)
         numbers: list[Float | None] = []
@@ -489,8 +491,8 @@ class ArrayContent(Content):
     ) -> None:
         """Write rows first:last of all arrays to `file`, as an .npy or .npz file, as the source
         was; of a lenient archive those rows that could be read. ParamError if names are wanted;
-        ArchiveError if the archive has not the rows of its arrays, unless it is lenient, DataError
-        for a part of arrays that have no common rows."""
+        ArchiveError if the archive has not the rows of its arrays, or a block is damaged, unless it
+        is lenient, DataError for a part of arrays that have no common rows."""
         self._check_rows(archive)
         pieces = archive.pieces(first, last, wanted)
         members = self._members(archive, pieces, last - first)
@@ -611,8 +613,8 @@ class ArrayContent(Content):
     ) -> pd.DataFrame | Array | Json:
         """Rows first:last in memory: joint arrays as a DataFrame, a single one as an array, else a
         dictionary of arrays by name; of a lenient archive those rows that could be read.
-        ArchiveError if the archive has not the rows of its arrays, unless it is lenient, DataError
-        for a part of arrays that have no common rows."""
+        ArchiveError if the archive has not the rows of its arrays, or a block is damaged, unless it
+        is lenient, DataError for a part of arrays that have no common rows."""
         self._check_rows(archive)
         pieces = archive.pieces(first, last)
         members = self._members(archive, pieces, last - first)

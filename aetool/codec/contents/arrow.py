@@ -149,7 +149,7 @@ class ArrowContent(Content):
 
     def cells(self, archive: Archive, block: Block, rows: Int) -> list[list[str]]:
         """For each column the cells of these records, as text to be shown; "" for a missing value.
-        rows: (n,), numbers of rows within the block, from 0."""
+        rows: (n,), numbers of rows within the block, from 0. ArchiveError for a damaged block."""
         every_row = slice(0, block.rows)
         batch = self.decode(archive, block, every_row, None)
         cells = []
@@ -367,7 +367,8 @@ class ArrowContent(Content):
         """Write records first:last to `file`, in the source's kind, of the columns of the wanted
         labels, in that order; None: all. The source's groups of rows come back with all records
         alone, of an archive that is one file and not read leniently. ParamError for a label that is
-        not there, ArchiveError for a schema that such a file cannot have."""
+        not there, ArchiveError for a schema that such a file cannot have, and for a damaged block,
+        unless the archive is lenient."""
         pieces = archive.pieces(first, last, wanted)
         # of a damaged archive, or of one of several shards, these are not all records
         is_part = archive.lenient or not archive.is_one_file
@@ -415,7 +416,8 @@ class ArrowContent(Content):
         self._write(file, pieces, wanted, whole=False)
 
     def rows_own(self) -> int:
-        """How many records the source itself has; all of it is read for that."""
+        """How many records the source itself has; all of it is read for that: DataError where it
+        cannot be."""
         return sum(batch.num_rows for batch in self.items())
 
     def frame_own(self, first: int, last: int) -> pd.DataFrame:
@@ -431,7 +433,7 @@ class ArrowContent(Content):
 
     def frame(self, archive: Archive, first: int, last: int) -> pd.DataFrame:
         """Records first:last as a DataFrame, with the index and dtypes that pandas noted in the
-        schema."""
+        schema. ArchiveError for a damaged block, whose records a lenient archive leaves out."""
         pieces = archive.pieces(first, last)
         return arrow_files.frame_of(self.schema, pieces)
 
@@ -443,7 +445,8 @@ class ArrowContent(Content):
         wanted: Sequence[str],
     ) -> pd.DataFrame:
         """Records first:last as a DataFrame of the columns of these labels, in this order.
-        ParamError for a label that is not there."""
+        ParamError for a label that is not there, ArchiveError for a damaged block, unless the
+        archive is lenient."""
         places = self.places(archive, wanted)
         schema = _part_of(self.schema, places)
         pieces = archive.pieces(first, last, wanted)

@@ -254,7 +254,8 @@ class Content:
 
     def names(self, archive: Archive) -> list[str]:
         """The names of the columns, or of what else a block's bytes are counted for. By default the
-        kind of the records alone."""
+        kind of the records alone. A content whose header does not say them reads them from the
+        archive, or from a model, with their errors."""
         return [self.kind]
 
     def places(self, archive: Archive, wanted: Sequence[str]) -> list[int]:
@@ -317,18 +318,19 @@ class Content:
 
     def cells(self, archive: Archive, block: Block, rows: Int) -> list[list[str]]:
         """For each column of `costs` the cells of these records, as text to be shown. rows: (n,),
-        numbers of records within the block, from 0. For subclasses to define."""
+        numbers of records within the block, from 0. ArchiveError for a block that is not what the
+        header promises. For subclasses to define."""
         raise NotImplementedError
 
     def numbers(self, archive: Archive, block: Block) -> list[Float | None]:
         """For each column of `costs` the numbers that its cells are, (rows,), of all rows of the
-        block, with NaN for a gap and for what is no number; None for a column that has none. For
-        subclasses to define."""
+        block, with NaN for a gap and for what is no number; None for a column that has none.
+        ArchiveError for a block that is not what the header promises. For subclasses to define."""
         raise NotImplementedError
 
     def checked(self, archive: Archive) -> Iterator[Piece]:
         """Restore everything and yield it piece by piece without writing it to a file, so that
-        damage raises ArchiveError."""
+        damage raises ArchiveError; of a lenient archive damaged blocks are left out instead."""
         yield from archive.pieces(0, archive.rows)
 
     def restore(
@@ -341,15 +343,17 @@ class Content:
     ) -> None:
         """Write records first:last to `file`, open for writing bytes, as a file of the source's
         kind; it is not closed. wanted: the names of the columns; None: all. ParamError for a name
-        that is not there, DataError where no file can hold what is asked for. For subclasses to
-        define."""
+        that is not there, DataError where no file can hold what is asked for; ArchiveError for a
+        damaged block, whose records a lenient archive leaves out; BundleError where a model is
+        needed and not there. For subclasses to define."""
         raise NotImplementedError
 
     def frame(self, archive: Archive, first: int, last: int) -> Piece:
         """Records first:last in memory: a table as a DataFrame; pictures as (n, channels, height,
         width) uint8, those of a folder as a list of (channels, height, width), uint8 or uint16;
-        arrays as a DataFrame, an array, or arrays by name. DataError for a content that has no such
-        form, which is the default."""
+        arrays as a DataFrame, an array, or arrays by name. ArchiveError for a damaged block, whose
+        records a lenient archive leaves out; BundleError where a model is needed and not there.
+        DataError for a content that has no such form, which is the default."""
         raise DataError(
             f"{archive.reader.path}: holds a file's bytes; decompress it, then read the file"
         )
@@ -361,8 +365,9 @@ class Content:
         last: int,
         wanted: Sequence[str],
     ) -> Piece:
-        """Columns of these names of records first:last, as `frame` has all of them. ParamError for
-        a name that is not there, or a content without columns."""
+        """Columns of these names of records first:last, in this order, as `frame` has all of them,
+        which by default is made first; errors are those of `frame`, and ParamError for a name that
+        is not there, or a content without columns."""
         places = self.places(archive, wanted)
         every = self.frame(archive, first, last)
         if isinstance(every, Mapping):
@@ -440,7 +445,7 @@ class ByteContent(Content):
 
     def compare(self, archive: Archive) -> None:
         """Read the source once more and raise ArchiveError at the first byte that the archive
-        restores otherwise, also where the source has changed."""
+        restores otherwise, also where the source has changed; DataError where it cannot be read."""
         with self.opened() as stream:
             for piece in archive.pieces(0, archive.rows):
                 if read_exactly(stream, len(piece)) != piece:
@@ -484,8 +489,9 @@ class ByteContent(Content):
         wanted: Sequence[str] | None = None,
     ) -> None:
         """Write records first:last to `file`, byte for byte, block by block. wanted: names of the
-        columns, None: all; ParamError for a name that is not there, or a content without
-        columns."""
+        columns, None: all; ParamError for a name that is not there, or a content without columns;
+        ArchiveError for a damaged block, unless the archive is lenient, when part of the file may
+        be written already."""
         for piece in archive.pieces(first, last, wanted):
             file.write(piece)
 

@@ -127,7 +127,8 @@ class TypedFile(KeptBytes):
         last: int,
         wanted: Sequence[str] | None = None,
     ) -> Iterator[bytes]:
-        """Yield the bytes of the whole file, in one piece; first, last and wanted are not used."""
+        """Yield the bytes of the whole file, in one piece; first, last and wanted are not used.
+        ArchiveError for a damaged block; of a lenient archive there is then no piece."""
         yield from super().pieces(archive, 0, archive.rows)
 
     def restore(
@@ -140,7 +141,7 @@ class TypedFile(KeptBytes):
     ) -> None:
         """Write the file's very bytes, or, if only some rows or columns are wanted, a new file of
         the same format with these. ParamError for columns of arrays, or that are not there;
-        DataError if the file cannot be read by rows."""
+        DataError if the file cannot be read by rows, ArchiveError if its block is damaged."""
         # all of it: the very bytes of the file
         if (first, last) == (0, archive.rows) and wanted is None:
             super().restore(archive, file, first, last)

@@ -226,7 +226,8 @@ class Folder(Content):
 
     def pictures(self, archive: Archive, first: int, last: int) -> Iterator[Picture]:
         """Yield files first:last, counted from 0 in the order of the archive, where pictures come
-        first; each piece of a large file counts as one."""
+        first; each piece of a large file counts as one. ArchiveError for a damaged block, whose
+        files a lenient archive leaves out."""
         for files in archive.pieces(first, last):
             yield from files
 
@@ -245,7 +246,8 @@ class Folder(Content):
     def frame(self, archive: Archive, first: int, last: int) -> list[Pixels]:
         """The pictures among files first:last, each (channels, height, width), uint8 or, of 16
         bits, uint16, those kept as files decoded; of a file of several pictures all. Other files
-        are left out in silence, pictures that cannot be read with a warning."""
+        are left out in silence, pictures that cannot be read with a warning. ArchiveError for a
+        damaged block, unless the archive is lenient."""
         pictures: list[Pixels] = []
         unreadable: list[str] = []
         # large files come in pieces, which are put together

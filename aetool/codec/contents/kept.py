@@ -94,7 +94,8 @@ class KeptBytes(ByteContent):
         wanted: Sequence[str] | None = None,
     ) -> Iterator[bytes]:
         """Yield the bytes of the file, block by block. ParamError if columns are wanted; DataError
-        unless first and last mean all rows."""
+        unless first and last mean all rows; ArchiveError for a damaged block, unless the archive is
+        lenient."""
         if wanted is not None:
             self.places(archive, wanted)
         if (first, last) != (0, archive.rows):
@@ -110,8 +111,9 @@ class KeptBytes(ByteContent):
         )
 
     def frame(self, archive: Archive, first: int, last: int) -> Json:
-        """The table of a kept Arrow file as a DataFrame, its rows first:last; DataError for any
-        other file, which has no such form."""
+        """The table of a kept Arrow file as a DataFrame, its rows first:last, for which all of it
+        is read; DataError for any other file, which has no such form, ArchiveError for a damaged
+        block, unless the archive is lenient."""
         if self._format.get("format") != arrow_files.ARROW:
             return super().frame(archive, first, last)
         # of a table in memory whose types are not carried in any other way

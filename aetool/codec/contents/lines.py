@@ -124,7 +124,8 @@ class JsonLines(ByteContent):
     def names(self, archive: Archive) -> list[str]:
         """The keys of the archive's first record, each once, with U+FFFD for halves of surrogate
         pairs; [] if it has no record. Blank lines are no records. DataError if the line is no JSON,
-        ParamError if it is no object."""
+        ParamError if it is no object, ArchiveError for a damaged block before it, unless the
+        archive is lenient."""
         # nearly always the first line is a record: only behind it more than a few are looked at
         for first, last in ((0, FEW), (FEW, archive.rows)):
             end = min(last, archive.rows)
@@ -266,7 +267,8 @@ class JsonLines(ByteContent):
 
     def frame(self, archive: Archive, first: int, last: int) -> pd.DataFrame:
         """Lines first:last that are not blank as a DataFrame, a row for each, a column for each
-        key. DataError for a line that is no JSON, ParamError for one that is no object."""
+        key. DataError for a line that is no JSON, ParamError for one that is no object,
+        ArchiveError for a damaged block, unless the archive is lenient."""
         records = list(_records(archive, first, last))
         return arrow_files.frame_of_records(records)
 

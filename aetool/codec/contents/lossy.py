@@ -368,8 +368,9 @@ class LossyTable(Lossy):
         wanted: Sequence[str] | None = None,
     ) -> None:
         """Write records first:last as a file of the source's kind, only the wanted columns in the
-        order in which they are wanted. ParamError for a name that is not there; BundleError without
-        the model."""
+        order in which they are wanted; None: all. ParamError for a name that is not there;
+        BundleError without the model; ArchiveError for a damaged block, unless the archive is
+        lenient."""
         schema = archive.model.schema
         written = {}
         if schema is not None:
@@ -391,7 +392,7 @@ class LossyTable(Lossy):
 
     def frame(self, archive: Archive, first: int, last: int) -> Piece:
         """Records first:last as a DataFrame with the dtypes of the source. BundleError if the model
-        is not there."""
+        is not there, ArchiveError for a damaged block, unless the archive is lenient."""
         pieces = archive.pieces(first, last)
         batches = list(at_least_one(pieces, self.nothing(archive)))
         # the dtypes of the DataFrame that was compressed, if it was one
@@ -534,7 +535,8 @@ class LossyPictures(Lossy):
 
     def frame(self, archive: Archive, first: int, last: int) -> Pixels:
         """Pictures first:last in memory: (n, channels, height, width) uint8. BundleError if the
-        model is not there."""
+        model is not there, ArchiveError for a damaged block, whose pictures a lenient archive
+        leaves out."""
         pieces = archive.pieces(first, last)
         return stacked(pieces, self._shape(archive))
 

@@ -303,13 +303,15 @@ class Parts(Content):
     def cells(self, archive: Archive, block: Block, rows: Int) -> list[list[str]]:
         """For each column the cells of these records, as text to be shown, read from the part that
         the block is of: block.first counts through all parts. rows: (n,), numbers of rows within
-        the block, from 0."""
+        the block, from 0. ArchiveError or DataError for a part that cannot be opened, ArchiveError
+        for a damaged block."""
         with archive.part(self.number_at(block.first)) as part:
             return part.content.cells(part, block, rows)
 
     def numbers(self, archive: Archive, block: Block) -> list[Float | None]:
         """For each column the numbers that its cells are, (rows,), NaN for what is none, or None
-        for a column without numbers, read from the part that the block is of."""
+        for a column without numbers, read from the part that the block is of. ArchiveError or
+        DataError for a part that cannot be opened, ArchiveError for a damaged block."""
         with archive.part(self.number_at(block.first)) as part:
             return part.content.numbers(part, block)
 

@@ -77,7 +77,7 @@ class PixelArray(Content):
 
     def items(self) -> Iterator[Pixels]:
         """Yield the source's pictures in order, (n, channels, height, width) uint8, as many as a
-        block holds."""
+        block holds. DataError for one that cannot be read."""
         assert self.source is not None
         yield from gathered(self.source.batches())
 
@@ -145,7 +145,8 @@ class PixelArray(Content):
         write_arrays(file, pieces, self._format, count, self.shape)
 
     def frame(self, archive: Archive, first: int, last: int) -> Pixels:
-        """Pictures first:last in memory: (n, channels, height, width) uint8."""
+        """Pictures first:last in memory: (n, channels, height, width) uint8. ArchiveError for a
+        damaged block, whose pictures a lenient archive leaves out."""
         return stacked(archive.pieces(first, last), self.shape)
 
     # ---- of the source itself

@@ -160,7 +160,8 @@ class TextTable(ByteContent):
         return {**archive.foreseen.format, **self._format}
 
     def names(self, archive: Archive) -> list[str]:
-        """The names of the columns, from the header or the head, or else from the shared model."""
+        """The names of the columns, from the header or the head, or else from the shared model:
+        BundleError if that is then not there, ArchiveError if it knows nothing of columns."""
         if self.given_names is not None:
             return list(self.given_names)
         return list(archive.foreseen.names)
@@ -435,7 +436,9 @@ class TextTable(ByteContent):
     ) -> Iterator[bytes]:
         """Yield the bytes before the first record, then records first:last, a piece for each block,
         in the source's encoding. wanted: names of columns, to which header and records are cut, in
-        that order; None: all. ParamError for a name that is not there."""
+        that order; None: all. ParamError for a name that is not there, ArchiveError for a damaged
+        block, whose records a lenient archive leaves out; BundleError without a shared model that
+        it needs."""
         format = self.format(archive)
         encoding = str(format.get("encoding", encodings.UTF8))
         for piece in self.utf8_pieces(archive, first, last, wanted):
@@ -450,7 +453,7 @@ class TextTable(ByteContent):
     ) -> Iterator[bytes]:
         """Yield, in UTF-8, the bytes before the first record, then records first:last, a piece for
         each block. wanted: names of columns, to which header and records are cut, in that order;
-        None: all. ParamError for a name that is not there."""
+        None: all. Errors are those of `pieces`."""
         yield self._head(archive, wanted)
         for block, inside in archive.blocks(first, last):
             yield self.decode(archive, block, inside, wanted)
@@ -519,7 +522,7 @@ class TextTable(ByteContent):
         wanted: Sequence[str],
     ) -> pd.DataFrame:
         """Records first:last as a DataFrame of these columns, in this order. ParamError for a name
-        that is not there."""
+        that is not there, ArchiveError for a damaged block, unless the archive is lenient."""
         # the head says nothing that `wanted` does not
         _, *pieces = self.utf8_pieces(archive, first, last, wanted)
         body = b"".join(pieces)

@@ -333,7 +333,8 @@ def orders_for(sample: Array) -> Orders:
     known: dict[Orders, float] = {}
 
     def bits_of(orders: Orders) -> float:
-        """The bits that residuals of these orders have on average; infinite for none."""
+        """The bits that residuals of these orders have on average, computed once for each choice;
+        infinite where all orders are 0."""
         if not any(orders):
             return np.inf
         if orders not in known:
