@@ -659,12 +659,13 @@ def _table(
     """Prepare the archive of a typed table: column by column in its own types, or the file's bytes
     if a type cannot be stored. bounds: the largest error by column label; None: as
     options.max_error says. ParamError for a bound of a column that is not there or has no numbers,
-    or of a table that is stored as bytes; DataError where it cannot be read for the bounds."""
+    or of a table that is stored as bytes; errors of Arrow, OSError or DataError where it cannot be
+    read for the bounds."""
     labels = labels_of(source.schema.names)
 
     def ends() -> list[Ends | None]:
-        """For each column (smallest, largest) number, or None; reads all of the source: DataError
-        where it cannot be read."""
+        """For each column (smallest, largest) number, or None; reads all of the source: errors of
+        Arrow, OSError or DataError where it cannot be read."""
         return batches.ends_of(source.schema, source.batches())
 
     apart: Collection[int] = ()
