@@ -330,8 +330,9 @@ def _narrower(
 
 def _prices(rival: Rival) -> TextPrices | None:
     """Prepare to find quickly how many bytes a bounded archive of a text takes at other bounds:
-    TextPrices, by the plans with which the rival was written. None unless it is of a text that is
-    one block, with plans of its own for each column."""
+    TextPrices, by the plans with which the rival was written, which it must be, not estimated. Its
+    source is read for it. None unless it is of a text that is one block, with plans of its own for
+    each column."""
     assert rival.job is not None
     content = rival.job.content
     if not isinstance(content, TextTable) or content.origin is None:

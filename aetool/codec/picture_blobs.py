@@ -398,7 +398,7 @@ def _tried(
 ) -> _Tried:
     """Code pictures, (n, channels, height, width), in one way. preset: the coder's contexts; most:
     the largest value that pictures may have; learned: the state of a model to begin in, of the same
-    preset, which is copied; None: a fresh one."""
+    preset, which is copied, with larger tables where there are many values; None: a fresh one."""
     planes, largest = way.planes(pictures, most)
     bits = picture_coding.bits_for(planes.size)
     if learned is None:

@@ -298,7 +298,9 @@ class Coder:
         votes: list[int],
         last: list[int],
     ) -> None:
-        """Move the counters and the networks that voted, in place, towards the bit that came.
+        """Move the counters and the networks that voted, in place, towards the bit that came;
+        weights stay within 16 bits, those of the last network within LARGEST_LAST (2^20), and a
+        counter counts at most preset.limit uses.
 
         probability: of a 1, as it was coded, in 65,536ths. places: in `counters`, of those that
         voted; inputs: of the networks, the counters' votes and a constant; networks: the weights of

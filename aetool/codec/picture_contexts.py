@@ -494,7 +494,8 @@ class Walk:
         return mixed >> 16
 
     def _learn(self, plane: int, terms: list[int], miss: int) -> None:
-        """Move the weights of a plane's linear predictor towards what would have guessed right.
+        """Move the weights of a plane's linear predictor, in place, towards what would have guessed
+        right; none goes beyond LARGEST_LINEAR (2^24) from 0.
 
         terms: what it guessed by, as `_terms` returns them. miss: how far above its guess the value
         is, below 0 if it is lower.
@@ -564,8 +565,9 @@ class Walk:
         guesses: list[int],
     ) -> int:
         """The mean of the guesses for (y, x), rounded, each weighed by the inverse square of how
-        far guesses of its predictor were off at the five pixels nearby that NEAR lists. guesses:
-        limited to 0 .. most, in the same order for all pixels of the plane."""
+        far guesses of its predictor were off at the five pixels nearby that NEAR lists, as far as
+        they lie in the picture: all alike where none does. guesses: limited to 0 .. most, in the
+        same order for all pixels of the plane."""
         total = weighed = 0
         for place, guess in enumerate(guesses):
             missed = 1
@@ -648,7 +650,8 @@ class Walk:
 
     def _errors(self, pixel: Pixel) -> int:
         """How far off the prediction was at four pixels nearby, as one sum of magnitudes: to the
-        west and north twice, to the northwest and northeast once."""
+        west and north twice, to the northwest and northeast once; 0 for those outside of the
+        picture."""
         plane = pixel.plane
         above = pixel.y - 1
         x = pixel.x

@@ -67,8 +67,8 @@ class Scale:
 
     def classes(self, values: Plane) -> Classes:
         """The class of each value, in the same shape: 0 for the least there is, 1 for the largest,
-        2 and 3 for what is at most `bound` from these, 4 for all others. What is near an end was
-        rounded to one side more often."""
+        2 and 3 for what is at most `bound` from these (2 if from both), 4 for all others. What is
+        near an end was rounded to one side more often."""
         near_end = self.most - min(self.bound, self.most)
         classes = np.full(values.shape, 4, np.uint8)
         classes[values >= near_end] = 3

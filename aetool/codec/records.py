@@ -126,8 +126,10 @@ def encode(piece: bytes, layout: Layout, hints: Hints = NO_HINTS) -> list[Encode
 
 
 def _as_it_is(piece: bytes, cells: Fields, layout: Layout) -> Encoded:
-    """Store a piece of text in a block as one compressed text, not by columns, exactly. cells: its
-    fields, by which its records are counted; of the layout no bounds are read."""
+    """Store a piece of text in a block as one compressed text, not by columns, exactly: by the
+    compressor that makes it smallest, and of at most LONGEST_MIXED (2^22) bytes also by a mixture
+    of contexts, unless the effort is quick. cells: its fields, by which its records are counted; of
+    the layout no bounds are read."""
     quick = layout.effort.quick
     promising = plain.promising(piece, len(piece), quick)
     if len(piece) <= LONGEST_MIXED and not quick:
@@ -306,10 +308,10 @@ def _block(
     layout: Layout,
     hints: Hints,
 ) -> Encoded:
-    """Encode columns as a block, by the layout's effort. rows: how many each column has; words: the
-    block's JSON beside its columns, "own" in it where what a shared model knows, and students, the
-    networks that predict columns, are not for these columns; hints: the plans of the block
-    before."""
+    """Encode columns as a block, by the layout's effort; `restored`, the text that decoding gives,
+    is there unless the layout is exact. rows: how many each column has; words: the block's JSON
+    beside its columns, "own" in it where what a shared model knows, and students, the networks that
+    predict columns, are not for these columns; hints: the plans of the block before."""
     shared = layout.shared
     taught_students = layout.students
     if "own" in words:

@@ -240,8 +240,9 @@ class Mixer:
         return least < self.layout.alphabet
 
     def chance(self) -> int:
-        """The probability that the next bit is 1, in 65,536ths. To be called once for each bit,
-        before `learn`, for which it sets what the probability came of."""
+        """The probability that the next bit is 1, in 65,536ths, LEAST_CHANCE (8) to MOST_CHANCE
+        (65,528). To be called once for each bit, before `learn`, for which it sets what the
+        probability came of."""
         self.slots: list[_Slot] = []
         self.inputs: list[int] = []
         for context, table in zip(self.hashes, self.tables, strict=True):

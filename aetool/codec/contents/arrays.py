@@ -166,8 +166,9 @@ class ArrayContent(Content):
         return list(chain.from_iterable(self._column_names()))
 
     def _column_names(self) -> list[list[str]]:
-        """For each array, in order, the names of its columns: of one of two axes "c1", or "x_1" if
-        it is called x and is not alone; of others their own name alone."""
+        """For each array, in order, the names of its columns, see Tensor.column_names: of one of
+        two axes "c1", or "x_1" if it is called x (not X) and is not alone, but a single one where
+        there are more than 4,096 or none; of others their own name alone."""
         # columns of the only array need not name it
         alone = len(self.arrays) == 1
         return [tensor.column_names(alone) for tensor in self.arrays]

@@ -207,7 +207,7 @@ class LossyTable(Lossy):
 
     def header(self) -> dict[str, Json]:
         """The entries of the archive's header, by name: "content", "mode", "format", "quantiser",
-        "columns", "dtypes" and "ranges"."""
+        "columns", a list of {"name", "stored"} in order, "dtypes" and "ranges"."""
         columns = []
         for name, stored in self.columns:
             columns.append({"name": name, "stored": stored})

@@ -182,7 +182,8 @@ class TextTable(ByteContent):
 
     def _head_is_header(self, archive: Archive) -> bool:
         """Whether the head holds just what pandas may read: behind a byte-order mark or blank lines
-        one record, which gives the columns' names, if the format has a header, else no record."""
+        one record, which gives the columns' names as they are. False of a text without a header,
+        whose names its head does not give."""
         head = self._whole_head(archive)
         format = self.format(archive)
         bare_head = head.removeprefix(encodings.BOM)
