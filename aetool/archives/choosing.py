@@ -248,11 +248,12 @@ def _best(
 
 
 def within(make: Maker, budget: int) -> Candidate | None:
-    """Search for the archive of least error that takes at most `budget` bytes, by writing several;
-    where even the one at the error COARSEST takes more, that one; None if there is none at this
-    error.
+    """Search for the archive of least error that takes at most `budget` bytes, by writing several,
+    until one takes FILLED (0.97) of these, or TRIES (9) were tried beside the first; where even the
+    one at the error COARSEST (0.98) takes more, that one; None if there is none at this error.
 
-    make: writes an archive of at most a given error, a part of a standard deviation. Bytes fall
+    make: writes an archive of at most a given error, a part of a standard deviation, FINEST (1e-6)
+    to COARSEST, or estimates it; None where it cannot, which counts as too many bytes. Bytes fall
     with the logarithm of the error, nearly along a line: the next error to try is where a line
     through the two nearest archives, one too large and one within, meets the budget.
     """

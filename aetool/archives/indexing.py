@@ -46,7 +46,8 @@ def index(
     paths: of one archive at least. They are all shards of one table, in any order, or archives of
     tables of one kind with the same columns, whose records are read in the order of `paths`.
     ParamError for anything else, and for "-", standard output; DataError if there is something at
-    `path`, unless `force`; ArchiveError for a file that is no archive.
+    `path`, unless `force`, or an archive cannot be opened; ArchiveError for a file that is no
+    archive, or a damaged one. The blocks of the archives are not read.
     """
     target = Path(path)
     if os.fspath(path) == "-":

@@ -124,8 +124,9 @@ class Content:
 
     def format(self, archive: Archive | None = None) -> dict[str, Json]:
         """How the source was written: under "format" its kind of file ("csv", "npy" ...), and by
-        other keys what else its writer needs to know. archive: the one that is read; not used by
-        default, but by a content whose archive leaves a part of the format to a shared model."""
+        other keys what else its writer needs to know; not a copy, and so not to be changed.
+        archive: the one that is read; not used by default, but by a content whose archive leaves a
+        part of the format to a shared model."""
         return self._format
 
     def owners(self, block: Block) -> list[int] | None:
