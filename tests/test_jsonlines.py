@@ -74,6 +74,11 @@ def test_values_of_one_key_are_one_column():
     assert names == [(b'"y"', 0), (b'"s"', 0), (b'"l"', 0), (b'"l"', 1), (b'"y"', 1)]
 
 
+def test_a_text_keeps_an_escaped_quote_at_its_end():
+    line = b'{"a\\"": "say \\"hi\\"", "b": ""}\n'
+    assert jsonlines.values_by_key(line) == {'a\\"': ['say \\"hi\\"'], "b": [""]}
+
+
 @pytest.fixture
 def lines(tmp_path):
     rng = np.random.default_rng(0)

@@ -227,8 +227,8 @@ def is_text(block: Block) -> bool:
 @sensible()
 def keys_of(block: Block) -> list[str]:
     """The key of each column of values of a block, without quotes and colon, "value" where there is
-    none. The block's first column, the numbers of frames, is left out. ArchiveError if the block is
-    one text, or damaged."""
+    none; several columns may have one key, as the places of a list have. The block's first column,
+    the numbers of frames, is left out. ArchiveError if the block is one text, or damaged."""
     keys = [b""] * (len(block.columns) - 1)
     for parts, places in block.words["frames"]:
         frame = tuple(_frame(parts))
@@ -247,16 +247,18 @@ def key_text(key: bytes) -> str:
 
 
 def _unquoted(text: bytes) -> str:
-    """A text as people read it, without the quotes at its ends; bytes that are no UTF-8 are
+    """A text as people read it, without the quote at each of its ends; bytes that are no UTF-8 are
     replaced, and escapes, as \\n, stay as they are."""
-    bare = text.strip(b'"')
+    # one at each end: a text may end with an escaped quote of its own
+    bare = text.removeprefix(b'"').removesuffix(b'"')
     return bare.decode("utf-8", "replace")
 
 
 def values_by_key(line: bytes) -> dict[str, list[str]]:
     """The values of a line of JSON, as `cut` finds them, by the key that stands last before each,
     without quotes and colon, "value" where there is none, at whatever depth: a list for each, in
-    their order; texts without their quotes, numbers as they are written."""
+    their order; texts without their quotes, with escapes as they stand, all else as it is written.
+    Of a line that is no JSON what looks like values; {} of none."""
     frame, line_values = cut(line)
     columns = columns_of(frame)
     by_key: dict[str, list[str]] = {}
@@ -269,9 +271,9 @@ def values_by_key(line: bytes) -> dict[str, list[str]]:
 
 @sensible()
 def numbers_of(block: Block, place: int) -> Float:
-    """Read a column of values of a block as numbers: (lines,) float64, NaN where a line has none.
-    place: of the column, from 0, among those that `keys_of` tells. ArchiveError if the block is
-    damaged."""
+    """Read a column of values of a block as numbers: (lines,) float64, NaN where a line has no
+    value there, or none that is a number; one between quotes is. place: of the column, from 0,
+    among those that `keys_of` tells. ArchiveError if the block is damaged."""
     column = cells.decode_cells(block.columns[place + 1])
     length = column.lengths()
     values = spans.Spans(column.bytes, column.ends - length, length.astype(np.int32))
