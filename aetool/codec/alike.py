@@ -19,8 +19,9 @@ class AlikeColumns:
     """Decides which columns of a wide block reuse the coding plan of an earlier column and which
     search for their own.
 
-    period: how many columns before a column the one is whose plan it may reuse, at least 1. For
-    each column in turn `offered` is to be called, and, where that returned None, `found`.
+    period: how many columns before a column the one is whose plan it may reuse, at least 1. A
+    column is one stream of whole numbers here; where columns have several, streams are what is
+    counted. For each in turn `offered` is to be called, and, where that returned None, `found`.
 
     A plan with features (contexts that choose frequency tables) is reused in six of eight periods.
     Of plans without, each place within the period counts for itself: where a search finds the very
@@ -88,8 +89,8 @@ def _are_equal_but_for_bins(one: Plan, other: Plan) -> bool:
 
 def moved(plan: Plan, period: int) -> Plan:
     """Return a copy of a column's plan with `period` added to the number of every other stream that
-    it refers to, those of features, transforms and combinations: the plan for the column one period
-    later."""
+    it refers to, those of features, transforms and combinations, but not of a mixture, which is
+    looked for anew in each column: the plan for the column one period later."""
     changes: dict[str, object] = {}
     features = []
     for feature in plan.features:

@@ -111,8 +111,9 @@ class Decoder:
     ) -> Block:
         """Decode a stored block and set its rows and first record; ArchiveError if it is damaged.
         students: the networks to predict columns with; `self.students` is not looked at. None:
-        those of `shared`, if there is one. ledger: collects the bits that each value took; None:
-        they are not counted."""
+        those of `shared`, if there is one. Where the block has no digest they compute in whole
+        numbers, not in floats. ledger: collects the bits that each value took; None: they are not
+        counted."""
         expected = stored.content or None
         if expected is None and students is not None:
             # without a digest of the block nobody would see that this machine's floats differ
@@ -133,10 +134,12 @@ class Decoder:
 
 
 def read_back(file: BinaryIO, model: Bundle | None = None, device: str = "auto") -> Archive:
-    """Open the archive that was just written to `file`, to check it. model: offered for an archive
-    that names one, None without; device: what runs it, as "cpu". ArchiveError if header, footer or
-    sections are damaged, DataError if the file cannot be read. Messages call it "the new archive":
-    the file may have no name, and its user has not seen one."""
+    """Open the archive that was just written to `file`, to check it; the caller closes what is
+    returned. file: still open, and flushed, since it is opened once more by its path. model:
+    offered for an archive that names one; None: none is. device: what runs it, as "cpu".
+    ArchiveError if header, footer or sections are damaged, or there is no archive, DataError if the
+    file cannot be read. Messages call it "the new archive": the file may have no name, and its user
+    has not seen one."""
     return Archive(path_of(file), model, device, name="the new archive")
 
 
@@ -288,7 +291,8 @@ class Archive:
     def choose(self, columns: Sequence[str]) -> None:
         """Restore only the columns of these names, at least one, in this order, in slices and
         `to_pandas`. ParamError for a name that is not there, for none at all, or an archive of no
-        table. Decompressing to a file does not look at it."""
+        table; BundleError where only a model that is not there has the names. Decompressing to a
+        file does not look at it."""
         if not columns:
             raise ParamError("columns: name one at least, or leave them out for all")
         self.content.places(self, columns)
@@ -417,16 +421,19 @@ class Archive:
 
     def part(self, number: int) -> Archive:
         """Open part `number`, from 0, of an index. ArchiveError where its file is missing, damaged,
-        or not the one that was indexed; DataError where the index came through a pipe;
-        AssertionError for an archive that is no index. The caller closes it."""
+        or not the one that was indexed; DataError where the index came through a pipe; IndexError
+        for a number of no part, AssertionError for an archive that is no index. If lenient, what is
+        left of a damaged part is opened, and its `lost` says what is missing. The caller closes it.
+        """
         assert isinstance(self.content, Parts)
         return indexes.part(self, self.content, number)
 
     def parts(self, first: int, last: int) -> Iterator[OpenPart]:
         """Yield, one by one, the opened parts of an index that hold records first:last; each is
-        closed when the next is asked for. ArchiveError or DataError for a part that cannot be
-        opened, which is noted in `lost` if lenient; AssertionError for an archive that is no
-        index."""
+        closed when the next is asked for. Where first:last are no records one part comes all the
+        same, and where they are all, so do parts without any. ArchiveError or DataError for a part
+        that cannot be opened, which is noted in `lost` if lenient; AssertionError for an archive
+        that is no index."""
         assert isinstance(self.content, Parts)
         yield from indexes.parts(self, self.content, first, last)
 
@@ -641,10 +648,10 @@ class Archive:
     # ---- records
 
     def __getitem__(self, rows: slice) -> Any:
-        """Records a:b of the archive, counted as in a Python list: a DataFrame of a table; (n,
-        channels, height, width) of pictures of one size; a list of (channels, height, width) of a
-        folder of pictures, uint8 or uint16 all; of a file of arrays a DataFrame, an array or arrays
-        by name.
+        """Records a:b of the archive, counted as in a Python list: a DataFrame of a table, of the
+        chosen columns if there are such; (n, channels, height, width) of pictures of one size; a
+        list of (channels, height, width) of a folder of pictures, uint8 or uint16 all; of a file of
+        arrays a DataFrame, an array or arrays by name.
 
         ParamError for a number in place of a:b, or a step other than 1; DataError for a content
         that is nothing but bytes; ArchiveError for a damaged block, unless lenient; BundleError
@@ -673,8 +680,8 @@ class Archive:
 
     def check(self) -> None:
         """Restore everything, as decompressing does, without keeping any of it; ArchiveError at the
-        first part whose digest is not the stored one. A lenient archive notes damaged blocks in
-        `lost` instead."""
+        first part whose digest is not the stored one. BundleError where a model is needed and not
+        there. A lenient archive notes damaged blocks in `lost` instead."""
         with self.sensible():
             for _ in self.content.checked(self):
                 pass
@@ -683,7 +690,8 @@ class Archive:
     def sensible(self) -> Iterator[None]:
         """Context manager: ValueError and the like, which values that make no sense raise, or a
         lack of memory, become ArchiveError with the archive's name, since such values are damage
-        and no bug."""
+        and no bug; an ArchiveError that only says "damaged: ..." gets that name, too. Other errors
+        pass as they are."""
         try:
             yield
         except ArchiveError as error:

@@ -25,8 +25,10 @@ def share_blobs(
     columns: Sequence[Decoded],
 ) -> None:
     """Move the bits of a block's blobs (texts, category names, dictionaries) in the ledger from
-    overhead to the cells that they are of. ledger: filled while the block was decoded; columns:
-    those of the block, decoded. To be called once. ArchiveError for blobs that are damaged."""
+    overhead to the cells that they are of; also those of special texts (no numbers, but frequent),
+    which stand in the block's description. Blobs of other columns, as one of plain bytes, stay
+    overhead. ledger: filled while the block was decoded; columns: those of the block, decoded. To
+    be called once. ArchiveError for blobs that are damaged."""
     for place, column in enumerate(columns):
         meta = column.meta
         own = ledger.blobs[place]
@@ -56,8 +58,9 @@ def _share_texts(
     blob: bytes,
 ) -> None:
     """Move from overhead to each of these cells of column `place` the bits of its text. cells: (n,)
-    row numbers; blob: the texts of these cells, as spans.pack_cells packs them. In the ledger, in
-    place."""
+    row numbers; blob: the texts of these cells, as spans.pack_cells packs them. What the first of
+    them take more than later ones is left out of what they are judged by. In the ledger, in place.
+    """
     taken = _of_cells(blob, len(cells))
     judged = without_learning(taken)
     ledger.share(place, cells, taken, judged)

@@ -69,8 +69,8 @@ def _histogram(r: Int) -> tuple[Int, Int]:
 
 def _origin(cells: Int, counts: Int) -> int:
     """The number from which intervals of 2^m numbers are counted: the median of the residuals (the
-    lowest that half of them, rounded down, are not above), or 0 where one lies 2^61 or more from 0,
-    so that bins about the median could leave 64 bits.
+    lowest that at least half of them, rounded down, do not exceed), or 0 where one lies 2^61 or
+    more from 0, so that bins about the median could leave 64 bits.
 
     cells: the different residuals, ascending; counts: how often each occurs.
     """

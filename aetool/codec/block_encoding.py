@@ -209,8 +209,8 @@ class BlockEncoder:
         self.small.append(pushed)
 
     def _planned(self, stream: Stream, number: int) -> Plan:
-        """The plan for the next stream: searched, or that of a column that is alike. number: of the
-        stream in the block, from 0."""
+        """The plan for the next stream: adapted from that of a column that is alike or of the block
+        before, where there is one, else searched. number: of the stream in the block, from 0."""
         if self.alike is None:
             return self.planner.plan(stream, number)
         like = self.alike.offered(self.plans)

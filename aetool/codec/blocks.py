@@ -100,12 +100,15 @@ def encode(
     coded: the columns as streams and blobs, each with other ways to encode it, of which the
     smallest is taken, but with a shared model or students always the first. rows: cells of each
     column. words: JSON to store beside the columns. effort: how far to search; one that asks for it
-    (also_usual) is tried beside the default one, and what takes fewest bytes is kept. hints: those
-    that the block before returned. shared: what the archive's model knows of the columns. period:
-    after how many columns the next one of the same kind comes, so that most take over a plan from
-    there; 0: none does. students: the networks that the archive carries; a shared model has its
-    own, which are used instead. watched: whether to report how many columns are done, as
-    notices.advance does; not wanted of what is only a part of a block, such as a dictionary.
+    (also_usual) is tried beside the default one, and what takes fewest bytes is kept; a block in
+    which combinations of columns seem to save little is tried without them, too. hints: those that
+    the block before returned: its plans are tried first, and, if it had as many columns, each is
+    stored in the way that was taken there, without a look at the others. shared: what the archive's
+    model knows of the columns. period: after how many columns the next one of the same kind comes,
+    so that most take over a plan from there; 0: none does. students: the networks that the archive
+    carries; a shared model has its own, which are used instead. watched: whether to report how many
+    columns are done, as notices.advance does; not wanted of what is only a part of a block, such as
+    a dictionary.
     """
     efforts = [effort]
     if effort.also_usual:
@@ -166,8 +169,9 @@ def _encoded(
 ) -> _Coding:
     """Encode the columns of a block once, with combinations of columns if the effort has them;
     `encode` tries again without them if the result is_doubtful. coded: the columns; rows: cells of
-    each; words: JSON to store beside them; effort: how far to search. hints: the plans of the block
-    before. shared: what the archive's model knows of the columns, students: the networks that
+    each; words: JSON to store beside them; effort: how far to search. hints: the ways and plans of
+    the block before; plans are looked at only if the effort reuses them, or all columns have as
+    many streams. shared: what the archive's model knows of the columns, students: the networks that
     predict streams, None without. period: after how many columns the next one of the same kind
     comes, 0 for none. mixes: whether the description may be a mixture of contexts; watched: whether
     to report how many columns are done."""

@@ -43,9 +43,9 @@ def combinations(stream: Stream, parents: Sequence[int], known: Known) -> Iterat
     """Yield plans that predict a stream by a combination of parents, at most three: by a product of
     two; by a weighted sum; by the same sum, as differences to the row before.
 
-    A combination that does not come near yields no plan; there is none at all if fewer than FEWEST
-    (48) rows have a value, or those in the sample are all equal. The plans have no bins and no
-    features yet. parents: the numbers of earlier streams; known: these streams.
+    A combination that does not come near yields no plan; there is none at all without parents, if
+    fewer than FEWEST (48) rows have a value, or those in the sample are all equal. The plans have
+    no bins and no features yet. parents: the numbers of earlier streams; known: these streams.
     """
     rows = _rows(stream, known.rows)
     if len(rows) < FEWEST or not parents:

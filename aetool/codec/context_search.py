@@ -279,8 +279,9 @@ def _own_first(chosen: Sequence[Candidate]) -> list[Candidate]:
 
 
 def bits_of_feature(feature: Feature) -> float:
-    """About how many bits a feature takes in the plan. Edges of classes take next to nothing where
-    each is one above the one before; others take as many as the digits of their steps."""
+    """About how many bits a feature takes in the plan: FEATURE_BITS (48), and for classes those of
+    the edges between them: nothing where an edge is one above the one before, else EDGE_BITS (2)
+    and as many as the step between the two has."""
     if not isinstance(feature, Classes):
         return FEATURE_BITS
     steps = np.diff(feature.edges)
@@ -291,7 +292,8 @@ def bits_of_feature(feature: Feature) -> float:
 
 def bits_of_terms(plan: Plan) -> float:
     """About how many bits a plan's combination of columns (a weighted sum or a product that
-    predicts) takes in the plan; 0 without one."""
+    predicts) takes in the plan: TERM_BITS (56) for each of its terms, and for its divisor; 0
+    without one."""
     if plan.combined is None:
         return 0.0
     return TERM_BITS * (1 + len(plan.combined.terms))
@@ -300,7 +302,8 @@ def bits_of_terms(plan: Plan) -> float:
 def classes_of(symbols: rans.U16, alphabet: int, most: int) -> Int:
     """Cut the symbols 0 .. alphabet - 1 into at most `most` classes that have about equally many of
     `symbols`, (n,): returns the first symbol of each class but the lowest, (classes - 1,) int64,
-    ascending. Each symbol is a class of its own if they are no more than `most`."""
+    ascending. There are fewer classes where few symbols hold most of them. Each symbol of the
+    alphabet is a class of its own if it has no more than `most`."""
     if alphabet <= most:
         return np.arange(1, alphabet)
     used = np.bincount(symbols, minlength=alphabet)[:alphabet]

@@ -41,8 +41,9 @@ class MarkEvidence:
         cls,
         cells: Spans,
     ) -> MarkEvidence:
-        """Collect what the cells of a column show; nothing of one with points or commas in which
-        fewer than LEAST_NUMBERS (half) of a sample of cells are numbers."""
+        """Collect what the cells of a column show: of one without any point or comma only how many
+        are unparted; nothing, not even that, of one with points or commas in which fewer than
+        LEAST_NUMBERS (half) of a sample of cells are numbers."""
         column = _apart(trimmed(cells))
         marks = _counts(column, MARKS)
         digits = _counts(column, DIGITS)

@@ -30,7 +30,8 @@ def decode(
     the range seen in training, which stands for columns that are not in it. device: what runs the
     model: auto, cpu, cuda or cuda:<n>. condition: (rows, conditions) in user units, for a model
     that decodes given a condition; else None. ParamError if it is None and the model needs one, or
-    there is no such device; DataError for codes of another width, or that are no numbers.
+    there is no such device; BundleError for a model without a decoder; DataError for codes of
+    another width, or that are no numbers.
     """
     records = decoded(model, code, device, condition)["x_hat"]
     if model.schema is None:
@@ -51,8 +52,8 @@ def decoded(
     """The outputs, by name, of the graph of a model's decoder for codes, (rows, latent), which are
     rounded to float32; "x_hat" has the records, (rows, columns) or (rows, channels, height, width).
     device: what runs the graph, auto, cpu, cuda or cuda:<n>. condition: (rows, conditions);
-    ParamError if it is None and the graph takes one; DataError for codes of another width, or that
-    are no numbers."""
+    ParamError if it is None and the graph takes one, or there is no such device; BundleError for a
+    model without a decoder; DataError for codes of another width, or that are no numbers."""
     session = model.session("decoder.onnx", device)
     codes = np.ascontiguousarray(codes_for(model, code))
     if len(session.inputs) == 1:
@@ -93,16 +94,17 @@ def condition_names(model: Bundle) -> list[str]:
 
 def condition_of(schema: Schema, columns: Mapping[str, Values]) -> Float:
     """Read the columns that the schema takes as conditions, at least one, from the values of a
-    source: (rows, conditions) float64 in user units, NaN where missing. columns: by name, as the
-    source has them; KeyError if one is missing."""
+    source: (rows, conditions) float64 in user units, NaN where missing, ODD (of columns) where a
+    cell is not of its column's kind. columns: by name, as the source has them; KeyError if one is
+    missing."""
     conditions = [schema.modelled[place] for place in schema.conditions]
     return np.stack([column.parse(columns[column.name]) for column in conditions], axis=1)
 
 
 def condition_in(table: Table, model: Bundle, where: str) -> Float | None:
     """Read the conditions that a model's decoder takes from a table: (rows, conditions) float64 in
-    user units; None if it takes none, DataError if one is missing. where: the table's name, for
-    messages."""
+    user units, as condition_of has them; None if it takes none, DataError if one is missing. where:
+    the table's name, for messages."""
     names = condition_names(model)
     for name in names:
         if name not in table.names:

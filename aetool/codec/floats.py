@@ -175,8 +175,9 @@ def _commonest(distance: Int) -> list[int]:
 
 def near_decimals(bits: Int) -> tuple[int, Int, Int] | None:
     """Take floats that all lie near decimals apart: (how many decimals, (n,) int64 whole numbers
-    over 10^decimals, (n,) int64 how many floats each lies above that); None if any is more than
-    NEAR (8) floats away, not finite or -0, or they are near as 32-bit floats only.
+    over 10^decimals, (n,) int64 how many floats each lies above that); None if any is not finite or
+    more than NEAR (8) floats away, or they are near as 32-bit floats only. -0 lies one float under
+    0.
 
     bits: (n,), at least one, the bits of 64-bit floats, as whole numbers that are in the floats'
     order.
@@ -194,7 +195,7 @@ def near_decimals(bits: Int) -> tuple[int, Int, Int] | None:
     # for each kind a distance
     above = offsets[kinds]
     again = from_decimals(meta.places, wholes, above)
-    # nought has a sign, which no decimal has
+    # what would not come back bit for bit is not stored so
     if not np.array_equal(again, bits):
         return None
     return meta.places, wholes, above

@@ -106,9 +106,9 @@ EXACT = Bounds()
 def read(path: Path, name: str, keep: bool) -> Iterator[Picture]:
     """Yield the file at `path`: as one picture of pixels if these alone restore it and are worth it
     (a palette takes at least 16 pixels for each of its bytes), else as bytes, in pieces of PIECE
-    (2^26) bytes, the last one shorter; an empty file as one piece of none. name: what the archive
-    calls it. keep: take its bytes even if it is a picture. Permissions are those of the file.
-    DataError if it cannot be read."""
+    (2^26) bytes, the last one mostly shorter; an empty file as one piece of none. name: what the
+    archive calls it. keep: take its bytes even if it is a picture. Permissions are those of the
+    file. DataError if it cannot be read."""
     try:
         permissions = stat.S_IMODE(path.stat().st_mode)
         picture = None if keep else images.plain_picture(path)
@@ -170,11 +170,11 @@ def encode(
     filtered: bool = False,
 ) -> Encoded:
     """Encode files, at least one, that have one key as a block; names, permissions and what the
-    pictures share go to its description. effort: how far to search for a small encoding. model:
-    what a model has learned of pictures; None without. bounds: how many levels, steps of a pixel
-    value, off restored values may be. filtered: whether values are stored within half of the
-    bounds, and a filter after decoding, which makes most errors smaller, may move each by as much
-    again."""
+    pictures share go to its description. Files whose permissions are not known get USUAL (0o644).
+    effort: how far to search for a small encoding. model: what a model has learned of pictures;
+    None without. bounds: how many levels, steps of a pixel value, off restored values may be.
+    filtered: whether values are stored within half of the bounds, and a filter after decoding,
+    which makes most errors smaller, may move each by as much again."""
     first = files[0]
     words: dict[str, Json] = {"names": [file.name for file in files]}
     permissions = [USUAL if file.permissions is None else file.permissions for file in files]

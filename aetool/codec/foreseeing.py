@@ -54,10 +54,11 @@ def meta_for(
     mark: str | None = None,
 ) -> Meta:
     """Choose how a shared model is to store a column, learned from its cells: the meta, of several,
-    that, learned from the first of them, takes fewest bits for the next; of a column whose next
-    cells would be fewer than LEAST_JUDGED (200) the one that textual.encode chooses. bound: the
-    largest error of its numbers; None: exact. effort: how far plans are searched where ways are
-    compared. mark: the decimal mark of its numbers; None: they tell it."""
+    that, learned from the first of them, takes fewest bits for the next, in a form that the cells
+    of other files fit, too; of a column whose next cells would be fewer than LEAST_JUDGED (200) the
+    one that textual.encode chooses. bound: the largest error of its numbers; None: exact. effort:
+    how far plans are searched where ways are compared. mark: the decimal mark of its numbers; None:
+    they tell it."""
     ways = _ways(cells, bound, mark)
     count = len(cells)
     learned_rows = int(LEARNED * count)

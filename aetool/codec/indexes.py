@@ -87,7 +87,8 @@ def parts(index: Archive, content: Parts, first: int, last: int) -> Iterator[Ope
     """Yield each part that has some of records first:last, in order, one open at a time: each is
     closed when the next is asked for; if first:last has no records, the first part alone; if it is
     all records, every part, also those without any. A part that cannot be opened raises
-    ArchiveError or DataError; if lenient, it is noted in index.lost. content: the index's."""
+    ArchiveError or DataError; if lenient, it is noted in index.lost, as is what an opened one lost,
+    once the next is asked for. content: the index's."""
     every_row = (first, last) == (0, index.rows)
     first_rows = content.first_rows
     leading_part = content.number_at(first) if first < last else 0
@@ -141,8 +142,8 @@ def blocks(index: Archive, first: int, last: int) -> Iterator[tuple[Block, slice
 
 def costs(index: Archive, wanted: Sequence[int] | None) -> Iterator[tuple[Block, Costs]]:
     """Yield blocks, each with the bits that its records take, column by column, in the order of the
-    index. wanted: numbers of blocks, counted through all parts from 0; None: all. ArchiveError for
-    a damaged block, also if lenient."""
+    index. wanted: numbers of blocks, counted through all parts from 0, in any order; those of no
+    block are passed over; None: all. ArchiveError for a damaged block, also if lenient."""
     chosen_blocks = None if wanted is None else set(wanted)
     blocks_before = 0
     for opened in index.parts(0, index.rows):

@@ -206,9 +206,10 @@ def feature_of(feature: Feature, stream: Stream, known: Known) -> tuple[U32, int
 
 
 def mixture_layout(plan: Plan, stream: Stream, known: Known, count: int) -> symbol_mixing.Layout:
-    """The contexts of the `count` symbols of a stream whose plan mixes; known: the streams before
-    it. ArchiveError if a feature asks for what is not there, or there are more than
-    symbol_mixing.MOST_VALUES (2^18) symbols, or fewer than two different ones."""
+    """The contexts of the `count` symbols of a stream whose plan mixes, of all its features but an
+    OwnSymbol, and of the others that a mixture looks at; known: the streams before it. ArchiveError
+    if a feature asks for what is not there, or there are more than symbol_mixing.MOST_VALUES (2^18)
+    symbols, or fewer than two different ones."""
     marks: list[U32] = []
     for feature in plan.features:
         if isinstance(feature, Seen):
@@ -248,8 +249,9 @@ def forward(
 ) -> Pushed:
     """Make a stream ready for the entropy coder, by its plan, and add the stream to `known`, the
     streams before it. prime: (contexts, alphabet), counts that frequency tables begin with; None:
-    none. ArchiveError if a feature of the plan asks for what is not there, or tables would be too
-    large."""
+    none. Of a plan that packs, stream.squeezed is taken for the compressed values where it is set;
+    a plan's mixture is not looked at. ArchiveError if a feature of the plan asks for what is not
+    there, or tables would be too large."""
     if plan.packed is not None:
         _know(plan, stream, known)
         raw = stream.squeezed or squeezed(plan.packed, stream.values)
@@ -271,7 +273,8 @@ def forward(
 
 
 def _raw_bits(plan: Plan, symbols: U16, r: Int) -> bytes:
-    """The place of each residual, (n,), within its bin as bits; symbols: (n,), their bins."""
+    """The place of each residual, (n,), within its bin as bits, b"" where no bin is wider than one
+    number; symbols: (n,), their bins, 64 bits for none."""
     widths, starts = _bins_of(plan, symbols)
     if not widths.any():
         return b""
@@ -325,8 +328,9 @@ def encode(
     """Encode a stream by its plan, and add it to `known`, the streams before it; prime: (contexts,
     alphabet), counts that frequency tables begin with; None: none. ArchiveError if a feature of the
     plan asks for what is not there, or tables would be too large. Returns the squeezed bytes if the
-    plan packs; b"" if all symbols are plan.usual and take no raw bits; else varint length of rANS,
-    rANS, raw bits; the code of a mixture in place of rANS if the plan mixes."""
+    plan packs, stream.squeezed where that is set; b"" if all symbols are plan.usual and take no raw
+    bits; else varint length of rANS, rANS, raw bits; the code of a mixture in place of rANS if the
+    plan mixes."""
     if plan.mixture is not None:
         return _mixed(plan, stream, known)
     pushed = forward(plan, stream, known, prime)
@@ -344,7 +348,7 @@ def encode(
 def _mixed(plan: Plan, stream: Stream, known: Known) -> bytes:
     """Encode a stream by a plan that mixes, and add it to `known`, the streams before it. Returns
     b"" if all symbols are plan.usual and take no raw bits; else varint length of the mixture's
-    code, that code, raw bits."""
+    code, that code, raw bits. ArchiveError as mixture_layout."""
     r = transforms.residuals(plan, stream, known)
     symbols = symbols_of(plan, r)
     raw = _raw_bits(plan, symbols, r)
@@ -436,7 +440,8 @@ def _know(plan: Plan, stream: Stream, known: Known) -> None:
 
 class Account(Protocol):
     """Collects the bits that each value takes while streams are decoded; see ledger.Ledger.
-    `decode` calls one of its methods for each stream."""
+    `decode` calls one of its methods for each stream, none for one that takes no bytes of its own,
+    as all its symbols are the usual one."""
 
     def symbols(
         self,
@@ -456,8 +461,8 @@ class Account(Protocol):
 
 
 class Source:
-    """Reads the symbols and raw bits of one stream from bytes that are its own: first `symbols` is
-    to be called, then `raw`."""
+    """Reads the symbols and raw bits of one stream from bytes that are its own: first `symbols`, or
+    `mixed` for a plan that mixes, is to be called, then `raw`."""
 
     def __init__(self, data: bytes) -> None:
         self.data = data
@@ -497,7 +502,8 @@ class Source:
 
     def raw(self, widths: U8) -> U64:
         """Read a number of each of these widths, (n,) from 0 to 64 bits, from the rest of the
-        bytes: (n,), to be called after `symbols`; ArchiveError unless they fill it."""
+        bytes: (n,), to be called after `symbols` or `mixed`; ArchiveError if they take more or
+        fewer bytes than that."""
         return bits.unpack(self.data, widths)
 
 

@@ -51,9 +51,11 @@ class Keying:
         known: Known,
     ) -> Iterator[Plan]:
         """Yield plans that predict a value of the stream, the next of the block, by the last one
-        under the same key, also with a second pair of keys and values; they have no bins and no
-        features yet. parents: the numbers of the streams to try as keys, of those in `known`, the
-        streams before it."""
+        under the same key, also with a second pair of streams, keys and values: other keys that
+        have many numbers in common with these, and the stream that is as far behind them as this
+        one is behind its keys. None where no keys foretell better than no keys do. The plans have
+        no bins and no features yet. parents: the numbers of the streams to try as keys, of those in
+        `known`, the streams before it."""
         number = len(known.values)
         for parent in self._best_keys(stream, parents, known):
             yield Plan(transform=Transform.KEYED, of=parent)

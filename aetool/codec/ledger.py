@@ -111,8 +111,9 @@ class Ledger:
         prime: Counts,
     ) -> None:
         """Add the bits of the symbols, (n,), and of the raw bits behind them, to the cells of a
-        stream that was decoded by this plan. known: the streams before it; prime: counts that its
-        tables began with, None: none."""
+        stream that was decoded by this plan; where the block describes the plan, those that
+        describe its bins are moved there from overhead. known: the streams before it; prime: counts
+        that its tables began with, None: none."""
         # a value that lies in no bin is stored in 64 raw bits
         widths = np.append(plan.widths, 64)[symbols].astype(np.float64)
         taken = judged = widths
@@ -206,7 +207,7 @@ class Ledger:
     ) -> Costs:
         """The bits of records, (records, names), by these names, from the cells of the columns.
         owners: for each column of the block the place among names that it counts for; each: how
-        many cells of a column a record has."""
+        many cells of a column a record has. The overhead is the ledger's own, no copy."""
         cells = len(self.taken[0]) if self.taken else 0
         records = cells // each
         taken = np.zeros((records, len(names)))

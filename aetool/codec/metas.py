@@ -751,8 +751,7 @@ class IntegerMeta(NumberedMeta):
 class Decimals:
     """Floats stored as whole numbers over 10^places. places: 0 to 15. allowed: the largest error,
     in units of 10^-places, of numbers rounded to multiples of 2 * allowed + 1 such units, of which
-    the factors are stored; 0: exact. single: the quotient is first
-    rounded to a 32-bit float."""
+    the factors are stored; 0: exact. single: the quotient is first rounded to a 32-bit float."""
 
     places: int
     allowed: int = 0

@@ -549,7 +549,8 @@ class Foretells(Protocol):
 class Coder:
     """Arithmetic coder of bits, by the probabilities of a mixer. The code lies in the interval low
     .. high of 32 bits, which each bit narrows. To encode, `push` each bit, then `finish`; to
-    decode, `open`, then `pop`. mixer: has learned nothing yet, and is asked by the coder alone."""
+    decode, `open`, then `pop`. mixer: new, or one that has learned from a text ahead, which to
+    decode must be the same; it is asked by the coder alone."""
 
     def __init__(self, mixer: Foretells) -> None:
         self.mixer = mixer
@@ -568,7 +569,7 @@ class Coder:
 
     def finish(self) -> bytes:
         """End the code and return it: as few bytes as lie in the interval, if the bytes behind them
-        are read as 0."""
+        are read as 0. To be called once, behind the last bit."""
         while self.low:
             top = (self.low >> 24) + 1
             if top << 24 <= self.high:

@@ -34,9 +34,11 @@ MOST_TABLES = 1 << 20  # frequencies
 
 
 def by_other_bins(plan: Plan, stream: Stream, known: Known) -> Iterator[Plan]:
-    """Yield the plan, and copies of it with a bin for each different residual, or for each
-    different value, where these are 2 to MAX_BINS: contexts tell numbers apart that share a bin.
-    stream: the one to code; known: the streams before it."""
+    """Yield the plan; of one with wide bins also a copy with a bin for each different residual, and
+    of one with a transform a copy without it, with a bin for each different value: only where these
+    are 2 to MAX_BINS. Contexts then tell numbers apart that shared a bin. Without a transform
+    features of how often a key came are left out. stream: the one to code; known: the streams
+    before it."""
     yield plan
     if plan.widths.any():
         r = transforms.residuals(plan, stream, known)
@@ -69,11 +71,12 @@ def mixture_of(
     known: Known,
     parents: Sequence[int],
 ) -> Plan:
-    """A copy of the plan that mixes: with the others of these parents, numbers of earlier streams,
-    that tell most of the symbols by themselves. A plan whose features look for repeats goes without
-    these, which contexts of the last symbols stand in for; one whose tables would have more than
-    rans.MAX_CELLS frequencies goes without features. stream: the one to code; known: the streams
-    before it."""
+    """A copy of the plan by which symbols are coded by a mixture of contexts: it looks at those of
+    these parents, numbers of earlier streams, at most MOST_OTHERS (4), that tell most of the
+    symbols, each by itself. It has no regression yet. A plan whose features look for repeats goes
+    without these, which contexts of the last symbols stand in for; one whose tables would have more
+    than rans.MAX_CELLS frequencies goes without features. It has one lane. stream: the one to code,
+    of at least one value; known: the streams before it."""
     symbols = integers.symbols_of(plan, transforms.residuals(plan, stream, known))
     features = tuple(one for one in plan.features if not isinstance(one, Repeat))
     contexts = 1
