@@ -110,9 +110,9 @@ class Decoder:
         ledger: Ledger | None,
     ) -> Block:
         """Decode a stored block and set its rows and first record; ArchiveError if it is damaged.
-        students: the networks to predict columns with; `self.students` is not looked at. None:
-        those of `shared`, if there is one. Where the block has no digest they compute in whole
-        numbers, not in floats. ledger: collects the bits that each value took; None: they are not
+        students: the networks to predict columns with; `self.students` is not looked at; they
+        compute in whole numbers where the block has no digest. None: those of `shared`, if there is
+        one, as they are. ledger: collects the bits that each value took; None: they are not
         counted."""
         expected = stored.content or None
         if expected is None and students is not None:
@@ -146,14 +146,16 @@ def read_back(file: BinaryIO, model: Bundle | None = None, device: str = "auto")
 class Archive:
     """An archive (.aez file) opened for reading. Header, footer and sections are verified when it
     is opened (ArchiveError if they are damaged, NoArchiveError if it is no archive, DataError if
-    the file cannot be read); each block when it is read. Use it in a `with` statement, or close it.
+    the file cannot be read, NoRoomError if a copy of what comes through a pipe cannot be written);
+    each block when it is read. Use it in a `with` statement, or close it.
 
     path: of the file; "-": standard input. model: offered for an archive that names one; where it
     is None, or another, the named one is looked for in the folders of $AETOOL_MODEL_PATH once it is
     needed. device: what runs the model, auto, cpu, cuda or cuda:<n>. lenient: damaged parts are
     left out instead of raising an error; `lost` says which. max_output: how many bytes may be
     restored at most, beyond which ArchiveError is raised; None: as many as `limits.default_output`
-    says. name: what messages call the archive; "": its path.
+    says. Bytes of slices of a table in text, of `sizes` and of `costs` are not counted. name: what
+    messages call the archive; "": its path.
 
     content: the kind of content, which knows how blocks become records. rows: how many records.
     columns: the names of those of a table that slices and `to_pandas` restore; None: all.
@@ -496,11 +498,12 @@ class Archive:
 
     def costs(self, wanted: Sequence[int] | None = None) -> Iterator[tuple[Block, Costs]]:
         """Yield blocks, each with the bits that its records take, column by column; a few threads
-        decode ahead. wanted: the numbers of the blocks, from 0, in the order in which they are
-        yielded (of an index they always ascend); None: all. IndexError for a number that is not
-        there; of an index it is passed over, and an archive in one piece has one block by whatever
-        number. DataError for a content whose costs cannot be told by record; ArchiveError for a
-        damaged block, also if lenient."""
+        decode ahead. The columns' names may differ from block to block: of one that is stored as
+        one text there may be one for whole records. wanted: the numbers of the blocks, from 0, in
+        the order in which they are yielded (of an index they always ascend); None: all. IndexError
+        for a number that is not there; of an index it is passed over, and an archive in one piece
+        has one block by whatever number. DataError for a content whose costs cannot be told by
+        record; ArchiveError for a damaged block, also if lenient."""
         if isinstance(self.content, Parts):
             yield from indexes.costs(self, wanted)
             return
@@ -654,8 +657,8 @@ class Archive:
         arrays a DataFrame, an array or arrays by name.
 
         ParamError for a number in place of a:b, or a step other than 1; DataError for a content
-        that is nothing but bytes; ArchiveError for a damaged block, unless lenient; BundleError
-        where a model is needed and not there.
+        that is nothing but bytes; ArchiveError for a damaged block, unless lenient, and, but of
+        text, for more than `max_output` bytes; BundleError where a model is needed and not there.
         """
         if not isinstance(rows, slice) or rows.step not in (None, 1):
             raise ParamError(
@@ -680,8 +683,10 @@ class Archive:
 
     def check(self) -> None:
         """Restore everything, as decompressing does, without keeping any of it; ArchiveError at the
-        first part whose digest is not the stored one. BundleError where a model is needed and not
-        there. A lenient archive notes damaged blocks in `lost` instead."""
+        first part whose digest is not the stored one, and once more than `max_output` bytes came
+        back. BundleError where a model is needed and not there; but of a lossy archive to which no
+        model was offered just the codes are decoded. A lenient archive notes damaged blocks in
+        `lost` instead."""
         with self.sensible():
             for _ in self.content.checked(self):
                 pass

@@ -41,7 +41,8 @@ class _Regressor:
 
 def combinations(stream: Stream, parents: Sequence[int], known: Known) -> Iterator[Plan]:
     """Yield plans that predict a stream by a combination of parents, at most three: by a product of
-    two; by a weighted sum; by the same sum, as differences to the row before.
+    two (or of one with itself) of the first PRODUCTS_OF (8); by a weighted sum; by the same sum, as
+    differences to the row before.
 
     A combination that does not come near yields no plan; there is none at all without parents, if
     fewer than FEWEST (48) rows have a value, or those in the sample are all equal. The plans have

@@ -116,8 +116,9 @@ class ContextSearch:
         """Choose the features for a plan: (bits that the sample and the plan's description then
         take, the plan with these features and the best of STRENGTHS, for how many symbols a table
         with one feature less counts). A feature is added only if it lowers these bits to LEAST_GAIN
-        (0.997) of what they were, or less; a plan of fewer than two bins gets none. plan: without
-        features; residuals: (n,) int64, of all values of the stream, under the plan."""
+        (0.997) of what they were, or less; a plan of fewer than two bins gets none. The stream's
+        own symbol comes first among them. plan: without features; residuals: (n,) int64, of all
+        values of the stream, under the plan."""
         symbols = integers.symbols_of(plan, residuals)
         part = symbols[self.rows]
         # bits that no context changes

@@ -51,9 +51,10 @@ def decoded(
 ) -> Mapping[str, Array]:
     """The outputs, by name, of the graph of a model's decoder for codes, (rows, latent), which are
     rounded to float32; "x_hat" has the records, (rows, columns) or (rows, channels, height, width).
-    device: what runs the graph, auto, cpu, cuda or cuda:<n>. condition: (rows, conditions);
-    ParamError if it is None and the graph takes one, or there is no such device; BundleError for a
-    model without a decoder; DataError for codes of another width, or that are no numbers."""
+    device: what runs the graph, auto, cpu, cuda or cuda:<n>. condition: (rows, conditions), not
+    looked at where the graph takes none; ParamError if it is None and the graph takes one, or there
+    is no such device; BundleError for a model without a decoder; DataError for codes of another
+    width, or that are no numbers."""
     session = model.session("decoder.onnx", device)
     codes = np.ascontiguousarray(codes_for(model, code))
     if len(session.inputs) == 1:

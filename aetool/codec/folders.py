@@ -169,12 +169,14 @@ def encode(
     bounds: Bounds = EXACT,
     filtered: bool = False,
 ) -> Encoded:
-    """Encode files, at least one, that have one key as a block; names, permissions and what the
-    pictures share go to its description. Files whose permissions are not known get USUAL (0o644).
-    effort: how far to search for a small encoding. model: what a model has learned of pictures;
-    None without. bounds: how many levels, steps of a pixel value, off restored values may be.
-    filtered: whether values are stored within half of the bounds, and a filter after decoding,
-    which makes most errors smaller, may move each by as much again."""
+    """Encode files, at least one, that have one key (all pictures of one form, or all bytes; a
+    later piece of a file alone) as a block; names, permissions and what the pictures share go to
+    its description. Files whose permissions are not known get USUAL (0o644). effort: how far to
+    search for a small encoding. model: what a model has learned of pictures; None without. bounds:
+    how many levels, steps of a pixel value, off restored values may be. filtered: whether values
+    are stored within half of the bounds, and a filter after decoding, which makes most errors
+    smaller, may move each by as much again. model, bounds and filtered are not looked at for bytes
+    of files."""
     first = files[0]
     words: dict[str, Json] = {"names": [file.name for file in files]}
     permissions = [USUAL if file.permissions is None else file.permissions for file in files]

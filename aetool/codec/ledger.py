@@ -29,9 +29,9 @@ Counts = rans.U32 | None
 class Costs:
     """The bits that each record of a block takes, column by column.
 
-    names: of the columns. taken: (records, columns), bits in the payload; judged: (records,
-    columns), bits if all other records were known before, see Ledger. overhead: bits of no record,
-    by name, "plans" or "coders".
+    names: of the columns, which may differ from block to block of one archive. taken: (records,
+    columns), bits in the payload; judged: (records, columns), bits if all other records were known
+    before, see Ledger. overhead: bits of no record, by name, "plans" or "coders".
     """
 
     names: Sequence[str]
@@ -247,8 +247,8 @@ def by_all_others(
 ) -> Float:
     """The bits that each symbol would take if its frequency table were learned from all other
     symbols in its context, (n,): rare ones are dear wherever they stand. symbols: (n,); contexts:
-    (n,), the number, from 0, of the context of each; layout: how contexts are made. Counts are
-    smoothed as rans.tables does."""
+    (n,), the number, from 0, of the context of each; layout: how contexts are made; counts that it
+    has of a model are added. Counts are smoothed as rans.tables does."""
     alphabet = layout.alphabet
     cells = contexts * alphabet + symbols
     counts = np.bincount(cells, minlength=layout.size * alphabet)
@@ -280,7 +280,8 @@ def by_all_others(
 def without_learning(bits: Float) -> Float:
     """Bits of cells in order, (n,), without the extra that the first cells take while frequencies
     are still being learned. The first half is scaled down in stretches of 1, 1, 2, 4 ... cells: a
-    stretch whose median is above that of the second half is brought down to it."""
+    stretch whose median is above that of the second half is brought down to it. A single cell keeps
+    its bits."""
     judged = bits.copy()
     half = len(bits) // 2
     if not half:

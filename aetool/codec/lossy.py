@@ -118,8 +118,8 @@ def choose(
     each record in two decodings. error(decoded): what must be at most `target`, in the same unit;
     with target None distortion(decoded), a squared error, may rise by a quarter above that of the
     finest steps, or up to floor. latent: how many units to keep, those that change the decoded
-    records most; None: all. ParamError where no quantiser will do, or latent is not 1 to the size
-    of the code.
+    records most; None: all. ParamError where even the finest steps miss the target, or latent is
+    not 1 to the size of the code.
 
     Steps are inversely proportional to what a unit does to the output, so that each unit adds the
     same distortion (reverse water-filling: Cover & Thomas 2006, section 10.3.3); only their common
