@@ -101,8 +101,8 @@ class Course:
 
     def residuals(self, values: Int) -> Int:
         """Subtract from each value its prediction, modulo 2^64: (n,). It is predicted by the value
-        before it with the same key, the first of a key by the key's guess. values: (n,) int64, of
-        the stream's rows, in the order of the block."""
+        before it with the same key, the first of a key by the key's guess, 0 where there is none.
+        values: (n,) int64, of the stream's rows, in the order of the block."""
         ordered = self.values.copy()
         ordered[self.own] = values
         foretold = np.zeros_like(ordered)

@@ -112,8 +112,9 @@ class Ledger:
     ) -> None:
         """Add the bits of the symbols, (n,), and of the raw bits behind them, to the cells of a
         stream that was decoded by this plan; where the block describes the plan, those that
-        describe its bins are moved there from overhead. known: the streams before it; prime: counts
-        that its tables began with, None: none."""
+        describe its bins are moved there from overhead. The first values of a stream, which have
+        nothing before them to differ from, are judged by no more than the median of all. known: the
+        streams before it; prime: counts that its tables began with, None: none."""
         # a value that lies in no bin is stored in 64 raw bits
         widths = np.append(plan.widths, 64)[symbols].astype(np.float64)
         taken = judged = widths
@@ -165,7 +166,8 @@ class Ledger:
         data: bytes,
     ) -> None:
         """Add the bits of a stream whose values were squeezed as bytes, packed.size for each value,
-        to its cells. data: the squeezed bytes; ArchiveError if they are damaged."""
+        to its cells; they are judged without what the first take beyond the median of the later
+        ones. data: the squeezed bytes; ArchiveError if they are damaged."""
         _, bits = blobs.priced(data)
         taken = bits.reshape(-1, packed.size).sum(axis=1)
         self._add(stream, taken, without_learning(taken))
