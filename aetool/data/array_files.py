@@ -60,7 +60,10 @@ MOST_EMPTY = 1 << 24  # values that take no bytes
 
 class ArrayFile:
     """An .npy file, or an .npz file with its arrays, opened by `open_arrays`. name: for messages;
-    suffix: ".npy" or ".npz"; members: its arrays, in order; format: how to write it again."""
+    suffix: ".npy" or ".npz"; members: its arrays, in order; format: how to write it again:
+    "format", npy or npz, "suffix", and, where any array is compressed, "squeezed", 1 or 0 for each.
+    path: of the file; place: set by who opens a copied file, keeps it for as long as this is in
+    use."""
 
     def __init__(
         self,
@@ -100,7 +103,9 @@ class ArrayFile:
 
 def open_arrays(path: Path, name: str) -> ArrayFile:
     """Open an .npy or .npz file, of which only headers are read; UnsuitedError, with the reason, if
-    its arrays cannot be stored as such, or it cannot be read. name: for messages."""
+    it cannot be read, or its arrays cannot be stored as such: one holds Python objects, takes more
+    than MAX_ARRAY (2^36) bytes or is of a later format than 2.0, two have one name, or an .npz
+    holds anything else. name: for messages."""
     try:
         with path.open("rb") as file:
             is_single = file.read(len(MAGIC)) == MAGIC
@@ -152,9 +157,10 @@ def _member(
 ) -> Member:
     """Read the header of the array in numpy's format that a file, which is at its beginning, holds.
 
-    UnsuitedError unless it can be stored and fills the file's `size` bytes, header included,
-    exactly; one of the errors UNREADABLE, such as ValueError, if there is no header. name: the
-    array's; squeezed: whether it is compressed in the .npz.
+    UnsuitedError for Python objects, a later format than 2.0, a shape that no array can have, and
+    unless header and values are exactly the file's `size` bytes, at most MAX_ARRAY (2^36); one of
+    the errors UNREADABLE, such as ValueError, if there is no header. name: the array's; squeezed:
+    whether it is compressed in the .npz.
     """
     version = np.lib.format.read_magic(file)
     readers = {
@@ -319,8 +325,9 @@ class Gathering:
 
 def frame_of(names: list[list[str]], arrays: list[Array]) -> pd.DataFrame:
     """One DataFrame of arrays with equally many rows, of one axis or more; all axes but the first
-    are columns. names: for each array the names of its columns, in C order. ValueError for another
-    number of lists than of arrays, or for arrays of different lengths."""
+    are columns. names: for each array the names of its columns, in C order; of columns with one
+    name the last stays. Values are in the processor's byte order. ValueError for another number of
+    lists than of arrays, or for arrays of different lengths."""
     import pandas as pd
 
     columns = {}

@@ -56,10 +56,11 @@ class UnsuitedError(DataError):
 class ArrowTable:
     """A table as batches of one schema, opened by `open_table` or `of_memory`.
 
-    name: for messages. path: of its file; None for a table in memory. format: how to write it
-    again: "format", PARQUET or ARROW, "suffix", and, where they are known, "compression", "groups",
-    its groups of rows, as pairs [how many groups, rows of each], "stream", True of an Arrow stream,
-    and what `_write_parquet` takes.
+    name: for messages. schema: of all its batches. path: of its file; None for a table in memory.
+    place: set by who opens a copied file, keeps it for as long as this is in use. format: how to
+    write it again: "format", PARQUET or ARROW, "suffix", and, where they are known, "compression",
+    "groups", its groups of rows, as pairs [how many groups, rows of each], "stream", True of an
+    Arrow stream, and what `_write_parquet` takes.
     """
 
     def __init__(self, name: str, schema: pa.Schema, format: Format) -> None:
@@ -72,7 +73,8 @@ class ArrowTable:
 
     def batches(self) -> Iterator[pa.RecordBatch]:
         """Yield the records in order, as batches of at most ROWS (65,536) records; none without
-        records. Each call begins anew. Errors of Arrow and OSError where a file is damaged."""
+        records. Each call begins anew. Errors of Arrow and OSError where a file is damaged;
+        DataError where more follows behind the end of an Arrow stream."""
         for batch, _ in self.located():
             yield batch
 
@@ -245,9 +247,10 @@ def as_table(data: object) -> pa.Table:
 
 
 def as_arrow(data: InMemory) -> pa.Table:
-    """Data as an Arrow table, with the index of a DataFrame; DataError if the data are no table, if
-    a column has no type of Arrow, mixes text and bytes, or has half of a surrogate pair in a text,
-    or if two columns have one name and the index is not 0, 1, 2 ..."""
+    """Data as an Arrow table; of a DataFrame with its index and pandas' metadata, without both
+    where two columns have one name. DataError if the data are no table, if a column has no type of
+    Arrow, mixes text and bytes, or has half of a surrogate pair in a text, or if two columns have
+    one name and the index is not 0, 1, 2 ..."""
     import pyarrow as pa
 
     if not is_frame(data):
@@ -525,7 +528,8 @@ def _parquet_batches(path: Path) -> Iterator[cuts.Placed]:
 
 def _open_arrow(path: Path, name: str) -> ArrowTable:
     """Open an Arrow file or stream as a table whose `format` says how to write it again, and whose
-    `path` the caller sets; all of it is read and checked. UnsuitedError if it cannot be written
+    `path` the caller sets; all of it is read and checked. It is noted as compressed, by LZ4, if the
+    file is smaller than its values, as a file does not say. UnsuitedError if it cannot be written
     again: it has metadata that would be lost, or more follows behind a stream. name: for messages,
     and for the suffix; errors of Arrow, OSError or ValueError if it cannot be read."""
     rows: list[int] = []
@@ -698,8 +702,8 @@ def write_table(
     an Arrow file or stream. `file` is not closed.
 
     whole: whether these are all records and columns; only then are the source's groups of rows and
-    sorting written again, else each batch is a group. Errors of Arrow for types that the kind of
-    file has not.
+    sorting written again, and records behind the last group would be left out; else each batch is a
+    group. Errors of Arrow for types that the kind of file has not.
     """
     counted = None
     if whole:

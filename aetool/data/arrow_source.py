@@ -178,7 +178,8 @@ class ArrowFileSource(ArrowSource):
         """Read the schema of the file at a path, and which columns have integers beyond 2^53,
         `wide`: for that a Parquet column without statistics, and all integers of 64 bits of an
         Arrow file, are read. name: of the source, for messages, and of an Arrow file for the
-        suffix. DataError if the file cannot be read."""
+        suffix. DataError if the file cannot be read; OSError if it cannot be opened, ValueError if
+        it is empty."""
         import pyarrow as pa
         import pyarrow.parquet as pq
 
@@ -205,7 +206,8 @@ class ArrowFileSource(ArrowSource):
         super().__init__(name, schema, wide, format)
 
     def rows_of_groups(self) -> list[int]:
-        """How many records each row group of the file has, in order; only of a Parquet file."""
+        """How many records each row group of the file has, in order; only of a Parquet file. Errors
+        of Arrow or OSError if it cannot be read."""
         import pyarrow.parquet as pq
 
         # its footer alone is read for that
@@ -381,9 +383,10 @@ def _as_text(value: object) -> str:
 class CopiedTable(ArrowFileSource):
     """A table that was written to a temporary Arrow file, and is read from there.
 
-    place: of that file, which lasts as long as the source. original: the file or folder whose
-    records these are; None if no file has just these. strings_are_cells: whether strings may be
-    numbers or dates, as in CSV; `dtypes` is empty then.
+    Records are restored from it as CSV, whatever they were. place: of that file, which lasts as
+    long as the source. original: the file or folder whose records these are; None if no file has
+    just these. strings_are_cells: whether strings may be numbers or dates, as in CSV; `dtypes` is
+    empty then.
     """
 
     def __init__(

@@ -25,9 +25,10 @@ def values_of(
 ) -> tuple[Values, bool]:
     """(an Arrow array as a column of n values, whether it is text by its type).
 
-    The column is float64 of integers, floats and nulls, datetime64[us] of timestamps and dates, and
-    `Cells` of all else; of these only decimals are not text by their type. is_wide: whether to read
-    its integers as text, as float64 does not hold them all exactly.
+    The column is float64 of integers, floats and nulls, datetime64[us] of timestamps and dates (in
+    UTC where they have a zone, what is finer cut off), and `Cells` of all else; of these only
+    decimals are not text by their type. is_wide: whether to read its integers as text, as float64
+    does not hold them all exactly.
     """
     import pyarrow as pa
     from pyarrow import compute, types

@@ -54,9 +54,11 @@ Held: TypeAlias = "str | os.PathLike[str] | files.Place | CopiedTable | InMemory
 def held(data: object) -> Held:
     """Turn data of any kind that Python users have into data that can be read again and again: a
     path, the place of a copy, a copied table, a DataFrame, an Arrow table or an array; an iterator
-    of paths or pictures into a list. What can be read once is read to its end. DataError, which
-    lists what is accepted, for anything else, and for data of these kinds that are no table;
-    NoRoomError where a copy cannot be written. Errors that an iterator raises go through."""
+    of paths or pictures into a list. What can be read once is read to its end. A list is one of
+    records: lists of paths, pictures or tables the caller takes apart first (see `is_several`).
+    DataError, which lists what is accepted, for anything else, and for data of these kinds that are
+    no table; NoRoomError where a copy cannot be written. Errors that an iterator raises go
+    through."""
     if isinstance(data, files.Place | CopiedTable):
         return data
     # not paths of bytes, which no system needs any more

@@ -186,9 +186,9 @@ def open_source(data: object, model_reading: Reading = NOTHING) -> Source:
 def _open_path(path: str | os.PathLike[str], reading: Reading, model_reading: Reading) -> Source:
     """Open what a path names: a file, a folder, all files of a pattern or of an address, as one
     source, or with "::" a part of a file. reading: the user's settings of how text is written;
-    model_reading: those of a model's table. DataError if there is nothing, or it cannot be read,
-    ParamError for a text that is not as the user says; OSError where what a killed writer of a
-    folder left undone cannot be finished."""
+    model_reading: those of a model's table. DataError if there is nothing, or it cannot be read, or
+    where what a killed writer of a folder left undone cannot be finished; ParamError for a text
+    that is not as the user says."""
     inside = inside_of(path)
     if inside is not None:
         return open_inside(*inside)
@@ -227,8 +227,8 @@ def open_sources(data: Sequence[object], model_reading: Reading = NOTHING) -> So
 def places_of(data: str | os.PathLike[str]) -> list[files.Place]:
     """The places of the files of a path: one, or all that a pattern with * ? or [ matches, sorted
     by name, or those below a folder of an object store, which are copied. `-`, standard input, is
-    read to its end. DataError where there is none, or it cannot be looked up or copied; OSError
-    where what a killed writer of the folder left undone cannot be finished."""
+    read to its end. DataError where there is none, or it cannot be looked up or copied, or where
+    what a killed writer of the folder left undone cannot be finished."""
     path = os.fspath(data)
     if remote.is_remote(path):
         return remote.places_of(path)
@@ -279,10 +279,11 @@ def open_place(
     reading: Reading = NOTHING,
     model_reading: Reading = NOTHING,
 ) -> Source:
-    """Open the file or folder at a place as a source, and set its `place`, which keeps a copied
-    file, unless it has one already. reading: the user's settings of how its text is written;
-    model_reading: those of a model's table. DataError for what cannot be read, ParamError for a
-    text that is not as the user says; a file of no known kind is an UnreadSource."""
+    """Open the file or folder at a place as a source, by a plugin's reader if one takes it, and set
+    its `place`, which keeps a copied file, unless it has one already. reading: the user's settings
+    of how its text is written; model_reading: those of a model's table. DataError for what cannot
+    be read, ParamError for a text that is not as the user says; a file of no known kind is an
+    UnreadSource."""
     source = _open(place.path, place.name, reading, model_reading)
     source.place = source.place or place
     return source
@@ -342,11 +343,12 @@ def _say_left_out(name: str, count: int, others: Sequence[str]) -> None:
 
 
 def _open(path: Path, name: str, reading: Reading, model_reading: Reading) -> Source:
-    """Open a file or a folder by what it holds. name: what messages call it, and its suffix tells
-    the kind where the bytes do not; reading: the user's settings of how text is written;
-    model_reading: those of a model's table. DataError for what cannot be read, is empty, is an
-    archive or model of aetool, or a known kind of another program; ParamError for a text that is
-    not as the user says. A file that is no text and of no known kind is an UnreadSource."""
+    """Open a file or a folder: by the first of the plugins' readers that takes it, which reads it
+    into a copy, else by what it holds. name: what messages call it, and its suffix tells the kind
+    where the bytes do not; reading: the user's settings of how text is written; model_reading:
+    those of a model's table. DataError for what cannot be read, is empty, is an archive or model of
+    aetool, or a known kind of another program; ParamError for a text that is not as the user says.
+    A file that is no text and of no known kind is an UnreadSource."""
     # readers of plugins are asked before any of our own kinds is tried
     source = readers.source_of(path, name)
     if source is not None:

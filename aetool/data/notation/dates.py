@@ -263,7 +263,8 @@ class DateEvidence:
         asked: bool = False,
     ) -> DateNotation | None:
         """How to read the column's cells as dates, or as times if more cells are such; None if they
-        are not nearly all dates, or all times (see `nearly_all`).
+        are not nearly all dates, or all times (see `nearly_all`), or fewer than three cells and all
+        of digits alone, as 20241231.
 
         gap_words: the user's further words for gaps, beside `cells.GAP_WORDS`. usual: one of
         UNTOLD, the order to take where cells with a separator fit several equally well; None: that

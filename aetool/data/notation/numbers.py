@@ -605,8 +605,9 @@ class NumberNotation:
     def read(self, cells: Cells) -> Reading:
         """Read every cell: a number, a gap or something odd; no cell raises an error.
 
-        A number may lack the unit; one with another unit is odd. Where the column has fractions or
-        magnitudes, values and decimals are in percent, or multiplied out.
+        A number may lack the unit; one with another unit is odd. One that equals a gap word of the
+        user's is a gap, -999.0 for -999, too. Where the column has fractions or magnitudes, values
+        and decimals are in percent, or multiplied out.
         """
         style = Style(self.decimal, self.group, self.before, self.after)
         scan = scanning.scan(cells, style)

@@ -59,7 +59,7 @@ def to_fit(source: ImageSource, label: str | None, normal: Sequence[str]) -> Ima
     """The pictures to fit a model on: those in train/, if there are such and others in test/ or the
     like, and of these the ones whose folder (in train/ or the like the one below) is one of
     `normal`, if it is not empty. label: the user's option, None if it is left out. Notices say
-    which are taken.
+    which are taken. A source without files, such as an array, is returned as it is.
 
     ParamError if label is neither None nor "folder", if none of the pictures has a label in
     `normal`, and if the source has no files and `normal` is not empty.
