@@ -198,9 +198,10 @@ def merge(
     paths: what compress wrote with shard, in any order. path: the archive to write. force: replace
     a file that is there. executor: what decodes the texts once, for the digest of the whole table;
     as in aetool.detect. index: copy nothing, but write at path an index of the archives, which must
-    lie beside it or below; they may then also be whole tables of one kind with the same columns.
-    ParamError if a shard is missing, comes twice or is of another table, ArchiveError if one is
-    damaged, DataError for a file at path, unless force: each an AetoolError.
+    lie beside it or below; they may then also be whole tables of one kind with the same columns,
+    and the figures have parts and index_bytes in place of shards. ParamError if a shard is missing,
+    comes twice or is of another table, ArchiveError if one is damaged, DataError for a file at
+    path, unless force: each an AetoolError.
     """
     check_type("merge", "paths", paths, "Sequence[Path]")
     for one in paths:
@@ -226,14 +227,15 @@ def decompress(
 
     path: the archive. out: where to write, "-" for standard output [path without .aez]. model: the
     one that the archive was made with, where it is not inside. rows: slice(a, b) or (a, b): records
-    a to b - 1, counted from 0; None: all. columns: of a table only these. lost: a list to which
-    messages on damaged blocks are added, which are then left out; without it damage is an error.
-    force: replace a file that is there. max_output: the most bytes that may be restored. executor:
-    what decodes, as in aetool.detect. To have records in Python, see aetool.open. What may
-    surprise, such as a file whose name promises another format than its content has, is a warning
-    of the log aetool.data. device: where the model runs, as in aetool.fit. ParamError for rows or
-    columns that are not there, ArchiveError for damage, DataError for a file at out, unless force:
-    each an AetoolError.
+    a to b - 1, counted from 0, b None: to the last; the ends of a slice may count from behind, -1
+    being the last. None: all. columns: of a table only these. lost: a list to which messages on
+    damaged blocks are added, which are then left out; without it damage is an error. force: replace
+    a file that is there. max_output: the most bytes that may be restored. executor: what decodes,
+    as in aetool.detect. To have records in Python, see aetool.open. What may surprise, such as a
+    file whose name promises another format than its content has, is a warning of the log
+    aetool.data. device: where the model runs, as in aetool.fit. ParamError for rows or columns that
+    are not there, ArchiveError for damage, DataError for a file at out, unless force: each an
+    AetoolError.
     """
     options = options_of(locals(), operations.decompress, "path", "out", "model", "rows")
     check_path("decompress", "path", path)

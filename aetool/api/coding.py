@@ -88,7 +88,7 @@ class CodingModel(bundles.Bundle):
         """Write the records of data to path as this model restores them, and return figures by
         name: rows; with fill_missing filled, how many values were missing; with clean mse_before
         and mse_after, the mean squared errors (in squared standard deviations, of pictures in
-        squared grey levels), and psnr_gain_db.
+        squared grey levels), and psnr_gain_db, unless one of these errors is 0.
 
         fill_missing: change nothing but gaps: missing cells of tables, and of pictures the region
         (left, top, width, height, in pixels), which is needed there and refused for tables. clean:
@@ -124,8 +124,9 @@ class CodingModel(bundles.Bundle):
         over a plane of the code instead of random ones; the DataFrame then begins with z_across and
         z_up, the place on that plane. It cannot be combined with like. seed: of every random
         number. prior: draw codes from N(0, I), which a variational model is trained to have.
-        condition: for a model with conditions, the value of each such column, as text. AetoolError
-        for options out of range and for a model that cannot sample.
+        condition: for a model with conditions, values of such columns, as texts by name [usual
+        ones, drawn at random]. AetoolError for options out of range and for a model that cannot
+        sample.
         """
         options = options_of(locals(), operations.SampleOptions)
         options["condition"] = condition or {}

@@ -90,8 +90,10 @@ def detect(
 ) -> Frame:
     """Score every record of data and flag anomalies: a DataFrame with a row for each record, on the
     caller's own index, and the columns row (from 1), score, p (the share of ordinary records that
-    score as high), why (a text: the columns that stand out) and anomaly (whether it is flagged). A
-    DataFrame of pandas; of polars, where the data are.
+    score as high), why (a text: the columns that stand out) and anomaly (whether it is flagged); of
+    pictures also left, top, width and height of the box around the worst part, in pixels, share,
+    how much of what is odd about the picture lies in it, file, where they have names, and error,
+    where some cannot be read. A DataFrame of pandas; of polars, where the data are.
 
     data: a path, a DataFrame, or whatever else holds a table or pictures; see aetool.fit. model: a
     fitted model or its path. Without one a model is fitted to the data themselves: plugin to params

@@ -249,8 +249,8 @@ class JudgingModel(bundles.Bundle):
         executor: Chosen = None,
     ) -> dict[str, float]:
         """Judge the score against labels: a dictionary of auroc, average_precision, and precision
-        and recall at the threshold, each from 0 to 1; with masks also pixel_auroc, pro and box_hits
-        of the heat maps.
+        and recall at the threshold, each from 0 to 1, the threshold, and how many are rows,
+        anomalies and flagged; with masks also pixel_auroc, pro and box_hits of the heat maps.
 
         label: the column of data that says what each record is, needed for tables; pictures are
         labelled by their folders. normal: the labels that mean an ordinary record [of pictures:

@@ -169,7 +169,8 @@ def default_output(data: str, suffix: str = ".aem", nameless: str = "model") -> 
     """The path of a result where the user names none: the path of the data with another suffix, in
     this folder for an object of a store; suffixes of compression are left out, too.
 
-    suffix: of the result. nameless: its name where the data have none, such as standard input.
+    suffix: of the result. nameless: its name where the data have none, such as standard input, a
+    pattern with * and the root of a disk.
     """
     if data == "-":
         return nameless + suffix

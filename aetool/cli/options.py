@@ -302,7 +302,8 @@ def names(items: tuple[str, ...]) -> list[str]:
 
 
 def values(text: str | None) -> list[str]:
-    """The values in a text such as "a,b"; no values for None and for an empty text."""
+    """The values in a text such as "a,b", parted at each comma, in quotes, too; no values for None
+    and for an empty text."""
     return text.split(",") if text else []
 
 

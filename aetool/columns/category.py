@@ -36,10 +36,10 @@ NUMERAL = Pattern(r"-?(?:0|[1-9]\d*)(?:\.\d+)?(?:[eE][+-]?\d{1,3})?")
 class Category(Modelled):
     """A column of words that repeat, its levels.
 
-    levels: the words as they were written, most frequent first, at most MAX_LEVELS (254), and
-    counts of them; more: how many other words training saw, and others: how many cells hold one.
-    truth: the words say true and false. country_codes: they are codes of countries, so that NA is
-    one.
+    levels: the words as they were written, most frequent first, at most MAX_LEVELS (254); counts:
+    how many training cells hold each; more: how many other words training saw, and others: how many
+    cells hold one. truth: the words say true and false. country_codes: they are codes of countries,
+    so that NA is one.
 
     In the inputs of graphs a value is the place of its word among the levels, or len(levels); in a
     condition, of which models score nothing, a word that training did not see is ODD. Words are the
@@ -153,7 +153,8 @@ class Category(Modelled):
 
     def parse(self, values: Values) -> Float:
         """(n,) float64: the index of each cell's word among the levels, by its meaning; len(levels)
-        for any other word, or ODD in a condition whose words are all listed; NaN for a gap."""
+        for any other word, or ODD in a condition whose words are all listed; NaN for a gap. A word
+        such as none, which means a gap elsewhere, is none where it is a level."""
         cells = as_cells(values)
         is_missing = is_gap(cells, self.gap_words, self.country_codes)
         # a word that training saw as a level is no gap here

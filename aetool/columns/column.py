@@ -319,15 +319,16 @@ class Modelled(Column):
 
     def expectation(self, value: float, expected: float) -> str:
         """The expected value, written for a person. value: the one that is there; both in user
-        units, NaN for a gap; where a gap was expected in place of a value, RARELY_THERE."""
+        units, NaN for a gap; where a gap was expected in place of a value, RARELY_THERE ("present,
+        rare")."""
         if np.isnan(expected) and not np.isnan(value):
             return RARELY_THERE
         return self.show(expected)
 
     def contrast(self, written: str, value: float, expected: float) -> str:
         """The expected value of a column that is a reason, written so that it differs from the
-        value found, `written`; AS_EXPECTED where both are the same. value, expected: in user units,
-        NaN for a gap."""
+        value found, `written`; AS_EXPECTED ("as expected, but less surely than usual") where both
+        are the same. value, expected: in user units, NaN for a gap."""
         wanted = self.expectation(value, expected)
         if wanted in (written, self.show(value)):
             return AS_EXPECTED

@@ -77,8 +77,9 @@ class Number(Modelled):
 
     @classmethod
     def infer(cls, summary: Summary, asked: bool) -> Self | None:
-        """The column of numbers, if nearly all values are numbers or the user asks for it, with its
-        statistics; else None. Asked for, DataError where they are moments, or no text is a
+        """The column of numbers, if nearly all values are numbers, and no codes such as 007 or
+        labels such as R14, or the user asks for it, with its statistics; else None. Asked for,
+        DataError where they are moments, or no text is a
         number."""
         values = summary.values
         if isinstance(values, Cells):
@@ -301,7 +302,8 @@ class Number(Modelled):
 
     def parse(self, values: Values) -> Float:
         """(n,) float64: numbers in user units, NaN where missing or one of the words for a gap, ODD
-        for a cell that is no number, and for moments."""
+        for a cell that is no number, and for moments. Words that say true or false are 1 and 0
+        where training saw these two numbers alone."""
         if isinstance(values, Cells):
             return self._parsed_texts(values)
         if values.dtype.kind == "M":
@@ -389,8 +391,8 @@ class Number(Modelled):
     def contrast(self, written: str, value: float, expected: float) -> str:
         """The expected number of a column that is a reason, written so that it differs from the
         number found, `written`: where rounding makes both equal, with up to MORE_PLACES (3)
-        decimals more; AS_EXPECTED where that is not enough. value, expected: in user units, NaN for
-        a gap."""
+        decimals more; AS_EXPECTED ("as expected, but less surely than usual") where that is not
+        enough. value, expected: in user units, NaN for a gap."""
         wanted = super().contrast(written, value, expected)
         if wanted != AS_EXPECTED or not math.isfinite(value) or not self.quantiles:
             return wanted

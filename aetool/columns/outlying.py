@@ -41,7 +41,8 @@ OPEN = 1000.0  # ranges of the ordinary numbers: the tail of a side without a ga
 
 def reach_of(numbers: Float) -> Reach | None:
     """The reach of a column's ordinary numbers, outside of which others lie apart; None where none
-    does. numbers: (n,), finite, n > 0, of which those apart are `beyond`."""
+    does, and where it cannot be told: of fewer than 100 numbers, or fewer than 3 different ones in
+    the middle half. numbers: (n,), finite, n > 0, of which those apart are `beyond`."""
     if len(numbers) < FEWEST:
         return None
     # the difference of two of the largest floats would be infinite

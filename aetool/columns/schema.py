@@ -486,7 +486,7 @@ def conditioned(schema: Schema, names: Sequence[str]) -> Schema:
 
 def trusting(schema: Schema) -> Schema:
     """The schema for rows that are all taken for ordinary: no number that training saw lies apart,
-    however far out it is."""
+    however far out it is. Dates keep their usual range."""
     columns = []
     for column in schema.columns:
         if isinstance(column, Number):

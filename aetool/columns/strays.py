@@ -42,7 +42,8 @@ class Strays:
         level, the commonest first.
 
         None where no word can be told to stray: some usual level comes less than 10 times as often
-        as a word that comes once, or as the rare ones do, or a rare one is like no usual one.
+        as a word that comes once, or as the rare ones do, or rare ones hold more than 3 cells and
+        more than a thousandth of all, or one of them is like no usual one.
         """
         cells_allowed = max(MOST_CELLS, sum(counts) // MOST_OF_ROWS)
         cells = 0

@@ -41,13 +41,14 @@ _OF_READING = (
 class Dialect:
     """How a table in text is written: delimiter, line end, encoding, and where its records begin.
 
-    newline: the line end of the first record. header: whether there is a header record.
-    final_newline: whether the last record has a line end; bom: whether there is a byte-order mark.
-    space: blanks follow delimiters, and are no part of the values. decimal: the decimal mark of
-    numbers, "." or ",". preamble: how many lines stand before the header, or before the first
-    record where there is none. below: how many records under the header hold units or a ruled line.
-    named_again: whether the first record looks like a second line of names, and is read as a record
-    all the same.
+    delimiter: the one character between fields; a blank stands for one or more. newline: the line
+    end of the first record. header: whether there is a header record. final_newline: whether the
+    last record has a line end; bom: whether there is a byte-order mark. encoding: what the bytes
+    suggest: UTF-16 or UTF-32, else "utf-8", also of Latin-1 and the like. space: blanks follow
+    delimiters, and are no part of the values. decimal: the decimal mark of numbers, "." or ",".
+    preamble: how many lines stand before the header, or before the first record where there is
+    none. below: how many records under the header hold units or a ruled line. named_again: whether
+    the first record looks like a second line of names, and is read as a record all the same.
     comment: what lines that are no records begin with, "" if nothing does. edge: ROW_NAMES,
     RECORD_TAIL, HEADER_TAIL, SHARED_NAME, BOX or ""; shared: the index of the first of two fields
     of one name. padded: blanks around values fill columns up, and lines are drawn. read_as: the

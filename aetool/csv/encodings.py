@@ -60,7 +60,8 @@ def _few_zeros(text: str) -> bool:
 
 def utf8(stream: BinaryIO, encoding: str) -> BinaryIO:
     """A stream that reads as UTF-8 what `stream` has in `encoding`; reading raises NoTableError at
-    bytes that are not in it. If `encoding` is UTF-8, `stream` itself, unchecked."""
+    bytes that are not in it, LookupError for an encoding that Python does not know. If `encoding`
+    is UTF-8, `stream` itself, unchecked."""
     if encoding == UTF8:
         return stream
     return cast(BinaryIO, io.BufferedReader(_Rewritten(stream, encoding)))

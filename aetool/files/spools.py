@@ -49,8 +49,9 @@ _spooled: ContextVar[dict[Key, Place] | None] = ContextVar("_spooled", default=N
 
 @contextmanager
 def one_reading() -> Iterator[None]:
-    """Context manager: within the block a pipe is read once, and all who open it share the copy.
-    Blocks may be nested: the outermost counts. Pipes are told apart by device and inode."""
+    """Context manager: within the block a pipe is read once, and all who open it share the copy;
+    files whose place is asked for are noted, so that `is_read` knows them. Blocks may be nested:
+    the outermost counts. Pipes are told apart by device and inode."""
     if _spooled.get() is not None:
         yield
         return
@@ -65,9 +66,9 @@ def place_of(data: str | os.PathLike[str]) -> Place:
     """Make the data of a path, or of `-` (standard input), readable again and again, and return
     their place.
 
-    Files and folders stay where they are; anything else is read to its end, once. DataError if
-    there is nothing at the path, it cannot be read, nothing came, or too much, as of `copied`;
-    NoRoomError where the copy cannot be written.
+    Files and folders stay where they are; anything else is read to its end, once: within a block of
+    one_reading all share one copy. DataError if there is nothing at the path, it cannot be read,
+    nothing came, or too much, as of `copied`; NoRoomError where the copy cannot be written.
     """
     name = os.fspath(data)
     if not name:

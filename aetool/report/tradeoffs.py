@@ -122,8 +122,8 @@ class _Plane:
         self.frame.draw_across(places, words, title)
 
     def draw_way(self, way: Way, hue: int) -> None:
-        """Draw a line through those archives of a way that have an error, and a mark for each
-        archive. hue: the number of its colour."""
+        """Draw a line, dashed for another program, through those archives of a way that have an
+        error, where there are two, and a mark for each archive. hue: the number of its colour."""
         in_order = sorted(way.shown, key=lambda archive: archive.error)
         # what is exact is no end of a line of errors
         line = [self.place(archive) for archive in in_order if archive.error > 0]

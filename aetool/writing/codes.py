@@ -28,9 +28,9 @@ def encoder_of(model: Bundle, device: str) -> runtime.Session:
 
 
 def cells(table: Table | None, name: str, where: str) -> writers.Restored:
-    """The column of this name of a table, to be written beside codes: a list of texts, None where
-    one is missing, or an array of numbers or moments, (rows,); ParamError if there is none, as
-    where table is None, of pictures. where: the source's name, for messages."""
+    """The column of this name of a table, to be written beside codes: a list of texts, "" where one
+    is missing, or an array of numbers or moments, (rows,); ParamError if there is none, as where
+    table is None, of pictures. where: the source's name, for messages."""
     if table is None or name not in table.names:
         column_names = table.names if table is not None else ()
         raise ParamError(

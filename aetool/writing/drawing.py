@@ -52,10 +52,11 @@ def scatter(
     values: Sequence[object],
 ) -> None:
     """Draw points z, (rows, 2), and write them to an open file as a PNG, coloured by values, one
-    for each point or none at all: numbers by a scale, texts (and numbers of few values) by their
-    MOST_LEVELS (10) commonest; None and words of missing values are gaps. Of more than MOST_POINTS
-    (20,000) rows as many are drawn, evenly spread. axes: the words beside the axes (across, up),
-    for z[:, 0] and z[:, 1]; label: what the values are. ParamError without matplotlib."""
+    for each point or none at all: numbers by a scale from their first to their last hundredth,
+    texts (and numbers of few values) by their MOST_LEVELS (10) commonest; None and words of missing
+    values are gaps. Of more than MOST_POINTS (20,000) rows as many are drawn, evenly spread. axes:
+    the words beside the axes (across, up), for z[:, 0] and z[:, 1]; label: what the values are.
+    ParamError without matplotlib."""
     figure, panels = _figure(1, 7.0)
     panel = panels[0]
     # evenly spread over the rows, so that no part of the source is left out
@@ -135,7 +136,8 @@ def _is_gap(value: object) -> bool:
 
 def maps(file: BinaryIO, schema: Schema, x: Float, z: Float, side: int) -> None:
     """Draw each of the first MOST_PANELS (25) columns that a model predicts as a panel that shows
-    its value over a plane of codes, and write all as a PNG.
+    its value over a plane of codes, and write all as a PNG. Levels take turns with ten colours, of
+    which a legend names the first four.
 
     schema: of the model's columns, those of x. x: (side * side, columns) records, levels of words
     as numbers, z: (side * side, 2) their codes (across, up), row by row of a grid from the top
