@@ -417,6 +417,14 @@ def test_a_list_of_objects(tmp_path):
     assert sources.open_source(tmp_path / "t.json").head()["a"].strings() == list("01234")
 
 
+@pytest.mark.parametrize("sign", ["→", "§", '"'])
+def test_a_separator_that_cannot_part_fields_is_a_line_like_others(tmp_path, sign):
+    path = tmp_path / "t.csv"
+    rows = [f"x{sign}y", *(f"{number}{sign}{number * 2}" for number in range(1, 31))]
+    path.write_text(f"sep={sign}\n" + "\n".join(rows) + "\n", encoding="utf-8")
+    assert sources.open_source(path).dialect.delimiter == ","
+
+
 TITLES = [
     "Report of plant A\nprinted 2024-05-01\n\n",
     "printed 2024-05-01\n",

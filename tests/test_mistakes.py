@@ -121,6 +121,7 @@ MISTAKES = {
     "a rate of words": ("detect plant.csv --fpr low", "--fpr low", "1%"),
     "a whole for a part": ("detect plant.csv --contamination 100%", "--contamination 100%", "below 100 %"),
     "a limit of words": ("detect plant.csv --max-flagged some", "--max-flagged some", "1%"),
+    "a limit of a small digit": ("detect plant.csv --max-flagged ²", "--max-flagged ²", "1%"),
     "a format that is none": ("detect plant.csv --format excel", "'excel'", "csv"),
     "a device that is none": ("fit plant.csv -o m.aem --device gpu", "gpu", "cuda"),
     # what is written, and where

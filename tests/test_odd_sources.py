@@ -41,6 +41,19 @@ def test_arrays_of_odd_shapes_come_back(tmp_path, content):
     assert returned(source, tmp_path) == content
 
 
+@pytest.mark.parametrize("place", [6, 8], ids=["of a later version", "with a password"])
+def test_zips_that_python_does_not_open_come_back(tmp_path, place):
+    file = io.BytesIO()
+    np.savez(file, X=np.arange(30.0))
+    content = bytearray(file.getvalue())
+    # the version that is needed, and the flag of a password, in the zip's directory
+    directory = content.index(b"PK\x01\x02")
+    content[directory + place] = 99 if place == 6 else 1
+    source = tmp_path / "x.npz"
+    source.write_bytes(content)
+    assert returned(source, tmp_path) == content
+
+
 def test_an_arrow_file_with_metadata_in_its_footer_is_kept(tmp_path):
     table = pa.table({"a": [1, 2]})
     source = tmp_path / "x.arrow"

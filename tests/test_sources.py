@@ -1,16 +1,20 @@
 """Every kind of file opens by itself; what cannot be read is one clear error."""
 
+import contextlib
 import gzip
 import io
 import json
 import lzma
+import sqlite3
 import struct
 import sys
 import zipfile
+from pathlib import Path
 
 import numpy as np
 import pandas as pd
 import pyarrow as pa
+import pyarrow.parquet as pq
 import pytest
 
 from aetool.columns.schema import infer
@@ -137,6 +141,54 @@ def bad_npz() -> bytes:
     return buffer.getvalue()
 
 
+def cut_npy() -> bytes:
+    """An .npy whose header opens a bracket that is never closed."""
+    head = b"{'descr': '<f8', 'fortran_order': False, 'shape': (3, ".ljust(117) + b"\n"
+    return b"\x93NUMPY\x01\x00" + struct.pack("<H", len(head)) + head
+
+
+def parquet_of_odd_name() -> bytes:
+    """A Parquet file with a column whose name is no UTF-8."""
+    buffer = io.BytesIO()
+    pq.write_table(pa.table({"plainly": [1, 2, 3]}), buffer)
+    return buffer.getvalue().replace(b"plainly", b"plain\xff\xfe")
+
+
+def odd_database(folder: Path) -> bytes:
+    """An SQLite database whose only table is declared in bytes that are no UTF-8."""
+    path = folder / "whole.db"
+    with contextlib.closing(sqlite3.connect(path)) as database:
+        database.execute("CREATE TABLE t (a, b)")
+        database.commit()
+    return path.read_bytes().replace(b"CREATE TABLE", b"CREATE TAB\xccE")
+
+
+def test_a_database_in_bytes_that_are_no_text_is_refused(tmp_path):
+    path = tmp_path / "t.db"
+    path.write_bytes(odd_database(tmp_path))
+    with pytest.raises(DataError, match=r"t\.db: 'utf-8' codec can't decode"):
+        sources.open_source(path)
+
+
+def odd_npz(place: int, size: int, value: int) -> bytes:
+    """An .npz of one array with these bytes of its directory, or of its first values, changed."""
+    buffer = io.BytesIO()
+    np.savez_compressed(buffer, X=np.arange(500.0))
+    raw = bytearray(buffer.getvalue())
+    begin = raw.index(b"PK\x01\x02") if place >= 0 else raw.index(b"X.npy") + 60
+    raw[begin + max(place, 0) : begin + max(place, 0) + size] = bytes([value]) * size
+    if place == ENCRYPTED:
+        # it is told in front of the array, too
+        raw[6] |= 1
+    return bytes(raw)
+
+
+# places in the directory of a zip; below 0 where values are
+VERSION, ENCRYPTED, VALUES = 6, 8, -1
+BROKEN = bytearray(gzip.compress(CSV * 100, mtime=0))
+BROKEN[10:16] = b"\xff" * 6
+
+
 LATIN = b'\n{"a": 1}\n{"a": "\xc3\xa9 caf\xe9"}\n{"a": "\xff"}\n'
 LATIN_LINE = (
     'line 3 is not UTF-8, as JSON is: byte 0xe9 behind \'{"a": "é caf\'; mend that line, or save the '
@@ -152,7 +204,12 @@ LATIN_LINE = (
         ("t.bin", bytes(range(256)) * 4, "binary file"),
         ("t.csv.gz", gzip.compress(CSV * 100, mtime=0)[:-20], "damaged"),
         ("t.npy", bad_npy(), "promises"),
+        ("t.npy", cut_npy(), "not an array file that can be read"),
         ("t.npz", bad_npz(), "promises"),
+        ("t.npz", odd_npz(VERSION, 1, 99), "zip file version 9.9"),
+        ("t.npz", odd_npz(ENCRYPTED, 1, 1), "is encrypted"),
+        ("t.npz", odd_npz(VALUES, 20, 255), "not an array file that can be read"),
+        ("t.csv.gz", bytes(BROKEN), "compressed stream is damaged: Error -3"),
         ("t.jsonl", b'{"a": 1}\nnope\n', "line 2 is not JSON"),
         ("t.jsonl", b"[1]\n", "line 1 is not an object"),
         ("t.jsonl", LATIN, LATIN_LINE),
@@ -166,6 +223,7 @@ LATIN_LINE = (
         ("t.jsonl", b'{"a": 1}\n' * 9000 + b'{"a": "\xc3', "line 9001 is not UTF-8, as JSON is"),
         ("t.json", b'{"columns": [], "data": []}', "no records"),
         ("t.parquet", b"PAR1 not really", "Parquet"),
+        ("t.parquet", parquet_of_odd_name(), "can't decode byte 0xff"),
         (
             "p-idx3-ubyte",
             bytes([0, 0, 8, 3]) + struct.pack(">III", 9, 8, 8) + b"x" * 70,

@@ -273,7 +273,7 @@ def _limit(text: str | None) -> float | None:
     if text.endswith("%"):
         # below 1, so that 100 % is not one record
         return min((options.percent(text, "--max-flagged") or 0.0), 0.999999)
-    if not text.isdigit():
+    if not text.isdecimal():
         raise ParamError(f"--max-flagged {text}: write a number, or a part such as 1%")
     return float(text) if text != "0" else 0.0
 

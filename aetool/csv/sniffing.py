@@ -52,7 +52,8 @@ LEAST_REGULAR = 0.9  # of the records have as many fields as the first
 MOST_PREAMBLE = 100  # lines before a table that are looked through
 MOST_FOOTER = 10  # lines behind a table that are no records
 COMMENTS = ("#", "%", "//")
-SEPARATOR_LINE = re.compile(r'"?sep=(.)"?', re.IGNORECASE)  # which Excel reads, and hides
+# which Excel reads, and hides; a delimiter is one byte, and no quote
+SEPARATOR_LINE = re.compile(r'"?sep=([\t -!#-~])"?', re.IGNORECASE)
 LINE_END = re.compile(r"\r\n|\r|\n")
 DATE = re.compile(r"\d{1,4}[-/.]\d{1,2}[-/.]\d{1,4}")
 TIME = re.compile(r"\d{1,2}:\d\d(:\d\d)?([.,]\d+)?")

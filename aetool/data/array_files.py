@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import shutil
+import tokenize
 import zipfile
+import zlib
 from collections.abc import Iterable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
@@ -21,8 +23,18 @@ if TYPE_CHECKING:
     import pandas as pd
 
 DType = np.dtype[Any]
-# What numpy and zipfile raise of a file that is none of theirs.
-UNREADABLE = (ValueError, OSError, EOFError, KeyError, zipfile.BadZipFile)
+# What numpy and zipfile raise of a file that is none of theirs; RuntimeError of a zip that has a
+# password, or is of a version that is not known, TokenError of a header that is cut short.
+UNREADABLE = (
+    ValueError,
+    OSError,
+    EOFError,
+    KeyError,
+    RuntimeError,
+    tokenize.TokenError,
+    zlib.error,
+    zipfile.BadZipFile,
+)
 MAGIC, ZIP_MAGIC = b"\x93NUMPY", b"PK\x03\x04"
 MAX_ARRAY = 1 << 36  # bytes
 SUFFIX = ".npy"

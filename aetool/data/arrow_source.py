@@ -178,8 +178,7 @@ class ArrowFileSource(ArrowSource):
         """Read the schema of the file at a path, and which columns have integers beyond 2^53,
         `wide`: for that a Parquet column without statistics, and all integers of 64 bits of an
         Arrow file, are read. name: of the source, for messages, and of an Arrow file for the
-        suffix. DataError if the file cannot be read; OSError if it cannot be opened, ValueError if
-        it is empty."""
+        suffix. DataError if the file cannot be read; OSError if it cannot be opened."""
         import pyarrow as pa
         import pyarrow.parquet as pq
 
@@ -199,7 +198,8 @@ class ArrowFileSource(ArrowSource):
                 format = {"suffix": suffix_of(name), **facts}
                 read = functools.partial(arrow_files.arrow_batches, path, name)
                 wide = arrow_values.wide_integers(schema, read)
-        except (pa.ArrowException, OSError) as error:
+        # a name that is no UTF-8, and an empty file, are ValueErrors
+        except (pa.ArrowException, OSError, ValueError) as error:
             kind = "a Parquet" if self.is_parquet else "an Arrow"
             reason = arrow_files.one_line(error)
             raise DataError(f"{name}: not {kind} file that can be read: {reason}") from None

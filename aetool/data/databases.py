@@ -54,7 +54,8 @@ def open_table(path: Path, name: str, wanted: str) -> CopiedTable:
         called = f"{name}::{wanted}" if wanted else name
         batches = _batches(schema, database.execute(query))
         return arrow_source.copied(called, batches, original, strings_are_cells=True)
-    except sqlite3.Error as error:
+    # a name that is no UTF-8, too
+    except (sqlite3.Error, UnicodeDecodeError) as error:
         raise DataError(f"{name}: {error}") from None
     finally:
         database.close()

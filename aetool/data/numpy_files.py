@@ -10,7 +10,7 @@ from typing import IO
 import numpy as np
 
 from aetool.canonical import Json
-from aetool.data import foreign, images
+from aetool.data import array_files, foreign, images
 from aetool.data.table import Cells, Table, Values
 from aetool.data.table_source import ROWS, TableSource
 from aetool.errors import DataError
@@ -96,8 +96,9 @@ def is_array_file(head: bytes) -> bool:
 
 def open_arrays(path: Path, name: str, head: bytes) -> TableSource | images.ImageSource:
     """Open a file of numpy's, .npy mapped from the disk or .npz read into memory, as a source of
-    records or pictures; DataError for what is none, holds Python objects or more than MAX_ARRAY
-    (2^33) bytes in one array, or arrays that are neither a table nor pictures.
+    records or pictures; DataError for what is none or is damaged, has a password, holds Python
+    objects or more than MAX_ARRAY (2^33) bytes in one array, or arrays that are neither a table nor
+    pictures.
 
     name: for messages; head: the file's first six bytes or more.
     """
@@ -114,7 +115,7 @@ def open_arrays(path: Path, name: str, head: bytes) -> TableSource | images.Imag
             # mapped: only the rows that are looked at are read
             arrays = {"c": np.load(path, mmap_mode="r", allow_pickle=False)}
             suffix = ".npy"
-    except (ValueError, OSError, EOFError, KeyError, zipfile.BadZipFile) as error:
+    except array_files.UNREADABLE as error:
         raise DataError(f"{name}: not an array file that can be read: {error}") from None
     if not arrays:
         raise DataError(f"{name}: no arrays in it")
@@ -143,8 +144,8 @@ def of_arrays(
 
 def _check_npz(path: Path, name: str) -> None:
     """Raise DataError if an array of an .npz would take more than MAX_ARRAY (2^33) bytes, or has a
-    header that is not right, or if the zip is of another program. name: for messages. BadZipFile,
-    OSError or ValueError if it cannot be read."""
+    header that is not right, or if the zip is of another program. name: for messages. One of
+    array_files.UNREADABLE, such as BadZipFile, if it cannot be read."""
     with zipfile.ZipFile(path) as archive:
         program = foreign.zip_of(archive.namelist(), name)
         if program is not None:

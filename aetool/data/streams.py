@@ -5,6 +5,7 @@ from __future__ import annotations
 import gzip
 import io
 import lzma
+import zlib
 from pathlib import Path
 from typing import TYPE_CHECKING, BinaryIO, cast
 
@@ -90,7 +91,7 @@ class _Checked(io.RawIOBase):
         compressed stream is damaged."""
         try:
             return bytes(self.inner.read(size))
-        except (OSError, EOFError, lzma.LZMAError, ValueError) as error:
+        except (OSError, EOFError, lzma.LZMAError, zlib.error, ValueError) as error:
             raise DataError(f"{self.path}: the compressed stream is damaged: {error}") from None
 
     def readinto(self, target: WriteableBuffer) -> int:
