@@ -214,6 +214,14 @@ def test_codes_are_decoded_together_with_their_condition(table, conditional, tmp
         operations.decode(np.zeros((3, 2)), conditional, "cpu", table)
 
 
+def test_an_odd_cell_of_a_condition_is_a_gap_where_a_code_is_decoded(table, conditional):
+    few = table.head(3).astype({"load": object})
+    few.loc[1, "load"] = "broken"
+    frame = operations.decode(np.zeros((3, 2)), conditional, "cpu", few)
+    assert frame["load"].isna().tolist() == [False, True, False]
+    assert frame.loc[2, "load"] == table.loc[2, "load"]
+
+
 def test_samples_are_drawn_under_a_condition(table, conditional):
     drawn = operations.sample(conditional, SampleOptions(400, seed=1, device="cpu"))
     shares = drawn["machine"].value_counts(normalize=True)

@@ -417,6 +417,14 @@ def test_a_list_of_objects(tmp_path):
     assert sources.open_source(tmp_path / "t.json").head()["a"].strings() == list("01234")
 
 
+def test_lines_that_are_left_out_may_be_all_there_are(tmp_path):
+    path = tmp_path / "t.csv"
+    path.write_text("a|b\n1|2\n")
+    source = sources.open_source(sources.TextPath(path, Reading(delimiter="|", skip_rows=9)))
+    with pytest.raises(DataError, match="no records in it"):
+        source.head()
+
+
 @pytest.mark.parametrize("sign", ["→", "§", '"'])
 def test_a_separator_that_cannot_part_fields_is_a_line_like_others(tmp_path, sign):
     path = tmp_path / "t.csv"

@@ -62,8 +62,9 @@ class CodingModel(bundles.Bundle):
         codes: (rows, latent) numbers, as `encode` returns them. condition: a DataFrame of as many
         rows, or a path, with the columns that the model was fitted with as conditions; such a model
         needs it, any other does not use it. Columns that are in no code, such as dates, are None
-        throughout. AetoolError for a model without a decoder, for codes of another shape, and for a
-        condition that is missing, lacks a column or has another number of rows.
+        throughout, unless condition tells them; a cell of it that is not of its column's kind
+        counts as a gap. AetoolError for a model without a decoder, for codes of another shape, and
+        for a condition that is missing, lacks a column or has another number of rows.
         """
         return operations.decode(codes, self, device, condition)
 

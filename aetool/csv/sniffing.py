@@ -76,8 +76,8 @@ class Cut:
 
     @property
     def columns(self) -> int:
-        """How many fields the first record has, and nearly all others too."""
-        return len(self.records[0])
+        """How many fields the first record has, and nearly all others too; 0 without records."""
+        return len(self.records[0]) if self.records else 0
 
 
 class Beginning:

@@ -13,6 +13,7 @@ import numpy.typing as npt
 from aetool import engine as engines
 from aetool.bundle import Bundle
 from aetool.codec import decoding
+from aetool.columns.column import ODD
 from aetool.data import sources, writers
 from aetool.data.table import Cells, Table
 from aetool.data.table_source import TableSource
@@ -280,10 +281,11 @@ def decode(
 
     codes: (rows, latent), as many numbers each as the model's codes have. condition: a DataFrame of
     as many rows, or a path, of the columns that the model needs beside a code. Columns that are in
-    no code, such as dates, are None throughout in the result, unless condition tells them.
-    ParamError for a condition that is needed and not given, that is pictures, or has another number
-    of rows; BundleError for a model without a decoder; DataError for codes of another shape, or of
-    no numbers, and for a condition that lacks a column. device: where the decoder runs.
+    no code, such as dates, are None throughout in the result, unless condition tells them; a cell
+    of it that is not of its column's kind is a gap. ParamError for a condition that is needed and
+    not given, that is pictures, or has another number of rows; BundleError for a model without a
+    decoder; DataError for codes of another shape, or of no numbers, and for a condition that lacks
+    a column. device: where the decoder runs.
     """
     codes = decoding.codes_for(model, codes)
     values = None
@@ -299,8 +301,8 @@ def decode(
     if model.schema is None:
         return x
     if values is not None:
-        # the decoder was told them, and they are known exactly
-        x[:, model.schema.conditions] = values
+        # the decoder was told them, and they are known exactly; to it an odd cell is a gap
+        x[:, model.schema.conditions] = np.where(values == ODD, np.nan, values)
 
     columns: writers.Columns = {}
     dtypes = {}
