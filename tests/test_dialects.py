@@ -212,6 +212,8 @@ def test_told_by_options(tmp_path, name):
         ({"decimal": "x"}, "decimal x"),
         ({"decimal": ",", "delimiter": ","}, "cannot both"),
         ({"encoding": "base64"}, "encoding base64"),
+        ({"encoding": "idna"}, "encoding idna: no such encoding"),
+        ({"encoding": "punycode"}, "encoding punycode: no such encoding"),
         ({"skip_rows": -1}, "skip_rows -1"),
         ({"comment": ""}, "comment ''"),
     ],

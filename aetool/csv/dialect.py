@@ -18,6 +18,7 @@ BLANK = " "
 NAMED_DELIMITERS = {"tab": "\t", "\\t": "\t", "blank": BLANK, "space": BLANK}
 DECIMALS = (".", ",")
 LONGEST_COMMENT = 4  # characters
+OF_NAMES = ("idna", "punycode", "undefined")  # encodings in which no file is written
 # what is more, or less, in records than in the header
 ROW_NAMES = "row names"  # a field before the first that has a name
 RECORD_TAIL = "record tail"  # an empty field behind the last that has a name
@@ -187,9 +188,10 @@ def _delimiter(text: str) -> str:
 
 
 def _check_encoding(name: str) -> None:
-    """Raise ParamError unless Python knows an encoding of text by this name."""
+    """Raise ParamError unless Python knows an encoding by this name in which texts are written."""
     try:
-        is_text = codecs.lookup(name)._is_text_encoding
+        codec = codecs.lookup(name)
+        is_text = codec._is_text_encoding and codec.name not in OF_NAMES
     except (LookupError, ValueError):
         is_text = False
     if not is_text:
