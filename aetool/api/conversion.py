@@ -127,9 +127,10 @@ def one_shot_fit(
     """The options for the fit with which a verb begins, chosen from its arguments; None if there is
     a model already, beside which any argument of a fit that is not left at its default is a
     ParamError. verb: "detect" or "drift", whose function is `declared`; arguments: by name, with
-    plugin, params (the parameters of the model, by name) and device. ParamError also for one that
-    looks misspelt or has a wrong type; the errors of plugins.get_model where a plugin with
-    parameters of its own is not installed."""
+    plugin, params (the parameters of the model, by name) and device, which is taken and never
+    refused; all_rows of detect, which is of its result, is no argument of a fit. ParamError also
+    for one that looks misspelt or has a wrong type; the errors of plugins.get_model where a plugin
+    with parameters of its own is not installed."""
     refuse_misspelt_parameter(verb, declared, arguments["plugin"], arguments["params"])
     parameters = inspect.signature(declared).parameters
     of_fit = FIT_OPTIONS & parameters.keys() | {"plugin"}

@@ -125,11 +125,11 @@ class JudgingModel(bundles.Bundle):
         nothing else; returns the Detection, in which each record has its score, p, reasons and
         whether it is flagged.
 
-        most: how many records the page shows. label, normal: the column that says which records are
-        anomalies, and its ordinary values; the page then has ROC and precision-recall curves; both
-        or neither, and of pictures "folder" and names of folders. force: replace a page that is
-        there. All other arguments mean what they mean in aetool.detect. AetoolError as there, and
-        for a page at path, unless force.
+        most: how many records the page shows at most, the highest scores first. label, normal: the
+        column that says which records are anomalies, and its ordinary values; the page then has ROC
+        and precision-recall curves; both or neither, and of pictures "folder" and names of folders.
+        force: replace a page that is there. All other arguments mean what they mean in
+        aetool.detect. AetoolError as there, and for a page at path, unless force.
         """
         # before any name but those of the arguments is set
         arguments = with_parts("report", dict(locals()))

@@ -103,8 +103,8 @@ def detect(data: str, model: str | None, quiet: bool, **given: Unpack[DetectGive
     the bits that they take in it, which needs no model.
 
     \f
-    Returns the exit status: 1 if more than --max-flagged are flagged, or, with --exit-code, if any
-    is or a picture cannot be read.
+    Returns the exit status: 1 if more than --max-flagged are flagged, or, with --exit-code and
+    without --max-flagged, if any is or a picture cannot be read.
     """
     printing = tables.Printing(given["output"], given["form"], given["as_json"], given["force"])
     if given["all_rows"] and given["count"]:

@@ -310,8 +310,8 @@ def values(text: str | None) -> list[str]:
 def fit_options(given: FitGiven | Mapping[str, Json]) -> FitOptions:
     """Turn the options of a command, by the names that click gives them (params, types, na, drop,
     keep, seed and device must be among them), into FitOptions: texts such as KEY=VALUE and A,B are
-    taken apart. ParamError for one that cannot be; columns and values are checked later, as no data
-    are read here."""
+    taken apart, and max_error or students imply codec. ParamError for one that cannot be; columns
+    and values are checked later, as no data are read here."""
     from aetool.operations import FitOptions
 
     return FitOptions(

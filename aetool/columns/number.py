@@ -356,7 +356,8 @@ class Number(Modelled):
 
     def show(self, value: float) -> str:
         """A number as text in the notation of the source, with the column's decimals; "missing" for
-        NaN, "(no number)" for ODD; with an exponent from 1e15 on."""
+        NaN, "(no number)" for ODD; from 1e15 on to six digits with an exponent, without the
+        unit."""
         if math.isnan(value):
             return "missing"
         if value == ODD:

@@ -234,9 +234,10 @@ def decided(
     chosen: Mapping[str, str] | None = None,
 ) -> Schema:
     """Make a schema from the columns' summaries: each column has the kind that its summary says, or
-    that the user names in `chosen`, by column; text where no other kind fits. ParamError for a name
-    in it that is no column's, or a kind that does not exist; DataError for a kind that the column
-    cannot be."""
+    that the user names in `chosen`, by column; text where no other kind fits. In a column of words
+    such a word as None is a value, not a gap, if the other columns show that the table writes its
+    gaps in another way. ParamError for a name in it that is no column's, or a kind that does not
+    exist; DataError for a kind that the column cannot be."""
     chosen = chosen or {}
     names = [summary.name for summary in summaries]
     for name in chosen:
@@ -298,11 +299,11 @@ def infer(
     gap_words: Sequence[str] = (),
     closed: bool = False,
 ) -> Schema:
-    """The schema of a sample of records. chosen: the kinds that the user names, by column;
-    ParamError for a name that is no column's, or a kind that does not exist; DataError for a kind
-    that the column cannot be. dtypes: the source's own type names by column; decimal: the decimal
-    mark that is usual in its text; gap_words: further words that mean a gap; closed: whether no
-    other records are to come."""
+    """The schema of a sample of records, as `decided` makes it. chosen: the kinds that the user
+    names, by column; ParamError for a name that is no column's, or a kind that does not exist;
+    DataError for a kind that the column cannot be. dtypes: the source's own type names by column;
+    decimal: the decimal mark that is usual in its text; gap_words: further words that mean a gap;
+    closed: whether no other records are to come."""
     summaries = summarise(table, dtypes, decimal, gap_words, closed)
     return decided(summaries, chosen)
 

@@ -28,8 +28,8 @@ Row = tuple[object, ...]
 
 def open_table(path: Path, name: str, wanted: str) -> CopiedTable:
     """Read a table, view or query of an SQLite database into a temporary copy. name: for messages;
-    wanted: the table's name, or a query; "": the only table. It is read twice, the first time for
-    the types of its columns.
+    wanted: the table's name, or a query, which begins with SELECT, WITH or VALUES; "": the only
+    table. It is read twice, the first time for the types of its columns.
 
     DataError where there is no such table, or several and none is named, or the query cannot be
     answered; NoRoomError where the copy cannot be written.
@@ -76,9 +76,10 @@ def _connected(path: Path) -> sqlite3.Connection:
 
 
 def _query(database: sqlite3.Connection, name: str, wanted: str) -> str:
-    """The SQL query for `wanted`: itself, if it is one, else all records of the table or view of
-    that name; of "" those of the only one there is. name: the database's, for messages. DataError
-    if there is no such table, or "" could mean several."""
+    """The SQL query for `wanted`: itself, if it begins with SELECT, WITH or VALUES as one does,
+    whatever tables are called, else all records of the table or view of that name; of "" those of
+    the only one there is. name: the database's, for messages. DataError if there is no such table,
+    or "" could mean several."""
     # a table called as a query begins is out of reach, but by a query
     begin = wanted.split(None, 1)[:1]
     if begin and begin[0].lower() in QUERIES:

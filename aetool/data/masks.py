@@ -44,7 +44,8 @@ class Masks:
     def path_of(self, picture: str) -> Path | None:
         """The file of a picture's mask; None if it has none. picture: its name, a path with /, as a
         source of pictures calls it. Of a/b/003.jpg the first of a/b/003_mask, a/b/003, b/003_mask,
-        b/003, 003_mask and 003, with any suffix of SUFFIXES and in any case of letters."""
+        b/003, 003_mask and 003, with any suffix of SUFFIXES and in any case of letters; of files
+        that differ in these alone the first by its path."""
         inside = PurePosixPath(picture).with_suffix("")
         for first in range(len(inside.parts)):
             stem = "/".join(inside.parts[first:]).lower()

@@ -141,8 +141,8 @@ def _filled(rows: Iterator[Row]) -> Iterator[Row]:
 
 
 def _as_cell(value: object) -> str | None:
-    """A cell's value as a text, as CSV would have it: true and false, moments as ISO 8601, whole
-    floats without ".0"; None if it is empty."""
+    """A cell's value as a text, as CSV would have it: true and false, moments as ISO 8601, other
+    values as Python's `str` writes them, whole floats without ".0"; None if it is empty."""
     if value is None or isinstance(value, str):
         return value
     if isinstance(value, bool):

@@ -474,7 +474,8 @@ def frame_of_text(
     """A DataFrame of a table in text, its types as pandas.read_csv tells them. body: the text's
     bytes, in UTF-8 or Latin-1; format: "delimiter", "header" (whether there is one), "decimal", the
     decimal mark, and perhaps "space", whether blanks behind delimiters are skipped; names: of all
-    its columns, used if it has no header, or no record."""
+    its columns, used if it has no header, or no record. Values that a record lacks are gaps; what
+    it has beyond `names` is left out."""
     import pandas as pd
 
     rule = _rule_of(format)

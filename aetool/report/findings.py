@@ -177,8 +177,9 @@ class Findings:
         return sorted(named, key=lambda column: -column.blamed)
 
     def _commonest(self) -> str:
-        """Why most of the flagged records stand out, as words that follow "most often", or "" where
-        nothing is named: by the column that heads the table of those to blame."""
+        """Why most of the flagged records stand out, as words that follow "most often", such as
+        "because CO is high", or "" where nothing is named: by the column that most of them name,
+        and its largest group, else by the largest group of all."""
         blamed = self.blamed()
         groups = self.groups
         if blamed:

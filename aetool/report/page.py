@@ -376,8 +376,8 @@ def _gallery(findings: Findings, figures: Sequence[str]) -> str:
 
 
 def _figure(finding: Finding) -> str:
-    """The HTML of a picture that stands out: beside it once more, under its heat, and below them
-    name, score, p and reasons."""
+    """The HTML of a picture that stands out: the picture, beside it the same picture under its
+    heat, and below them name, score, p and reasons."""
     name = _told(finding.name or f"picture {finding.record + 1:,}")
     image = _image(finding.picture, "the picture")
     heat = _image(finding.heat, "where it costs more than usual")
@@ -398,8 +398,9 @@ def _image(png: bytes, words: str) -> str:
 
 
 def _groups(groups: Sequence[Group], listed: set[int]) -> str:
-    """The HTML of the section of groups of alike anomalies, the largest first; "" without any.
-    listed: the numbers, from 0, of the records that the page lists, to which links lead."""
+    """The HTML of the section of groups of alike anomalies, the largest first, at most MOST_GROUPS
+    (20) of them; "" without any. listed: the numbers, from 0, of the records that the page lists,
+    to which links lead."""
     if not groups:
         return ""
     # of equal groups the one that begins first
@@ -411,8 +412,9 @@ def _groups(groups: Sequence[Group], listed: set[int]) -> str:
 
 
 def _group(group: Group, listed: set[int]) -> str:
-    """The HTML of the row of the table of groups for one of them. listed: the numbers, from 0, of
-    the records that the page lists: a link leads only to these."""
+    """The HTML of the row of the table of groups for one of them, with up to three other columns
+    that at least half of it, of two records or more, name. listed: the numbers, from 0, of the
+    records that the page lists: a link leads only to these."""
     common = f"<b>{_told(group.column)}</b> {_told(group.manner)}"
     # columns named in at least half of the group
     often = [(name, n) for name, n in group.partners.most_common(3) if 2 * n >= group.count > 1]
@@ -433,8 +435,8 @@ def _group(group: Group, listed: set[int]) -> str:
 
 
 def _blame(findings: Findings) -> str:
-    """The HTML of the section of columns that are named most often; of pictures an image of where
-    they stand out; "" if there is neither."""
+    """The HTML of the section of columns that are named most often, at most MOST_BLAMED (20); of
+    pictures an image of where they stand out; "" if there is neither."""
     if findings.parts_seen:
         image = _image(findings.parts_seen, "where pictures that stand out cost more than usual")
         return f'<h2>Where they stand out</h2>\n<div class="pair"><div>{image}</div></div>'

@@ -185,7 +185,7 @@ def _add_legend(panel: Axes, column: Modelled, values: Float) -> None:
 def plane(z: Float) -> tuple[Float, tuple[str, str]]:
     """Bring codes, (rows, latent) floats, to two dimensions: ((rows, 2) points, the names of both
     axes). The points are the codes themselves if these have two numbers, else their first two
-    principal components. ParamError for a code of one number."""
+    principal components, told by the first 80,000 rows. ParamError for a code of one number."""
     if z.shape[1] == 2:
         return z, ("z0", "z1")
     if z.shape[1] < 2:

@@ -234,7 +234,7 @@ def _clock(match: re.Match[str]) -> Clock | None:
 
 def _offset(zone: str | None) -> int | None:
     """Seconds that the clocks of a zone, written as "+01:00", "UTC+0100" or by a name in _ZONES,
-    are ahead of UTC; 0 for None or "", None for an unknown name."""
+    are ahead of UTC, below 0 where they are behind; 0 for None or "", None for an unknown name."""
     if not zone:
         return 0
     if zone.isalpha():

@@ -142,7 +142,8 @@ def _both(size: tuple[int, ...]) -> tuple[int, ...]:
 def chosen(source: ImageSource, asked: Asked) -> Framing:
     """The framing of pictures that a model is to be fitted on, by their headers and a look at some
     of those with more than 8 bits or with transparent parts; a notice says what it does to them.
-    asked: what the user asks for; the rest is chosen.
+    asked: what the user asks for; the rest is chosen: colour if more than half of the pictures have
+    it, and the size as `_target` says.
 
     DataError where none can be read, there are none, or the model would see more than check_shape
     allows; ParamError where tiles are larger than the pictures.
