@@ -280,6 +280,23 @@ def test_odd_lines_are_told_as_one_thread_tells_them(run, tmp_path, kind):
     assert sorted(serial.err.splitlines()) == sorted(spread.err.splitlines())
 
 
+def test_rows_of_several_texts_with_comments_are_those_without_an_engine(run, tmp_path):
+    folder = tmp_path / "parts"
+    folder.mkdir()
+    rows = b"1.5,2\n# a remark\n2.5,3\n" * 50
+    for name in ("one.csv", "two.csv"):
+        (folder / name).write_bytes(b"# written by hand\na,b\n" + rows + b"9,-9\n")
+    frame = pd.DataFrame({"a": [1.5, 2.5] * 300, "b": [2.0, 3.0] * 300})
+    aetool.fit(frame, plugin="pca").save(tmp_path / "m.aem")
+    command = ("detect", folder, "-m", tmp_path / "m.aem", "--top", "2", "--format", "csv")
+    serial = run(*command)
+    spread = run(*command, "--engine", "threads:2")
+    assert serial.out == spread.out
+    # records are counted through both texts: 101 in each, the odd one last
+    numbers = [line.partition(",")[0] for line in serial.out.splitlines()[1:]]
+    assert sorted(numbers) == ["101", "202"]
+
+
 @pytest.mark.parametrize("kind", ["a file", "a folder"])
 def test_blank_lines_alone_are_told_as_without_an_engine(run, model, tmp_path, kind):
     folder = tmp_path / "blank"

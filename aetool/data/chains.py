@@ -92,8 +92,9 @@ class ChainSource(TableSource):
         return self._in_order(table, names, row, where)
 
     def batches(self) -> Iterator[Table]:
-        """Yield the records of all tables, numbered through. DataError for a table that cannot be
-        read, or whose columns are not those of the first."""
+        """Yield the records of all tables, numbered through; comments between them are not counted,
+        unlike those of a single text. DataError for a table that cannot be read, or whose columns
+        are not those of the first."""
         row = 0
         names: tuple[str, ...] = ()
         for source, added in self.with_paths():

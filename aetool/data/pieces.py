@@ -146,7 +146,8 @@ Piece: TypeAlias = ParquetPiece | TextPiece | ChainedPiece
 def pieces_of(source: TableSource, finer: int = 1) -> Iterator[Piece] | None:
     """Yield the pieces of a Parquet file, of a plain CSV file in UTF-8, or of a chain of such, in
     order. None for any other source, which other processes cannot read by pieces: a table in
-    memory, from a pipe or a compressed file, JSON lines, text in another encoding.
+    memory, from a pipe or a compressed file, JSON lines, text in another encoding, and a chain with
+    a table that is such, a chain itself, or a text with comments.
 
     finer: how many times smaller the pieces are to be than suits records that are only read, which
     is 1; at least 1. DataError, while they are yielded, for a record that is too long; OSError if
@@ -251,16 +252,19 @@ def _of_text(source: CsvSource, finer: int) -> Iterator[TextPiece]:
 
 
 def _of_chain(chain: ChainSource, finer: int) -> Iterator[ChainedPiece] | None:
-    """The pieces of all tables of a chain, in order; None if one of them cannot be cut, or is a
-    chain itself. finer: how many times smaller pieces are to be than usual, at least 1. DataError,
-    while pieces are yielded, for a record that is too long; OSError if a file cannot be opened."""
+    """The pieces of all tables of a chain, in order; None if one of them cannot be cut, is a chain
+    itself, or a text with comments. finer: how many times smaller pieces are to be than usual, at
+    least 1. DataError, while pieces are yielded, for a record that is too long; OSError if a file
+    cannot be opened."""
     first = pieces_of(chain.sources[0])
     if first is None:
         return None
     # one that cannot be cut makes the whole such
     for source in chain.sources:
         is_cut = isinstance(source, ArrowFileSource | CsvSource) and pieces_of(source) is not None
-        if not is_cut:
+        # pieces count comments among their records, and a chain numbers records alone
+        has_comments = isinstance(source, CsvSource) and bool(source.dialect.comment)
+        if not is_cut or has_comments:
             return None
     return _chained(chain, finer)
 
