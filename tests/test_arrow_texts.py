@@ -4,12 +4,14 @@ import datetime as dt
 import decimal
 
 import numpy as np
+import pandas as pd
 import pyarrow as pa
 import pyarrow.parquet as pq
 import pytest
 from click.testing import CliRunner
 from pyarrow import feather
 
+import aetool
 from aetool import operations
 from aetool.cli import main
 from aetool.data import arrow_texts, writers
@@ -160,3 +162,19 @@ def test_levels_of_moments_and_numbers_come_back_from_a_code(zone, tmp_path):
 def test_what_only_begins_as_bytes_do_is_no_bytes(text):
     with pytest.raises(ValueError, match="is no bytes"):
         arrow_texts.bytes_of([text])
+
+
+def test_a_column_of_nothing_comes_back_from_a_code_and_is_sampled(tmp_path):
+    rng = np.random.default_rng(0)
+    shared = rng.normal(size=300)
+    frame = pd.DataFrame({"a": shared, "b": shared + rng.normal(0, 0.1, 300), "n": [None] * 300})
+    model = aetool.fit(frame, "pca")
+    assert model.schema.dtypes["n"] == "null"
+    model.compress(frame, tmp_path / "t.aez", lossy_only=True)
+    back = aetool.decompress(tmp_path / "t.aez", tmp_path / "t.parquet", model)
+    assert pq.read_schema(back).field("n").type == pa.null()
+    assert model.sample(5)["n"].isna().all()
+    model.denoise(frame, tmp_path / "d.parquet")
+    assert pq.read_table(tmp_path / "d.parquet")["n"].null_count == 300
+    # texts, too, are of no use to a type that holds nothing
+    assert writers.arrow_table({"c": ["x", None]}, {"c": "null"})["c"].to_pylist() == [None, None]

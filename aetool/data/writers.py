@@ -192,9 +192,9 @@ def arrow_table(batch: Columns, dtypes: Mapping[str, str]) -> pa.Table:
     """Columns by name, each of texts (None: a gap), float64 numbers (NaN) or moments (NaT), as an
     Arrow table. dtypes: Arrow's names of the source's types, by column; a column that is not in it,
     or of a name unknown to Arrow, is of texts, numbers or moments in microseconds, as its values
-    are. DataError for a text that is no value of its column's type; TypeError or OverflowError for
-    a name with a part that Arrow does not know, and NotImplementedError where it knows no such
-    cast."""
+    are; one of the type "null" has nothing. DataError for a text that is no value of its column's
+    type; TypeError or OverflowError for a name with a part that Arrow does not know, and
+    NotImplementedError where it knows no such cast."""
     import pyarrow as pa
 
     arrays = {}
@@ -210,13 +210,16 @@ def arrow_table(batch: Columns, dtypes: Mapping[str, str]) -> pa.Table:
 def _arrow_array(column: Restored, dtype: str | None) -> pa.Array:
     """A column, of texts, float64 numbers or moments, as an Arrow array: of the type that dtype
     names, else (None, or a name that Arrow does not know) texts, moments in microseconds or
-    numbers; None, NaN and NaT become nulls. Of texts for truth values "true" is True, and any other
-    False. ValueError for a text that is no value of the type; NotImplementedError of Arrow where it
-    knows no such cast; ValueError, TypeError or OverflowError for a name with a part that Arrow
-    does not know."""
+    numbers; None, NaN and NaT become nulls, and all values of the type "null". Of texts for truth
+    values "true" is True, and any other False. ValueError for a text that is no value of the type;
+    NotImplementedError of Arrow where it knows no such cast; ValueError, TypeError or OverflowError
+    for a name with a part that Arrow does not know."""
     import pyarrow as pa
 
     kind = _arrow_type(dtype) if dtype else None
+    # of a type that holds nothing there is nothing to restore, and no cast
+    if kind == pa.null():
+        return pa.nulls(len(column))
     if isinstance(column, list):
         return arrow_texts.array_of(column, kind)
     if column.dtype.kind == "M":
