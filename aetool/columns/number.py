@@ -470,7 +470,8 @@ class Number(Modelled):
 
     def usually(self, count: int, rng: np.random.Generator) -> Float:
         """Draw numbers by the quantiles that training saw: (count,), in user units; where it saw
-        few different numbers, the nearest of these. NaN where it saw no finite number."""
+        few different numbers, the nearest of these, else rounded to the column's decimals. NaN
+        where it saw no finite number."""
         if not self.quantiles:
             return np.full(count, np.nan)
         # evenly drawn parts, and between the quantiles a straight line

@@ -62,7 +62,8 @@ def _is_name(column: Column) -> bool:
 
 def keys_of(schema: Schema) -> list[str]:
     """The names of the columns that hold keys by `is_key`, and that models judge as numbers all the
-    same: each key comes too often for an identifier."""
+    same: each key comes too often for an identifier. Conditions, and columns in which nothing
+    differs, are left out."""
     names = []
     for column in schema.modelled:
         # what is no amount for an archive is none for a model, but may tell of what is

@@ -81,8 +81,8 @@ class Strays:
 
 
 def _is_like_any(word: str, others: Sequence[str]) -> bool:
-    """Whether a word shares LEAST_ALIKE of its letters, in order and whatever their case, with one
-    of the others."""
+    """Whether a word shares at least a part LEAST_ALIKE (0.6) of its letters, in order and whatever
+    their case, with one of the others."""
     matcher = difflib.SequenceMatcher(autojunk=False)
     # what is kept of the second word serves all comparisons
     matcher.set_seq2(word.casefold())

@@ -442,8 +442,8 @@ def _by_names(
 
 
 def _marker_of(line: str, reading: Reading, model_reading: Reading) -> str:
-    """The marker that comments begin with: the user's, the model's, or the one that this line
-    begins with; "" if there is none."""
+    """The marker that comments begin with: the user's, the model's, or the one of COMMENTS (#, %
+    and //) that this line begins with; "" if there is none."""
     if reading.comment or model_reading.comment:
         return reading.comment or model_reading.comment or ""
     text = line.lstrip()

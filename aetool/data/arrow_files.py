@@ -100,8 +100,8 @@ class ArrowTable:
                 yield part, place
 
     def _own_file(self) -> FileAt | None:
-        """The Parquet file, as it is now, that another process can read parts of, too; None for
-        memory, Arrow files and temporary copies."""
+        """The Parquet file of the table, with its present size, if other processes can read parts
+        of it, too; None for memory, Arrow files and temporary copies."""
         is_spooled = self.place is not None and self.place.spool is not None
         # a spool is known to this process alone
         if self.path is None or is_spooled:

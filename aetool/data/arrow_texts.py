@@ -107,8 +107,8 @@ def _holds_bytes(arrow_type: pa.DataType) -> bool:
 
 
 def bytes_of(texts: Texts) -> list[bytes | None]:
-    """The bytes that texts stand for which are Python's literals of bytes, such as b'ab'; None
-    stays None. ValueError for any other text."""
+    """The bytes of texts that are Python's literals of bytes, such as b'ab'; None stays None.
+    ValueError for any other text."""
     values: list[bytes | None] = []
     for text in texts:
         if text is None:

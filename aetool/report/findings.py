@@ -194,7 +194,9 @@ class Findings:
         return f"because {largest.column} {largest.manner}"
 
     def verdict(self) -> str:
-        """The result of the detection, in one sentence."""
+        """The result of the detection, in one sentence: how many of how many records or pictures
+        stand out, most often why, and which is the least usual; or that none does, or that there
+        are none."""
         things = "pictures" if self.pictures else "records"
         if not self.total:
             return f"There are no {things} in it."

@@ -100,8 +100,8 @@ def _cut(words: str) -> str:
 
 
 def _told(words: str) -> str:
-    """Make text from the data safe for HTML: shortened, escaped, and its writing direction
-    isolated."""
+    """Make text from the data safe for HTML: cut to 120 characters, escaped, and its writing
+    direction isolated."""
     return f"<bdi>{text_of(_cut(words))}</bdi>"
 
 

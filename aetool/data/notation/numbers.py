@@ -541,8 +541,8 @@ def _commonest_affixes(manners: Mapping[Manner, int]) -> tuple[str, str]:
 
 
 def _manner_of_form(form: int, style: Style) -> Manner:
-    """The manner in which cells are written that a scan in this style classified by this form.
-    form: a sum of the constants from MARKED to SEVERAL."""
+    """How those cells are written to which a scan in this style gave this form: their Manner. form:
+    a sum of the constants from MARKED to SEVERAL."""
     attached = bool(form & ATTACHED)
     before = style.before if attached else ""
     after = style.after if attached else ""

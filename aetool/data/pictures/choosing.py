@@ -193,8 +193,8 @@ def chosen(source: ImageSource, asked: Asked) -> Framing:
 
 
 def _first_fault(source: ImageSource) -> str:
-    """Which picture of a source, of which at least one cannot be read, cannot be read first, why,
-    and how many others cannot, in words."""
+    """In words, the first picture of a source that cannot be read, why, and how many others cannot;
+    at least one must be such."""
     # a picture that cannot be read has the reason, a text, in place of its sight
     faults = [place for place, sight in enumerate(source.sights) if isinstance(sight, str)]
     first = faults[0]
