@@ -9,9 +9,11 @@ LISTED = $(1)/bin/python -c "import tomllib; print(*tomllib.load(open('pyproject
 # A group of pyproject.toml's dependency-groups: pip reads them itself from 25.1 on.
 GROUP = $(call LISTED,$(VENV),dependency-groups,$(1))
 # pip compiles on one core, and what nothing imports, too: here a venv is compiled on all of them, but
-# for its packages' own tests. Some files are templates, and no Python.
+# for its packages' own tests, and large packages of which the program and its tests import next to
+# nothing. Some files are templates, and no Python.
+SELDOM_IMPORTED := moto|torch/_inductor|torch/testing|pip|mypy|mypyc|fontTools|pygments|networkx
 NOT_COMPILED := --no-compile -c constraints.txt
-COMPILE = $(1)/bin/python -m compileall -qq -j 0 -x '/tests?/' $(1)/lib || true
+COMPILE = $(1)/bin/python -m compileall -qq -j 0 -x '/(tests?|$(SELDOM_IMPORTED))/' $(1)/lib || true
 
 .PHONY: demo test lint slim bench scale gallery course reference readability long mutants stress cpus wheel sanitize valgrind fuzz gpu clean
 

@@ -187,7 +187,11 @@ def test_kernel_and_reference_write_the_same_archives(taught, tmp_path, monkeypa
     assert out.read_bytes() == path.read_bytes()
 
 
-def test_a_float_that_is_off_is_caught_and_the_reference_decides(taught, tmp_path, monkeypatch):
+# each fault is another reading of the archive, of which the fast set tries the first ones
+@pytest.mark.parametrize("faults", [250, pytest.param(1000, marks=pytest.mark.long)])
+def test_a_float_that_is_off_is_caught_and_the_reference_decides(
+    faults, taught, tmp_path, monkeypatch
+):
     model, path = taught
     operations.compress(path, tmp_path / "s.aez", model)
     plain = network.in_floats
@@ -198,7 +202,7 @@ def test_a_float_that_is_off_is_caught_and_the_reference_decides(taught, tmp_pat
         "reference",
         lambda *given, **more: seen_by_reference.append(1) or slow(*given, **more),
     )
-    for _ in range(1000):
+    for _ in range(faults):
         row, column = rng.integers(0, 500), rng.integers(0, student.VERDICTS)
 
         def off(layers, x, row=row, column=column, **more):
@@ -213,7 +217,7 @@ def test_a_float_that_is_off_is_caught_and_the_reference_decides(taught, tmp_pat
         with Archive(tmp_path / "s.aez", model) as archive:
             assert b"".join(archive.pieces(0, archive.rows)) == path.read_bytes()
         harmful += bool(seen_by_reference)
-    assert harmful > 300, "most faults change what is decoded; those the reference repairs"
+    assert harmful > 0.3 * faults, "most faults change what is decoded; those the reference repairs"
 
 
 def zeros(megabytes):
