@@ -9,13 +9,24 @@ import math
 import numbers
 import os
 import re
-from collections.abc import Callable, Iterable, Mapping, Sequence
-from typing import ClassVar
+from collections.abc import (
+    Callable,
+    Collection,
+    Iterable,
+    KeysView,
+    Mapping,
+    Sequence,
+    ValuesView,
+)
+from collections.abc import Set as AbstractSet
+from dataclasses import MISSING, fields
+from typing import ClassVar, TypeVar, cast
 
 from aetool.errors import ParamError
 from aetool.spelling import PYTHON, option
 
 Options = Mapping[str, object]
+Value = TypeVar("Value")
 SHOWN = 40  # letters of a value in a message
 MOST_BITS = 4096  # of a whole number that is written with its digits
 PARTS = "a number such as 0.01, or a text such as '1%'"  # shares of records
@@ -79,30 +90,71 @@ TAKEN: dict[str, tuple[str, Callable[[object], bool]]] = {
 }
 
 
-def check_options(verb: str, declared: Callable[..., object], options: Options) -> None:
-    """Raise ParamError for an option that a function or dataclass does not declare, for a value
-    that is not of the declared type, and for a negative `seed`. Types that TAKEN does not list pass
-    unchecked. verb: what the message begins with; options: by name."""
+def plain(value: object) -> object:
+    """A value as Python itself has it: a scalar of another library (a number, text or truth of
+    numpy) as Python's own; a row of values (a tuple, an array, an Index or Series of pandas, the
+    keys of a dictionary) as a list, of a set in the order of the alphabet. A list, a text, a
+    dictionary, a table and all else come back unchanged."""
+    shape = getattr(value, "shape", None)
+    item_of = getattr(value, "item", None)
+    if shape == () and callable(item_of):
+        own: object = item_of()
+        return own
+    if isinstance(value, list | str | bytes | bytearray | Mapping):
+        return value
+    # a table has two axes, and is no list of the names of its columns
+    is_row = isinstance(shape, tuple) and len(shape) == 1 and isinstance(value, Collection)
+    if is_row or isinstance(value, Sequence | KeysView | ValuesView):
+        return [plain(item) for item in cast("Iterable[object]", value)]
+    # the same options have one order, and a set none of its own
+    if isinstance(value, AbstractSet):
+        return sorted(value, key=str)
+    return value
+
+
+def checked_options(
+    verb: str,
+    declared: Callable[..., object],
+    options: Mapping[str, Value],
+) -> dict[str, Value]:
+    """The options of a verb as it takes them: those that TAKEN lists as `plain` has them; None
+    stands for the default, and is left out where no other None is declared.
+
+    ParamError for an option that a function or dataclass does not declare, for a value that is not
+    of the declared type, and for a negative `seed`. Types that TAKEN does not list pass unchecked.
+    verb: what the message begins with; declared: the function or dataclass; options: by name.
+    """
     known = inspect.signature(declared).parameters
+    taken: dict[str, Value] = {}
     for name, value in options.items():
         if name not in known:
             raise ParamError(f"{verb}: no option '{name}'; there are {', '.join(known)}")
-        check_type(verb, name, value, str(known[name].annotation))
-        if name == "seed" and _is_whole(value) and value < 0:  # type: ignore[operator]
+        annotation = str(known[name].annotation)
+        has_default = known[name].default is not inspect.Parameter.empty
+        if value is None and has_default and "None" not in annotation.split(" | "):
+            continue
+        taken[name] = cast("Value", checked(verb, name, value, annotation))
+        number = taken[name]
+        if name == "seed" and _is_whole(number) and number < 0:  # type: ignore[operator]
             raise ParamError(f"{verb}: seed must be 0 or more; got {shown(value)}")
+    return taken
 
 
 class CheckedOptions:
     """Options of a verb, a dataclass: one of a wrong type is refused where they are put together,
-    such as a text that would be read letter by letter where a list of texts belongs. verb: the name
-    of the verb, with which messages begin."""
+    such as a text that would be read letter by letter where a list of texts belongs; the others are
+    kept as `checked_options` has them. verb: the name of the verb, with which messages begin."""
 
     verb: ClassVar[str]
 
     def __post_init__(self) -> None:
-        """Raise ParamError for an option of a wrong type, and for a negative `seed`, as
-        `check_options` does."""
-        check_options(self.verb, type(self), vars(self))
+        """Take each option over as it is checked, None for its default; ParamError for one of a
+        wrong type, and for a negative `seed`, as `checked_options` raises it."""
+        taken = checked_options(self.verb, type(self), vars(self))
+        for field in fields(self):  # type: ignore[arg-type]
+            value = field.default if field.default_factory is MISSING else field.default_factory()
+            # the class is frozen, and this is still its making
+            object.__setattr__(self, field.name, taken.get(field.name, plain(value)))
 
 
 def errors_by_column(max_error: object) -> object:
@@ -114,12 +166,14 @@ def errors_by_column(max_error: object) -> object:
     """
     if max_error is None:
         return {}
-    if isinstance(max_error, str) or _is_number(max_error):
-        return {"": str(max_error)}
-    if not isinstance(max_error, Mapping):
-        return max_error
+    bound = plain(max_error)
+    if isinstance(bound, str) or _is_number(bound):
+        return {"": str(bound)}
+    if not isinstance(bound, Mapping):
+        return bound
     # what is neither a number nor a text stays, to be refused
-    return {name: str(error) if _is_number(error) else error for name, error in max_error.items()}
+    by_name = {name: plain(error) for name, error in bound.items()}
+    return {name: str(error) if _is_number(error) else error for name, error in by_name.items()}
 
 
 def refuse_misspelt(
@@ -148,16 +202,19 @@ def refuse_misspelt(
             raise ParamError(f"{verb}: no argument '{name}'; did you mean {near[0]}?")
 
 
-def check_type(verb: str, name: str, value: object, annotation: str) -> None:
-    """Raise ParamError for a value that is not of the type of an annotation, such as 'int | None'.
-    A whole number passes for a float; True and False pass for bool alone. An annotation with a type
-    that TAKEN does not list is not checked. verb, name: of the argument, for the message."""
+def checked(verb: str, name: str, value: object, annotation: str) -> object:
+    """A value that is of the type of an annotation, such as 'int | None', as `plain` has it;
+    ParamError for any other. A whole number passes for a float; True and False pass for bool alone.
+    A value for an annotation with a type that TAKEN does not list comes back as it is. verb, name:
+    of the argument, for the message."""
     kinds = annotation.split(" | ")
     if any(kind not in TAKEN for kind in kinds):
-        return
-    if not any(TAKEN[kind][1](value) for kind in kinds):
+        return value
+    own = plain(value)
+    if not any(TAKEN[kind][1](own) for kind in kinds):
         words = " or ".join(TAKEN[kind][0] for kind in kinds)
         raise ParamError(f"{verb}: {name} must be {words}; got {_shown_with_strays(value)}")
+    return own
 
 
 def _shown_with_strays(value: object) -> str:
@@ -166,8 +223,8 @@ def _shown_with_strays(value: object) -> str:
     values: Iterable[object] = ()
     if isinstance(value, Mapping):
         values = value.values()
-    elif isinstance(value, Sequence) and not isinstance(value, str | bytes):
-        values = value
+    elif isinstance(plain(value), list):
+        values = cast("Iterable[object]", plain(value))
     for item in values:
         if not isinstance(item, str):
             return f"{shown(value)} with {shown(item)}"
@@ -202,9 +259,10 @@ def as_part(verb: str, name: str, value: object) -> float:
         if percent == value.strip() or not math.isfinite(number):
             raise ParamError(f"{verb}: {name} must be {PARTS}; got {shown(value)}")
         return number / 100
-    check_kind(verb, name, value, numbers.Real, PARTS)
-    check_type(verb, name, value, "float")
-    return float(value)  # type: ignore[arg-type]
+    own = plain(value)
+    check_kind(verb, name, own, numbers.Real, PARTS)
+    checked(verb, name, own, "float")
+    return float(own)  # type: ignore[arg-type]
 
 
 def check_path(verb: str, name: str, value: object) -> None:
@@ -224,8 +282,8 @@ def shown(value: object) -> str:
     if isinstance(value, int) and value.bit_length() > MOST_BITS:
         # Python refuses to write so many digits
         text = f"about 2^{value.bit_length()}" if value > 0 else f"about -2^{value.bit_length()}"
-    elif isinstance(value, str | bytes | int | float | None):
-        text = repr(value)
+    elif isinstance(plain(value), str | bytes | int | float | None):
+        text = repr(plain(value))
     short = text if len(text) <= SHOWN else f"{text[:SHOWN]}..."
     return f"{short} ({kind})" if short else kind
 

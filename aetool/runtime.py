@@ -191,9 +191,11 @@ GPU_COMMANDS = (
 Provider = tuple[str, dict[str, str]] | str  # of ONNX Runtime: a name, and its options
 
 
-def device_parts(device: str) -> tuple[str, int | None]:
+def device_parts(device: str | None) -> tuple[str, int | None]:
     """A device's name taken apart: ("auto", "cpu" or "cuda"; the number of the GPU, from 0, None
-    where none is said). ParamError for anything but auto, cpu, cuda and cuda:<n>."""
+    where none is said); None is auto. ParamError for anything but auto, cpu, cuda and cuda:<n>."""
+    if device is None:
+        return "auto", None
     if not isinstance(device, str):
         raise ParamError(
             f"{option('--device')} must be auto, cpu, cuda or cuda:<n>, as a text; "
@@ -288,7 +290,7 @@ class Session:
     """
 
     def __init__(
-        self, data: bytes, name: str, device: str, most: int, rows: int | None = None
+        self, data: bytes, name: str, device: str | None, most: int, rows: int | None = None
     ) -> None:
         """Check and load the graph. data: an ONNX file's bytes; name: for messages; device: auto,
         cpu, cuda or cuda:<n>; most: the largest batch on the CPU, in rows; rows: on how many it
@@ -297,6 +299,8 @@ class Session:
         self.batch = vet(data, name, most)
         self.name = name
         self._graph = data
+        # None is the default in Python
+        device = "auto" if device is None else device
         self._asked = device
         self._is_for_few = rows is not None and rows <= FEW_BATCHES * self.batch
         self._start(device)

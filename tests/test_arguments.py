@@ -80,7 +80,7 @@ def test_options_of_compress(tmp_path, options, said):
     ({"columns": [0]}, r"columns must be a list of texts or None; got list with 0 \(int\)"),
     ({"columns": ["a", None]}, r"columns must be a list of texts or None; got list with None \(NoneType\)"),
     ({"max_output": "1G"}, "max_output must be a whole number or None"),
-    ({"device": None}, "device must be a text"),
+    ({"device": 5}, "device must be a text"),
 ])  # fmt: skip
 def test_options_of_decompress(tmp_path, options, said):
     aetool.compress(FRAME, tmp_path / "a.aez")
@@ -274,3 +274,81 @@ def test_numbers_of_any_length_are_said(value, said):
     assert arguments.shown(value) == said
     with pytest.raises(ParamError, match=re.escape(said)):
         aetool.compress({"x": [1.0, 2.0]}, value)
+
+
+NAMES = pd.Index(["a"])
+ROWS_OF_NAMES = [
+    NAMES, ("a",), np.array(["a"]), np.array(["a"], object), pd.Series(["a"]), {"a"},
+    {"a": 1}.keys(), ["a"],
+]  # fmt: skip
+
+
+@pytest.mark.parametrize("names", ROWS_OF_NAMES, ids=lambda names: type(names).__name__)
+def test_names_are_taken_from_whatever_holds_a_row_of_them(names, tmp_path):
+    chosen = operations.FitOptions(drop=names)
+    assert chosen.drop == ["a"] and chosen == operations.FitOptions(drop=["a"])
+    frame = pd.DataFrame(np.random.default_rng(0).normal(size=(60, 3)), columns=list("abc"))
+    scored = aetool.detect(frame, plugin="pca", drop=names)
+    alike = aetool.detect(frame.assign(a=7.0), plugin="pca", drop=["a"])
+    pd.testing.assert_frame_equal(scored, alike)
+    aetool.compress(frame, tmp_path / "t.aez")
+    restored = aetool.decompress(tmp_path / "t.aez", tmp_path / "t.parquet", columns=names)
+    assert list(pd.read_parquet(restored)) == ["a"]
+    with aetool.open(tmp_path / "t.aez", columns=names) as archive:
+        assert list(archive.to_pandas()) == ["a"]
+
+
+def test_a_set_of_names_has_one_order():
+    assert operations.FitOptions(keep={"c", "a", "b"}).keep == ["a", "b", "c"]
+
+
+@pytest.mark.parametrize(
+    ("names", "said"),
+    [
+        (FRAME, "got pandas"),
+        (pd.Index([1, 2]), "with 1 (int)"),
+        (np.array([["a"]]), "got numpy.ndarray"),
+        ("a", "got 'a' (str)"),
+        ({"a": "b"}, "got dict"),
+    ],
+)
+def test_what_is_no_row_of_names_is_refused(names, said):
+    with pytest.raises(ParamError) as caught:
+        operations.FitOptions(drop=names)
+    assert str(caught.value).startswith("fit: drop must be a list of texts; got")
+    assert said in str(caught.value)
+
+
+def test_scalars_of_numpy_are_those_of_python(tmp_path):
+    chosen = operations.FitOptions(
+        seed=np.int64(3), robust=np.True_, max_time=np.float32(2), label=np.str_("y")
+    )
+    for value, own in [(chosen.seed, 3), (chosen.robust, True), (chosen.max_time, 2.0)]:
+        assert type(value) is type(own) and value == own
+    assert type(chosen.label) is str
+    frame = pd.DataFrame(np.random.default_rng(0).normal(size=(60, 3)), columns=list("abc"))
+    assert len(aetool.detect(frame, top=np.int64(2), all_rows=np.False_)) == 2
+    frame.to_csv(tmp_path / "t.csv", index=False, header=False)
+    # the first of the 60 lines is no header, and one of them is left out
+    text = {"header": np.False_, "skip_rows": np.int64(1)}
+    assert len(aetool.detect(tmp_path / "t.csv", plugin="pca", **text)) == 59
+    for wrong in (np.int64(1), 1):
+        with pytest.raises(ParamError, match="fit: robust must be True or False; got 1"):
+            operations.FitOptions(robust=wrong)
+
+
+def test_none_stands_for_the_default_in_every_verb(tmp_path):
+    frame = pd.DataFrame(np.random.default_rng(0).normal(size=(60, 3)), columns=list("abc"))
+    assert operations.FitOptions(drop=None, types=None, seed=None) == operations.FitOptions()
+    unset = {"drop": None, "na": None, "types": None, "seed": None, "device": None}
+    model = aetool.fit(frame, "pca")
+    scored = aetool.detect(frame, plugin="pca", columns=None, force=None, **unset)
+    pd.testing.assert_frame_equal(scored, aetool.detect(frame, plugin="pca"))
+    # and none of them is taken for an option of a fit beside a model
+    pd.testing.assert_frame_equal(aetool.detect(frame, model, **unset), model.detect(frame))
+    assert np.array_equal(model.score(frame, device=None), model.score(frame))
+    assert model.sample(3, seed=None, spread=None, device=None).equals(model.sample(3))
+    figures = aetool.compress(frame, tmp_path / "t.aez", effort=None, force=None, device=None)
+    assert figures["rows"] == 60
+    restored = aetool.decompress(tmp_path / "t.aez", tmp_path / "t.parquet", device=None)
+    assert pd.read_parquet(restored).equals(frame)

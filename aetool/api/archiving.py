@@ -21,7 +21,14 @@ from aetool.api.conversion import (
     options_of,
     share_of,
 )
-from aetool.arguments import check_kind, check_options, check_path, check_type, errors_by_column
+from aetool.arguments import (
+    check_kind,
+    check_path,
+    checked,
+    checked_options,
+    errors_by_column,
+    plain,
+)
 from aetool.codec import planning
 from aetool.codec.archive import Archive
 from aetool.data import notices
@@ -119,11 +126,11 @@ def compress(
     return figures
 
 
-def _effort_of(effort: str | planning.Effort) -> planning.Effort:
-    """An effort, which may be given by its name: "fast", "default" or "best". ParamError for any
-    other value."""
-    if isinstance(effort, planning.Effort):
-        return effort
+def _effort_of(effort: str | planning.Effort | None) -> planning.Effort:
+    """An effort, which may be given by its name: "fast", "default" or "best"; None for the default.
+    ParamError for any other value."""
+    if effort is None or isinstance(effort, planning.Effort):
+        return effort or planning.DEFAULT
     efforts = {"fast": planning.FAST, "default": planning.DEFAULT, "best": planning.BEST}
     # what is no text may have no hash
     if not isinstance(effort, str) or effort not in efforts:
@@ -203,11 +210,13 @@ def merge(
     comes twice or is of another table, ArchiveError if one is damaged, DataError for a file at
     path, unless force: each an AetoolError.
     """
-    check_type("merge", "paths", paths, "Sequence[Path]")
-    for one in paths:
+    parts = plain(paths)
+    checked("merge", "paths", paths, "Sequence[Path]")
+    assert isinstance(parts, list)
+    for one in parts:
         check_path("merge", "paths", one)
     check_path("merge", "path", path)
-    return operations.merge(list(paths), path, force, executor, index)
+    return operations.merge(parts, path, force, executor, index)
 
 
 def decompress(
@@ -241,15 +250,15 @@ def decompress(
     check_path("decompress", "path", path)
     if out is not None:
         check_path("decompress", "out", out)
-    check_options("decompress", operations.decompress, options)
+    options = checked_options("decompress", operations.decompress, options)
     # a slice may count from behind; the operation takes ends that are counted from the first row
     if isinstance(rows, slice):
         rows = _ends_of(rows, path)
     elif rows is not None:
         if not isinstance(rows, tuple) or len(rows) != 2:
             raise ParamError(f"decompress: rows must be slice(a, b) or (a, b); got {rows!r}")
-        check_type("decompress", "the first of rows", rows[0], "int")
-        check_type("decompress", "the end of rows", rows[1], "int | None")
+        checked("decompress", "the first of rows", rows[0], "int")
+        checked("decompress", "the end of rows", rows[1], "int | None")
     bundle = bundle_of(model, "decompress")
     remarks: list[str] = []
     written = operations.decompress(path, out, model=bundle, rows=rows, notes=remarks, **options)
@@ -286,8 +295,8 @@ def open_archive(
     DataError if there is no such file: each an AetoolError.
     """
     check_path("open", "path", path)
-    check_type("open", "device", device, "str")
-    check_type("open", "columns", columns, "str | Sequence[str] | None")
+    checked("open", "device", device, "str | None")
+    checked("open", "columns", columns, "str | Sequence[str] | None")
     archive = Archive(path, bundle_of(model, "open"), device)
     if columns is None:
         return archive

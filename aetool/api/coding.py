@@ -6,16 +6,16 @@ from collections.abc import Mapping, Sequence
 from numbers import Integral
 from typing import TYPE_CHECKING
 
-import numpy as np
 import numpy.typing as npt
 
 from aetool import bundle as bundles
 from aetool import operations
 from aetool.api.archiving import compress
 from aetool.api.conversion import Data, Figures, Path, data_of, options_of, text_options
-from aetool.arguments import check_kind, check_path
+from aetool.arguments import check_kind, check_path, plain, shown
 from aetool.codec import planning
 from aetool.engine import Chosen
+from aetool.errors import ParamError
 from aetool.model import Records
 
 if TYPE_CHECKING:
@@ -168,9 +168,12 @@ class CodingModel(bundles.Bundle):
         query = data_of("similar", query, text_options(arguments))
         data = data_of("similar", data, text_options(arguments))
         numbers = "a list of the numbers of records, from 1"
-        check_kind("similar", "rows", rows, (list, tuple, range, np.ndarray), numbers)
-        for row in rows:
+        listed_rows = plain(() if rows is None else rows)
+        if not isinstance(listed_rows, list):
+            raise ParamError(f"similar: rows must be {numbers}; got {shown(rows)}")
+        for row in listed_rows:
             check_kind("similar", "rows", row, Integral, numbers)
+        options["rows"] = listed_rows
         chosen = operations.SearchOptions(**options)
         return operations.similar(query, data, self, chosen).frame()
 

@@ -17,10 +17,11 @@ from aetool.arguments import (
     as_part,
     bytes_of,
     check_kind,
-    check_options,
     check_path,
+    checked_options,
     errors_by_column,
     part_of,
+    plain,
     refuse_misspelt,
 )
 from aetool.canonical import Json
@@ -151,12 +152,12 @@ def one_shot_fit(
     return None
 
 
-def listed(values: str | Sequence[str]) -> Sequence[str]:
-    """A list of values, where a single text is a list of that one; all else comes back
-    unchanged."""
+def listed(values: str | Sequence[str] | None) -> Option:
+    """A list of values, where a single text is a list of that one and None an empty one; all else
+    as `plain` has it."""
     if isinstance(values, str):
         return [values]
-    return values
+    return [] if values is None else plain(values)
 
 
 def data_of(verb: str, data: Data, text: Mapping[str, Option]) -> Data:
@@ -237,5 +238,5 @@ def fit_options(verb: str, plugin: str | Declared | None = None, **named: Option
     if "max_error" in options:
         options["max_error"] = errors_by_column(options["max_error"])
     # by the name of the verb that begins with a fit
-    check_options(verb, FitOptions, options)
-    return FitOptions(plugin=plugin, params=params, **options)
+    taken = checked_options(verb, FitOptions, options)
+    return FitOptions(plugin=plugin, params=params, **taken)

@@ -20,7 +20,7 @@ from aetool.api.conversion import (
     text_options,
     with_parts,
 )
-from aetool.arguments import as_part, check_options, check_path
+from aetool.arguments import as_part, check_path, checked_options
 from aetool.data import memory
 from aetool.data.pictures.choosing import Size
 from aetool.engine import Chosen
@@ -136,14 +136,14 @@ def _detection(
     model does not take."""
     data = data_of("detect", data, text_options(arguments))
     options = options_of(arguments, operations.detect, "data", "model")
-    check_options("detect", operations.detect, options)
+    options = checked_options("detect", operations.detect, options)
     bundle = bundle_of(model, "detect")
     one_shot = one_shot_fit("detect", detect, arguments, bundle is not None)
     files = options_of(arguments, heatmaps.opened)
     for name in ("heatmap", "sheet"):
         if files[name] is not None:
             check_path("detect", name, files[name])
-    check_options("detect", heatmaps.opened, files)
+    files = checked_options("detect", heatmaps.opened, files)
     with heatmaps.opened(**files) as drawn:
         if drawn.watches:
             options["watch"] = operations.Watches(drawn.watches)
@@ -208,10 +208,10 @@ def drift(
     # before any name but those of the arguments is set
     arguments = dict(locals())
     new = data_of("drift", new, text_options(arguments))
-    check_options("drift", operations.drift, {"device": device})
+    taken = checked_options("drift", operations.drift, {"device": device})
     rate = as_part("drift", "alpha", alpha)
     is_model = drifting.is_model(reference)
     one_shot = one_shot_fit("drift", drift, arguments, is_model)
     if not is_model:
         reference = data_of("drift", reference, text_options(arguments))
-    return operations.drift(reference, new, fit=one_shot, alpha=rate, device=device)
+    return operations.drift(reference, new, fit=one_shot, alpha=rate, **taken)

@@ -22,7 +22,7 @@ from aetool.api.conversion import (
     with_parts,
 )
 from aetool.api.detecting import detect, drift
-from aetool.arguments import check_options, check_path, check_type
+from aetool.arguments import check_path, checked, checked_options
 from aetool.engine import Chosen
 from aetool.model import Float
 
@@ -137,8 +137,8 @@ class JudgingModel(bundles.Bundle):
         data = data_of("report", data, text_options(arguments))
         check_path("report", "path", path)
         options["normal"] = listed(normal)
-        check_options("report", operations.report, options)
-        return operations.report(data, path, self, **options)
+        taken = checked_options("report", operations.report, options)
+        return operations.report(data, path, self, **taken)
 
     def drift(
         self,
@@ -261,9 +261,9 @@ class JudgingModel(bundles.Bundle):
         text = text_options(locals())
         if masks is not None:
             check_path("evaluate", "masks", masks)
-        check_type("evaluate", "label", label, "str | None")
+        checked("evaluate", "label", label, "str | None")
         ordinary = listed(normal)
-        check_type("evaluate", "normal", ordinary, "Sequence[str]")
+        checked("evaluate", "normal", ordinary, "Sequence[str]")
         data = data_of("evaluate", data, text)
         return operations.evaluate(
             data, self, label, ordinary, device, masks=masks, executor=executor

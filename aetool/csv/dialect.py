@@ -8,7 +8,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Self
 
-from aetool.arguments import shown
+from aetool.arguments import plain, shown
 from aetool.csv import encodings
 from aetool.csv.fields import Rule
 from aetool.errors import ParamError
@@ -115,10 +115,12 @@ class Reading:
         ParamError for one that is not allowed, and for a comma as delimiter and decimal mark at
         once."""
         for name, kind, words in KINDS:
-            value = getattr(self, name)
+            value = plain(getattr(self, name))
             if value is not None and not isinstance(value, kind):
                 raise ParamError(f"{name} must be {words}; got {shown(value)}")
-        # the class is frozen, and this is still its making
+            # the class is frozen, and this is still its making
+            object.__setattr__(self, name, value)
+        object.__setattr__(self, "skip_rows", plain(self.skip_rows))
         if self.delimiter is not None:
             object.__setattr__(self, "delimiter", _delimiter(self.delimiter))
         if self.decimal not in (None, *DECIMALS):
