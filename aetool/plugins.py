@@ -34,6 +34,15 @@ def available() -> dict[str, EntryPoint]:
     return dict(entry_points_by_name)
 
 
+def is_name(word: object) -> bool:
+    """Whether a word is the name of an installed plugin, by metadata: nothing is imported. False
+    for what is no text, and where two distributions claim one name."""
+    try:
+        return isinstance(word, str) and word in available()
+    except PluginError:
+        return False
+
+
 def _places() -> str:
     """The folders that Python imports from, and when each was last changed: an equal text until
     something is installed, or taken away."""

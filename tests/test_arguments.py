@@ -12,7 +12,7 @@ import aetool
 from aetool import arguments, operations
 from aetool.bundle import CODEC
 from aetool.csv.dialect import OPTIONS
-from aetool.errors import ParamError
+from aetool.errors import DataError, ParamError
 
 FRAME = pd.DataFrame({"a": [1.5, 2.5, 3.5]})
 
@@ -320,10 +320,9 @@ def test_what_is_no_row_of_names_is_refused(names, said):
 
 
 def test_scalars_of_numpy_are_those_of_python(tmp_path):
-    chosen = operations.FitOptions(
-        seed=np.int64(3), robust=np.True_, max_time=np.float32(2), label=np.str_("y")
-    )
-    for value, own in [(chosen.seed, 3), (chosen.robust, True), (chosen.max_time, 2.0)]:
+    chosen = operations.FitOptions(seed=np.int64(3), robust=np.True_, label=np.str_("y"))
+    spread = operations.SampleOptions(spread=np.float32(0.5)).spread
+    for value, own in [(chosen.seed, 3), (chosen.robust, True), (spread, 0.5)]:
         assert type(value) is type(own) and value == own
     assert type(chosen.label) is str
     frame = pd.DataFrame(np.random.default_rng(0).normal(size=(60, 3)), columns=list("abc"))
@@ -352,3 +351,82 @@ def test_none_stands_for_the_default_in_every_verb(tmp_path):
     assert figures["rows"] == 60
     restored = aetool.decompress(tmp_path / "t.aez", tmp_path / "t.parquet", device=None)
     assert pd.read_parquet(restored).equals(frame)
+
+
+@pytest.mark.parametrize(
+    ("verb", "options", "said"),
+    [
+        (aetool.fit, {"fpr": "1%"}, "model.calibrate(fpr=...) and detect(fpr=...) take it"),
+        (aetool.fit, {"top": 3}, "detect(top=...) takes it"),
+        (aetool.fit, {"lossy": True}, "compress(lossy=...) takes it"),
+        (aetool.detect, {"codec": True}, "fit(codec=...) takes it"),
+        (aetool.detect, {"spread": 0.5}, "model.sample(spread=...) takes it"),
+    ],
+)
+def test_an_argument_of_another_verb_is_told_with_that_verb(verb, options, said):
+    (name,) = options
+    with pytest.raises(ParamError) as caught:
+        verb(FRAME, **options)
+    assert str(caught.value) == f"{verb.__name__}: no argument '{name}'; {said}"
+
+
+def test_a_parameter_of_another_model_is_told_by_the_model():
+    with pytest.raises(ParamError, match="auto has no parameter 'latent'"):
+        aetool.fit(FRAME, latent=8)
+
+
+def test_no_method_of_a_model_takes_options_of_a_fit(tmp_path):
+    model = aetool.fit(FRAME, "pca")
+    target = tmp_path / "out"
+    for call, verb in [
+        (lambda: model.detect(FRAME, drop=["a"]), "detect"),
+        (lambda: model.report(FRAME, target, drop=["a"]), "report"),
+        (lambda: model.drift(FRAME, drop=["a"]), "drift"),
+        (lambda: model.score(FRAME, drop=["a"]), "score"),
+        (lambda: model.map(FRAME, drop=["a"]), "map"),
+        (lambda: model.explain(FRAME[:1], drop=["a"]), "explain"),
+        (lambda: model.evaluate(FRAME, "a", drop=["a"]), "evaluate"),
+        (lambda: model.encode(FRAME, drop=["a"]), "encode"),
+        (lambda: model.decode([[0.0]], drop=["a"]), "decode"),
+        (lambda: model.denoise(FRAME, target, drop=["a"]), "denoise"),
+        (lambda: model.sample(3, drop=["a"]), "sample"),
+        (lambda: model.similar(FRAME, FRAME, drop=["a"]), "similar"),
+        (lambda: model.compress(FRAME, target, drop=["a"]), "compress"),
+        (lambda: model.calibrate(FRAME, drop=["a"]), "calibrate"),
+    ]:
+        with pytest.raises(ParamError) as caught:
+            call()
+        assert str(caught.value) == f"drop is of the model: fit it with drop, not {verb}"
+    for verb in ("compress", "tradeoff"):
+        with pytest.raises(ParamError) as caught:
+            getattr(aetool, verb)(FRAME, drop=["a"], plugin="pca")
+        assert str(caught.value) == (
+            f"{verb}: drop, plugin are of a fit: give "
+            "fit=aetool.operations.FitOptions(drop=..., plugin=...)"
+        )
+    assert not target.exists()
+
+
+def test_the_name_of_a_plugin_in_the_place_of_a_model(run, rows_csv, tmp_path, monkeypatch):
+    name_of = "pca is the name of a plugin, not a file with a model"
+    for call, said in [
+        (lambda: aetool.detect(FRAME, "pca"), f'detect: {name_of}; it is given as plugin="pca"'),
+        (lambda: aetool.drift("pca", FRAME), f'drift: {name_of}; it is given as plugin="pca"'),
+        (
+            lambda: aetool.compress(FRAME, tmp_path / "t.aez", "pca"),
+            f'compress: {name_of}; fit one: aetool.fit(data, plugin="pca")',
+        ),
+        (lambda: aetool.load("pca"), f'load: {name_of}; fit one: aetool.fit(data, plugin="pca")'),
+    ]:
+        with pytest.raises(DataError) as caught:
+            call()
+        assert str(caught.value) == said
+    done = run("detect", str(rows_csv), "-m", "pca")
+    assert done.status == 2 and "of the plugin pca one is fitted here by -p pca" in done.err
+    done = run("denoise", str(rows_csv), "-m", "pca", "-o", str(tmp_path / "new.csv"))
+    assert done.status == 2 and "make one: aetool fit DATA -p pca -o pca.aem" in done.err
+    # a file of that name is a model all the same
+    monkeypatch.chdir(tmp_path)
+    aetool.fit(FRAME, "pca").save("pca")
+    assert len(aetool.detect(FRAME, "pca")) == 3
+    assert run("detect", str(rows_csv), "-m", "nothing").err.count("plugin") == 0

@@ -19,6 +19,7 @@ from aetool.api.conversion import (
     data_of,
     listed,
     options_of,
+    refusing_fits,
     share_of,
 )
 from aetool.arguments import (
@@ -42,6 +43,7 @@ if TYPE_CHECKING:
 OF_FIT = "aetool.operations.FitOptions"
 
 
+@refusing_fits
 def compress(
     data: Data,
     path: Path | None = None,
@@ -139,6 +141,7 @@ def _effort_of(effort: str | planning.Effort | None) -> planning.Effort:
     return efforts[effort]
 
 
+@refusing_fits
 def tradeoff(
     data: Data,
     models: Model | Sequence[Model] = (),

@@ -11,7 +11,15 @@ import numpy.typing as npt
 from aetool import bundle as bundles
 from aetool import operations
 from aetool.api.archiving import compress
-from aetool.api.conversion import Data, Figures, Path, data_of, options_of, text_options
+from aetool.api.conversion import (
+    Data,
+    Figures,
+    Path,
+    data_of,
+    options_of,
+    refusing_fits,
+    text_options,
+)
 from aetool.arguments import check_kind, check_path, plain, shown
 from aetool.codec import planning
 from aetool.engine import Chosen
@@ -25,6 +33,7 @@ if TYPE_CHECKING:
 class CodingModel(bundles.Bundle):
     """A fitted model that encodes and restores records: the half of aetool.Bundle for codes."""
 
+    @refusing_fits
     def encode(
         self,
         data: Data,
@@ -50,6 +59,7 @@ class CodingModel(bundles.Bundle):
             data_of("encode", data, text_options(locals())), self, device, executor
         )
 
+    @refusing_fits
     def decode(
         self,
         codes: npt.ArrayLike,
@@ -68,6 +78,7 @@ class CodingModel(bundles.Bundle):
         """
         return operations.decode(codes, self, device, condition)
 
+    @refusing_fits
     def denoise(
         self,
         data: Data,
@@ -105,6 +116,7 @@ class CodingModel(bundles.Bundle):
         check_path("denoise", "path", path)
         return operations.denoise(data, path, self, operations.DenoiseOptions(**options))
 
+    @refusing_fits
     def sample(
         self,
         count: int | None = None,
@@ -133,6 +145,7 @@ class CodingModel(bundles.Bundle):
         options["condition"] = condition or {}
         return operations.sample(self, operations.SampleOptions(**options))
 
+    @refusing_fits
     def similar(
         self,
         query: Data,
@@ -177,6 +190,7 @@ class CodingModel(bundles.Bundle):
         chosen = operations.SearchOptions(**options)
         return operations.similar(query, data, self, chosen).frame()
 
+    @refusing_fits
     def compress(
         self,
         data: Data,

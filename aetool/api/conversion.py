@@ -3,16 +3,17 @@
 from __future__ import annotations
 
 import dataclasses
+import functools
 import inspect
 import os
 from collections.abc import Callable, Mapping, Sequence
-from typing import Any, TypeAlias
+from typing import Any, TypeAlias, TypeVar, cast
 
 import numpy as np
 import numpy.typing as npt
 
 from aetool import bundle as bundles
-from aetool import plugins
+from aetool import operations, plugins
 from aetool.arguments import (
     as_part,
     bytes_of,
@@ -33,6 +34,7 @@ from aetool.errors import DataError, ParamError
 from aetool.files import Place
 from aetool.fits.asked import refuse_beside_model
 from aetool.model import Model as Declared
+from aetool.model import NetParams
 from aetool.operations import FitOptions
 
 Path = str | os.PathLike[str]
@@ -43,8 +45,11 @@ Option: TypeAlias = Any  # what each takes is said where it is declared
 Figures: TypeAlias = dict[str, Json]
 Part: TypeAlias = float | str  # of records: 0.01, or "1%"
 Texts: TypeAlias = npt.NDArray[np.object_]
+Verb = TypeVar("Verb", bound=Callable[..., object])
 
 OF_PLUGIN = "the name of a model, or its declaration"
+ONE_SHOT = ("detect", "drift")  # verbs that begin with a fit where no model is given
+OF_ARCHIVE = ("decompress", "open")  # verbs that need the very model an archive was made with
 PARTS = ("fpr", "fdr", "contamination")  # options that are parts of records
 # options of a fit that have a name of their own; all others are parameters of the model
 FIT_OPTIONS = {field.name for field in dataclasses.fields(FitOptions)} - {"plugin", "params"}
@@ -72,7 +77,21 @@ def bundle_of(model: Model | None, verb: str) -> bundles.Bundle | None:
     if model is None or isinstance(model, bundles.Bundle):
         return model
     check_path(verb, "model", model)
+    if verb not in OF_ARCHIVE:
+        refuse_plugin_name(verb, model)
     return bundles.load(model)
+
+
+def refuse_plugin_name(verb: str, path: object) -> None:
+    """Raise DataError where the name of a plugin stands in the place of a model's path, and no file
+    is called so: it says where the name belongs. Anything else passes. verb: for errors."""
+    # a frequent slip: the word for what is to be fitted, where what is fitted belongs
+    if not plugins.is_name(path) or os.path.lexists(str(path)):
+        return
+    remedy = f'fit one: aetool.fit(data, plugin="{path}")'
+    if verb in ONE_SHOT:
+        remedy = f'it is given as plugin="{path}"'
+    raise DataError(f"{verb}: {path} is the name of a plugin, not a file with a model; {remedy}")
 
 
 def with_parts(verb: str, arguments: dict[str, Option]) -> dict[str, Option]:
@@ -220,7 +239,64 @@ def refuse_misspelt_parameter(
     if isinstance(model, Declared):
         fields = dataclasses.fields(model.Params)
         known = [field.name for field in fields]
+    for name in params:
+        if name not in known:
+            _refuse_of_other_verbs(verb, name)
     refuse_misspelt(verb, declared, list(params), known)
+
+
+def _refuse_of_other_verbs(verb: str, name: str) -> None:
+    """Raise ParamError for the name of an argument that the verb does not have, and that others do:
+    it says which. A name that no verb has passes. verb: for the message; name: the argument's."""
+    # a parameter that another model has is told of by the model
+    if name in {field.name for field in dataclasses.fields(NetParams)}:
+        return
+    others: dict[str, Callable[..., object]] = {
+        "fit": FitOptions,
+        "model.calibrate": operations.calibrated,
+        "detect": operations.detect,
+        "drift": operations.drift,
+        "compress": operations.CompressOptions,
+        "model.sample": operations.SampleOptions,
+    }
+    calls = []
+    for other, declared in others.items():
+        # these two are an operation's alone
+        if name in names_of(declared) - {"fit", "watch"}:
+            calls.append(f"{other}({name}=...)")
+    if calls:
+        take = "takes" if len(calls) == 1 else "take"
+        raise ParamError(f"{verb}: no argument '{name}'; {' and '.join(calls)} {take} it")
+
+
+def names_of(verb: Callable[..., object]) -> set[str]:
+    """The names of the arguments of a verb, but for those that every function of a class has."""
+    return set(inspect.signature(verb).parameters) - {"self", "params"}
+
+
+def refusing_fits(verb: Verb) -> Verb:
+    """Decorator: a verb that fits nothing by its own arguments refuses those of a fit by a
+    ParamError that says where they belong, where Python would raise a TypeError. Any other name
+    that the verb does not have is a TypeError, as ever."""
+    name = verb.__name__
+    of_fit = (FIT_OPTIONS | {"plugin"}) - names_of(verb)
+
+    @functools.wraps(verb)
+    def refusing(*arguments: Option, **named: Option) -> object:
+        """Call the verb, unless an argument of a fit is among its own."""
+        strange = [key for key in named if key in of_fit]
+        if not strange:
+            return verb(*arguments, **named)
+        words = ", ".join(strange)
+        them = "is" if len(strange) == 1 else "are"
+        if "fit" in names_of(verb):
+            inside = ", ".join(f"{key}=..." for key in strange)
+            raise ParamError(
+                f"{name}: {words} {them} of a fit: give fit=aetool.operations.FitOptions({inside})"
+            )
+        raise ParamError(f"{words} {them} of the model: fit it with {words}, not {name}")
+
+    return cast("Verb", refusing)
 
 
 def fit_options(verb: str, plugin: str | Declared | None = None, **named: Option) -> FitOptions:

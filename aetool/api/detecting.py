@@ -17,6 +17,7 @@ from aetool.api.conversion import (
     data_of,
     one_shot_fit,
     options_of,
+    refuse_plugin_name,
     text_options,
     with_parts,
 )
@@ -213,5 +214,6 @@ def drift(
     is_model = drifting.is_model(reference)
     one_shot = one_shot_fit("drift", drift, arguments, is_model)
     if not is_model:
+        refuse_plugin_name("drift", reference)
         reference = data_of("drift", reference, text_options(arguments))
     return operations.drift(reference, new, fit=one_shot, alpha=rate, **taken)

@@ -16,6 +16,7 @@ from aetool.api.conversion import (
     data_of,
     fit_options,
     refuse_misspelt_parameter,
+    refuse_plugin_name,
     text_options,
 )
 from aetool.arguments import check_path, shown
@@ -142,4 +143,5 @@ def load(path: Path | bytes | BinaryIO) -> Bundle:
     a file opened for text among it."""
     if not isinstance(path, bytes) and not hasattr(path, "read"):
         check_path("load", "path", path)
+        refuse_plugin_name("load", path)
     return dressed(bundles.load(path))

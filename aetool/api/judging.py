@@ -18,6 +18,7 @@ from aetool.api.conversion import (
     data_of,
     listed,
     options_of,
+    refusing_fits,
     text_options,
     with_parts,
 )
@@ -35,6 +36,7 @@ if TYPE_CHECKING:
 class JudgingModel(bundles.Bundle):
     """A fitted model that scores records and says why: the half of aetool.Bundle for anomalies."""
 
+    @refusing_fits
     def detect(
         self,
         data: Data,
@@ -95,6 +97,7 @@ class JudgingModel(bundles.Bundle):
             comment=comment,
         )
 
+    @refusing_fits
     def report(
         self,
         data: Data,
@@ -140,6 +143,7 @@ class JudgingModel(bundles.Bundle):
         taken = checked_options("report", operations.report, options)
         return operations.report(data, path, self, **taken)
 
+    @refusing_fits
     def drift(
         self,
         new: Data,
@@ -173,6 +177,7 @@ class JudgingModel(bundles.Bundle):
             comment=comment,
         )
 
+    @refusing_fits
     def score(
         self,
         data: Data,
@@ -198,6 +203,7 @@ class JudgingModel(bundles.Bundle):
             data_of("score", data, text_options(locals())), self, device, executor
         )
 
+    @refusing_fits
     def map(self, pictures: Data, device: str = "auto") -> Float | list[Float]:
         """Heat maps: where each picture is odd, (n, H, W) float64 for the n that can be read, in
         multiples of the pixel threshold. 0 is what a pixel ordinarily has; 1 is exceeded by about
@@ -217,6 +223,7 @@ class JudgingModel(bundles.Bundle):
             raise AttributeError("feature_names_in_: a model of pictures has no columns")
         return np.array([column.name for column in self.schema.columns], dtype=object)
 
+    @refusing_fits
     def explain(self, row: Data, device: str = "auto") -> pd.DataFrame:
         """Why a record has its score: a DataFrame with a row for each column, first those that
         detect would name as reasons, then the others by surprise.
@@ -231,6 +238,7 @@ class JudgingModel(bundles.Bundle):
         record = data_of("explain", operations.as_record(row), {})
         return operations.explain(record, self, device).frame()
 
+    @refusing_fits
     def evaluate(
         self,
         data: Data,

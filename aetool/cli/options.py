@@ -385,6 +385,16 @@ def load_model(path: str | None, made: str = "") -> Bundle | None:
     # - is standard input
     if path != "-" and not Path(path).exists():
         remedy = f"make one: aetool fit DATA -o {path}"
+        # only now: who has a model need not load how plugins are looked for
+        from aetool import plugins
+
+        # a frequent slip: the word for what is to be fitted, in the place of what is
+        if plugins.is_name(path):
+            remedy = f"of the plugin {path} make one: aetool fit DATA -p {path} -o {path}.aem"
+            context = click.get_current_context(silent=True)
+            takes = [] if context is None else [option.name for option in context.command.params]
+            if "plugin" in takes:
+                remedy = f"of the plugin {path} one is fitted here by -p {path}, without -m"
         # a new one would have another SHA-256, or other codes
         if made:
             remedy = f"give the model that {made} was made with"
