@@ -5,6 +5,7 @@ import click
 import numpy as np
 import pandas as pd
 import pytest
+from PIL import Image
 
 import aetool
 from aetool.cli import main, options
@@ -125,3 +126,102 @@ def test_a_table_as_an_option_is_refused_by_name():
     model = aetool.fit(frame, "pca")
     with pytest.raises(aetool.AetoolError, match="target"):
         aetool.detect(frame, model, target=frame)
+
+
+@pytest.fixture
+def squares(tmp_path):
+    """A folder of 12 small pictures."""
+    folder = tmp_path / "squares"
+    folder.mkdir()
+    for number in range(12):
+        pixels = np.random.default_rng(number).integers(0, 256, (16, 16), np.uint8)
+        Image.fromarray(pixels).save(folder / f"{number}.png")
+    return folder
+
+
+@pytest.mark.parametrize(
+    ("words", "said"),
+    [
+        (["--delimiter", ";"], "--delimiter: of text, and SQUARES holds pictures: leave it out"),
+        (["--no-header", "--decimal", ","], "--no-header, --decimal: of text, and SQUARES"),
+        (["--encoding", "utf-8", "--skip-rows", "1"], "--encoding, --skip-rows: of text"),
+        (["--comment", "#"], "--comment: of text, and SQUARES holds pictures: leave it out"),
+    ],
+)
+def test_pictures_take_no_option_about_text(run, squares, words, said):
+    said = said.replace("SQUARES", str(squares))
+    for verb in (["detect", squares], ["fit", squares, "-o", squares.with_name("m.aem")]):
+        # in the order in which they are declared
+        done = run(*map(str, verb), *words)
+        assert done.status == 2 and said in done.err, done.err
+
+
+def test_in_python_pictures_take_no_option_about_text_either(squares):
+    with pytest.raises(ParamError, match="header=False, decimal: of text, and .* holds pictures"):
+        aetool.fit(squares, "pca", header=False, decimal=",")
+
+
+def test_options_about_text_are_told_of_where_a_table_is_none(run, rows_csv, tmp_path):
+    """No error: the ordinary records beside a table in text may be of another kind."""
+    pd.read_csv(rows_csv).to_parquet(tmp_path / "rows.parquet")
+    done = run("detect", tmp_path / "rows.parquet", "-p", "pca", "--decimal", ".", "--count")
+    assert done.status == 0
+    assert "no table in text, so --decimal had no effect" in done.err
+    done = run("detect", rows_csv, "-p", "pca", "--decimal", ".", "--count")
+    assert done.status == 0 and "no effect" not in done.err
+
+
+@pytest.mark.parametrize(
+    "words",
+    [["--json"], ["--format", "csv"], ["-o", "out.csv"], ["--append"], ["--id", "v0"], ["--all"]],
+)
+def test_a_count_is_one_number_and_no_records(run, rows_csv, pca, words):
+    done = run("detect", rows_csv, "-m", pca, "--count", *words)
+    assert done.status == 2 and not done.out
+    assert f"{words[0]} and --count exclude each other: leave one of them out" in done.err
+
+
+def test_how_far_from_records_needs_records(run, rows_csv, pca, tmp_path):
+    target = tmp_path / "new.csv"
+    done = run("sample", "-m", pca, "-o", target, "--spread", "0.25")
+    assert done.status == 2 and "give --like, too, or leave --spread out" in done.err
+    model = aetool.load(pca)
+    with pytest.raises(ParamError, match="spread says how far from the records of like is drawn"):
+        model.sample(3, spread=0.25)
+    # the same as where it is not said
+    near = model.sample(like=str(rows_csv), spread=0.25)
+    assert near.equals(model.sample(like=str(rows_csv)))
+
+
+def test_no_model_lies_in_an_archive_without_its_codes(run, rows_csv, pca, tmp_path):
+    target = tmp_path / "rows.aez"
+    for words in (["--embed"], ["--embed", "-m", pca], ["--embed", "--max-error", "1%"]):
+        done = run("compress", rows_csv, "-o", target, *words)
+        assert done.status == 2 and "--embed goes with --lossy" in done.err
+        assert not target.exists()
+    # what an archive turns out to be is not known before
+    done = run("compress", rows_csv, "-o", target, "--rmse", "0.1%", "--embed")
+    assert done.status == 0 and "note: --embed had no effect" in done.err
+    done = run("compress", rows_csv, "-o", target, "-f", "--no-embed")
+    assert "note: --no-embed had no effect: the archive needs no model" in done.err
+    done = run("compress", rows_csv, "-o", target, "-f", "--lossy-only", "--embed", "-m", pca)
+    assert done.status == 0 and "no effect" not in done.err
+
+
+def test_a_model_that_an_archive_does_not_need_is_told_of(
+    run, rows_csv, pca, tmp_path, monkeypatch
+):
+    plain, coded = tmp_path / "rows.aez", tmp_path / "codes.aez"
+    run("compress", rows_csv, "-o", plain)
+    run("compress", rows_csv, "-o", coded, "--lossy-only", "--no-embed", "-m", pca)
+    said = "the model was not used: the archive is restored without it"
+    for verb in (["verify"], ["decompress", "-f", "-o", tmp_path / "back.csv"]):
+        needless = run(*verb, plain, "-m", pca)
+        assert needless.status == 0 and needless.err.count(said) == 1
+        needed = run(*verb, coded, "-m", pca)
+        assert needed.status == 0 and said not in needed.err
+        assert said not in run(*verb, plain, "-m", pca, "-q").err
+        # of all commands, and typed in none
+        monkeypatch.setenv("AETOOL_MODEL", str(pca))
+        assert said not in run(*verb, plain).err
+        monkeypatch.delenv("AETOOL_MODEL")

@@ -122,7 +122,7 @@ class CodingModel(bundles.Bundle):
         count: int | None = None,
         *,
         like: Data = None,
-        spread: float = 0.25,
+        spread: float | None = None,
         grid: bool = False,
         seed: int = 0,
         prior: bool = False,
@@ -133,13 +133,12 @@ class CodingModel(bundles.Bundle):
         DataFrame, or pictures (rows, C, H, W) uint8.
 
         count: how many in all [64]; with like, how many near each of its records [1]. spread: how
-        far from those, from 0 (the same code) to 1 (anywhere). grid: decode codes on a regular grid
-        over a plane of the code instead of random ones; the DataFrame then begins with z_across and
-        z_up, the place on that plane. It cannot be combined with like. seed: of every random
-        number. prior: draw codes from N(0, I), which a variational model is trained to have.
-        condition: for a model with conditions, values of such columns, as texts by name [usual
-        ones, drawn at random]. AetoolError for options out of range and for a model that cannot
-        sample.
+        far from those, from 0 (the same code) to 1 (anywhere) [0.25]; without like it is refused.
+        grid: decode codes on a regular grid over a plane of the code instead of random ones; the
+        DataFrame then begins with z_across and z_up, the place on that plane. It cannot be combined
+        with like. seed: of every random number. prior: draw codes from N(0, I), which a variational
+        model is trained to have. condition: for a model with conditions, the value of each such
+        column, as text. AetoolError for options out of range and for a model that cannot sample.
         """
         options = options_of(locals(), operations.SampleOptions)
         options["condition"] = condition or {}

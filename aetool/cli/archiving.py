@@ -141,11 +141,25 @@ def compress(
             continue
         if not quiet:
             _say(name, target, facts)
+            idle = _idle_embedding(given["embed"], bundle is not None, facts)
+            if idle:
+                terminal.say(f"note: {idle}", err=True)
         if "costliest" in facts:
             _print_costliest(facts["costliest"])
         elif "untold" in facts:
             terminal.say(f"note: --flag: {facts['untold']}", err=True)
     return worst
+
+
+def _idle_embedding(embed: bool | None, has_model: bool, facts: Mapping[str, Json]) -> str:
+    """What to say of --embed or --no-embed where it had no effect, as the archive holds no codes of
+    a model; "" where it had one. embed: None for neither. facts: what compress returned."""
+    if facts["fidelity"] == "lossy" or embed is None:
+        return ""
+    if embed:
+        return "--embed had no effect: the archive holds no codes, which a model would restore"
+    # a lossless archive may refer to a model, too
+    return "" if has_model else "--no-embed had no effect: the archive needs no model"
 
 
 def _print_costliest(found: Detection) -> None:

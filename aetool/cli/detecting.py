@@ -107,8 +107,8 @@ def detect(data: str, model: str | None, quiet: bool, **given: Unpack[DetectGive
     without --max-flagged, if any is or a picture cannot be read.
     """
     printing = tables.Printing(given["output"], given["form"], given["as_json"], given["force"])
-    if given["all_rows"] and given["count"]:
-        raise ParamError("--all and --count exclude each other: leave one of them out")
+    if given["count"]:
+        _refuse_beside_count(given)
     # what a record is printed as, not what is fitted
     all_rows = given["all_rows"]
     given["all_rows"] = False
@@ -145,6 +145,22 @@ def detect(data: str, model: str | None, quiet: bool, **given: Unpack[DetectGive
     # a picture that cannot be read needs a look as an odd one does
     wanting = found.flagged + len(found.unread)
     return int(failed or (given["exit_code"] and limit is None and wanting > 0))
+
+
+def _refuse_beside_count(given: DetectGiven) -> None:
+    """Raise ParamError for options that say which records are printed, and how, beside --count,
+    which prints one number and no record."""
+    others = {
+        "--all": given["all_rows"],
+        "--append": given["append"],
+        "--id": given["ids"],
+        "--format": given["form"],
+        "--json": given["as_json"],
+        "-o": given["output"],
+    }
+    for name, value in others.items():
+        if value:
+            raise ParamError(f"{name} and --count exclude each other: leave one of them out")
 
 
 def _detected(

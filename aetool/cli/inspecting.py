@@ -121,7 +121,8 @@ def verify(files: tuple[str, ...], model: str | None, max_output: str | None, qu
     for file in files:
         try:
             most = options.size(max_output, "--max-output")
-            found = inspecting.verify(file, bundle, most)
+            notes: list[str] = []
+            found = inspecting.verify(file, bundle, most, notes)
         except AetoolError as error:
             say_error(error)
             # damage is what was asked about, and no error of the command
@@ -131,6 +132,9 @@ def verify(files: tuple[str, ...], model: str | None, max_output: str | None, qu
         if not quiet:
             said = ", ".join(f"{key} {_listed(value)}" for key, value in found.items())
             terminal.say(f"{file}: intact ({said})")
+            if options.has_typed_model():
+                for note in notes:
+                    terminal.say(f"note: {file}: {note}", err=True)
     return worst
 
 

@@ -402,6 +402,13 @@ def load_model(path: str | None, made: str = "") -> Bundle | None:
     return load(path)
 
 
+def has_typed_model() -> bool:
+    """Whether the model of the command that runs was typed, not told by the environment, which
+    tells it to all commands."""
+    source = click.get_current_context().get_parameter_source("model")
+    return source is click.core.ParameterSource.COMMANDLINE
+
+
 def needed_model(path: str | None, made: str = "") -> Bundle:
     """Load the model at a path; ParamError if no path is given; DataError if nothing is there,
     BundleError if it is no model. made: for errors, what only the model that it was made with can

@@ -41,6 +41,7 @@ def decompress(
 ) -> int:
     """Restore each archive FILE; every block is checked before it is written."""
     from aetool import operations
+    from aetool.codec.archive import IDLE_MODEL
 
     if output is not None and len(files) > 1:
         raise ParamError("-o names one file: give one archive, or leave -o out")
@@ -72,6 +73,9 @@ def decompress(
             worst = max(worst, error.status)
             continue
         for note in notes:
+            # scripts may name one model for all archives
+            if note == IDLE_MODEL and (quiet or not options.has_typed_model()):
+                continue
             terminal.say(f"note: {note}", err=True)
         for what in lost:
             terminal.say(f"{name}: lost: {what}", err=True)

@@ -25,9 +25,7 @@ from aetool.cli import options, terminal
 @click.option(
     "--spread",
     type=options.FiniteNumber("0.25", 0, 1),
-    default=0.25,
-    show_default=True,
-    help="How far from those: 0 (the same code) .. 1 (any).",
+    help="How far from those: 0 (the same code) .. 1 (any) [0.25].",
 )
 @click.option("--grid", is_flag=True, help="Codes on a grid over a plane of the code.")
 @click.option(
@@ -50,7 +48,7 @@ def sample(
     output: str,
     count: int | None,
     like: str | None,
-    spread: float,
+    spread: float | None,
     grid: bool,
     prior: bool,
     condition: tuple[str, ...],

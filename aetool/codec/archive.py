@@ -50,6 +50,8 @@ if TYPE_CHECKING:
     import pandas as pd
 
 MODEL_PATH = "AETOOL_MODEL_PATH"
+# said where a model comes with an archive that does not need it
+IDLE_MODEL = "the model was not used: the archive is restored without it"
 
 
 @dataclass(frozen=True, eq=False)

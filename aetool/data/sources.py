@@ -37,8 +37,9 @@ from aetool.data.chains import ChainSource
 from aetool.data.pictures import decoding
 from aetool.data.table import Table
 from aetool.data.table_source import TableSource
-from aetool.errors import DataError
+from aetool.errors import DataError, ParamError
 from aetool.files.names import suffix_of
+from aetool.spelling import option
 
 RESERVOIR = 200_000
 HEAD = 1 << 18  # bytes by which a dialect is told
@@ -180,7 +181,35 @@ def open_source(data: object, model_reading: Reading = NOTHING) -> Source:
         return open_place(content, reading, model_reading)
     if not isinstance(content, str | os.PathLike):
         return ArrowMemorySource(type(data).__name__, content)
-    return _open_path(content, reading, model_reading)
+    source = _open_path(content, reading, model_reading)
+    _tell_idle(reading, source)
+    return source
+
+
+def _options_of(reading: Reading) -> list[str]:
+    """The names of the options by which the user says how text is written."""
+    names = []
+    for name in reading.to_json():
+        # the shell says that there is none
+        dashed = f"--{name.replace('_', '-')}"
+        names.append(option("--no-header") if name == "header" else option(dashed))
+    return names
+
+
+def _tell_idle(reading: Reading, source: Source) -> None:
+    """Refuse options about text, by a ParamError, where the source is of pictures; say in a notice
+    that they have no effect on a table that is no text, such as one of Parquet, which may lie
+    beside one in text. reading: what the user says; nothing happens where that is nothing."""
+    if not reading.to_json() or isinstance(source, UnreadSource):
+        return
+    names = _options_of(reading)
+    words = ", ".join(names)
+    if isinstance(source, images.ImageSource):
+        them = "it" if len(names) == 1 else "them"
+        raise ParamError(f"{words}: of text, and {source.name} holds pictures: leave {them} out")
+    parts = source.sources if isinstance(source, ChainSource) else [source]
+    if not any(isinstance(part, CsvSource) for part in parts):
+        notices.say(source.name, f"no table in text, so {words} had no effect")
 
 
 def _open_path(path: str | os.PathLike[str], reading: Reading, model_reading: Reading) -> Source:

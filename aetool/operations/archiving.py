@@ -513,6 +513,11 @@ def _checked(options: CompressOptions) -> CompressOptions:
             f"{option('--decimal')} goes with {option('--max-error')}: an exact archive keeps all "
             "cells as they are written"
         )
+    if options.embed and not options.lossy and not goals.is_asked(options):
+        raise ParamError(
+            f"{option('--embed')} goes with {option('--lossy')}: a model travels in an archive of "
+            f"its codes alone; a lossless archive refers to the one given with {option('-m')}"
+        )
     if options.latent is not None and options.target is not None:
         raise ParamError(f"{option('--latent')} and {option('--target-error')} exclude each other")
     if options.target is not None and not 0 < options.target < 1:

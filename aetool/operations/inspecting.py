@@ -11,7 +11,7 @@ import numpy as np
 from aetool import bundle as bundles
 from aetool.bundle import Bundle
 from aetool.canonical import Json
-from aetool.codec.archive import Archive
+from aetool.codec.archive import IDLE_MODEL, Archive
 from aetool.codec.blocks import Block
 from aetool.codec.container import MAGIC
 from aetool.codec.contents.content import LOSSY
@@ -240,6 +240,7 @@ def verify(
     path: str | os.PathLike[str],
     model: Bundle | None = None,
     max_output: int | None = None,
+    notes: list[str] | None = None,
 ) -> dict[str, Json]:
     """Read a model or an archive completely, decode all its blocks, and return figures by name: of
     an archive `archive` ("lossless", "bounded" or "lossy"), rows, and, if it holds codes and a
@@ -248,7 +249,8 @@ def verify(
     that is neither; DataError if it cannot be read.
 
     model: the one that an archive needs, where it is not inside. max_output: the most bytes that an
-    archive may restore, as in `decompress`; None: as many as are sensible.
+    archive may restore, as in `decompress`; None: as many as are sensible. notes: a list, which
+    gets a line on a model that was not needed.
     """
     if is_archive(path):
         with Archive(path, model, max_output=max_output) as archive:
@@ -257,6 +259,8 @@ def verify(
             facts = {"archive": archive.mode, "rows": archive.rows}
             if archive.mode == LOSSY and archive.has_model:
                 facts["decoder"] = "checked"
+            if archive.has_idle_model and notes is not None:
+                notes.append(IDLE_MODEL)
             return facts
     if _is_neither(Path(path)):
         raise BundleError(

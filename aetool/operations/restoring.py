@@ -9,7 +9,7 @@ from pathlib import Path
 from aetool import engine as engines
 from aetool import system
 from aetool.bundle import Bundle
-from aetool.codec.archive import Archive
+from aetool.codec.archive import IDLE_MODEL, Archive
 from aetool.codec.contents.content import Content
 from aetool.codec.contents.folder import Folder
 from aetool.codec.contents.kept import KeptBytes
@@ -81,6 +81,8 @@ def decompress(
         if lost is not None:
             lost += archive.lost
         if notes is not None:
+            if archive.has_idle_model:
+                notes.append(IDLE_MODEL)
             notes += _notes_on_name(written, archive.content)
             notes += _notes_on_bits(written, unlent)
         return written

@@ -38,6 +38,7 @@ if TYPE_CHECKING:
 LEAST = 1e-3  # probability that a linear model's estimate is raised to
 PER_ROW = 1  # samples near each given row, by default
 UNASKED = 64  # samples by default, without rows that they are to be near to
+SPREAD = 0.25  # how far from the records that samples are to be near to, by default
 AT_ONCE = 4096  # records that are drawn together
 
 
@@ -492,20 +493,20 @@ class SampleOptions(CheckedOptions):
 
     count: how many in all (None: 64), or near each record of `like` (None: 1); at least 1. like:
     records to draw near to, as sources.open_source takes data. spread: how far from those, from 0
-    (the same code) to 1 (any), both allowed. grid: no random records, but those of a square grid
-    over a plane of the code, at least `count`. seed: of all that is random; the same gives the same
-    records. prior: codes are drawn from N(0, I), as a variational model is trained to have them,
-    and not as the codes of its data are. condition: by name, as text, values of columns that the
-    model judges records by (the option condition of fit); for other such columns usual values are
-    drawn, or with `like` those of its records kept. force: a file that exists may be replaced.
-    device: where the model runs: auto, cpu, cuda or cuda:<n>.
+    (the same code) to 1 (any), both allowed; None: 0.25, and the only one without `like`. grid: no
+    random records, but those of a square grid over a plane of the code, at least `count`. seed: of
+    all that is random; the same gives the same records. prior: codes are drawn from N(0, I), as a
+    variational model is trained to have them, and not as the codes of its data are. condition: by
+    name, as text, values of columns that the model judges records by (the option condition of fit);
+    for other such columns usual values are drawn, or with `like` those of its records kept. force:
+    a file that exists may be replaced. device: where the model runs: auto, cpu, cuda or cuda:<n>.
     """
 
     verb = "sample"
 
     count: int | None = None
     like: object = None
-    spread: float = 0.25
+    spread: float | None = None
     grid: bool = False
     seed: int = 0
     prior: bool = False
@@ -636,6 +637,11 @@ def _side(options: SampleOptions) -> int:
     return max(1, math.ceil(math.sqrt(count)))
 
 
+def _spread(options: SampleOptions) -> float:
+    """How far from the records that they are near to samples are drawn, 0 to 1, by default 0.25."""
+    return SPREAD if options.spread is None else options.spread
+
+
 def _batches(model: Bundle, options: SampleOptions) -> Iterator[tuple[writers.Columns, Records]]:
     """Draw records batch by batch: yields (the columns to write, by name; the records, (n, columns)
     or pictures (n, channels, height, width)). For pictures the columns are {}, or near others
@@ -643,8 +649,13 @@ def _batches(model: Bundle, options: SampleOptions) -> Iterator[tuple[writers.Co
     z_across and z_up. ParamError for options out of range or that exclude each other, DataError for
     records to draw near to that the model does not take; BundleError for a model that cannot
     sample."""
-    if not 0 <= options.spread <= 1:
+    if not 0 <= _spread(options) <= 1:
         raise ParamError(f"{option('--spread')} must be in 0 .. 1, got {options.spread}")
+    if options.spread is not None and options.like is None:
+        raise ParamError(
+            f"{option('--spread')} says how far from the records of {option('--like')} is drawn: "
+            f"give {option('--like')}, too, or leave {option('--spread')} out"
+        )
     if options.count is not None and options.count < 1:
         raise ParamError(f"{option('-n')} must be at least 1, got {options.count}")
     sampler = _sampler(model, options)
@@ -683,7 +694,7 @@ def _batches_near(
     for laid in inputs_of(source, model):
         originals = laid.inputs
         repeated = np.repeat(originals, each, axis=0)
-        x = sampler.near(repeated, options.spread)
+        x = sampler.near(repeated, _spread(options))
         table = laid.table
         if model.schema is None or table is None:
             yield {"like": originals}, x
