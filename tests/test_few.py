@@ -1,6 +1,6 @@
 """What is said where records are too few, where a part is restored, and where a model is idle."""
 
-import dataclasses
+from pathlib import Path
 
 import numpy as np
 import pytest
@@ -145,7 +145,9 @@ def test_a_number_that_was_asked_for_is_told_by_its_lowest_score_and_p(few, run,
     done = run("detect", "t.csv", *asked)
     lowest = sorted(records(done.out), key=lambda record: -float(record["score"]))[-1]
     score = f"{float(lowest['score']):.4g} bits, p {float(lowest['p']):.2g}\n"
-    of_all = f"{count} of 40 records flagged ({100 * count / 40:.3g} %): "
+    # by --top they are listed, ordinary or not
+    word = "listed" if "--top" in asked else "flagged"
+    of_all = f"{count} of 40 records {word} ({100 * count / 40:.3g} %): "
     told = "the highest score, " if count == 1 else f"the {count} highest scores, down to "
     assert of_all + told + score in done.err
     assert "score above" not in done.err
@@ -281,3 +283,19 @@ def test_the_drawing_of_a_report_says_what_its_line_is(few, run, asked, word, ba
 )  # fmt: skip
 def test_places_are_read_as_ordinals(number, said):
     assert ordinal(number) == said
+
+
+def test_what_is_listed_by_top_is_not_called_flagged(few, run):
+    """Of pages, tables, and Python's result; a part that is asked for is flagged, as before."""
+    model = aetool.fit("t.csv", "pca")
+    model.save("t.aem")
+    found = operations.detect("t.csv", model, top=2)
+    assert found.verdict().startswith("2 of 40 records listed (5 %): the 2 highest scores")
+    part = operations.detect("t.csv", model, contamination=0.05)
+    assert part.verdict().startswith("2 of 40 records flagged (5 %)")
+    done = run("report", "t.aem", "t.csv", "-o", "t.html", "--top", "2")
+    assert "t.html: 2 of 40 records listed, " in done.err
+    page = Path("t.html").read_text()
+    assert "2 of 40 records (5 %) are listed" in page and "stand out, most" not in page
+    run("compress", "t.csv", "-o", "t.aez")
+    assert "2 of 40 records listed" in run("detect", "t.aez", "--top", "2").err

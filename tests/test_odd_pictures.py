@@ -302,7 +302,7 @@ def test_names_that_are_not_utf8_are_printed_with_their_bytes(tmp_path, run):
 def test_with_all_asked_for_no_threshold_is_told(model, tmp_path):
     usual().save(tmp_path / "a.png")
     found = operations.detect(tmp_path, model, top=1)
-    assert found.verdict() == "1 of 1 records flagged (100 %): whatever their score"
+    assert found.verdict() == "1 of 1 records listed (100 %): whatever their score"
 
 
 def test_an_archive_larger_than_its_file_is_not_called_smaller(tmp_path, run):

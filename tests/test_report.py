@@ -2,6 +2,7 @@
 it that a browser would obey."""
 
 import base64
+import dataclasses
 import hashlib
 import math
 import re
@@ -498,6 +499,10 @@ def test_the_first_sentence_names_the_column_that_heads_the_columns_to_blame():
     # as of pictures, of which no column is named
     assert findings_of(8, groups, []).verdict() == said + "because b is higher than expected."
     assert findings_of(8, [], []).verdict() == "8 of 100 records (8 %) stand out."
+    # so many were asked for, whether or not they stand out
+    listed = dataclasses.replace(findings_of(8, groups, columns), is_listing=True)
+    of_listed = "8 of 100 records (8 %) are listed, most often because a is higher than expected."
+    assert listed.verdict() == of_listed
 
 
 def findings_of(flagged, groups, columns):

@@ -103,8 +103,9 @@ def detect(
     At most one of the next five says what is flagged. threshold: records of a higher score, in the
     model's unit. fpr: the share of ordinary records that may be flagged by mistake. fdr: the share
     of the flagged records that may be ordinary. contamination: the share of these records to flag.
-    top: how many to flag. Shares are numbers such as 0.01 or texts such as "1%". calibration:
-    ordinary records that the model has not seen, which make fpr and fdr exact.
+    top: how many to list, the highest scores, ordinary or not. Shares are numbers such as 0.01 or
+    texts such as "1%". calibration: ordinary records that the model has not seen, which make fpr
+    and fdr exact.
 
     all_rows: False returns the anomalies alone, with top the highest first [True, but with top
     False]. append: columns of the data to copy into the result ([]: all). heatmap: for pictures, a

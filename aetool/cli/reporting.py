@@ -24,7 +24,7 @@ from aetool.errors import DataError
 @click.option("--fpr", help="Part of ordinary records that may be flagged, such as 1%.")
 @click.option("--fdr", help="Part of the flagged records that may be ordinary, such as 10%.")
 @click.option("--contamination", help="Part of these records to flag, such as 1%.")
-@click.option("--top", type=click.IntRange(0), help="Flag the N highest scores.")
+@click.option("--top", type=click.IntRange(0), help="List the N highest scores.")
 @click.option("--calibration", metavar="CLEAN", help="Ordinary records not fitted on.")
 @texts.text_options("data", "calibration")
 @options.device
@@ -77,7 +77,8 @@ def report(
     )
     if not quiet:
         terminal.say(
-            f"{target}: {detection.flagged:,} of {detection.total:,} records flagged, "
+            f"{target}: {detection.flagged:,} of {detection.total:,} records "
+            f"{detection.flagged_in_words}, "
             f"{target.stat().st_size:,} bytes",
             err=True,
         )

@@ -142,7 +142,8 @@ class Findings:
     name: of the data; model: words on what scored them; unit: of scores; total, flagged: how many
     records were scored and flagged; threshold: the score at which drawings part flagged records
     from others (Detection.limit); limit_in_words: what messages call it; is_by_rank: whether a
-    number of records was to be flagged whatever their scores; trace: the scores of all records;
+    number of records was to be flagged whatever their scores; is_listing: whether that many were
+    asked for to be listed, which calls none an anomaly; trace: the scores of all records;
     pictures: whether the records are pictures; records: those that are shown, the highest score
     first; groups: of all flagged records; columns: how each was read, empty for pictures;
     comparison: of these data with those of the model, held_out: its calibration, both None unless
@@ -167,6 +168,7 @@ class Findings:
     parts_seen: bytes = b""
     unread: Sequence[tuple[str, str]] = ()
     is_by_rank: bool = False
+    is_listing: bool = False
     limit_in_words: str = "threshold"
 
     def blamed(self) -> list[ColumnRead]:
@@ -205,6 +207,10 @@ class Findings:
         part = 100 * self.flagged / self.total
         verb = "stands" if self.flagged == 1 else "stand"
         sentence = f"{self.flagged:,} of {self.total:,} {things} ({part:.2g} %) {verb} out"
+        if self.is_listing:
+            # so many were asked for, ordinary or not
+            verb = "is" if self.flagged == 1 else "are"
+            sentence = f"{self.flagged:,} of {self.total:,} {things} ({part:.2g} %) {verb} listed"
         commonest = self._commonest()
         if commonest:
             sentence += f", most often {commonest}"

@@ -451,6 +451,7 @@ class _Pricing:
             unit="bits",
             rows_told=self._rows_told,
             is_by_rank=self.choice.is_by_rank,
+            is_listing=self.choice.top is not None,
         )
 
     def _flagged(self, scores: Float, p_values: Float) -> tuple[Mask, float, float | None]:

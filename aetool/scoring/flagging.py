@@ -223,6 +223,7 @@ class _Run:
             held_out=known,
             calibrated_on=known.rows,
             is_by_rank=self.choice.is_by_rank,
+            is_listing=self.choice.top is not None,
             # who asks for columns has chosen what is shown
             named_by=_names_records(judge.bundle.schema) if self.append is None else "",
         )

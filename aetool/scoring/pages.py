@@ -208,6 +208,7 @@ class Watcher:
             parts_seen=parts_seen,
             unread=[(name, why) for _, name, why in detection.unread],
             is_by_rank=detection.is_by_rank,
+            is_listing=detection.is_listing,
             limit_in_words=detection.limit_in_words,
         )
 
@@ -354,6 +355,7 @@ def of_archive(name: str, detection: Detection, most: int) -> Findings:
         groups=list(groups.values()),
         columns=columns_read,
         is_by_rank=detection.is_by_rank,
+        is_listing=detection.is_listing,
         limit_in_words=detection.limit_in_words,
     )
 

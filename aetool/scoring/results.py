@@ -70,8 +70,9 @@ class Detection:
     and gives each with its map and box; None for tables. ledger: of an archive what all of it took.
     has_idle_model: whether a model came with an archive, which does not need it. rows_told: of an
     archive what its rows are, where they are no records. is_by_rank: whether a number of records
-    was to be flagged, whatever their scores, as by `top`. named_by: the column that names records
-    and was not asked for; "" where there is none, or it only counts them.
+    was to be flagged, whatever their scores, as by `top`. is_listing: whether the highest so many
+    were asked for by `top`, which lists them, and calls none of them an anomaly. named_by: the
+    column that names records and was not asked for; "" where there is none, or it only counts them.
     """
 
     row: Int
@@ -98,6 +99,7 @@ class Detection:
     has_idle_model: bool = False
     rows_told: str = ""
     is_by_rank: bool = False
+    is_listing: bool = False
     named_by: str = ""
 
     @property
@@ -117,6 +119,12 @@ class Detection:
         if self.flagged == 1:
             return "the highest score"
         return f"the {ordinal(self.flagged)} score"
+
+    @property
+    def flagged_in_words(self) -> str:
+        """What messages call the records that were chosen: "flagged", or "listed" where a number of
+        them was asked for, ordinary or not."""
+        return "listed" if self.is_listing else "flagged"
 
     def ranked(self) -> Detection:
         """A copy of the result with the highest score first, of equal ones the earlier."""
@@ -158,7 +166,7 @@ class Detection:
             rare = f", which {self._rarity_in_words(self.rate)} exceed"
         rest = f"; {len(self.unread):,} more could not be read" if self.unread else ""
         if not self.total:
-            return f"0 of 0 records flagged: it holds no records{rest}"
+            return f"0 of 0 records {self.flagged_in_words}: it holds no records{rest}"
         wanted = f"score above {self.threshold:.4g} {self.unit}"
         # a number was asked for, and the score that it happens to lead to is no threshold
         if self.is_by_rank and self.flagged:
@@ -168,7 +176,8 @@ class Detection:
             wanted = "whatever their score"
         if self.threshold == float("inf"):
             wanted = "no score is high enough"
-        flagged = f"{self.flagged} of {self.total} records flagged ({part:.3g} %)"
+        word = self.flagged_in_words
+        flagged = f"{self.flagged} of {self.total} records {word} ({part:.3g} %)"
         return f"{flagged}: {wanted}{rare}{rest}"
 
     def most_blamed(self) -> tuple[str, int] | None:
