@@ -65,7 +65,7 @@ def test_locations_are_compared_as_mann_and_whitney_do(kind):
         old, new = np.floor(old * 2), np.floor(new * 2)
     column = number_column(old)
     counts = np.bincount(column.bins_of(new), minlength=len(column.bin_counts)).astype(float)
-    found = shifts.location_test(column, column.bin_counts, counts)
+    found = shifts.location_test(column, column.bin_counts, counts, new)
     theirs = stats.mannwhitneyu(new, old, use_continuity=False)
     assert found.effect == pytest.approx(abs(theirs.statistic / 2500 / 3000 - 0.5), abs=0.006)
     # what eight bins lose is about a tenth of the deviations that the means are apart
@@ -73,6 +73,45 @@ def test_locations_are_compared_as_mann_and_whitney_do(kind):
     assert 0.85 < apart < 1.05
     if kind == "counts":  # each number is a bin of its own: nothing is lost
         assert found.p == pytest.approx(theirs.pvalue, rel=1e-3)
+
+
+def told_of(before, now):
+    """(where values lay before, where they lie now), as drift tells it."""
+    reference = pd.DataFrame({"a": before, "b": np.arange(len(before)) % 7})
+    model = aetool.fit(reference, "pca")
+    found = aetool.drift(model, pd.DataFrame({"a": now, "b": np.arange(len(now)) % 7}))
+    (shift,) = [one for one in found.shifted if one.what == "location" and one.column == "a"]
+    return shift.before, shift.now
+
+
+def test_medians_are_those_of_the_values():
+    rng = np.random.default_rng(0)
+    old, new = rng.normal(0, 1, 2001).round(2), rng.normal(0.2, 1, 2001).round(2)
+    # both within the same quarter of the values, which is a bin
+    told = told_of(old, new)
+    assert told == (f"median {np.median(old):.2f}", f"median {np.median(new):.2f}")
+    assert told[0] != told[1]
+
+
+def test_of_equal_medians_another_part_is_told():
+    zeros = [0] * 700
+    told = told_of([*zeros, *[1] * 301], [*zeros[:600], *[5] * 401])
+    assert told == ("upper quartile 1", "upper quartile 5")
+    below = told_of([*zeros, *[-1] * 301], [*zeros[:600], *[-5] * 401])
+    assert below == ("lower quartile -1", "lower quartile -5")
+    # of no part of the values that is kept
+    share = told_of([*zeros, *[1] * 300], [*zeros[:600], *[1] * 400])
+    assert share == ("50 % larger, 50 % smaller", "55 % larger than before")
+
+
+def test_values_are_kept_at_equal_distances_however_they_come():
+    values = np.arange(100_000.0)
+    whole, pieces = shifts.Kept(), shifts.Kept()
+    whole.add(values)
+    for piece in np.split(values, [1, 7, 20_000, 20_001, 70_000]):
+        pieces.add(piece)
+    assert np.array_equal(whole.values, pieces.values)
+    assert np.array_equal(whole.values, values[::8])
 
 
 def test_shapes_are_compared_by_a_chi_square():

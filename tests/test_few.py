@@ -1,5 +1,6 @@
 """What is said where records are too few, where a part is restored, and where a model is idle."""
 
+import dataclasses
 from pathlib import Path
 
 import numpy as np

@@ -209,6 +209,11 @@ class Modelled(Column):
         for a kind that counts none."""
         return ""
 
+    def quantile(self, part: float) -> float | None:
+        """The value below which this part of the training's values lie, 0 .. 1, in user units. By
+        default None: it is not known, as it is not of words, nor for any part."""
+        return None
+
     def outside(self, values: Float) -> Mask:
         """Which values lie beyond the training range, or are words that training did not see: (n,)
         bool. By default none does. values: (n,) in user units, without NaN and ODD."""

@@ -247,6 +247,13 @@ class Number(Modelled):
         lower = self.show(landmarks[below - 1])
         return f"between {lower} and {upper}"
 
+    def quantile(self, part: float) -> float | None:
+        """The number below which this part of the training's numbers lie; None for a part that TOLD
+        does not list, and where training saw no finite number."""
+        if part not in TOLD or not self.quantiles:
+            return None
+        return self.quantiles[TOLD.index(part)]
+
     def outside(self, values: Float) -> Mask:
         """Which values lie below `low` or above `high`, (n,) bool, infinities among them; False for
         NaN and ODD. values: (n,) in user units."""

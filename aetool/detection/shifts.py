@@ -34,6 +34,15 @@ LEAST_SHAPE = 0.03
 LEAST_SCORE = 0.04
 FEWEST_IN_A_BIN = 5.0  # expected of the smaller sample, for the chi-square to hold
 EXACT = 200  # marked cells up to which their probabilities are added up one by one
+MOST_KEPT = 1 << 14  # values of a column by which it is told where they lie
+# by name, what is told of where values lie: the first in which they differ
+QUANTILES = {
+    "median": 0.5,
+    "upper quartile": 0.75,
+    "lower quartile": 0.25,
+    "95th percentile": 0.95,
+    "5th percentile": 0.05,
+}
 P_BINS = 1000  # of conformal p-values
 # how much more they vary than of two samples that one fixed score judges: the held-out scores are
 # of models fitted on the other rows, the new ones of a model fitted on all of these. Measured on
@@ -156,6 +165,27 @@ class Comparison:
         }
 
 
+class Kept:
+    """Some of the values of a column, at equal distances in their order, in bounded memory: all of
+    them up to MOST_KEPT, then every second, every fourth and so on. How they come in batches does
+    not matter."""
+
+    def __init__(self) -> None:
+        self.values = np.zeros(0)
+        self.step = 1
+        self.seen = 0
+
+    def add(self, values: Float) -> None:
+        """Keep those of the next values, (n,), whose turn it is."""
+        # the first after those that are passed over
+        first = -self.seen % self.step
+        self.values = np.concatenate([self.values, values[first :: self.step]])
+        self.seen += len(values)
+        while len(self.values) > MOST_KEPT:
+            self.values = self.values[::2]
+            self.step *= 2
+
+
 class Tally:
     """The counts of new records that tests need, added up batch by batch in bounded memory: `add`
     each batch, then ask for what was `compared`. calibration: of the model, whose held-out scores
@@ -180,6 +210,7 @@ class Tally:
         self.odd = np.zeros(width, dtype=np.int64)
         self.outside = np.zeros(width, dtype=np.int64)
         self.bins = [np.zeros(len(column.bin_counts)) for column in self.columns]
+        self.kept = [Kept() for _ in self.columns]
         self.p_counts = np.zeros(P_BINS)
 
     def add(self, inputs: Float, scores: Float) -> None:
@@ -220,6 +251,8 @@ class Tally:
                 finite = values[np.isfinite(values)]
                 bins_of_values = column.bins_of(finite)
                 self.bins[place] += np.bincount(bins_of_values, minlength=bins)
+                if column.measured:
+                    self.kept[place].add(finite)
 
     def compared(self, alpha: float = ALPHA, faults: Sequence[tuple[str, str]] = ()) -> Comparison:
         """The comparison by all records that were added. alpha: the chance of a false alarm;
@@ -317,7 +350,8 @@ class Tally:
             tests.append(new_levels)
         if counts.sum():
             if column.measured:
-                tests.append(location_test(column, reference, counts))
+                values = self.kept[place].values
+                tests.append(location_test(column, reference, counts, values))
             tests.append(shape_test(column, reference, counts))
         return tests
 
@@ -502,10 +536,16 @@ def _log_choose(every: int, chosen: int) -> float:
     return ways - orders - orders_of_rest
 
 
-def location_test(column: Modelled, reference: Float, counts: Float) -> Shift:
+def location_test(
+    column: Modelled,
+    reference: Float,
+    counts: Float,
+    values: Float,
+) -> Shift:
     """The test of whether values are larger or smaller than before (Wilcoxon, Mann & Whitney, with
     ties). reference, counts: (k,), how many values fell in each bin before and now, the bins in
-    rising order; both need a value. column: names the bins, whose values must be measured."""
+    rising order; both need a value. column: whose values must be measured. values: (n,), those of
+    now, or some of them, at least one: they tell where the middle lies."""
     before = float(reference.sum())
     now = float(counts.sum())
     every = before + now
@@ -524,22 +564,33 @@ def location_test(column: Modelled, reference: Float, counts: Float) -> Shift:
     # all values in one bin have none
     if variance > 0:
         p = math.erfc(effect / math.sqrt(2 * variance))
+    was, is_now = _moved(column, values, larger)
     return Shift(
         column=column.name,
         what="location",
-        before=f"median {_median(column, reference)}",
-        now=f"median {_median(column, counts)}",
+        before=was,
+        now=is_now,
         effect=effect,
         least=LEAST_LOCATION,
         p=p,
     )
 
 
-def _median(column: Modelled, counts: Float) -> str:
-    """The name of the bin of a column in which the median lies; counts: (k,), by bin."""
-    below = np.cumsum(counts)
-    place = np.searchsorted(below, 0.5 * counts.sum())
-    return column.bin_name(int(place))
+def _moved(column: Modelled, values: Float, larger: float) -> tuple[str, str]:
+    """(where the values lay before, where they lie now), in words that differ: the medians, or,
+    where these are the same, the first other of QUANTILES that is not; where all are, how many are
+    larger. column: measured; values: (n,) of now, at least one; larger: the chance that a new value
+    is larger than one before, ties counting half."""
+    for name, part in QUANTILES.items():
+        quantile = column.quantile(part)
+        # models of earlier versions may not know it
+        if quantile is None:
+            continue
+        nearest = float(np.quantile(values, part, method="nearest"))
+        was, is_now = column.show(quantile), column.show(nearest)
+        if was != is_now:
+            return f"{name} {was}", f"{name} {is_now}"
+    return "50 % larger, 50 % smaller", f"{100 * larger:.3g} % larger than before"
 
 
 def shape_test(column: Modelled, reference: Float, counts: Float) -> Shift:
