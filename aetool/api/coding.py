@@ -137,8 +137,9 @@ class CodingModel(bundles.Bundle):
         grid: decode codes on a regular grid over a plane of the code instead of random ones; the
         DataFrame then begins with z_across and z_up, the place on that plane. It cannot be combined
         with like. seed: of every random number. prior: draw codes from N(0, I), which a variational
-        model is trained to have. condition: for a model with conditions, the value of each such
-        column, as text. AetoolError for options out of range and for a model that cannot sample.
+        model is trained to have. condition: for a model with conditions, values of such columns, as
+        texts by name [usual ones, drawn at random]. AetoolError for options out of range and for a
+        model that cannot sample.
         """
         options = options_of(locals(), operations.SampleOptions)
         options["condition"] = condition or {}
