@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import dataclasses
+import itertools
 from collections.abc import Callable, Generator, Iterable, Iterator, Mapping, Sequence
 from concurrent.futures import Future, ThreadPoolExecutor
 from dataclasses import dataclass, field
@@ -19,6 +20,7 @@ from aetool.codec import (
     plain,
     planning,
     ranks,
+    regimes,
     spans,
     stages,
     students,
@@ -49,6 +51,8 @@ SMALLEST = 1 << 16  # bytes: irregular text is cut in two until pieces are this 
 LEAST_REGULAR = 0.5  # of the records have the usual number of fields, for parts to be worth a try
 LONGEST_MIXED = 4 << 20  # bytes of irregular text; mixing takes seconds for each megabyte
 WORKERS = 2
+# bytes, for each block more: of its head, and of a layout that one small block alone would not need
+LEAST_SAVED = 256
 
 
 @dataclass(frozen=True, eq=False)
@@ -102,8 +106,8 @@ class Layout:
 
 def encode(piece: bytes, layout: Layout, hints: Hints = NO_HINTS) -> list[Encoded]:
     """Encode a piece of text, one record or more, none cut, as one block, or as several, in order,
-    if its cells and line ends are more than MAX_CELLS (2^24), or not all records have the layout's
-    number of fields.
+    if its cells and line ends are more than MAX_CELLS (2^24), not all records have the layout's
+    number of fields, or numbers begin to be written otherwise and that takes fewer bytes.
 
     Where they have not, and the layout is exact, the piece is one text: if that takes no more bytes
     than its parts apart, or if less than half of the records have that number of fields. hints:
@@ -155,7 +159,7 @@ def _in_parts(
     too_many = (cells.columns + 1) * len(cells) > MAX_CELLS
     is_regular = cells.columns == len(layout.names)
     if is_regular and not too_many:
-        return [_as_columns(piece, layout, hints, cells)]
+        return _by_regimes(piece, layout, hints, cells)
     middle = _middle(cells)
     if not middle:
         return [_as_it_is(piece, cells, layout)]
@@ -164,6 +168,35 @@ def _in_parts(
         cells_of_half = fields(half, layout.rule)
         encoded += _in_parts(half, layout, hints, cells_of_half)
     return encoded
+
+
+def _by_regimes(
+    piece: bytes,
+    layout: Layout,
+    hints: Hints,
+    cells: Fields,
+) -> list[Encoded]:
+    """Encode a piece of text column by column as one block, or, where its numbers begin to be
+    written otherwise, as one block for each way, if these take fewer bytes. cells: the fields of
+    the piece, of which every record has as many as the layout has columns; hints: the plans of the
+    block before."""
+    whole = _as_columns(piece, layout, hints, cells)
+    # knowledge from elsewhere is of all records
+    if layout.shared is not None or layout.students is not None or layout.effort.quick:
+        return [whole]
+    first_records = regimes.cuts(cells)
+    if not first_records:
+        return [whole]
+    begins = [0, *cells.begin[first_records].tolist(), len(piece)]
+    parts = []
+    for begin, end in itertools.pairwise(begins):
+        part = piece[begin:end]
+        # nothing of the block before is known to hold
+        parts.append(_as_columns(part, layout, NO_HINTS, fields(part, layout.rule)))
+    size_of_parts = sum(len(part.payload) for part in parts)
+    if size_of_parts + LEAST_SAVED * len(first_records) < len(whole.payload):
+        return parts
+    return [whole]
 
 
 def _as_columns(

@@ -23,7 +23,7 @@ from aetool.model import Int
 FEWEST = 32  # numbers of a column that is tried
 LEAST_SAVED = 2  # digits behind the point: of fewer the dictionary of ranks is as small
 LEAST_SHARE = 0.9  # of the numbers must be such floats
-LOOK = 256  # numbers by which it is seen how many digits they stand for
+LOOK = 256  # numbers, at most, by which it is seen how many digits they stand for
 LARGEST = 2.0**62  # in units of the last digit that is printed
 
 
@@ -70,15 +70,17 @@ def offer(columns: Sequence[Coded]) -> None:
 
 def _digits_of(values: Int, decimals: int) -> int | None:
     """How many digits behind the point the numbers had before they were printed as 32-bit floats:
-    the fewest that give at least LEAST_SHARE (0.9) of the first LOOK (256) numbers; None unless
-    they are at least LEAST_SAVED (2) fewer than `decimals`. values: (n,), at least one, in units of
-    10^-decimals, at most 2^61, as larger ones may raise ArchiveError."""
-    first = values[:LOOK]
+    the fewest that give at least LEAST_SHARE (0.9) of at most LOOK (256) numbers from all over the
+    column; None unless they are at least LEAST_SAVED (2) fewer than `decimals`. values: (n,), at
+    least one, in units of 10^-decimals, at most 2^61, as larger ones may raise ArchiveError."""
+    # another kind of numbers may come first
+    every = -(-len(values) // LOOK)
+    some = values[::every]
     most = decimals - LEAST_SAVED
     for single in range(most + 1):
-        short = _rounded(first, decimals - single)
+        short = _rounded(some, decimals - single)
         again = printed(short, single, decimals)
-        if (again == first).mean() >= LEAST_SHARE:
+        if (again == some).mean() >= LEAST_SHARE:
             return single
     return None
 

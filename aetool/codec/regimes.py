@@ -1,0 +1,153 @@
+"""Where the numbers of a table begin to be written with other decimals, as where a sensor was
+replaced or a source changed: what lies before and behind may be smaller as blocks of their own."""
+
+from __future__ import annotations
+
+import itertools
+from collections.abc import Iterator
+from typing import NamedTuple
+
+import numpy as np
+
+from aetool.codec.spans import I32
+from aetool.csv.fields import Fields
+from aetool.model import Int
+
+CHUNKS = 64  # stretches of a table, in each of which the usual number of decimals is looked at
+FEWEST = 16  # records of a stretch; tables of fewer in all are not cut
+SHORTEST = 4  # stretches that a way of writing lasts at least
+LEAST_USUAL = 0.5  # of the cells of a way of writing have its usual number of decimals
+MOST_LEFT = 0.1  # of the cells on the other side have it
+MOST_CUTS = 7  # of a table: where more would be, its numbers differ all the time
+LEAST_PART = 0.2  # of a table's text is in columns whose decimals change
+MOST_DECIMALS = 31  # more count as so many
+MARKS = b".,"  # in front of decimals; one that parts fields is in no bare field
+
+
+class _Run(NamedTuple):
+    """Stretches of a table, from number `start` on and before `stop`, in which a column usually has
+    `usual` decimals."""
+
+    start: int
+    stop: int
+    usual: int
+
+
+def cuts(cells: Fields) -> list[int]:
+    """The records, ascending, from which numbers of some column are written with other decimals
+    than before, for a long stretch; [] mostly. cells: with as many fields in each record, one
+    column at least."""
+    chunk = len(cells) // CHUNKS
+    if chunk < FEWEST:
+        return []
+    text = np.frombuffer(cells.text, np.uint8)
+    is_mark = np.zeros(len(text), bool)
+    for mark in MARKS:
+        is_mark |= text == mark
+    marks = np.flatnonzero(is_mark)
+    if not len(marks):
+        return []
+    wanted: list[int] = []
+    size_changed = 0
+    for place in range(cells.columns):
+        # cells are in the order of the text: those of a column lie a record apart
+        start = cells.start[place :: cells.columns]
+        stop = cells.stop[place :: cells.columns]
+        decimals = _decimals(start, stop, marks)
+        changes = _changes(decimals, chunk)
+        if changes:
+            wanted += changes
+            sizes = stop - start
+            size_changed += int(sizes.sum())
+    # the other columns pay for each cut, as plans are stored and learned once more
+    if size_changed < LEAST_PART * len(text):
+        return []
+    wanted.sort()
+    rows_apart = list(_merged(wanted, chunk))
+    if len(rows_apart) > MOST_CUTS:
+        return []
+    return rows_apart
+
+
+def _decimals(start: I32, stop: I32, marks: Int) -> Int:
+    """How many characters stand behind the last decimal mark of each cell, (cells,), 0 without a
+    mark. start, stop: (cells,), where the cells of a column begin and end in the text; marks: the
+    offsets of all marks in it, ascending, at least one."""
+    # the last mark before the end of the cell, which may be that of an earlier cell
+    order = np.searchsorted(marks, stop) - 1
+    has_mark_before = order >= 0
+    last_mark = marks[order]
+    is_inside = has_mark_before & (last_mark >= start)
+    behind = stop - last_mark - 1
+    decimals = np.where(is_inside, behind, 0)
+    limited = np.minimum(decimals, MOST_DECIMALS)
+    return limited.astype(np.int64)
+
+
+def _changes(decimals: Int, chunk: int) -> list[int]:
+    """The rows at which the usual number of decimals of a column changes for a long stretch;
+    [] where it changes more often than a table is cut. decimals: (rows,); chunk: rows of a
+    stretch."""
+    count = len(decimals) // chunk
+    # what is left over belongs to the last stretch, and does not tell its usual number
+    stretches = decimals[: count * chunk].reshape(count, chunk)
+    kinds = MOST_DECIMALS + 1
+    offsets = kinds * np.arange(count)[:, None]
+    numbered = stretches + offsets
+    counted = np.bincount(numbered.ravel(), minlength=count * kinds)
+    # how many cells of each stretch have each number of decimals
+    counts = counted.reshape(count, kinds)
+    usual = counts.argmax(axis=1)
+    runs = _long_runs(usual)
+    if len(runs) > MOST_CUTS + 1:
+        return []
+    rows = []
+    for before, behind in itertools.pairwise(runs):
+        shares_before = counts[before.start : before.stop].mean(axis=0) / chunk
+        shares_behind = counts[behind.start : behind.stop].mean(axis=0) / chunk
+        usual_before = shares_before[before.usual]
+        usual_behind = shares_behind[behind.usual]
+        left_behind = shares_behind[before.usual]
+        left_before = shares_before[behind.usual]
+        is_usual = min(usual_before, usual_behind) >= LEAST_USUAL
+        if is_usual and max(left_before, left_behind) <= MOST_LEFT:
+            # somewhere in the stretches around the edge
+            first = (before.stop - 1) * chunk
+            near = decimals[first : (behind.start + 1) * chunk]
+            rows.append(first + _edge(near, before.usual, behind.usual))
+    return rows
+
+
+def _edge(decimals: Int, before: int, behind: int) -> int:
+    """The place, 1 to n, that best parts cells of `before` decimals, in front, from those of
+    `behind`. decimals: (n,), n > 0."""
+    earlier = np.cumsum(decimals == before)
+    later = np.cumsum(decimals == behind)
+    fitting = earlier + later[-1] - later
+    return int(fitting.argmax()) + 1
+
+
+def _long_runs(usual: Int) -> list[_Run]:
+    """The runs of equal numbers that are SHORTEST (4) long at least, in order; shorter ones are
+    passed over, and those of one number on both sides of them are one run. usual: (n,), n > 0."""
+    starts = np.flatnonzero(np.diff(usual, prepend=usual[0] - 1))
+    stops = np.append(starts[1:], len(usual))
+    runs: list[_Run] = []
+    for start, stop in zip(starts.tolist(), stops.tolist(), strict=True):
+        if stop - start < SHORTEST:
+            continue
+        number = int(usual[start])
+        if runs and runs[-1].usual == number:
+            start = runs.pop().start
+        runs.append(_Run(start, stop, number))
+    return runs
+
+
+def _merged(rows: list[int], chunk: int) -> Iterator[int]:
+    """Yield rows, ascending, without those less than a stretch of `chunk` rows behind the one
+    yielded before: columns that change together do so within some rows."""
+    last = None
+    for row in rows:
+        if last is None or row - last >= chunk:
+            yield row
+            last = row
