@@ -137,7 +137,7 @@ def resealed(data, change):
         head = deflate(change(words))
         return varint(len(head)) + head + payload[rest:]
 
-    at = 26 if data[9] & layout.NAMED else 10
+    at = layout.START.size + layout.length_of_name(data[9])
     assert data[9] & layout.ONE_PIECE
     _, at = read_varint(data, at)
     size, at = read_varint(data, at)

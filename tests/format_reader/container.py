@@ -56,8 +56,9 @@ def words(data):
 
 def opened(data):
     """The parts of an archive, each as its digests say."""
-    check(data[:9] == MAGIC + b"\3" and data[9] < 4, "not an archive of version 3")
-    start = 26 if data[9] & 2 else 10
+    check(data[:9] == MAGIC + b"\3" and data[9] in (0, 1, 2, 3, 7), "not an archive of version 3")
+    name = 8 if data[9] & 4 else 16
+    start = 10 + name if data[9] & 2 else 10
     return in_one_piece(data, start) if data[9] & 1 else of_blocks(data, start)
 
 

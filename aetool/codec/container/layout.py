@@ -14,9 +14,13 @@ MAGIC = b"\x89AEZ\r\n\x1a\n"
 SYNC = b"\xd5AEZblk\xaa"
 END = b"\xd5AEZend\xaa"
 MAJOR = 3
-ONE_PIECE, NAMED = 1, 2  # bits of the layout: in one piece; a model is named
+# bits of the layout: in one piece; a model is named; in one piece, by a brief name
+ONE_PIECE, NAMED, BRIEF = 1, 2, 4
+BRIEFLY_NAMED = ONE_PIECE | NAMED | BRIEF
+LAYOUTS = (0, ONE_PIECE, NAMED, ONE_PIECE | NAMED, BRIEFLY_NAMED)
 COPIED_FROM = 1 << 16  # bytes; archives are in one piece below, and copy their header from here on
 MODEL = 16  # bytes of the sha256 of a model
+BRIEF_MODEL = 8  # of a brief name: of small archives under one model every byte counts
 WHOLE_IN_PIECE = 4  # bytes of the digest of the whole: the piece's own digest guards the rest
 PIECE_END = WHOLE_IN_PIECE + DIGEST  # bytes behind the payload of a piece
 START = struct.Struct("<8sBB")  # magic, major version, layout
@@ -32,3 +36,10 @@ def lost_records(first: int, rows: int) -> str:
     """A message that names the records first .. first + rows - 1, counted from 1: "records 1 to
     100"."""
     return f"records {first + 1} to {first + rows}"
+
+
+def length_of_name(layout: int) -> int:
+    """How many bytes of the SHA-256 of a model an archive of this layout names: 0 if none."""
+    if not layout & NAMED:
+        return 0
+    return BRIEF_MODEL if layout & BRIEF else MODEL

@@ -10,16 +10,17 @@ from aetool.codec import descriptions
 from aetool.codec.blobs import read_varint, varint
 from aetool.codec.container.digests import DIGEST, digest
 from aetool.codec.container.layout import (
+    BRIEF_MODEL,
+    BRIEFLY_NAMED,
     COPIED_FROM,
     MAGIC,
     MAJOR,
-    MODEL,
-    NAMED,
     ONE_PIECE,
     PIECE_END,
     START,
     WHOLE_IN_PIECE,
     DamageError,
+    length_of_name,
 )
 from aetool.codec.limits import MAX_ROWS
 from aetool.codec.payloads import has_mixed_words
@@ -30,7 +31,8 @@ from aetool.errors import ArchiveError
 class OnePiece:
     """A small archive of at most one block, taken apart.
 
-    model: the first 16 bytes of the SHA-256 of the model that it needs, b"" if none. rows: how many
+    model: how the SHA-256 of the model that it needs begins, 8 bytes at least, which are written;
+    b"" if none. rows: how many
     records it has; facts, header: JSON objects, what the footer and the header of a larger archive
     say. payload: of the block, b"" without one. whole: the first WHOLE_IN_PIECE bytes of the
     SHA-256 of what is restored.
@@ -49,10 +51,10 @@ class OnePiece:
         # who waited for a block's words to be mixed waits for these, too
         mixes = bool(self.payload) and has_mixed_words(self.payload)
         described = descriptions.described([self.facts, self.header], mixes)
-        layout = ONE_PIECE | (NAMED if self.model else 0)
+        layout = BRIEFLY_NAMED if self.model else ONE_PIECE
         parts = [
             START.pack(MAGIC, MAJOR, layout),
-            self.model,
+            self.model[:BRIEF_MODEL],
             varint(self.rows),
             varint(len(described)),
             described,
@@ -71,10 +73,9 @@ class OnePiece:
             raise DamageError("longer or shorter than an archive of its layout may be")
         place = START.size
         layout = data[place - 1]
-        model = b""
-        if layout & NAMED:
-            model = data[place : place + MODEL]
-            place += MODEL
+        name_end = place + length_of_name(layout)
+        model = data[place:name_end]
+        place = name_end
         try:
             rows, place = read_varint(data, place)
             size, place = read_varint(data, place)

@@ -16,15 +16,16 @@ from aetool.codec.container.footer import NOT_FITTING, TRAILER_SIZE, Footer, Tra
 from aetool.codec.container.layout import (
     COPIED_FROM,
     END,
+    LAYOUTS,
     LENGTH,
     MAGIC,
     MAJOR,
     MODEL,
-    NAMED,
     ONE_PIECE,
     PIECE_END,
     START,
     DamageError,
+    length_of_name,
 )
 from aetool.codec.container.piece import OnePiece, is_sealed
 from aetool.codec.limits import MAX_JSON, MAX_SECTION
@@ -44,8 +45,8 @@ class Reader:
     name: what messages call the file; "": its path. header, facts: JSON of the archive, what is
     known before and after its blocks are written; sections: other data, such as an embedded model,
     as bytes by name; header_seal: the header's digest, which those of blocks depend on. model: the
-    first 16 bytes of the SHA-256 of the model that is needed, zeros if none. sha256: of what is
-    restored, or its first 4 bytes. blocks: where each lies. size: bytes of the file.
+    first 16 or 8 bytes of the SHA-256 of the model that is needed, zeros if none. sha256: of what
+    is restored, or its first 4 bytes. blocks: where each lies. size: bytes of the file.
 
     lost: for a recovering reader, a line for each part that is missing; unsealed: whether no part
     is missing, but only the digest of all that is restored can tell that they are undamaged.
@@ -231,7 +232,7 @@ class Reader:
             raise DamageError("cut short")
         major = start[-2]
         layout = start[-1]
-        if major != MAJOR or layout > ONE_PIECE | NAMED:
+        if major != MAJOR or layout not in LAYOUTS:
             raise ArchiveError(
                 f"{self.path}: format {major}, layout {layout}, or damaged; this aetool reads "
                 f"format {MAJOR}"
@@ -245,9 +246,10 @@ class Reader:
         ValueError or TypeError for JSON that is no object."""
         layout = self._layout(base)
         place = base + START.size
-        if layout & NAMED:
-            self.model = self._read(place, MODEL)
-            place += MODEL
+        named = length_of_name(layout)
+        if named:
+            self.model = self._read(place, named)
+            place += named
         length = int.from_bytes(self._read(place, LENGTH.size), "little")
         place += LENGTH.size
         if length > MAX_JSON:
