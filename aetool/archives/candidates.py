@@ -145,8 +145,9 @@ class Candidates:
         return []
 
     def exact(self) -> Candidate:
-        """Write the exact archive of the source, its error 0, anew with each call. DataError for a
-        source that no archive holds."""
+        """Store the source exactly, in a new scratch file with each call; returns this archive,
+        whose error is 0. A bound among the options is not looked at. DataError for a source that
+        cannot be stored in an archive."""
         file = self._scratch()
         job = exact_job.job_of(self.source, self.options)
         figures = job.write(file)

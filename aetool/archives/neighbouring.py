@@ -81,9 +81,13 @@ def best_beside(
 
 
 def beside(bound: Fraction, decimals: int | None) -> list[Fraction]:
-    """Bounds to try in place of one: one or two that are wider, by 2 and 4 % (WIDER), but by a unit
-    of the grid at least, then at most MOST_STEPS (8) that are narrower, by up to 15 % (SPAN)
-    of it, each of another step of the grid. decimals: of the grid, None if there is none."""
+    """Error bounds to try in place of one, the wider ones first: by 2 and 4 % (WIDER), then
+    narrower ones, at most MOST_STEPS (8), evenly spaced, by up to 15 % (SPAN).
+
+    decimals: of the grid that the numbers lie on, None for no grid. On a grid bounds are whole
+    steps of it and half a step more, each at least one step from `bound`: where steps are long that
+    may be more than these shares, both wider ones may be one, and there may be no narrower one.
+    """
     if decimals is None:
         steps_below = range(1, MOST_STEPS + 1)
         narrower = [bound - SPAN * bound * step / MOST_STEPS for step in steps_below]

@@ -253,9 +253,9 @@ class Waves(Section):
 
 
 class Block(NamedTuple):
-    """The one-hot features of one column. place: its index in the input; levels: how many words it
-    lists; width: how many features: the levels, any other word, and missing if training saw gaps.
-    """
+    """The one-hot features of one column of words. place: the index of the column among those of
+    records in user units, not that of its first feature; levels: how many words it lists; width:
+    how many features: the levels, any other word, and missing if training saw gaps."""
 
     place: int
     levels: int
@@ -337,9 +337,12 @@ class OneHot(Section):
         block: Block,
         first: int,
     ) -> Term:
-        """Add to a graph a block's likeliest level: (B, 1) float64, its index, NaN where missing is
-        likelier or the block has no level. features, (B, features), have its logits from index
-        `first` on."""
+        """Add to a graph the likeliest listed word of one column: (B, 1) float64, its index.
+
+        NaN where missing is likelier than every level, or the block has no level. The feature for
+        any other word is not compared: a level is chosen even where that is likelier. features:
+        (B, features), in which the block's logits begin at index `first`.
+        """
         levels = block.levels
         other = first + levels
         choices = list(range(first, other))

@@ -23,10 +23,12 @@ PathValues = Mapping[str, str | None]  # of columns, by name, that a path tells
 
 
 class ChainSource(TableSource):
-    """Several tables read as one, one after the other. Its columns are those of the first table and
-    those that the path of its file adds; the others have the same, in any order, else `batches`
-    raises DataError. A column that is text in one table by its types is text in all. folder: the
-    folder whose files they are, which the caller sets; None if of none."""
+    """Several tables read as one, one after the other. Its columns are those of the first table,
+    and behind them those that the folders in its path add, as year=2024 does; the other tables have
+    the same, in any order, else `batches` raises DataError. A column that is text in one table by
+    its types is text in all; where tables in text, such as CSV, and tables with types come
+    together, every column is text. folder: the folder whose files they are, which the caller sets;
+    None if of none."""
 
     def __init__(
         self,

@@ -77,8 +77,9 @@ class DateFormat:
 
 
 def detect_format(samples: Iterable[str]) -> str | None:
-    """The one date format, as a text, that all samples are written in; None if there are no samples
-    or no such format, or if the samples are dates with day and month in either order.
+    """The date format, as a text, that all samples are written in; None if there are no samples or
+    no such format, or if all are dates, too, with day and month exchanged. Where nothing tells
+    whether numbers below ten have a zero in front, they are taken to have one.
 
     Such a text, as 'ymd|-| |hm|0||0', has the fields of DateFormat: order, separator, T or blank,
     time fields, fraction digits, zone and padding. It is accepted only if it renders every sample

@@ -203,12 +203,14 @@ def explain(
     table: Table,
     contrast: bool = True,
 ) -> list[list[tuple[str, str, str]]]:
-    """Turn the named columns of each record into texts: a list of (column, value, expected value)
-    for each record.
+    """Write for a person why records are odd: for each record a list of (column, value found,
+    expected value), one for each of its named columns, all as text.
 
-    X, expected: in user units; named: column indices by record; table: the same records as they
-    were read. contrast: whether an expected value has to differ from the one found, as that of a
-    reason does.
+    The last may be words instead: RARELY_THERE where a gap was expected in place of a value. X,
+    expected: in user units; named: column indices by record; table: the same records as they were
+    read. contrast: True for reasons: an expected value is written so that it differs from the one
+    found, with more decimals if need be, and is AS_EXPECTED where that does not help; False: it is
+    written as it is, though both may look the same.
     """
     modelled = schema.modelled
     reasons = []

@@ -145,8 +145,8 @@ def evaluate(
 
 
 def _without_label(source: Source, label: str | None) -> FitOptions:
-    """Options to fit labelled data by the defaults, with the column `label` of a table kept out of
-    the model; None of pictures."""
+    """Options to fit a model where the user gave none: the defaults, with the column `label` of a
+    table left out of the model. Pictures have no such column: their options have label None."""
     # with a model nothing is fitted, and what it takes to fit is not loaded
     from aetool.fits.fitting import FitOptions
 

@@ -242,10 +242,14 @@ class Components(Solution):
         return costs.capped(g, bits)
 
     def surprise(self, g: Builder, x: Value) -> Value | None:
-        """How surprising each column is given the others, (batch, columns), in bits: by the parts,
-        but what a number far off costs goes on rising, though more slowly beyond 1,000 bits; None
-        without a joint density. Where one value is wrong, those that it predicts look wrong too,
-        and only how far off they are tells which it is. x: (batch, features)."""
+        """How surprising each column is given the others, (batch, columns), in bits, to rank
+        reasons; None without a joint density.
+
+        Of numbers it rises with how far off they are, more slowly beyond 1,000 bits, and no more
+        beyond 100 standardised units; other columns have the bits of their parts. Where one value
+        is wrong, those that it predicts look wrong too, and only how far off they are tells which
+        it is. x: (batch, features).
+        """
         if self.joint is None:
             return None
         spec = g.spec

@@ -146,7 +146,8 @@ class PixelArray(Content):
 
     def frame(self, archive: Archive, first: int, last: int) -> Pixels:
         """Pictures first:last in memory: (n, channels, height, width) uint8. ArchiveError for a
-        damaged block, whose pictures a lenient archive leaves out."""
+        damaged block, whose pictures a lenient archive leaves out; BundleError where a model is
+        needed and not there."""
         return stacked(archive.pieces(first, last), self.shape)
 
     # ---- of the source itself
