@@ -61,6 +61,17 @@ def test_far_numbers_lie_apart_however_many_they_are(count, side):
     assert not reach.bits(side * (ordinary.max() + np.array([0, 0.24 * gap]))).any()
 
 
+@pytest.mark.parametrize("rows", [100, 150, 300, 600])
+def test_one_slip_of_the_decimal_point_lies_apart_in_a_small_table(rows):
+    """Ages, one of which is ten times too large, as somebody mistyped it."""
+    rng = np.random.default_rng(rows)
+    ages = rng.normal(42, 11, rows).clip(18, 80).round()
+    assert reach_of(ages) is None
+    ages[rows // 3] = 430
+    reach = reach_of(ages)
+    assert (reach.beyond, reach.last) == (1, np.sort(ages)[-2])
+
+
 def test_far_numbers_on_both_sides_lie_apart():
     rng = np.random.default_rng(0)
     numbers = np.concatenate([rng.standard_normal(990), [-60, -55, -50, 40, 41, 42, 43, 44]])
