@@ -346,39 +346,3 @@ def test_names_of_windows_1252_above_units_are_written_again(tmp_path, run):
     done = run("decompress", archive, "--columns", "Umsatz €", "-o", tmp_path / "one.csv")
     assert done.status == 0
     assert (tmp_path / "one.csv").read_bytes().splitlines()[0] == "Umsatz €".encode("cp1252")
-
-
-@pytest.mark.parametrize(
-    ("written", "numbers"),
-    [
-        # the other column has a decimal point, or the delimiter is a comma
-        (["1,5", "2,25", "30,125"], [1.5, 2.25, 30.125]),
-        (["1.234,50", "987,25", "12.000.000,00"], [1234.5, 987.25, 12e6]),
-        (["(1,234.00)", "5.50", "-7.25"], [-1234.0, 5.5, -7.25]),
-        (["1,5", "", "2,5"], [1.5, np.nan, 2.5]),
-    ],
-)
-def test_an_opened_archive_has_the_numbers_that_detect_reads(tmp_path, written, numbers):
-    cells = written * 40
-    frame = pd.DataFrame({"a": cells, "b": np.arange(len(cells)) + 0.25})
-    frame.to_csv(tmp_path / "t.csv", index=False)
-    aetool.compress(tmp_path / "t.csv", tmp_path / "t.aez")
-    with aetool.open(tmp_path / "t.aez") as archive:
-        opened = archive.to_pandas()
-        apart = archive[3:6]
-    assert opened["a"].dtype == np.float64 and opened["b"].dtype == np.float64
-    np.testing.assert_array_equal(opened["a"], numbers * 40)
-    np.testing.assert_array_equal(apart["a"], numbers)
-    # and the bytes are those of the file
-    aetool.decompress(tmp_path / "t.aez", tmp_path / "back.csv")
-    assert (tmp_path / "back.csv").read_bytes() == (tmp_path / "t.csv").read_bytes()
-
-
-@pytest.mark.parametrize(
-    "written", [["1,5 €", "2,5 €"], ["1,5", "word"], ["a", "b"], ["R14", "R15"]]
-)
-def test_an_opened_archive_keeps_words_and_units_as_text(tmp_path, written):
-    pd.DataFrame({"a": written * 40, "b": range(80)}).to_csv(tmp_path / "t.csv", index=False)
-    aetool.compress(tmp_path / "t.csv", tmp_path / "t.aez")
-    with aetool.open(tmp_path / "t.aez") as archive:
-        assert archive.to_pandas()["a"].tolist() == written * 40

@@ -235,8 +235,7 @@ def decompress(
     max_output: int | None = None,
     executor: Chosen = None,
 ) -> pathlib.Path:
-    """Restore an archive to a file or folder, and return its path; for records in Python, such as a
-    DataFrame, see aetool.open.
+    """Restore an archive to a file or folder, and return its path.
 
     path: the archive. out: where to write, "-" for standard output [path without .aez]. model: the
     one that the archive was made with, where it is not inside. rows: slice(a, b) or (a, b): records

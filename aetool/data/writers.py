@@ -16,10 +16,7 @@ from aetool.csv import encodings, writing
 from aetool.csv.fields import ODD, Fields, Rule, fields
 from aetool.data import arrow_texts, images, notices
 from aetool.data.images import Deep, Pixels
-from aetool.data.notation.evidence import ODD as UNREAD
-from aetool.data.notation.numbers import NumberEvidence
 from aetool.data.pictures.palettes import Palette
-from aetool.data.table import Cells
 from aetool.errors import DataError
 from aetool.model import Array
 
@@ -506,30 +503,7 @@ def frame_of_text(
     stream = io.StringIO(_decoded(text), newline="")
     # of many forms that read_csv returns, the one without chunks
     frame: pd.DataFrame = pd.read_csv(stream, **options)
-    _read_numbers(frame, str(format["decimal"]))
     return frame
-
-
-def _read_numbers(frame: pd.DataFrame, usual: str) -> None:
-    """Make numbers, in place, of those columns of text of a DataFrame whose cells all are numbers
-    to `detect`, though not to pandas: with another decimal mark than the other columns have, or
-    marks between thousands. A column with a unit or currency stays text, which says it. usual: the
-    decimal mark of the table."""
-    for place in range(frame.shape[1]):
-        column = frame.iloc[:, place]
-        if column.dtype.kind in "biufcM":
-            continue
-        texts = [value if isinstance(value, str) else None for value in column]
-        # what pandas has read as something else is no text
-        if any(isinstance(value, bool) for value in column) or not any(texts):
-            continue
-        cells = Cells.of(texts)
-        notation = NumberEvidence.of(cells).decide(usual=usual)
-        if notation is None or notation.unit or notation.magnitudes:
-            continue
-        reading = notation.read(cells)
-        if not (reading.state == UNREAD).any():
-            frame.isetitem(place, reading.value)
 
 
 def _cut_alike(records: Fields, columns: int) -> bool:
