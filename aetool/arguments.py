@@ -210,7 +210,8 @@ def checked(verb: str, name: str, value: object, annotation: str) -> object:
     kinds = annotation.split(" | ")
     if any(kind not in TAKEN for kind in kinds):
         return value
-    own = plain(value)
+    # what is said is added to the caller's own list, which a copy is not
+    own = value if "list[str]" in kinds else plain(value)
     if not any(TAKEN[kind][1](own) for kind in kinds):
         words = " or ".join(TAKEN[kind][0] for kind in kinds)
         raise ParamError(f"{verb}: {name} must be {words}; got {_shown_with_strays(value)}")
@@ -221,10 +222,11 @@ def _shown_with_strays(value: object) -> str:
     """A value that is not taken, for messages, as `shown` has it; of a list or dictionary also the
     first of its values that is no text: "list with 1 (int)"."""
     values: Iterable[object] = ()
-    if isinstance(value, Mapping):
-        values = value.values()
-    elif isinstance(plain(value), list):
-        values = cast("Iterable[object]", plain(value))
+    own = plain(value)
+    if isinstance(own, Mapping):
+        values = own.values()
+    elif isinstance(own, list):
+        values = own
     for item in values:
         if not isinstance(item, str):
             return f"{shown(value)} with {shown(item)}"

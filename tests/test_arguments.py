@@ -430,3 +430,15 @@ def test_the_name_of_a_plugin_in_the_place_of_a_model(run, rows_csv, tmp_path, m
     aetool.fit(FRAME, "pca").save("pca")
     assert len(aetool.detect(FRAME, "pca")) == 3
     assert run("detect", str(rows_csv), "-m", "nothing").err.count("plugin") == 0
+
+
+@pytest.mark.parametrize("lost", [(), {}.keys(), np.array([]), pd.Series([], dtype=str)])
+def test_what_is_lost_is_added_to_the_callers_own_list(lost, tmp_path):
+    """A copy of another kind of row would be filled, and the damage never seen."""
+    pd.DataFrame({"a": range(100)}).to_csv(tmp_path / "t.csv", index=False)
+    aetool.compress(tmp_path / "t.csv", tmp_path / "t.aez")
+    with pytest.raises(ParamError, match="lost must be a list or None"):
+        aetool.decompress(tmp_path / "t.aez", tmp_path / "back.csv", lost=lost)
+    messages = []
+    aetool.decompress(tmp_path / "t.aez", tmp_path / "back.csv", lost=messages)
+    assert messages == []

@@ -346,3 +346,10 @@ def test_scores_of_the_same_data_are_seldom_called_shifted():
         p.append(score.p)
     # four deviations of a binomial beyond the 6 that are expected
     assert (np.array(p) <= 0.05).sum() <= 16
+
+
+def test_a_part_that_moved_against_most_values_is_not_told():
+    """Fewer zeros, but smaller numbers beside them: more values are larger, the highest smaller."""
+    old = [*[0] * 901, *[5] * 100]
+    new = [*[0] * 761, *[1] * 240]
+    assert told_of(old, new) == ("50 % larger, 50 % smaller", "55.8 % larger than before")

@@ -134,3 +134,22 @@ def test_a_column_whose_name_holds_the_end_of_a_line(tmp_path, run):
     assert run("compress", source, "-o", tmp_path / "t.aez").status == 0
     done = run("decompress", tmp_path / "t.aez", "-c", "--columns", '"l\nm"')
     assert done.status == 0 and done.out == '"l\nm"\n1\n3\n'
+
+
+@pytest.mark.parametrize(
+    "header",
+    ["-" * 9000 + "1", "{'descr': '<f8', 'fortran_order': False, 'shape': (True,)}", "[[[["],
+    ids=["minuses", "a shape of truths", "open brackets"],
+)
+def test_a_header_of_an_array_that_is_none_is_told(header, tmp_path, run):
+    text = header.encode().ljust(10_000) + b"\n"
+    path = tmp_path / "x.npy"
+    path.write_bytes(b"\x93NUMPY\x01\x00" + len(text).to_bytes(2, "little") + text + bytes(80))
+    for words in (("fit", path), ("detect", path)):
+        done = run(*words)
+        assert done.status == 2
+        assert "x.npy" in done.err and "Traceback" not in done.err
+    # what cannot be read as an array is a file of bytes all the same
+    operations.compress(path, tmp_path / "x.aez")
+    back = operations.decompress(tmp_path / "x.aez", tmp_path / "back.npy")
+    assert back.read_bytes() == path.read_bytes()

@@ -24,13 +24,16 @@ if TYPE_CHECKING:
 
 DType = np.dtype[Any]
 # What numpy and zipfile raise of a file that is none of theirs; RuntimeError of a zip that has a
-# password, or is of a version that is not known, TokenError of a header that is cut short.
+# password, or is of a version that is not known, TokenError of a header that is cut short,
+# TypeError and MemoryError of one that is none: it is read as a literal of Python.
 UNREADABLE = (
     ValueError,
     OSError,
     EOFError,
     KeyError,
+    TypeError,
     RuntimeError,
+    MemoryError,
     tokenize.TokenError,
     zlib.error,
     zipfile.BadZipFile,

@@ -578,9 +578,10 @@ def location_test(
 
 def _moved(column: Modelled, values: Float, larger: float) -> tuple[str, str]:
     """(where the values lay before, where they lie now), in words that differ: the medians, or,
-    where these are the same, the first other of QUANTILES that is not; where all are, how many are
-    larger. column: measured; values: (n,) of now, at least one; larger: the chance that a new value
-    is larger than one before, ties counting half."""
+    where these are the same, or have moved the other way, the first other of QUANTILES that has
+    moved as most values have; where none has, how many are larger. column: measured; values: (n,)
+    of now, at least one; larger: the chance that a new value is larger than one before, ties
+    counting half."""
     for name, part in QUANTILES.items():
         quantile = column.quantile(part)
         # models of earlier versions may not know it
@@ -588,7 +589,8 @@ def _moved(column: Modelled, values: Float, larger: float) -> tuple[str, str]:
             continue
         nearest = float(np.quantile(values, part, method="nearest"))
         was, is_now = column.show(quantile), column.show(nearest)
-        if was != is_now:
+        # a quantile may have moved against most values
+        if was != is_now and (nearest > quantile) == (larger > 0.5):
             return f"{name} {was}", f"{name} {is_now}"
     return "50 % larger, 50 % smaller", f"{100 * larger:.3g} % larger than before"
 
