@@ -128,7 +128,7 @@ def test_a_model_referred_to_by_hash(rows_csv, pca, loaded, tmp_path, monkeypatc
     options = CompressOptions(lossy_only=True, embed=False)
     operations.compress(rows_csv, path, loaded, options)
     with pytest.raises(
-        BundleError, match=f"needs the model whose sha256 begins {loaded.sha256[:32]}"
+        BundleError, match=f"needs the model whose sha256 begins {loaded.sha256[:16]}"
     ):
         back(path, tmp_path / "o")
     assert not (tmp_path / "o").exists()
