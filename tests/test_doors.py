@@ -340,7 +340,7 @@ def test_an_archive_is_of_one_thing(home, tmp_path):
         (3, r"got 3 \(int\)"),
         ({1}, "got set"),
         (np.zeros((3, 2), complex), "complex128 of shape"),
-        (np.float64(3), r"got np.float64\(3.0\)"),
+        (np.float64(3), r"got 3.0 \(numpy.float64\)"),
         ({"a": [1], "b": [1, 2]}, "no columns of one length"),
         ({"a": 1}, "column .a. is one value"),
         (io.BytesIO(b""), "nothing is left to read"),

@@ -156,6 +156,10 @@ def _idle_embedding(embed: bool | None, has_model: bool, facts: Mapping[str, Jso
     a model; "" where it had one. embed: None for neither. facts: what compress returned."""
     if facts["fidelity"] == "lossy" or embed is None:
         return ""
+    # what was taken in place of the code is told anyway, and how to keep it
+    prices = facts.get("prices")
+    if isinstance(prices, Mapping) and "code" in prices:
+        return ""
     if embed:
         return "--embed had no effect: the archive holds no codes, which a model would restore"
     # a lossless archive may refer to a model, too
