@@ -1,6 +1,7 @@
 """Archives restore what they say, in every format, by embedded or referenced models."""
 
 import gzip
+from types import SimpleNamespace
 
 import numpy as np
 import pandas as pd
@@ -10,7 +11,7 @@ import aetool
 from aetool import operations
 from aetool.codec.archive import Archive
 from aetool.data.sources import open_source
-from aetool.errors import BundleError, DataError, ParamError
+from aetool.errors import ArchiveError, BundleError, DataError, ParamError
 from aetool.operations import CompressOptions, FitOptions
 
 LOSSY = CompressOptions(lossy_only=True, force=True)
@@ -135,6 +136,17 @@ def test_a_model_referred_to_by_hash(rows_csv, pca, loaded, tmp_path, monkeypatc
     one = back(path, tmp_path / "o", model=loaded).read_bytes()
     monkeypatch.setenv("AETOOL_MODEL_PATH", str(pca.parent))
     assert back(path, tmp_path / "o2").read_bytes() == one
+
+
+def test_a_model_with_codes_of_another_size_is_refused_each_time(rows_csv, loaded, tmp_path):
+    options = CompressOptions(lossy_only=True, embed=False)
+    operations.compress(rows_csv, tmp_path / "t.aez", loaded, options)
+    with Archive(tmp_path / "t.aez", loaded) as archive:
+        centre = [0.0] * (loaded.latent + 1)
+        archive.content.quantiser = SimpleNamespace(centre=centre)
+        for _ in range(2):
+            with pytest.raises(ArchiveError, match="the model's code is of another size"):
+                _ = archive.model
 
 
 def stacked(source):

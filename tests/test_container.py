@@ -348,6 +348,57 @@ def test_what_may_be_restored_has_a_limit(tmp_path, capsys):
         assert status([*command, "--max-output", "many"]) == 2
         assert "write a number of bytes" in capsys.readouterr().err
     assert limits.default_output(100) == limits.LEAST_OUTPUT
+
+
+@pytest.mark.parametrize("name", ["t.csv", "t.jsonl", "t.parquet"])
+def test_what_slices_may_restore_has_the_same_limit(tmp_path, name, monkeypatch):
+    table = pa.table({"a": list(range(5000)), "b": [f"w{i % 7}" for i in range(5000)]})
+    if name == "t.csv":
+        table.to_pandas().to_csv(tmp_path / name, index=False)
+    elif name == "t.jsonl":
+        table.to_pandas().to_json(tmp_path / name, orient="records", lines=True)
+    else:
+        pq.write_table(table, tmp_path / name)
+    path = tmp_path / "t.aez"
+    operations.compress(tmp_path / name, path, options=SMALL)
+
+    def columns_of(archive, names):
+        archive.choose(names)
+        return archive.to_pandas()
+
+    def read_in_each_way(archive):
+        everything = archive.to_pandas()
+        assert len(archive[:]) == len(everything) == 5000
+        assert len(archive[2000:4500]) == 2500
+        assert list(columns_of(archive, ["b"])["b"]) == list(everything["b"])
+
+    with Archive(path, max_output=300_000) as archive:
+        read_in_each_way(archive)
+    # the limit that an archive has where nobody says one
+    monkeypatch.setattr(limits, "default_output", lambda size: 100)
+    for most in (100, None):
+        with Archive(path, max_output=most) as archive:
+            for asked in (
+                archive.check,
+                archive.to_pandas,
+                lambda: archive[:],
+                lambda: archive[9:],
+            ):
+                with pytest.raises(ArchiveError, match="restores more than 100 bytes"):
+                    asked()
+            with pytest.raises(ArchiveError, match="restores more than 100 bytes"):
+                # of lines of JSON the names are read already
+                columns_of(archive, ["b"])
+
+
+def test_a_slice_of_a_text_may_restore_just_its_own_bytes(tmp_path):
+    (tmp_path / "t.csv").write_text("a,b\n" + "".join(f"{i:04},x\n" for i in range(5000)))
+    operations.compress(tmp_path / "t.csv", tmp_path / "t.aez")
+    # a header of 4 bytes, and 10 records of 7
+    with Archive(tmp_path / "t.aez", max_output=74) as archive:
+        assert archive[20:30]["a"].tolist() == list(range(20, 30))
+        with pytest.raises(ArchiveError, match="more than 74 bytes"):
+            archive[20:31]
     assert limits.default_output(1 << 40) == limits.RATIO << 40
 
 

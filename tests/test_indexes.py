@@ -15,6 +15,7 @@ import pytest
 from pyarrow import feather
 
 import aetool
+from aetool.codec.archive import Archive
 from aetool.codec.container import Writer
 from aetool.codec.contents.parts import Part, Parts, is_inside, joined
 from aetool.codec.planning import Effort
@@ -114,6 +115,38 @@ def test_a_folder_becomes_many_archives_under_one_index(run, days, suffix, tmp_p
             assert (back / name).read_bytes() == content
         else:
             pd.testing.assert_frame_equal(read(back / name), read(days / name))
+
+
+def test_what_may_be_restored_counts_all_parts_together(days, suffix, tmp_path):
+    index = tmp_path / "days.aez"
+    aetool.compress(days, parts=True)
+    most = 0
+    for number in range(len(DAYS)):
+        with aetool.open(index) as archive, archive.part(number) as part:
+            pieces = part.pieces(0, part.rows)
+            most = max(most, sum(map(part.content.bytes_of, pieces)))
+    # any part may be restored with this limit, and not all of them
+    most += 1000
+    with Archive(index, max_output=most) as archive:
+        for asked in (archive.check, archive.to_pandas, lambda: archive[:]):
+            with pytest.raises(ArchiveError, match="days.aez: restores more than"):
+                asked()
+        assert len(archive[: ROWS - 1]) == ROWS - 1
+    with Archive(index, max_output=4 * most) as archive:
+        archive.check()
+        assert len(archive[:]) == 3 * ROWS
+
+
+def test_what_a_folder_of_parts_may_become_counts_all_of_them(run, text_days, tmp_path):
+    index = tmp_path / "days.aez"
+    aetool.compress(text_days, parts=True)
+    sizes = [path.stat().st_size for path in text_days.iterdir()]
+    back = tmp_path / "back"
+    said = run("decompress", index, "-o", back, "--max-output", sum(sizes) - 1)
+    assert said.status == 1 and "days.aez: restores more than" in said.err
+    assert not back.exists()
+    assert run("decompress", index, "-o", back, "--max-output", sum(sizes)).status == 0
+    assert files_of(back) == files_of(text_days)
 
 
 def test_rows_and_columns_go_across_parts(run, days, suffix, tmp_path):

@@ -5,11 +5,11 @@ from __future__ import annotations
 import hashlib
 import os
 from collections import deque
-from collections.abc import Callable, Generator, Iterator, Sequence
+from collections.abc import Callable, Generator, Iterable, Iterator, Sequence
 from contextlib import closing, contextmanager
 from dataclasses import dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, BinaryIO
+from typing import TYPE_CHECKING, Any, BinaryIO, TypeVar
 
 from aetool import bundle as bundles
 from aetool.bundle import Bundle
@@ -48,6 +48,8 @@ from aetool.spelling import option
 
 if TYPE_CHECKING:
     import pandas as pd
+
+PieceOfAny = TypeVar("PieceOfAny")
 
 MODEL_PATH = "AETOOL_MODEL_PATH"
 # said where a model comes with an archive that does not need it
@@ -156,8 +158,8 @@ class Archive:
     needed. device: what runs the model, auto, cpu, cuda or cuda:<n>. lenient: damaged parts are
     left out instead of raising an error; `lost` says which. max_output: how many bytes may be
     restored at most, beyond which ArchiveError is raised; None: as many as `limits.default_output`
-    says. Bytes of slices of a table in text, of `sizes` and of `costs` are not counted. name: what
-    messages call the archive; "": its path.
+    says. Slices of a table in text count its bytes in UTF-8; what `sizes` and `costs` decode is not
+    counted. name: what messages call the archive; "": its path.
 
     content: the kind of content, which knows how blocks become records. rows: how many records.
     columns: the names of those of a table that slices and `to_pandas` restore; None: all.
@@ -312,10 +314,12 @@ class Archive:
         BundleError or ArchiveError if the embedded one is damaged, ArchiveError if its code has
         another size than the archive's."""
         if self._model is None:
-            self._model = self._find_model()
+            fitting = self._find_model()
             quantiser = getattr(self.content, "quantiser", None)
-            if quantiser is not None and self._model.latent != len(quantiser.centre):
+            if quantiser is not None and fitting.latent != len(quantiser.centre):
                 raise self.reader.damaged("the model's code is of another size")
+            # kept once it was checked, so that each asking for another one is refused
+            self._model = fitting
         return self._model
 
     def _find_model(self) -> Bundle:
@@ -588,10 +592,8 @@ class Archive:
         for a part of arrays that have no common rows.
         """
         digest = hashlib.sha256()
-        size = 0
-        for piece in self.content.pieces(self, first, last, wanted):
-            size += self.content.bytes_of(piece)
-            self._check_output(size)
+        restored = self.content.pieces(self, first, last, wanted)
+        for piece in self.within_output(restored, self.content.bytes_of):
             if self.content.hashes_bytes:
                 digest.update(piece)
             yield piece
@@ -605,13 +607,22 @@ class Archive:
         be compared; True also of an archive in one piece whose own digest does not match."""
         return not self.lost or self.reader.unsealed
 
-    def _check_output(self, size: int) -> None:
-        """Raise ArchiveError if `size`, the bytes restored so far, is more than max_output."""
-        if self.max_output is not None and size > self.max_output:
-            raise ArchiveError(
-                f"{self.reader.path}: restores more than {self.max_output:,} bytes, which is all "
-                f"that is allowed; allow more with {option('--max-output')}"
-            )
+    def within_output(
+        self,
+        pieces: Iterable[PieceOfAny],
+        size_of: Callable[[PieceOfAny], int],
+    ) -> Iterator[PieceOfAny]:
+        """Yield pieces as they are restored; ArchiveError in place of the one with which they have
+        more than `max_output` bytes together. size_of: how many bytes a piece has."""
+        size = 0
+        for piece in pieces:
+            size += size_of(piece)
+            if size > self.max_output:
+                raise ArchiveError(
+                    f"{self.reader.path}: restores more than {self.max_output:,} bytes, which is "
+                    f"all that is allowed; allow more with {option('--max-output')}"
+                )
+            yield piece
 
     def sizes(
         self,
@@ -659,8 +670,8 @@ class Archive:
         arrays a DataFrame, an array or arrays by name.
 
         ParamError for a number in place of a:b, or a step other than 1; DataError for a content
-        that is nothing but bytes; ArchiveError for a damaged block, unless lenient, and, but of
-        text, for more than `max_output` bytes; BundleError where a model is needed and not there.
+        that is nothing but bytes; ArchiveError for a damaged block, unless lenient, and for more
+        than `max_output` bytes; BundleError where a model is needed and not there.
         """
         if not isinstance(rows, slice) or rows.step not in (None, 1):
             raise ParamError(

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from pathlib import Path
 
 from aetool import engine as engines
@@ -137,30 +137,41 @@ def _decompress(
 def _write_parts(archive: Archive, target: Path, force: bool) -> Path:
     """Restore every archive of an index to a file of its own, in a new folder; returns the folder.
     ParamError for standard output; ArchiveError for a part that is damaged, unless the index was
-    opened to leave such parts out, and for a part whose name this system does not allow; DataError
-    for a folder that exists, unless force."""
+    opened to leave such parts out, for a part whose name this system does not allow, and for more
+    bytes than the index may restore; DataError for a folder that exists, unless force."""
     if os.fspath(target) == "-":
         raise ParamError(
             f"a folder cannot be written to standard output: name one with {option('-o')}, or "
             f"choose rows by {option('--rows')}, which are one table"
         )
     with new_folder(target, force) as folder:
-        for opened in archive.parts(0, archive.rows):
-            name = opened.known.name
-            part = opened.archive
-            if system.name_is_impossible(name):
-                raise ArchiveError(f"{target}: {name!r} is no name of a file on this system")
-            path = folder / name
-            # a name may have folders in it
-            path.parent.mkdir(parents=True, exist_ok=True)
-            source = attributes_of(part.reader.path)
-            try:
-                with output(path, source=source) as file, part.sensible():
-                    part.content.restore(part, file, 0, part.rows)
-            except ArchiveError as error:
-                # raises it again, unless damaged parts are to be left out
-                opened.tell_as_lost(archive, error)
+        files = _written_parts(archive, target, folder)
+        # each part counts its own bytes alone
+        for _ in archive.within_output(files, lambda path: path.stat().st_size):
+            pass
     return target
+
+
+def _written_parts(archive: Archive, target: Path, folder: Path) -> Iterator[Path]:
+    """Restore every archive of an index to a file in `folder`, which becomes target; yields the
+    path of each once it is written. Errors are those of `_write_parts`."""
+    for opened in archive.parts(0, archive.rows):
+        name = opened.known.name
+        part = opened.archive
+        if system.name_is_impossible(name):
+            raise ArchiveError(f"{target}: {name!r} is no name of a file on this system")
+        path = folder / name
+        # a name may have folders in it
+        path.parent.mkdir(parents=True, exist_ok=True)
+        source = attributes_of(part.reader.path)
+        try:
+            with output(path, source=source) as file, part.sensible():
+                part.content.restore(part, file, 0, part.rows)
+        except ArchiveError as error:
+            # raises it again, unless damaged parts are to be left out
+            opened.tell_as_lost(archive, error)
+            continue
+        yield path
 
 
 def _nameless_part(path: str | os.PathLike[str]) -> ParamError:

@@ -485,16 +485,21 @@ class LossyPictures(Lossy):
 
     def _names_of(self, archive: Archive, first: int, last: int) -> list[str]:
         """The names of pictures first:last, in order; [] if none are stored. ArchiveError for a
-        damaged block, whose names a lenient archive leaves out."""
-        names: list[str] = []
+        damaged block, whose names a lenient archive leaves out, and for more characters than the
+        archive may restore bytes."""
         if not self.named:
-            return names
-        for block, inside in archive.blocks(first, last):
-            # for its checks of the block's columns, of which the names are the last
-            self.codes_of(block)
-            for name in strings_of(block.columns[-1])[inside]:
-                names.append(name or "")
-        return names
+            return []
+
+        def names() -> Iterator[str]:
+            """Yield the names, block by block."""
+            for block, inside in archive.blocks(first, last):
+                # for its checks of the block's columns, of which the names are the last
+                self.codes_of(block)
+                for name in strings_of(block.columns[-1])[inside]:
+                    yield name or ""
+
+        # all of them are in memory together
+        return list(archive.within_output(names(), len))
 
     def pictures(self, archive: Archive, first: int, last: int) -> Iterator[Picture]:
         """Yield pictures first:last as files of a folder, each with its name and pixels, (channels,

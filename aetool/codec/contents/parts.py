@@ -279,11 +279,17 @@ class Parts(Content):
 
     def checked(self, archive: Archive) -> Iterator[Piece]:
         """Restore every part and yield its pieces, one part after the other, not joined; damage
-        raises ArchiveError."""
-        for opened in archive.parts(0, archive.rows):
-            part = opened.archive
-            with part.sensible():
-                yield from part.content.checked(part)
+        raises ArchiveError, and so do more bytes of all parts together than the index may
+        restore."""
+
+        def pieces() -> Iterator[Piece]:
+            """Yield the pieces of each part, as it checks itself."""
+            for opened in archive.parts(0, archive.rows):
+                part = opened.archive
+                with part.sensible():
+                    yield from part.content.checked(part)
+
+        yield from archive.within_output(pieces(), self.bytes_of)
 
     def restore(
         self,
@@ -332,7 +338,9 @@ class Parts(Content):
 
         # types are told by the whole text: a column may be of whole numbers in one part alone
         of_each_part = self._of_each(archive, first, last, text_of_part)
-        return lead.frame_of(archive, joined(of_each_part, encodings.UTF8))
+        pieces = joined(of_each_part, encodings.UTF8)
+        # of the whole index: each part counts its own bytes alone
+        return lead.frame_of(archive, archive.within_output(pieces, len))
 
 
 def joined(texts: Iterable[Iterator[bytes]], encoding: str) -> Iterator[bytes]:

@@ -511,9 +511,10 @@ class TextTable(ByteContent):
 
     def frame(self, archive: Archive, first: int, last: int) -> pd.DataFrame:
         """Records first:last as a DataFrame, whose types pandas reads from the texts of all of
-        them. ArchiveError for a damaged block, unless the archive is lenient."""
+        them. ArchiveError for a damaged block, unless the archive is lenient, and for more bytes
+        than it may restore."""
         pieces = self.utf8_pieces(archive, first, last)
-        return self.frame_of(archive, pieces)
+        return self.frame_of(archive, archive.within_output(pieces, len))
 
     def frame_of_columns(
         self,
@@ -523,9 +524,11 @@ class TextTable(ByteContent):
         wanted: Sequence[str],
     ) -> pd.DataFrame:
         """Records first:last as a DataFrame of these columns, in this order. ParamError for a name
-        that is not there, ArchiveError for a damaged block, unless the archive is lenient."""
+        that is not there, ArchiveError for a damaged block, unless the archive is lenient, and for
+        more bytes than it may restore."""
+        restored = self.utf8_pieces(archive, first, last, wanted)
         # the head says nothing that `wanted` does not
-        _, *pieces = self.utf8_pieces(archive, first, last, wanted)
+        _, *pieces = archive.within_output(restored, len)
         body = b"".join(pieces)
         format = {**self.format(archive), "header": False}
         return writers.frame_of_text(body, format, list(wanted))
