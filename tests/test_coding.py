@@ -80,3 +80,61 @@ def test_codes_of_another_shape_are_one_line(air_pca, codes, found):
 
 def test_no_codes_are_decoded_to_no_records(air_pca):
     assert len(aetool.load(air_pca).decode(np.zeros((0, 11)))) == 0
+
+
+def named_as_ours():
+    """A table of 60 rows with columns that are called as those of tables of codes are."""
+    rng = np.random.default_rng(3)
+    a = rng.normal(size=60).round(3)
+    return pd.DataFrame(
+        {
+            "a": a,
+            "b": (2 * a + rng.normal(0, 0.1, 60)).round(3),
+            "row": [f"r{number}" for number in range(60)],
+            "picture": [f"p{number}.png" for number in range(60)],
+            "z0": [f"zone {number % 4}" for number in range(60)],
+            "z7": [f"unit {number % 3}" for number in range(60)],
+            "input.z0": np.arange(60) + 0.5,
+        }
+    )
+
+
+@pytest.mark.parametrize("suffix", ["csv", "parquet"])
+def test_columns_that_are_called_as_ours_stand_beside_them(suffix, tmp_path, run):
+    frame = named_as_ours()
+    frame.to_csv(tmp_path / "t.csv", index=False)
+    model = aetool.fit(frame[["a", "b"]], "pca", latent=1)
+    model.save(tmp_path / "m.aem")
+    codes = tmp_path / f"codes.{suffix}"
+    ids = "row,picture,z0,z7,input.z0"
+    done = run("encode", tmp_path / "t.csv", "-m", tmp_path / "m.aem", "-o", codes, "--id", ids)
+    assert done.status == 0, done.err
+    found = pd.read_csv(codes) if suffix == "csv" else pd.read_parquet(codes)
+    beside = ["input.row", "picture", "input.z0", "z7", "input.input.z0"]
+    assert list(found.columns) == ["row", *beside, "z0"]
+    assert found["row"].tolist() == list(range(1, 61))
+    assert np.allclose(found["z0"], model.encode(frame)[:, 0], rtol=1e-6, atol=1e-6)
+    for name, label in zip(ids.split(","), beside, strict=True):
+        assert found[label].astype(frame[name].dtype).tolist() == frame[name].tolist()
+    back = tmp_path / "back.csv"
+    assert run("decode", codes, "-m", tmp_path / "m.aem", "-o", back).status == 0
+    assert np.allclose(pd.read_csv(back)["a"], frame["a"], atol=0.3)
+
+
+def test_columns_of_the_data_beside_neighbours_and_scores_keep_their_values(tmp_path):
+    frame = named_as_ours().rename(columns={"picture": "rank", "z7": "input.row", "z0": "score"})
+    # a result of a table has no bits of its own
+    frame["bits"] = frame["rank"]
+    model = aetool.fit(frame[["a", "b"]], "pca", latent=1)
+    near = model.similar(frame, frame, k=1, columns=["row", "rank", "input.row"])
+    assert near["row"].tolist() == near["query"].tolist() == list(range(1, 61))
+    assert (near["rank"] == 1).all()
+    assert near["input.row"].tolist() == frame["row"].tolist()
+    assert near["input.rank"].tolist() == frame["rank"].tolist()
+    assert near["input.input.row"].tolist() == frame["input.row"].tolist()
+    judged = model.detect(frame, all_rows=True, append=[])
+    assert judged["row"].tolist() == list(range(1, 61))
+    assert judged["input.row"].tolist() == frame["row"].tolist()
+    assert judged["input.input.row"].tolist() == frame["input.row"].tolist()
+    assert judged["input.score"].tolist() == frame["score"].tolist()
+    assert judged["bits"].tolist() == frame["bits"].tolist()

@@ -214,6 +214,29 @@ def test_codes_are_decoded_together_with_their_condition(table, conditional, tmp
         operations.decode(np.zeros((3, 2)), conditional, "cpu", table)
 
 
+@pytest.mark.parametrize("name", ["row", "z1"])
+def test_a_condition_that_is_called_as_a_column_of_codes_is_refused(table, tmp_path, name):
+    renamed = table.rename(columns={"machine": name})
+    chosen = FitOptions(CVAE, {"latent": 2}, condition=(name,), epochs=1, device="cpu")
+    model = operations.fit(renamed, chosen)
+    with pytest.raises(ParamError, match=f"its column '{name}', and a table .* rename the column"):
+        coding.write_codes(renamed, tmp_path / "z.csv", model, device="cpu")
+    assert not (tmp_path / "z.csv").exists()
+
+
+def test_a_condition_keeps_its_name_beside_columns_that_are_asked_for(table, tmp_path):
+    renamed = table.rename(columns={"machine": "input.row", "noise": "row"})
+    chosen = FitOptions(CVAE, {"latent": 2}, condition=("input.row",), epochs=1, device="cpu")
+    model = operations.fit(renamed, chosen)
+    codes = tmp_path / "z.csv"
+    coding.write_codes(renamed, codes, model, ["row"], device="cpu")
+    written = pd.read_csv(codes)
+    assert [*written.columns] == ["row", "input.input.row", "input.row", "z0", "z1"]
+    assert written["input.row"].tolist() == renamed["input.row"].tolist()
+    assert written["input.input.row"].tolist() == renamed["row"].tolist()
+    assert coding.write_records(codes, tmp_path / "back.csv", model, device="cpu") == len(table)
+
+
 def test_an_odd_cell_of_a_condition_is_a_gap_where_a_code_is_decoded(table, conditional):
     few = table.head(3).astype({"load": object})
     few.loc[1, "load"] = "broken"

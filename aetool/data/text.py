@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Container, Iterator, Sequence
 from dataclasses import dataclass, field
 from typing import BinaryIO
 
@@ -556,3 +556,12 @@ def header_names(cells: Sequence[str], tell: Tell = _say_nothing) -> tuple[str, 
     for number, cell in enumerate(cells, 1):
         names.append(cell.strip() or f"column{number}")
     return apart(names, tell)
+
+
+def name_beside(name: str, taken: Container[str]) -> str:
+    """What a column of the data is called in a table that has columns of our own, such as row: its
+    name, or "input.NAME" where that is taken, with as many "input." as it takes to be no other's.
+    taken: the names that the table has already."""
+    while name in taken:
+        name = f"input.{name}"
+    return name

@@ -17,6 +17,7 @@ from aetool.columns.column import ODD
 from aetool.data import sources, writers
 from aetool.data.table import Cells, Table
 from aetool.data.table_source import TableSource
+from aetool.data.text import name_beside
 from aetool.errors import DataError, ParamError
 from aetool.files import atomic
 from aetool.model import Float, Records
@@ -74,20 +75,30 @@ def write_codes(
 
     The columns are: row (from 1), for pictures that have names `picture` (these), the columns of
     the data that are asked for, the columns that the model needs beside a code to decode it, and
-    z0, z1, ... (the code). A column of the data called row or picture stands in the place of that
-    one, and one called z0, z1, ... gives way to the code. ParamError for `columns` of pictures, or
-    of which one is not there, and for a model without an encoder; DataError for a file that exists,
-    unless force, and for pictures none of which can be read. data: a path, or records in memory;
-    device: where the encoder runs; executor: what computes, by a name that aetool.engine knows,
-    None for this process; errors for it as of engine.opened.
+    z0, z1, ... (the code). A column of the data whose name is taken is called "input.NAME";
+    ParamError if it is one that the model needs, which decoding finds by its name. ParamError for
+    `columns` of pictures, or of which one is not there, and for a model without an encoder;
+    DataError for a file that exists, unless force, and for pictures none of which can be read.
+    data: a path, or records in memory; device: where the encoder runs; executor: what computes, by
+    a name that aetool.engine knows, None for this process; errors for it as of engine.opened.
     """
     source = seen_by(sources.open_source(data, model.reading), model)
     names = getattr(source, "record_names", [])
     if columns and model.schema is None:
         raise ParamError(f"{option('--id')} is for tables")
     session = encoder_of(model, device)
+    code_names = [f"z{unit}" for unit in range(model.latent)]
+    own_names = ["row", *code_names]
+    conditions = decoding.condition_names(model)
+    _refuse_taken(conditions, own_names, model)
     # each once, in the order in which they were asked for
-    columns = list(dict.fromkeys([*columns, *decoding.condition_names(model)]))
+    columns = list(dict.fromkeys([*columns, *conditions]))
+    # of each column of the data what it is called in the file
+    labels: dict[str, str] = {}
+    taken = {*own_names, *conditions}
+    for name in columns:
+        labels[name] = name if name in conditions else name_beside(name, taken)
+        taken.add(labels[name])
     count = 0
     # of the columns beside the code, whose types some sources tell only while they are read
     types: dict[str, str] = {}
@@ -105,16 +116,15 @@ def write_codes(
             written: writers.Columns = {"row": [str(number) for number in numbers]}
             if names:
                 behind = batch.first + len(z)
-                own_names = names[batch.first : behind]
-                written["picture"] = [in_utf8(name) for name in own_names]
-            for name in columns:
-                written[name] = cells(batch.table, name, source.name)
+                written["picture"] = [in_utf8(name) for name in names[batch.first : behind]]
+            for name, label in labels.items():
+                written[label] = cells(batch.table, name, source.name)
                 if name in types_beside:
-                    types[name] = types_beside[name]
-            for unit in range(z.shape[1]):
+                    types[label] = types_beside[name]
+            for unit, name in enumerate(code_names):
                 entries = z[:, unit].tolist()
                 # nine digits tell any two float32 apart
-                written[f"z{unit}"] = [format(entry, ".9g") for entry in entries]
+                written[name] = [format(entry, ".9g") for entry in entries]
             count += len(z)
             yield written
         # else a file without even the names of columns would be left
@@ -129,7 +139,7 @@ def write_codes(
         tables = batches(engine)
         if parquet:
             # Parquet has types of its own: numbers are written as such
-            tables = (_numbered(table) for table in tables)
+            tables = (_numbered(table, own_names) for table in tables)
         records.write_records(target, tables, format_written, dtypes=types, force=force)
     return count
 
@@ -177,14 +187,24 @@ def plot_codes(
         drawing.scatter(file, points, axes, colour or "", colour_values)
 
 
-def _numbered(batch: writers.Columns) -> writers.Columns:
-    """A table of codes, columns by name, in which row and z0, z1, ... are float64, for a Parquet
-    file, and no longer texts, as CSV takes them; other columns stay as they are."""
+def _refuse_taken(conditions: Sequence[str], own_names: Sequence[str], model: Bundle) -> None:
+    """Raise ParamError if a column that codes are decoded with, and that is found by its name, is
+    called as one of our own. conditions: their names; own_names: of columns of our own."""
+    for name in conditions:
+        if name in own_names:
+            raise ParamError(
+                f"{model.name}: codes are decoded together with its column '{name}', and a table "
+                f"of codes has a '{name}' of its own; rename the column in the data, and fit again"
+            )
+
+
+def _numbered(batch: writers.Columns, own_names: Sequence[str]) -> writers.Columns:
+    """A table of codes, columns by name, in which those of own_names, such as row and z0, are
+    float64, for a Parquet file, and no longer texts, as CSV takes them; other columns stay as they
+    are."""
     numbered: writers.Columns = {}
     for name, column in batch.items():
-        # z0, z1, ...: a column of the data may begin with z, too
-        is_code = name[0] == "z" and name[1:].isdigit()
-        if is_code or name == "row":
+        if name in own_names:
             column = np.array(column, np.float64)
         numbered[name] = column
     return numbered

@@ -22,6 +22,7 @@ from aetool.data import sources
 from aetool.data.pictures.framed import FramedSource
 from aetool.data.table import Mask
 from aetool.data.table_source import TableSource
+from aetool.data.text import name_beside
 from aetool.errors import DataError, ParamError
 from aetool.model import Float, Int, Records
 from aetool.printing import in_utf8
@@ -81,17 +82,22 @@ class Neighbours:
 
     def columns(self) -> dict[str, list[object]]:
         """The neighbours as columns by name, in the order in which they are printed: query, rank,
-        row, distance (to six digits), then those of `beside`; lists of n values."""
+        row, distance (to six digits), then those of `beside`, called "input.NAME" where NAME is
+        taken; lists of n values."""
         # six digits: what is beyond them differs between processors
-        distances = [float(f"{distance:.6g}") for distance in self.distance.tolist()]
+        distances: list[object] = []
+        for distance in self.distance.tolist():
+            distances.append(float(f"{distance:.6g}"))
         # lists of Python's own numbers, as CSV and JSON have them
-        return {
+        columns: dict[str, list[object]] = {
             "query": self.query.tolist(),
             "rank": self.rank.tolist(),
             "row": self.row.tolist(),
             "distance": distances,
-            **self.beside,
         }
+        for name, values in self.beside.items():
+            columns[name_beside(name, columns)] = values
+        return columns
 
     def frame(self) -> pd.DataFrame:
         """The neighbours as a DataFrame, with the columns that are printed."""

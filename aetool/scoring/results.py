@@ -16,6 +16,7 @@ import numpy as np
 from aetool import hypertext
 from aetool.data import arrow_files
 from aetool.data.table import Mask, Table, as_cells
+from aetool.data.text import name_beside
 from aetool.detection.calibration import ONE_IN, Calibration, in_words, least_rate, too_few_for
 from aetool.detection.regions import Box
 from aetool.detection.trace import ScoreTrace
@@ -331,7 +332,7 @@ class Detection:
             out["anomaly"] = [bool(v) for v in self.anomaly]
         if self.table is not None:
             for name, values in zip(self.table.names, self.table.values, strict=True):
-                label = name if name not in out else f"input.{name}"
+                label = name_beside(name, out)
                 out[label] = list(as_cells(values).strings())
         return self._with_unread(out) if self.unread else out
 
@@ -363,9 +364,10 @@ class Detection:
         import pandas as pd
 
         columns = self.columns(everything=True)
+        types = self._types()
         typed = {}
         for name, values in columns.items():
-            kind = TYPES.get(name, "str")
+            kind = types.get(name, "str")
             if self.look is not None and name in BOX:
                 # whole numbers with gaps
                 kind = BOX[name].replace("int64", "Int64")
@@ -378,8 +380,16 @@ class Detection:
     def to_arrow(self) -> pa.Table:
         """The output of `columns(everything=True)` as an Arrow table, of the same types as
         to_pandas."""
-        types = TYPES if self.look is None else TYPES | BOX
+        types = self._types() if self.look is None else self._types() | BOX
         return arrow_files.table_of(self.columns(everything=True), types)
+
+    def _types(self) -> dict[str, str]:
+        """TYPES, by name, of the columns that the result has of its own: where it has no bits, a
+        column of that name is the data's, and text."""
+        types = dict(TYPES)
+        if self.bits is None:
+            del types["bits"]
+        return types
 
     def to_polars(self) -> pl.DataFrame:
         """The output of `columns(everything=True)` as a DataFrame of polars, of the same types as
