@@ -1,5 +1,7 @@
 """denoise: what is restored, what is left alone, and what is measured."""
 
+import json
+
 import numpy as np
 import pandas as pd
 import pytest
@@ -89,3 +91,96 @@ def test_a_region_of_pictures_is_filled(tmp_path):
         operations.denoise(tmp_path / "holed.npy", tmp_path / "p.npy", made, options)
     with pytest.raises(ParamError, match="give both"):
         operations.denoise(tmp_path / "holed.npy", tmp_path / "p.npy", made, DenoiseOptions(True))
+
+
+def records_of_json():
+    """300 records whose values are of every kind that JSON has, some missing."""
+    rng = np.random.default_rng(0)
+    records = []
+    for number in range(300):
+        x = float(rng.normal())
+        record = {
+            "a": round(x, 3),
+            "b": None if number % 10 == 1 else round(2 * x + 0.1 * float(rng.normal()), 3),
+            "level": number % 3,
+            "digits": str(number % 4),
+            "word": f"w{number % 3}",
+            "truth": number % 2 == 0,
+            "large": 10**17 + number,
+            "list": [1, number % 2],
+            "of two kinds": number if number % 2 else "none",
+            "alike": number if number % 2 else str(number),
+        }
+        if number % 10 == 2:
+            del record["b"]
+        records.append(record)
+    return records
+
+
+@pytest.fixture(scope="module")
+def json_lines(tmp_path_factory):
+    """(path of a file of JSON lines, a model of it, its records)."""
+    path = tmp_path_factory.mktemp("json") / "t.jsonl"
+    records = records_of_json()
+    path.write_text("".join(json.dumps(record) + "\n" for record in records))
+    return path, aetool.fit(path, "pca", drop=["alike", "large"]), records
+
+
+def kinds(record):
+    """The kind of each value of a record, by key; those of one kind for JSON are one."""
+    return {
+        key: float if type(value) in (int, float) else type(value) for key, value in record.items()
+    }
+
+
+@pytest.mark.parametrize("fill", [True, False])
+def test_values_of_json_keep_their_kinds(json_lines, tmp_path, fill):
+    path, model, records = json_lines
+    operations.denoise(path, tmp_path / "o.jsonl", model, DenoiseOptions(fill))
+    lines = (tmp_path / "o.jsonl").read_text().splitlines()
+    assert len(lines) == len(records)
+    errors = [0.0]
+    for number, (line, record) in enumerate(zip(lines, records, strict=True)):
+        restored = json.loads(line)
+        # of 1 and "1" in one column nothing tells which is which
+        assert restored.pop("alike") == str(number)
+        expected = {key: value for key, value in record.items() if key != "alike"}
+        if fill:
+            if expected.get("b") is None:
+                # a gap is filled, and with a number
+                expected["b"] = restored["b"]
+                assert type(restored["b"]) is float
+            assert restored == expected
+        else:
+            # what a word or a number beside words becomes may be of the other kind
+            del restored["of two kinds"], expected["of two kinds"]
+            if expected.get("b") is None:
+                expected["b"] = restored["b"]
+            assert kinds(restored) == kinds(expected)
+            errors.append(abs(restored["a"] - record["a"]))
+    assert np.median(errors) < 0.3
+
+
+def test_values_of_json_keep_their_kinds_in_a_lossy_archive(json_lines, tmp_path):
+    path, model, records = json_lines
+    options = operations.CompressOptions(lossy_only=True)
+    operations.compress(path, tmp_path / "t.aez", model, options)
+    operations.decompress(tmp_path / "t.aez", tmp_path / "o.jsonl", model=model)
+    lines = (tmp_path / "o.jsonl").read_text().splitlines()
+    for line, record in zip(lines, records, strict=True):
+        restored = json.loads(line)
+        for exact in ("large", "list", "truth", "word", "digits"):
+            assert restored[exact] == record[exact]
+        assert type(restored["a"]) is float
+
+
+def test_a_kind_of_values_that_comes_late_is_told_all_the_same(tmp_path):
+    # the first batch of records holds truths alone, the second also a word
+    late = [{"x": number / 7, "t": True} for number in range(65_536)]
+    late += [{"x": 0.5, "t": "no answer"}, {"x": 0.25, "t": False}]
+    path = tmp_path / "t.jsonl"
+    path.write_text("".join(json.dumps(record) + "\n" for record in late))
+    model = aetool.fit([{"x": number / 7} for number in range(100)], "pca", latent=1)
+    operations.denoise(path, tmp_path / "o.jsonl", model, DenoiseOptions(True))
+    restored = [json.loads(line) for line in (tmp_path / "o.jsonl").read_text().splitlines()]
+    assert [record["t"] for record in restored] == [record["t"] for record in late]

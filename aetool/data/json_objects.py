@@ -10,7 +10,12 @@ import sys
 from aetool.canonical import Json
 
 NO_JSON = "is not JSON"
+VALUE = re.compile(r"[-0-9\[{tfn]")  # how a value that is no text begins
 HALF = re.compile("[\ud800-\udfff]")  # half a surrogate pair, that is left when pairs were joined
+
+
+# Types of columns that are not of numbers alone: each can hold what those before it hold.
+BOOL, VALUES, STRING = TYPES = ("bool", "values", "string")
 
 
 class RepeatedKeyError(Exception):
@@ -44,6 +49,29 @@ def fault_of(error: ValueError | RecursionError, reason: str = "") -> str:
         most = sys.get_int_max_str_digits()
         return f"has a whole number of more than {most:,} digits, which is not read"
     return f"{NO_JSON} ({reason or error})"
+
+
+def is_number(value: object) -> bool:
+    """Whether a value of parsed JSON is a number: truths, which Python counts as such, are none."""
+    return isinstance(value, int | float) and not isinstance(value, bool)
+
+
+def is_value(text: str) -> bool:
+    """Whether a text is JSON as it stands, without quotes around it: a number, a truth, null, a
+    list or an object. NaN and infinities are none."""
+    # most texts are told from values by how they begin
+    if not VALUE.match(text):
+        return False
+    try:
+        json.loads(text, parse_constant=_refuse)
+    except (ValueError, RecursionError):
+        return False
+    return True
+
+
+def _refuse(constant: str) -> None:
+    """Raise ValueError for a constant that Python reads in JSON, and JSON does not have."""
+    raise ValueError(constant)
 
 
 def whole_text(text: str) -> str:

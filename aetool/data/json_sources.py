@@ -14,7 +14,20 @@ import numpy as np
 from aetool.canonical import Json
 from aetool.csv import encodings
 from aetool.data import notices
-from aetool.data.json_objects import HALF, NO_JSON, RepeatedKeyError, fault_of, parsed, whole_text
+from aetool.data.json_objects import (
+    BOOL,
+    HALF,
+    NO_JSON,
+    STRING,
+    TYPES,
+    VALUES,
+    RepeatedKeyError,
+    fault_of,
+    is_number,
+    is_value,
+    parsed,
+    whole_text,
+)
 from aetool.data.streams import open_stream
 from aetool.data.table import Cells, Table, Values
 from aetool.data.table_source import ROWS, TableSource
@@ -32,8 +45,8 @@ class JsonLinesSource(TableSource):
     """A table of JSON lines: each line is one object, a record; its columns are the keys of the
     first ROWS (65,536) records, and a key that is new behind these is a DataError, as is a line
     that is no object. path: of the file, compressed or not, in UTF-8; name: for messages. All
-    values are cells of text; `dtypes` is filled while batches are read: "bool" of columns of truths
-    alone, "string" of others that have texts, truths or nested values."""
+    values are cells of text; `dtypes` is filled while batches are read, of all columns but those of
+    numbers alone: see `_type_of`."""
 
     is_in_text = True
 
@@ -107,20 +120,20 @@ class JsonLinesSource(TableSource):
         numbers: Sequence[int],
     ) -> Table:
         """Records, at least one, as a table of the columns `names`. Columns that have texts, truths
-        or nested values are `typed`, and get a type in `dtypes`, unless they have one: "bool" of
-        truths alone, else "string". numbers: of the records in the source, from 0, ascending.
-        DataError if a record has a key that is none of `names`."""
+        or nested values are `typed`, and get a type in `dtypes`. numbers: of the records in the
+        source, from 0, ascending. DataError if a record has a key that is none of `names`."""
         self._refuse_new_keys(names, records, numbers)
         values: list[Values] = []
         typed = set()
         for name in names:
             # a key that is missing is a gap
             column = [record.get(name) for record in records]
-            if any(isinstance(value, str | bool | list | dict) for value in column):
+            kind = _type_of(column)
+            if kind is not None:
                 typed.add(name)
-                # true and false alone come back as JSON has them, without quotes
-                plain = all(isinstance(value, bool) or value is None for value in column)
-                self.dtypes.setdefault(name, "bool" if plain else "string")
+                before = self.dtypes.get(name, kind)
+                # later records may hold more kinds of values, which have to be told apart, too
+                self.dtypes[name] = max(before, kind, key=TYPES.index)
             cells = [_json_cell(value) for value in column]
             values.append(Cells.of(cells))
         first = numbers[0]
@@ -332,6 +345,23 @@ def _keys(records: list[Record]) -> tuple[str, ...]:
     for record in records:
         names.update(dict.fromkeys(record))
     return tuple(names)
+
+
+def _type_of(column: Sequence[Json]) -> str | None:
+    """The type of a column by its values, by which they are written again: None of numbers alone,
+    "bool" of truths alone, "values" of several kinds, or nested ones, whose cells tell which of
+    them are texts; else "string". None among the values is a gap."""
+    others = [value for value in column if value is not None and not is_number(value)]
+    if not others:
+        return None
+    count = len(column) - column.count(None)
+    if len(others) == count and _are_all(others, bool):
+        return BOOL
+    texts = [value for value in others if isinstance(value, str)]
+    # "1" beside 1, as cells, would be one and the same
+    if len(texts) == count or any(map(is_value, texts)):
+        return STRING
+    return VALUES
 
 
 def _json_cell(value: object) -> str | None:

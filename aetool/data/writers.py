@@ -16,6 +16,7 @@ from aetool.csv import encodings, writing
 from aetool.csv.fields import ODD, Fields, Rule, fields
 from aetool.data import arrow_texts, images, notices
 from aetool.data.images import Deep, Pixels
+from aetool.data.json_objects import STRING, is_value
 from aetool.data.pictures.palettes import Palette
 from aetool.errors import DataError
 from aetool.model import Array
@@ -151,8 +152,8 @@ def _write_jsonl(
     written: Mapping[str, Json],
 ) -> None:
     """Write batches of columns, by name, to a file as JSON, a record a line, in UTF-8. dtypes: by
-    column the source's type, of which only "bool" matters; written: by column how its values are
-    written, of which only "decimals" is used; a column may be missing in either."""
+    column the source's type, see `_json_values`; written: by column how its values are written, of
+    which only "decimals" is used; a column may be missing in either."""
     for batch in batches:
         columns = []
         for name, values in batch.items():
@@ -173,19 +174,25 @@ def _json_values(
     how: Mapping[str, Json],
 ) -> list[str]:
     """The values of a column, (rows,), of texts (None: a gap), float64 numbers (NaN) or moments
-    (NaT), as texts of JSON, gaps as null. dtype: the source's type, of which only "bool" matters:
-    its texts true and false get no quotes; how: of its entries only "decimals" is used, digits
-    behind the point or None for seven digits in all."""
+    (NaT), as texts of JSON, gaps as null. dtype: the source's type: all texts of "string" get
+    quotes, and of others those that are no JSON as they stand; None: of numbers. how: of its
+    entries only "decimals" is used, digits behind the point or None for seven digits in all."""
     if isinstance(column, list):
-        # truth values are the words true and false, without quotes
-        quote = json.dumps if dtype != "bool" else str
-        return ["null" if text is None else quote(text) for text in column]
+        return ["null" if text is None else _json_text(text, dtype) for text in column]
     plainly = {"decimals": how.get("decimals"), "token": "null"}
     cells = text_of(column, plainly)
     if column.dtype.kind != "M":
         return cells
     # JSON has no moments: they are texts, and stand in quotes
     return [cell if cell == "null" else json.dumps(cell) for cell in cells]
+
+
+def _json_text(text: str, dtype: str | None) -> str:
+    """The text of a cell as JSON: in quotes, unless its column is not one of texts, and it is a
+    number, a truth, a list or an object. dtype: the type of the column; None: of numbers."""
+    if dtype != STRING and is_value(text):
+        return text
+    return json.dumps(text)
 
 
 def arrow_table(batch: Columns, dtypes: Mapping[str, str]) -> pa.Table:
