@@ -393,6 +393,20 @@ def test_names_of_files_keep_folders_and_never_meet():
     ]  # fmt: skip
 
 
+def test_names_that_differ_in_the_case_of_letters_alone_are_told_apart():
+    names = ["1.png", "1.PNG", "sub/a.png", "SUB/a.png", "sub/A.png", "sub/a.png.2", "b.png"]
+    assert heatmaps.file_stems(names) == [
+        "1.png", "1.PNG.2", "sub/a.png", "SUB/a.png.2", "sub/A.png.3", "sub/a.png.4", "b",
+    ]  # fmt: skip
+    # no number makes a path that is another picture's
+    names = ["x.png", "x.PNG", "x.png.2.jpg"]
+    assert heatmaps.file_stems(names) == ["x.png", "x.PNG.3", "x.png.2"]
+    # as an archive of a stranger may have it
+    assert heatmaps.file_stems(["..", "/", "x.png", "x.png"]) == [
+        "picture", "picture.2", "x.png", "x.png.2",
+    ]  # fmt: skip
+
+
 def test_the_sheet_shows_picture_expectation_difference_and_map(model, folder, tmp_path):
     target = tmp_path / "sheet.png"
     model.save(tmp_path / "m.aem")

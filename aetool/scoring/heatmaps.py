@@ -56,8 +56,9 @@ def rectangle(box: Box | None) -> heatmaps.Rectangle | None:
 def file_stems(names: Sequence[str]) -> list[str]:
     """For each picture's name the path that its files begin with, inside a folder: the name without
     its suffix, or the whole name where another picture would get the same, large letters and small
-    ones counting as equal; whole names that differ by these alone stay as they are. No path leads
-    out of the folder: "/", ".." and "." are dropped from names."""
+    ones counting as equal; where whole names differ by these alone, or are the same, all but the
+    first have a number behind them, as in "a.png.2". No path leads out of the folder: "/", ".." and
+    "." are dropped from names."""
     inside = []
     for name in names:
         # a name may come from an archive of a stranger
@@ -68,9 +69,28 @@ def file_stems(names: Sequence[str]) -> list[str]:
     counts = Counter(stem.lower() for stem in stems)
     for place, path in enumerate(inside):
         stem = stems[place]
-        if counts[stem.lower()] > 1:
+        # of a name such as ".." nothing is left
+        if counts[stem.lower()] > 1 and path.name:
             stems[place] = path.as_posix()
-    return stems
+    return _apart(stems)
+
+
+def _apart(stems: Sequence[str]) -> list[str]:
+    """Make paths different from each other, large letters and small ones counting as equal: the
+    second and later of equal ones get a number, from 2 on, that makes them no other's."""
+    taken = {stem.lower() for stem in stems}
+    used: set[str] = set()
+    different = []
+    for stem in stems:
+        path = stem
+        number = 2
+        # of equal ones the first keeps its path, and no number makes one that is another's
+        while path.lower() in used or (path != stem and path.lower() in taken):
+            path = f"{stem}.{number}"
+            number += 1
+        used.add(path.lower())
+        different.append(path)
+    return different
 
 
 def _stem(path: PurePosixPath) -> str:
