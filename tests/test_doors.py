@@ -3,8 +3,10 @@
 import csv
 import io
 import json
+import re
 import sqlite3
 import sys
+import zipfile
 from pathlib import Path
 
 import numpy as np
@@ -255,6 +257,48 @@ def test_a_sheet_of_a_workbook(home, model, expected, tmp_path, run):
     aetool.compress(book, tmp_path / "b.aez")
     assert (
         aetool.decompress(tmp_path / "b.aez", tmp_path / "b.xlsx").read_bytes() == book.read_bytes()
+    )
+
+
+def with_member(book, target, member, content):
+    """Copy a workbook with other bytes, or none, in the place of one member."""
+    with zipfile.ZipFile(book) as parts, zipfile.ZipFile(target, "w") as written:
+        for name in parts.namelist():
+            if name != member or content is not None:
+                written.writestr(name, content if name == member else parts.read(name))
+
+
+def test_a_damaged_sheet_of_a_workbook_is_one_line(tmp_path, run):
+    pytest.importorskip("openpyxl")
+    book, bad = tmp_path / "t.xlsx", tmp_path / "bad.xlsx"
+    FRAME[:50].to_excel(book, index=False)
+    member = "xl/worksheets/sheet1.xml"
+    with zipfile.ZipFile(book) as parts:
+        sheet = parts.read(member)
+    # cut within the row of the 20th record, which the header and 19 others precede
+    cut = sheet.index(b'<row r="21"') + 30
+    with_member(book, bad, member, sheet[:cut])
+    done = run("detect", bad, "-p", "pca", "--top", 1)
+    assert done.status == 2 and done.err.startswith(
+        f"aetool: error: {bad}: damaged behind row 20: "
+    )
+    assert done.err.count("\n") == 1
+    assert run("compress", bad, "-o", tmp_path / "b.aez").status == 0
+    aetool.decompress(tmp_path / "b.aez", tmp_path / "back.xlsx")
+    assert (tmp_path / "back.xlsx").read_bytes() == bad.read_bytes()
+
+
+def test_a_workbook_without_sheets_is_one_line(tmp_path, run):
+    pytest.importorskip("openpyxl")
+    book, bad = tmp_path / "t.xlsx", tmp_path / "bad.xlsx"
+    FRAME[:9].to_excel(book, index=False)
+    with zipfile.ZipFile(book) as parts:
+        content = parts.read("xl/workbook.xml")
+    sheets = re.search(rb"<sheets>.*</sheets>", content)
+    with_member(book, bad, "xl/workbook.xml", content.replace(sheets[0], b"<sheets />"))
+    done = run("detect", bad, "-p", "pca", "--top", 1)
+    assert (
+        done.status == 2 and done.err == f"aetool: error: {bad}: there is no sheet of cells in it\n"
     )
 
 

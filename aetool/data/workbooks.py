@@ -67,10 +67,14 @@ def _open_sheet(stream: BinaryIO, place: files.Place, wanted: str) -> CopiedTabl
         book = openpyxl.load_workbook(stream, read_only=True, data_only=True)
     except Exception as error:
         # openpyxl raises what its parsers raise
-        message = " ".join(str(error).split()) or type(error).__name__
-        raise DataError(f"{name}: not an Excel workbook that can be read: {message}") from None
+        raise DataError(
+            f"{name}: not an Excel workbook that can be read: {_reason(error)}"
+        ) from None
     try:
         sheets = [sheet.title for sheet in book.worksheets]
+        # of charts alone, or damaged
+        if not sheets:
+            raise DataError(f"{name}: there is no sheet of cells in it")
         if wanted and wanted not in sheets:
             raise DataError(f"{name}: no sheet '{wanted}' in it; there are {', '.join(sheets)}")
         sheet = book[wanted or sheets[0]]
@@ -90,7 +94,7 @@ def _batches(sheet: ReadOnlyWorksheet, name: str) -> Iterator[pa.RecordBatch]:
     header."""
     import pyarrow as pa
 
-    rows = _filled(sheet.iter_rows(values_only=True))
+    rows = _filled(_read(sheet, name))
     header = next(rows, None)
     if header is None:
         raise DataError(f"{name}: the sheet is empty")
@@ -112,6 +116,28 @@ def _batches(sheet: ReadOnlyWorksheet, name: str) -> Iterator[pa.RecordBatch]:
             columns = [[] for _ in names]
     if count % AT_ONCE or not count:
         yield _batch(columns, schema)
+
+
+def _read(sheet: ReadOnlyWorksheet, name: str) -> Iterator[Row]:
+    """Yield the rows of a sheet, each as the values of its cells; DataError, with the number of
+    rows before it, where the sheet is damaged. name: of the sheet, for messages."""
+    count = 0
+    rows = sheet.iter_rows(values_only=True)
+    while True:
+        try:
+            row = next(rows)
+        except StopIteration:
+            return
+        except Exception as error:
+            # openpyxl reads the sheet only now, and raises what its parsers raise
+            raise DataError(f"{name}: damaged behind row {count}: {_reason(error)}") from None
+        count += 1
+        yield row
+
+
+def _reason(error: Exception) -> str:
+    """What an error says, on one line, or its kind, if it says nothing."""
+    return " ".join(str(error).split()) or type(error).__name__
 
 
 def _batch(columns: list[list[str | None]], schema: pa.Schema) -> pa.RecordBatch:
