@@ -4,6 +4,8 @@ and whichever way they are stored, rows and columns are the same."""
 import bz2
 import dataclasses
 import lzma
+import subprocess
+import sys
 
 import numpy as np
 import pandas as pd
@@ -209,3 +211,96 @@ def test_a_file_that_changed_while_it_was_read_is_refused(tmp_path, monkeypatch)
     with pytest.raises((DataError, ArchiveError), match="was changed while it was read"):
         operations.compress(tmp_path / "t.npy", tmp_path / "t.aez")
     assert not (tmp_path / "t.aez").exists()
+
+
+def table_of_groups(path):
+    """Write a Parquet file of two groups of rows, 1,500 each, without statistics."""
+    rng = np.random.default_rng(0)
+    columns = {"a": rng.normal(size=3000).round(2), "n": rng.integers(0, 9, 3000)}
+    pq.write_table(pa.table(columns), path, row_group_size=1500, write_statistics=False)
+
+
+def damaged(path, at):
+    """Turn all bits of the file's byte at an offset, and return all of its bytes."""
+    content = bytearray(path.read_bytes())
+    content[at] ^= 0xFF
+    path.write_bytes(content)
+    return bytes(content)
+
+
+def is_readable(path):
+    try:
+        pq.read_table(path)
+    except (OSError, pa.ArrowException):
+        return False
+    return True
+
+
+@pytest.mark.parametrize("group", [0, 1])
+def test_a_damaged_parquet_file_is_kept_byte_for_byte(group, tmp_path, capsys):
+    path, archive, back = tmp_path / "t.parquet", tmp_path / "t.aez", tmp_path / "back"
+    table_of_groups(path)
+    first = pq.read_metadata(path).row_group(group).column(0).dictionary_page_offset
+    unread = 0
+    for at in range(first, first + 37):
+        table_of_groups(path)
+        content = damaged(path, at)
+        if is_readable(path):
+            continue
+        unread += 1
+        assert status(["compress", str(path), "-o", str(archive), "-f"]) == 0
+        said = capsys.readouterr().err
+        why = "it cannot be read (" if group == 0 else "damaged behind row 1500: "
+        assert f"note: the file is kept byte for byte: {why}" in said
+        operations.decompress(archive, back, force=True)
+        assert back.read_bytes() == content
+        assert status(["detect", str(path), "--top", "1"]) == 2
+        assert f"aetool: error: {path}: " in capsys.readouterr().err
+    assert unread >= 10
+
+
+def test_a_damaged_parquet_file_is_no_fault_of_the_bounded_archive(tmp_path, capsys):
+    path = tmp_path / "t.parquet"
+    table_of_groups(path)
+    damaged(path, pq.read_metadata(path).row_group(1).column(0).dictionary_page_offset)
+    command = ["compress", str(path), "-o", str(tmp_path / "t.aez"), "--max-error", "0.1"]
+    assert status(command) == 2
+    said = capsys.readouterr().err
+    assert said.startswith(f"aetool: error: {path}: damaged behind row 1500: ")
+    assert not (tmp_path / "t.aez").exists()
+
+
+def test_a_damaged_feather_file_is_kept_byte_for_byte(tmp_path, capsys):
+    path = tmp_path / "t.feather"
+    frame = pd.DataFrame({"a": np.arange(9000) % 70, "w": ["word"] * 9000})
+    feather.write_feather(frame, path, compression="lz4")
+    whole = path.read_bytes()
+    unread = 0
+    for at in range(500, len(whole) - 500, 97):
+        path.write_bytes(whole)
+        content = damaged(path, at)
+        assert status(["compress", str(path), "-o", str(tmp_path / "t.aez"), "-f"]) == 0
+        if "kept byte for byte: it cannot be read (" not in capsys.readouterr().err:
+            continue
+        unread += 1
+        operations.decompress(tmp_path / "t.aez", tmp_path / "back", force=True)
+        assert (tmp_path / "back").read_bytes() == content
+    assert unread
+
+
+# of the first column's part in the group: its type, an integer of 64 bits, and its codec, Snappy
+@pytest.mark.parametrize("before", [b"\x1c\x15\x04", b"\x01a\x15\x02"])
+def test_a_footer_that_makes_no_sense_ends_no_process(before, tmp_path):
+    path = tmp_path / "t.parquet"
+    pq.write_table(pa.table({"a": np.arange(3000) % 7, "b": np.arange(3000) / 8}), path)
+    whole = path.read_bytes()
+    footer = len(whole) - 8 - int.from_bytes(whole[-8:-4], "little")
+    at = whole.index(before, footer) + len(before) - 1
+    # a number below 0, which no type and no codec has
+    path.write_bytes(whole[:at] + bytes([whole[at] ^ 1]) + whole[at + 1 :])
+    program = "import sys; from aetool.cli import status; sys.exit(status(sys.argv[1:]))"
+    for command in (["detect", path, "--top", "1"], ["compress", path, "-o", tmp_path / "t.aez"]):
+        called = [sys.executable, "-c", program, *map(str, command)]
+        done = subprocess.run(called, capture_output=True, text=True, check=False)
+        assert done.returncode == (2 if command[0] == "detect" else 0), done.stderr
+        assert "Traceback" not in done.stderr and "read" in done.stderr

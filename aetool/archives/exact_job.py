@@ -43,7 +43,7 @@ from aetool.csv import encodings
 from aetool.csv.encodings import NoTableError
 from aetool.data import arrow_files, json_sources, notices, sources, streams
 from aetool.data.array_files import ArrayFile
-from aetool.data.arrow_files import ArrowTable, UnsuitedError
+from aetool.data.arrow_files import ArrowTable, DamagedError, UnsuitedError
 from aetool.data.arrow_source import CopiedTable
 from aetool.data.images import FolderSource, ImageSource
 from aetool.data.located import FileAt
@@ -54,7 +54,15 @@ from aetool.spelling import option
 ByColumn = Mapping[str, Fraction]
 LEAST_GAIN = 8  # bytes; for fewer, a table in its own types is not worth giving up
 # what is raised where an archive cannot be written, or would not restore its source
-FAILURES = (NoTableError, ArchiveError, ArithmeticError, LookupError, TypeError, ValueError)
+FAILURES = (
+    NoTableError,
+    DamagedError,
+    ArchiveError,
+    ArithmeticError,
+    LookupError,
+    TypeError,
+    ValueError,
+)
 
 
 @dataclass(eq=False)
@@ -321,7 +329,9 @@ def keep_instead(
         raise error
     file.seek(0)
     file.truncate()
-    job = ExactJob(kept, kept=str(error) or type(error).__name__)
+    # the note stands behind the name of the file
+    reason = str(error).removeprefix(f"{source.name}: ")
+    job = ExactJob(kept, kept=reason or type(error).__name__)
     figures = job.write(file)
     try:
         job.compare(file)
@@ -836,7 +846,7 @@ def _as_bytes(source: ArrowTable | ArrayFile, reason: str) -> FileBytes:
         assert isinstance(source, ArrowTable)
         content = arrow_files.file_of(source.table())
         return FileBytes(source.name, None, content, reason)
-    kept = FileBytes(source.name, source.path, b"", reason)
+    kept = FileBytes(source.name, source.path, b"", reason.removeprefix(f"{source.name}: "))
     kept.place = source.place
     return kept
 

@@ -53,6 +53,10 @@ class UnsuitedError(DataError):
     says why, without the source's name."""
 
 
+class DamagedError(UnsuitedError):
+    """A file that was opened cannot be read to its end; the message begins with its name."""
+
+
 class ArrowTable:
     """A table as batches of one schema, opened by `open_table` or `of_memory`.
 
@@ -73,16 +77,16 @@ class ArrowTable:
 
     def batches(self) -> Iterator[pa.RecordBatch]:
         """Yield the records in order, as batches of at most ROWS (65,536) records; none without
-        records. Each call begins anew. Errors of Arrow and OSError where a file is damaged;
-        DataError where more follows behind the end of an Arrow stream."""
+        records. Each call begins anew. DamagedError where the file cannot be read; DataError where
+        more follows behind the end of an Arrow stream."""
         for batch, _ in self.located():
             yield batch
 
     def located(self) -> Iterator[tuple[pa.RecordBatch, BatchAt | None]]:
         """Yield each batch of `batches` with its place in the Parquet file, from which another
         process can read it, too; None where only this one can: of memory, of Arrow files and of
-        temporary copies. At most ROWS (65,536) records each. Errors of Arrow or OSError where it
-        cannot be read; DataError where more follows behind the end of an Arrow stream."""
+        temporary copies. At most ROWS (65,536) records each. DamagedError where it cannot
+        be read; DataError where more follows behind the end of an Arrow stream."""
         own_file = self._own_file()
         for whole, raws in cuts.put_together(self._whole_batches(), ROWS):
             for first_row, part in cuts.parts(whole, ROWS):
@@ -111,8 +115,8 @@ class ArrowTable:
         return FileAt.of(self.path, self.name)
 
     def head(self, rows: int) -> pa.Table:
-        """The first records, at most `rows`, as one Arrow table; errors of Arrow, OSError or
-        DataError where the file cannot be read."""
+        """The first records, at most `rows`, as one Arrow table; DataError where the file cannot be
+        read."""
         import pyarrow as pa
 
         first_batches = []
@@ -125,8 +129,7 @@ class ArrowTable:
         return pa.Table.from_batches(first_batches, self.schema)
 
     def table(self) -> pa.Table:
-        """All records as one Arrow table; errors of Arrow, OSError or DataError where the file
-        cannot be read."""
+        """All records as one Arrow table; DataError where the file cannot be read."""
         import pyarrow as pa
 
         batches = [batch for batch, _ in self._whole_batches()]
@@ -134,17 +137,27 @@ class ArrowTable:
 
     def _whole_batches(self) -> Iterator[cuts.Placed]:
         """Yield the source's own batches, however many records they have, each with its place in a
-        Parquet file, or NOWHERE. Errors of Arrow or OSError where it cannot be read; DataError
-        where more follows behind the end of an Arrow stream."""
+        Parquet file, or NOWHERE. DamagedError where the file cannot be read; DataError where more
+        follows behind the end of an Arrow stream."""
+        import pyarrow as pa
+
         if self.path is None:
-            batches = iter(self._batches)
-        elif self.format["format"] == PARQUET:
-            yield from _parquet_batches(self.path)
+            for batch in self._batches:
+                yield batch, NOWHERE
             return
+        count = 0
+        if self.format["format"] == PARQUET:
+            batches = _parquet_batches(self.path)
         else:
-            batches = arrow_batches(self.path, self.name)
-        for batch in batches:
-            yield batch, NOWHERE
+            batches = ((batch, NOWHERE) for batch in arrow_batches(self.path, self.name))
+        try:
+            for batch, place in batches:
+                yield batch, place
+                count += batch.num_rows
+        # an OSError would be taken for one of the file that is written meanwhile
+        except (pa.ArrowException, OSError, *UNREADABLE) as error:
+            reason = one_line(error)
+            raise DamagedError(f"{self.name}: damaged behind row {count}: {reason}") from None
 
 
 def kind_of(head: bytes) -> str:
@@ -158,9 +171,9 @@ def kind_of(head: bytes) -> str:
 
 
 def open_table(path: Path, name: str) -> ArrowTable:
-    """Open a Parquet file, of which only the footer is read, or an Arrow file or stream, which is
-    read to its end; UnsuitedError, with the reason, if it cannot be read or would not be written
-    again with the same types. name: for messages. OSError if it cannot be opened."""
+    """Open a Parquet file, of which the footer and a record are read, or an Arrow file or stream,
+    which is read to its end; UnsuitedError, with the reason, if it cannot be read or would not be
+    written again with the same types. name: for messages. OSError if it cannot be opened."""
     import pyarrow as pa
 
     with path.open("rb") as file:
@@ -435,11 +448,12 @@ def _schema_of(file: BinaryIO, format: Format) -> pa.Schema:
 
 def _open_parquet(path: Path, name: str) -> ArrowTable:
     """Open a Parquet file as a table whose `format` says how to write it again, and whose `path`
-    the caller sets; only its footer is read. name: for messages. UnsuitedError if it cannot be
-    written again; errors of Arrow if it cannot be read."""
+    the caller sets; its footer and one record are read. name: for messages. UnsuitedError if it
+    cannot be written again; errors of Arrow if it cannot be read."""
     import pyarrow.parquet as pq
 
     with pq.ParquetFile(path, pre_buffer=False) as file:
+        read_first(file)
         for column in file.schema:
             _check_type(column)
         metadata = file.metadata
@@ -466,6 +480,14 @@ def _open_parquet(path: Path, name: str) -> ArrowTable:
             ]
         described |= _written_as(file.schema, file.schema_arrow, described)
         return ArrowTable(name, file.schema_arrow, described)
+
+
+def read_first(file: pq.ParquetFile) -> None:
+    """Read one record of an open Parquet file, if it has any: errors of Arrow or OSError where it
+    is damaged. What the footer says of a column's part in a group is only to be asked for behind
+    this: where it contradicts the schema, pyarrow would end the process."""
+    if file.num_row_groups:
+        next(file.iter_batches(1, row_groups=[0]), None)
 
 
 def _check_type(column: pq.ColumnSchema) -> None:

@@ -190,7 +190,9 @@ class ArrowFileSource(ArrowSource):
         format = {**OF_PARQUET}
         try:
             if self.is_parquet:
-                with pq.ParquetFile(path) as parquet:
+                # read ahead, pyarrow would read all of a group for its first record
+                with pq.ParquetFile(path, pre_buffer=False) as parquet:
+                    arrow_files.read_first(parquet)
                     schema = parquet.schema_arrow
                     wide = arrow_values.wide_integers_of_parquet(parquet)
             else:

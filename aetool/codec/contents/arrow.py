@@ -167,8 +167,8 @@ class ArrowContent(Content):
     # ---- writing
 
     def items(self) -> Iterator[pa.RecordBatch]:
-        """Yield the source's records in order, as batches of about as many as a block holds. Errors
-        of Arrow, OSError or DataError where it cannot be read."""
+        """Yield the source's records in order, as batches of about as many as a block holds.
+        DataError where it cannot be read."""
         assert self.source is not None
         yield from self.source.batches()
 
@@ -417,8 +417,8 @@ class ArrowContent(Content):
         self._write(file, pieces, wanted, whole=False)
 
     def rows_own(self) -> int:
-        """How many records the source itself has; all of it is read for that: errors of Arrow,
-        OSError or DataError where it cannot be."""
+        """How many records the source itself has; all of it is read for that: DataError where it
+        cannot be."""
         return sum(batch.num_rows for batch in self.items())
 
     def frame_own(self, first: int, last: int) -> pd.DataFrame:
