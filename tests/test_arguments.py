@@ -358,6 +358,8 @@ def test_none_stands_for_the_default_in_every_verb(tmp_path):
     [
         (aetool.fit, {"fpr": "1%"}, "model.calibrate(fpr=...) and detect(fpr=...) take it"),
         (aetool.fit, {"top": 3}, "detect(top=...) takes it"),
+        (aetool.fit, {"force": True}, "compress(force=...) takes it"),
+        (aetool.fit, {"model": "m.aem"}, "detect(model=...) takes it"),
         (aetool.fit, {"lossy": True}, "compress(lossy=...) takes it"),
         (aetool.detect, {"codec": True}, "fit(codec=...) takes it"),
         (aetool.detect, {"spread": 0.5}, "model.sample(spread=...) takes it"),
@@ -442,3 +444,25 @@ def test_what_is_lost_is_added_to_the_callers_own_list(lost, tmp_path):
     messages = []
     aetool.decompress(tmp_path / "t.aez", tmp_path / "back.csv", lost=messages)
     assert messages == []
+
+
+def test_messages_name_only_arguments_that_the_verbs_take():
+    from aetool.api import conversion
+
+    verbs = {
+        "fit": aetool.fit, "detect": aetool.detect, "drift": aetool.drift,
+        "compress": aetool.compress, "model.calibrate": aetool.Bundle.calibrate,
+        "model.sample": aetool.Bundle.sample,
+    }  # fmt: skip
+    names = {name for verb in verbs.values() for name in conversion.names_of(verb)}
+    named = 0
+    for name in sorted(names):
+        for own in (aetool.fit, aetool.detect):
+            if name in conversion.names_of(own) or name in ("self", "options"):
+                continue
+            with pytest.raises((ParamError, TypeError, DataError)) as caught:
+                own([[1.0, 2.0]] * 30, **{name: "x"})
+            for verb in re.findall(r"([\w.]+)\(" + name + r"=\.\.\.\)", str(caught.value)):
+                named += 1
+                assert name in conversion.names_of(verbs[verb]), (verb, name)
+    assert named > 10

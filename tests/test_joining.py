@@ -151,6 +151,16 @@ def test_what_is_left_out_for_its_time_names_the_option_that_brings_it_in(rows_c
     assert "without denoising, which takes 30 s: --max-time 30 brings it in" in done.err
 
 
+def test_a_network_that_torch_is_missing_for_is_not_brought_in_by_time(
+    rows_csv, tmp_path, run, monkeypatch
+):
+    monkeypatch.setattr("importlib.util.find_spec", lambda name: None)
+    done = run("fit", rows_csv, "-o", tmp_path / "m.aem")
+    assert (
+        "without denoising, which takes 30 s and torch (pip install 'aetool[train]'): --max-time 30"
+    ) in done.err
+
+
 def test_a_model_without_a_code_says_nothing_of_one(tmp_path, run):
     rng = np.random.default_rng(0)
     np.save(tmp_path / "p.npy", rng.integers(0, 255, (12, 16, 16), dtype=np.uint8))

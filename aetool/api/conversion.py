@@ -49,6 +49,13 @@ Verb = TypeVar("Verb", bound=Callable[..., object])
 
 OF_PLUGIN = "the name of a model, or its declaration"
 ONE_SHOT = ("detect", "drift")  # verbs that begin with a fit where no model is given
+# arguments of an operation that its verb of Python does not have
+OF_OPERATIONS = {
+    "detect": {"fit", "watch"},
+    "drift": {"fit"},
+    "model.calibrate": {"model", "device"},
+    "model.sample": {"force"},
+}
 OF_ARCHIVE = ("decompress", "open")  # verbs that need the very model an archive was made with
 PARTS = ("fpr", "fdr", "contamination")  # options that are parts of records
 # options of a fit that have a name of their own; all others are parameters of the model
@@ -261,8 +268,7 @@ def _refuse_of_other_verbs(verb: str, name: str) -> None:
     }
     calls = []
     for other, declared in others.items():
-        # these two are an operation's alone
-        if name in names_of(declared) - {"fit", "watch"}:
+        if name in names_of(declared) - OF_OPERATIONS.get(other, set()):
             calls.append(f"{other}({name}=...)")
     if calls:
         take = "takes" if len(calls) == 1 else "take"

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import dataclasses
 import hashlib
+import importlib.util
 import os
 import time
 from collections.abc import Mapping, Sequence
@@ -47,7 +48,7 @@ from aetool.fits.preparing import (
     trimmed,
 )
 from aetool.fits.single_fit import are_few, fit_closed_form, fit_network
-from aetool.model import Member, Model, Progress, Spec, make_params
+from aetool.model import Member, Model, NetParams, Progress, Spec, make_params
 from aetool.spelling import option
 
 if TYPE_CHECKING:
@@ -446,7 +447,7 @@ class _JointFit:
         budget = self.options.max_time or BUDGET[self.kind]
         seconds = _seconds_of(member, self.prepared.spec, self.kind)
         if budget < seconds:
-            self.left_out[name] = f"takes {seconds:g} s"
+            self.left_out[name] = f"takes {seconds:g} s{_missing_packages(name)}"
             self.needed[name] = seconds
             return False
         missing = self.asked - member.fits
@@ -519,6 +520,15 @@ class _JointFit:
             facts["short_of_time"] = True
         facts["seed"] = self.options.seed
         return facts
+
+
+def _missing_packages(name: str) -> str:
+    """What to say of a model, behind the time that it takes, where it is a network and torch is not
+    installed, so that time alone does not bring it in; "" else. name: the model's."""
+    model = plugins.get_model(name)
+    if not issubclass(model.Params, NetParams) or importlib.util.find_spec("torch"):
+        return ""
+    return " and torch (pip install 'aetool[train]')"
 
 
 def _seconds_of(member: Member, spec: Spec, kind: str) -> float:

@@ -32,10 +32,9 @@ class OnePiece:
     """A small archive of at most one block, taken apart.
 
     model: how the SHA-256 of the model that it needs begins, 8 bytes at least, which are written;
-    b"" if none. rows: how many
-    records it has; facts, header: JSON objects, what the footer and the header of a larger archive
-    say. payload: of the block, b"" without one. whole: the first WHOLE_IN_PIECE bytes of the
-    SHA-256 of what is restored.
+    b"" if none. rows: how many records it has; facts, header: JSON objects, what the footer and the
+    header of a larger archive say. payload: of the block, b"" without one. whole: the first
+    WHOLE_IN_PIECE bytes of the SHA-256 of what is restored.
     """
 
     model: bytes
