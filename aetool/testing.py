@@ -29,14 +29,14 @@ import numpy as np
 
 from aetool import bundle as bundles
 from aetool import declarations, operations, plugins, rehearsal
-from aetool.closed_form import ClosedForm
+from aetool.closed_form import ClosedForm, Features
 from aetool.codec import decoding, planning
 from aetool.data import sources
 from aetool.data.images import Pixels
 from aetool.data.table import Cells, Table
 from aetool.errors import AetoolError, PluginError
 from aetool.fits import fitting, preparing, single_fit
-from aetool.model import Array, Model, describe_params, make_params
+from aetool.model import Array, Model, Spec, describe_params, make_params
 from aetool.rarity import cap, knee
 
 if TYPE_CHECKING:
@@ -168,6 +168,18 @@ def pictures(count: int = PICTURES, seed: int = 0) -> Pixels:
     blob = np.exp(-(square_down + square_across) / 4)
     pixels: Pixels = (255 * blob[:, None]).astype(np.uint8)
     return pixels
+
+
+def laid_out(data: object) -> tuple[Spec, Features]:
+    """What the host would give a model of these data: (its `spec`, the features of all rows, of a
+    picture flattened), (rows, features) float32. With them an author can call a class's fit, and
+    look at what it makes, without the host.
+
+    data: whatever `aetool.fit` takes. Raises as that does for data that cannot be read.
+    """
+    source = sources.open_source(data)
+    prepared = preparing.prepare(source, fitting.FitOptions())
+    return prepared.spec, prepared.features.reshape(len(prepared.features), -1)
 
 
 class _Bench:

@@ -180,9 +180,11 @@ def test_the_authors_guide_works_from_its_first_line(elsewhere, tmp_path, rows_c
     for language, block in re.findall(r"```(\w+)\n(.*?)```", guide, flags=re.S):
         if language == "python":
             name = re.match(r"# (\S+)\n", block)[1]
-            if not name.endswith("reader.py"):
-                assert (package / name).exists(), "the package has this file from the start"
-            (package / name).write_text(block)
+            # what is tried out lies beside the package
+            home = package if "/" in name else tmp_path
+            if home == package and not name.endswith("reader.py"):
+                assert (home / name).exists(), "the package has this file from the start"
+            (home / name).write_text(block)
         elif language == "toml":
             settings = package / "pyproject.toml"
             if block.startswith("# pyproject.toml, added"):
@@ -190,9 +192,17 @@ def test_the_authors_guide_works_from_its_first_line(elsewhere, tmp_path, rows_c
             assert block in settings.read_text()
         for line in block.splitlines() if language == "console" else ():
             command, *args = shlex.split(line.removeprefix("$ "))
+            if command == "python":
+                command, args = "run", [elsewhere.python, *args]
             ran.append(getattr(elsewhere, command)(*args).stdout)
             if args[:2] == ["plugins", "new"]:
                 package = tmp_path / f"aetool-{args[2]}"
+    (shapes,) = (text for text in ran if "(300, 7)" in text)
+    assert "('machine', 'load', 'power', 'heat')\n(300, 7)\n" in shapes
+    deviation, prior = (np.fromstring(text, sep=" ") for text in re.findall(r"\[(.*)\]", shapes))
+    assert deviation.shape == (3,) and (deviation > 0).all() and (deviation < 0.5).all()
+    assert prior == pytest.approx([1 / 3, 1 / 3, 1 / 3, 0])
+    assert shapes.endswith("(300, 5)\npower\n")
     told = re.findall(r"(\d+) checks passed, (\d+) failed, (\d+) n/a", "\n".join(ran))
     checked = re.findall(r"^\$ aetool plugins check (\S+)", guide, flags=re.M)
     counts = [tuple(map(int, numbers)) for numbers in told]
@@ -218,15 +228,48 @@ def test_a_new_package_is_to_be_installed_before_it_is_checked(tmp_path, monkeyp
 
 
 def test_a_new_package_passes_as_it_is(elsewhere, tmp_path, monkeypatch):
-    elsewhere.aetool("plugins", "new", "mine")
-    elsewhere.pip("install", "./aetool-mine")
-    own = tmp_path / "aetool-mine" / "tests"
-    done = elsewhere.run(elsewhere.python, "-m", "pytest", "-q", "-p", "no:cacheprovider", own)
-    assert "40 passed, 2 skipped" in done.stdout
+    for name, kind, outcome in (
+        ("mine", [], "40 passed, 2 skipped"),
+        ("solved", ["--closed-form"], "32 passed, 10 skipped"),
+    ):
+        elsewhere.aetool("plugins", "new", name, *kind)
+        elsewhere.pip("install", f"./aetool-{name}")
+        own = tmp_path / f"aetool-{name}" / "tests"
+        done = elsewhere.run(elsewhere.python, "-m", "pytest", "-q", "-p", "no:cacheprovider", own)
+        assert outcome in done.stdout
     for name, words in (("mine", "installed already"), ("No-Name", "lower-case")):
         assert words in elsewhere.aetool("plugins", "new", name, status=2).stderr
     elsewhere.pip("uninstall", "-y", "aetool-mine")
     assert "exists already" in elsewhere.aetool("plugins", "new", "mine", status=2).stderr
+
+
+@pytest.mark.parametrize(
+    ("kind", "base", "words"),
+    [
+        ([], "ClosedForm", "torch is not installed, which a network needs: --network writes one"),
+        (["--closed-form"], "ClosedForm", ""),
+        (["--network"], "AutoEncoder", "not installed: pip install 'aetool[train]'"),
+    ],
+)
+def test_without_torch_a_new_package_is_one_that_works(tmp_path, monkeypatch, run, kind, base, words):  # fmt: skip
+    monkeypatch.setattr("importlib.util.find_spec", lambda name: None)
+    done = run("plugins", "new", "mine", "-o", tmp_path, *kind)
+    assert done.status == 0
+    assert f"({base}):" in (tmp_path / "aetool-mine" / "aetool_mine" / "net.py").read_text()
+    notes = done.err.splitlines()
+    assert words in notes[0] and len(notes) == 1 + bool(words)
+    assert notes[-1].startswith("next: pip install -e")
+
+
+def test_rows_are_laid_out_for_an_author_as_for_a_fit():
+    spec, x = testing.laid_out({"a": [1.0, 2.0, 3.0, 4.0] * 3, "b": ["u", "v", "u", "v"] * 3})
+    assert spec.columns == ("a", "b") and x.shape == (12, spec.features)
+    numbers = x[:, spec.numeric[0]]
+    assert numbers.mean() == pytest.approx(0, abs=1e-6) and numbers.std() == pytest.approx(1)
+    _, first, _ = spec.categories[0]
+    assert x[:2, first : first + 2].tolist() == [[1, 0], [0, 1]]
+    shape, pixels = testing.laid_out(np.zeros((12, 4, 5), np.uint8))
+    assert shape.shape == (1, 4, 5) and pixels.shape == (12, 20)
 
 
 def test_a_failed_check_says_what_to_do(run, monkeypatch):

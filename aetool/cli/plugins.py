@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import contextvars
+import importlib.util
 import json
 import time
 from collections import Counter
@@ -134,12 +135,32 @@ def _told(error: Exception) -> str:
 @plugins.command()
 @click.argument("name")
 @click.option("-o", "--output", default=".", help="The folder to write the package into [.].")
-def new(name: str, output: str) -> None:
-    """Write a package with a working model NAME, a network, to be made your own."""
+@click.option(
+    "--closed-form/--network",
+    "closed_form",
+    default=None,
+    help="A model solved in numpy, or a network, which needs torch "
+    "[a network where torch is installed].",
+)
+def new(name: str, output: str, closed_form: bool | None) -> None:
+    """Write a package with a working model NAME, a network or a closed form, to be made your
+    own."""
     from aetool.operations import authoring
 
-    made = authoring.new(name, Path(output))
-    terminal.say(f"{made}: a package with a working model")
+    has_torch = importlib.util.find_spec("torch") is not None
+    is_closed_form = not has_torch if closed_form is None else closed_form
+    made = authoring.new(name, Path(output), is_closed_form)
+    kind = "a closed form" if is_closed_form else "a network"
+    terminal.say(f"{made}: a package with a working model, {kind}")
+    if closed_form is None and is_closed_form:
+        terminal.say(
+            "torch is not installed, which a network needs: --network writes one", err=True
+        )
+    if not is_closed_form and not has_torch:
+        terminal.say(
+            "a network is fitted by torch, which is not installed: pip install 'aetool[train]'",
+            err=True,
+        )
     terminal.say(f"next: pip install -e {made} && aetool plugins check {name}", err=True)
 
 

@@ -19,9 +19,12 @@ HOME = Path(__file__).parent.parent
 FILES = {  # in the template: in the package
     "pyproject.toml": "pyproject.toml",
     "README.md": "README.md",
-    "init.py": "aetool_{name}/__init__.py",
-    "net.py": "aetool_{name}/net.py",
     "test.py": "tests/test_{name}.py",
+}
+OF_NETWORK = {"init.py": "aetool_{name}/__init__.py", "net.py": "aetool_{name}/net.py"}
+OF_CLOSED_FORM = {
+    "closed_init.py": "aetool_{name}/__init__.py",
+    "closed_net.py": "aetool_{name}/net.py",
 }
 REFERENCE = (  # file, what of it: all public functions, or these functions and classes
     ("hookspecs.py", ()),
@@ -39,9 +42,12 @@ REFERENCE = (  # file, what of it: all public functions, or these functions and 
 )
 
 
-def new(name: str, folder: Path) -> Path:
+def new(name: str, folder: Path, closed_form: bool = False) -> Path:
     """Write a Python package, a plugin with a small working model, as a folder aetool-NAME inside
     `folder`; returns the path of the package.
+
+    closed_form: whether the model is one that is solved in numpy, else a network, which only torch
+    can fit.
 
     ParamError for a name that is not of lower-case letters, digits and _ (41 at most, a letter
     first), is a word of Python's own, or that an installed plugin has; DataError if the package is
@@ -67,7 +73,7 @@ def new(name: str, folder: Path) -> Path:
     except OSError as error:
         raise DataError(f"{folder}: cannot write here: {error.strerror}") from None
     try:
-        for source, place in FILES.items():
+        for source, place in (FILES | (OF_CLOSED_FORM if closed_form else OF_NETWORK)).items():
             text = Template((HOME / "template" / f"{source}.txt").read_text(encoding="utf-8"))
             file = part / place.format(name=name)
             file.parent.mkdir(exist_ok=True)
