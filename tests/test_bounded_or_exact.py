@@ -84,6 +84,17 @@ def test_what_is_said_is_of_the_exact_archive(tmp_path, run):
     assert run("decompress", tmp_path / "a.aez", "-c").out == source.read_text()
 
 
+def test_a_bound_that_changes_nothing_is_told_of(tmp_path, run):
+    source = tmp_path / "noise.csv"
+    frame(ROWS)[["noise", "word"]].to_csv(source, index=False)
+    notes = {}
+    for bound in ("0.0001", "1"):
+        done = run("compress", source, "--max-error", bound, "-o", tmp_path / f"{bound}.aez")
+        notes[bound] = done.err.splitlines()[1:]
+    assert notes["0.0001"] == ["note: within the bound no number is changed: all is stored exactly"]
+    assert notes["1"] == ["note: within the bound: noise; exact: word"]
+
+
 @pytest.mark.parametrize(("column", "mode"), [("even", "lossless"), ("noise", "bounded")])
 def test_of_a_larger_file_a_piece_tells_whether_the_exact_archive_is_tried(
     tmp_path, monkeypatch, column, mode
