@@ -62,7 +62,10 @@ class DetectGiven(options.FitGiven, total=False):
 @options.context_options
 @click.option("--top", type=click.IntRange(0), help="The N highest scores, highest first.")
 @click.option("--threshold", type=options.ScoreType(), help="Anomaly: score above this.")
-@click.option("--fpr", help="Part of ordinary records that may be flagged, such as 1%.")
+@click.option(
+    "--fpr",
+    help="Part of ordinary records that may be flagged, such as 1%; less or more where rows drift.",
+)
 @click.option("--fdr", help="Part of the flagged records that may be ordinary, such as 10%.")
 @click.option(
     "--calibration",

@@ -48,7 +48,11 @@ class FitCommandGiven(options.FitGiven, total=False):
 @click.option("--all-rows", is_flag=True, help="Use every row (default: a sample of 200,000).")
 @options.context_options
 @click.option("--robust", is_flag=True, help="Anomalies are among DATA: leave the farthest out.")
-@click.option("--fpr", help="Part of ordinary records that may be flagged: the model's threshold.")
+@click.option(
+    "--fpr",
+    help="Part of ordinary records that may be flagged, less or more where rows drift: the "
+    "model's threshold.",
+)
 @click.option("--calibration", metavar="CLEAN", help="Ordinary records to set the threshold by.")
 @click.option("--epochs", type=click.IntRange(1), help="Passes over the data.")
 @click.option("--batch-size", type=click.IntRange(1), help="Rows in one training step.")

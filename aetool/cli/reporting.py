@@ -21,7 +21,10 @@ from aetool.errors import DataError
 )
 @click.option("--normal", metavar="VALUE[,VALUE]", help="Labels of ordinary records.")
 @click.option("--threshold", type=options.ScoreType(), help="Anomaly: score above this.")
-@click.option("--fpr", help="Part of ordinary records that may be flagged, such as 1%.")
+@click.option(
+    "--fpr",
+    help="Part of ordinary records that may be flagged, such as 1%; less or more where rows drift.",
+)
 @click.option("--fdr", help="Part of the flagged records that may be ordinary, such as 10%.")
 @click.option("--contamination", help="Part of these records to flag, such as 1%.")
 @click.option("--top", type=click.IntRange(0), help="List the N highest scores.")
