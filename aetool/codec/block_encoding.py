@@ -23,7 +23,7 @@ from aetool.codec.words import deflate
 from aetool.model import Int
 
 JOINED = planning.SMALL_BLOCK  # rows: in blocks of at most so many all streams are one part
-WORTH = 0.97  # of the bits must another way to store a column take: others may look at its numbers
+HOPED = 0.6  # of the bits that are expected of a way: hardly any takes fewer
 
 
 class BlockEncoder:
@@ -70,19 +70,17 @@ class BlockEncoder:
     def cheapest(self, column: Coded) -> tuple[Coded, list[Plan]]:
         """Choose among the encodings of the next column the one that takes fewest bits, without
         adding it: (that encoding, the plans of its streams). Another than the first is taken only
-        if it takes less than 97 % of the bits of the best before it. The plans are [] where there
-        is only one encoding and nothing was searched."""
+        if it takes less than a part, its `worth`, of the bits of the first. The plans are [] where
+        there is only one encoding and nothing was searched."""
         if not column.others:
             return column, []
-        fewest_bits = np.inf
+        bits_of_first, plans = self._tried(column)
+        fewest_bits = bits_of_first
         taken = column
-        plans: list[Plan] = []
-        for one in (column, *column.others):
-            limit = fewest_bits
-            if one is not column:
-                limit = WORTH * fewest_bits
+        for one in column.others:
+            limit = min(fewest_bits, one.worth * bits_of_first)
             # blobs alone may be too large: a search of plans takes far longer
-            if self._bits_of_blobs(one) >= limit:
+            if self._bits_of_blobs(one) >= limit or HOPED * one.expected_bits >= limit:
                 continue
             bits, plans_of_one = self._tried(one)
             if bits < limit:

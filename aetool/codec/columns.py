@@ -26,7 +26,10 @@ class Coded:
 
     others: the same column stored in other ways; the way that takes fewest bits is written. book:
     the dictionary that the values are ranks (positions) in, which other columns may use, too.
-    share: the part of that dictionary's bits, 0 to 1, that count as this column's.
+    share: the part of that dictionary's bits, 0 to 1, that count as this column's. expected_bits:
+    of one of `others` about how many bits it takes; 0 where nothing was foretold. worth: of the
+    bits of the first encoding one of `others` must take less than this part, 0 to 1, to be written:
+    columns behind it may be foretold by the numbers of the first.
     """
 
     meta: Meta
@@ -39,6 +42,8 @@ class Coded:
     share: float = 0.0
     contents: list[bytes] = field(default_factory=list)
     cells: Spans | None = None
+    expected_bits: float = 0.0
+    worth: float = 0.97
 
 
 @dataclass(eq=False)

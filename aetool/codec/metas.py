@@ -429,11 +429,13 @@ class NumberMeta(PatternMeta):
     digits counts in units of its own last digit, not of `decimals`. single: numbers of the first
     form were 32-bit floats once: their whole numbers count in units of 10^-single, and are written
     as such floats with `decimals` digits are; None: they were not. notation: how numbers are
-    written, where not as -1234.5 is; None: so.
+    written, where not as -1234.5 is; None: so. zeros: for each form how many zeros its whole
+    numbers are without, at their end: 45000 is 45 without three; (): none. Forms may then come
+    several times; there is neither a step nor own_units.
     """
 
     kind = "number"
-    letters = "d f q a s r u o n gap"
+    letters = "d f q a s r u o n e gap"
     decimals: int = 0
     forms: tuple[int, ...] = (0,)
     step: int = 1
@@ -441,6 +443,7 @@ class NumberMeta(PatternMeta):
     own_units: bool = False
     single: int | None = None
     notation: Notation | None = None
+    zeros: tuple[int, ...] = ()
 
     @property
     def valued(self) -> int:
@@ -450,17 +453,19 @@ class NumberMeta(PatternMeta):
     @property
     def units(self) -> list[int]:
         """For each form what 1 of its whole numbers is worth, in units of 10^-decimals: the step,
-        times a power of ten if own_units."""
-        digits = [self.decimals] * len(self.forms)
+        times a power of ten if own_units or `zeros` say so."""
+        powers = list(self.zeros) or [0] * len(self.forms)
         if self.own_units:
-            digits = [min(form, self.decimals) for form in self.forms]
-        return [int(self.step * 10 ** (self.decimals - own)) for own in digits]
+            powers = [self.decimals - min(form, self.decimals) for form in self.forms]
+        return [int(self.step * 10**power) for power in powers]
 
     def to_json(self) -> dict[str, Json]:
         """The meta as JSON: "k", "gap", "s" and "r" as every PatternMeta, "d", decimals, and "f",
-        forms; "q", step, "a", affixes, "u", own_units, "o", single, and "n", notation, where they
-        are not the default."""
+        forms; "q", step, "a", affixes, "u", own_units, "o", single, "n", notation, and "e", zeros,
+        where they are not the default."""
         stored = {**super().to_json(), "d": self.decimals, "f": list(self.forms)}
+        if self.zeros:
+            stored["e"] = list(self.zeros)
         if self.notation is not None:
             stored["n"] = self.notation.to_json()
         if self.own_units:
@@ -486,6 +491,15 @@ class NumberMeta(PatternMeta):
         single = None
         if "o" in stored:
             single = whole(stored["o"], 0, DIGITS, "the digits of 32-bit floats")
+        zeros = stored.get("e", [])
+        if not isinstance(zeros, list) or len(zeros) not in (0, len(forms)):
+            raise refused("the zeros at the end of numbers are not one count for each form")
+        for count in zeros:
+            # a number of 64 bits has no more
+            whole(count, 0, DIGITS, "the zeros at the end of numbers")
+        # other units would be multiplied with these, and leave 64 bits
+        if zeros and ("q" in stored or "u" in stored):
+            raise refused("numbers without their zeros are in units of another kind, too")
         return cls(
             gap=gap_of(stored),
             specials=texts(stored["s"], "special cells"),
@@ -497,6 +511,7 @@ class NumberMeta(PatternMeta):
             own_units=flag(stored, "u"),
             single=single,
             notation=notation_of(stored),
+            zeros=tuple(zeros),
         )
 
 

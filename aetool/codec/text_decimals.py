@@ -265,6 +265,21 @@ def _kinds_of_forms(forms: tuple[int, ...], form: Array, behind: Int) -> Int:
     return np.asarray(place_of_digits[behind])
 
 
+def kinds_by_zeros(wholes: Int, zeros: tuple[int, ...]) -> Int:
+    """For each whole number the kind that is without most of the zeros at its end, (n,); -1 where
+    it ends in fewer than every kind lacks. wholes: (n,) int64; zeros: of each kind how many its
+    numbers lack. 0, which ends in any number of zeros, is of the kind that lacks fewest."""
+    kinds = np.full(len(wholes), -1, np.int64)
+    # of kinds that lack as many the first; later ones, of more zeros, take over what they divide
+    fewest_first = sorted(range(len(zeros)), key=lambda kind: (zeros[kind], -kind))
+    for kind in fewest_first:
+        ends_so = wholes % np.int64(10 ** zeros[kind]) == 0
+        if kind != fewest_first[0]:
+            ends_so &= wholes != 0
+        kinds[ends_so] = kind
+    return kinds
+
+
 # ---- the column
 
 
@@ -408,10 +423,18 @@ def by_meta(text: TextCells, meta: NumberMeta, value: Int, form: Array) -> Coded
     kinds = np.zeros(len(text), np.int64)
     # rounded numbers are all written in the one form of the meta
     if meta.step == 1:
-        kinds = _kinds_of_forms(meta.forms, form, behind)
+        # with zeros all are of one form
+        forms = meta.forms[:1] if meta.zeros else meta.forms
+        kinds = _kinds_of_forms(forms, form, behind)
         good &= kinds >= 0
     wholes = value[good] * scale[good]
-    if meta.own_units:
+    if meta.zeros:
+        # numbers with fewer zeros than each of the kinds lacks cannot be written
+        kinds_of_good = kinds_by_zeros(wholes, meta.zeros)
+        wholes = wholes[kinds_of_good >= 0]
+        kinds[good] = kinds_of_good
+        good &= kinds >= 0
+    if meta.own_units or meta.zeros:
         units = np.array(meta.units, np.int64)
         wholes //= units[kinds[good]]
     if meta.step == 1:

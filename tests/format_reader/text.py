@@ -97,6 +97,8 @@ def text_cells(column):
             value = next(numbers)
             if kind == 0 and "o" in meta:
                 value = printed_single(value, meta)
+            if "e" in meta:
+                value *= 10 ** meta["e"][kind]
             found.append(number(value, meta["f"][kind], meta).encode("latin-1"))
         else:
             found.append(date(next(numbers), meta).encode("latin-1"))
