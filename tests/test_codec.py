@@ -367,8 +367,8 @@ def test_a_bound_holds_on_what_is_written(bound, cells):
     piece = "".join(f"{c}\n" for c in cells * 50).encode()
     seen = {}
     layout = records.Layout(Rule(), ["a"])
-    records.ranges(piece, layout, seen)
-    bounds = {"a": source_texts.allowed_by_place({"": bound}, ["a"], [seen["a"]])[0]}
+    records.ranges_shown(piece, layout, seen)
+    bounds = {"a": source_texts.allowed_by_place({"": bound}, ["a"], [seen["a"].ends])[0]}
     made = records.encode(piece, records.Layout(Rule(), ["a"], bounds=bounds, exact=False))
     assert text_of(made[0]) == made[0].restored
     out = made[0].restored.decode().split()

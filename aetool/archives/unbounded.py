@@ -3,11 +3,13 @@ numbers: identifiers, keys and numbers written in another way; and which files o
 
 from __future__ import annotations
 
+import itertools
 from collections.abc import Collection, Iterator, Mapping, Sequence
-from dataclasses import dataclass
 
 import numpy as np
 
+from aetool.archives import idle_bounds
+from aetool.archives.beginning import Beginning, beginning_of
 from aetool.archives.opening import Opened
 from aetool.canonical import Json
 from aetool.codec import source_texts
@@ -19,54 +21,21 @@ from aetool.codec.records import Layout
 from aetool.columns import quantities
 from aetool.columns.identifier import Identifier
 from aetool.columns.number import PLAIN, Number
-from aetool.columns.schema import Schema
 from aetool.csv.fields import fields
 from aetool.data.array_files import ArrayFile
 from aetool.data.arrow_files import ArrowTable
-from aetool.data.arrow_source import ArrowMemorySource
 from aetool.data.sources import CsvSource
-from aetool.data.table_source import TableSource
-from aetool.errors import DataError
-from aetool.fits.fitting import FitOptions
-from aetool.fits.preparing import inferred
 from aetool.spelling import in_shell, option
 
-LOOKED_AT = 4096  # records that tell how a column writes its numbers
 GROUPED, COMMA = "thousands separators", "a decimal comma"
-
-
-@dataclass(frozen=True)
-class Beginning:
-    """The columns of a table by its first records: how they are read and called.
-
-    schema: how they are read. names: of all columns in their order, as the schema calls them, ""
-    for what is a column of the archive alone (an empty field at the edge of a box or at the end of
-    lines); header: for each of these, as the file calls it, where a name may be empty or come
-    twice.
-    """
-
-    schema: Schema
-    names: Sequence[str]
-    header: Sequence[str]
-
-    def header_names(self) -> dict[str, str]:
-        """By each column's name in the schema the name that the file has for it; by "" that of a
-        column of the archive alone."""
-        return dict(zip(self.names, self.header, strict=True))
-
-    def labels(self) -> dict[str, str]:
-        """By each column's name in the schema the label by which an archive tells it apart; by ""
-        that of a column of the archive alone."""
-        labels = labels_of(self.header)
-        return dict(zip(self.names, labels, strict=True))
 
 
 def places_of_names(source: CsvSource | ArrowTable) -> frozenset[int]:
     """The positions, from 0, of the columns that `--max-error` for all numbers leaves exact,
     because their numbers name records, places or days and measure nothing. They are told by the
-    first LOOKED_AT (4,096) records; empty where these cannot be read as a table, or there are
+    first 4,096 records; empty where these cannot be read as a table, or there are
     none."""
-    beginning = _beginning_of(source)
+    beginning = beginning_of(source)
     if beginning is None:
         return frozenset()
     return quantities.places_of_names(beginning.schema, beginning.names)
@@ -93,28 +62,6 @@ def labels_of_arrays(source: ArrayFile) -> dict[int, str]:
     return found
 
 
-def _beginning_of(source: CsvSource | ArrowTable) -> Beginning | None:
-    """Read the first LOOKED_AT (4,096) records of a table, and return what they say of its columns;
-    None if there are no records, or they cannot be read as a table."""
-    # reading them may fail already, as of records of several widths
-    try:
-        records: TableSource
-        if isinstance(source, ArrowTable):
-            header = source.schema.names
-            records = ArrowMemorySource(source.name, source.head(LOOKED_AT))
-        else:
-            header = source_texts.header_of(source)[1]
-            records = source
-        table = records.head(LOOKED_AT)
-        names: Sequence[str] = table.names
-        if isinstance(source, CsvSource):
-            names = source_texts.names_by_field(source, names, header)
-        schema = inferred(records, table, FitOptions())
-        return Beginning(schema, names, header)
-    except DataError:
-        return None
-
-
 def remarks(
     source: Opened,
     wanted: Mapping[str, str],
@@ -131,24 +78,35 @@ def remarks(
     read at a time. decimal: the decimal mark that the user says, None for none.
     """
     if isinstance(source, ArrayFile):
-        return list(_exact_labels(source, wanted, errors))
+        return [
+            *_exact_labels(source, wanted, errors),
+            *idle_bounds.of_arrays(source, wanted, errors),
+            *idle_bounds.of_all(wanted, errors),
+        ]
     if not isinstance(source, CsvSource | ArrowTable):
         return []
     if isinstance(source, CsvSource):
         irregular = _irregular(source, effort.block, bool(errors))
         if irregular is not None:
             return [irregular]
-    beginning = _beginning_of(source)
+    beginning = beginning_of(source)
     if beginning is None:
         # nothing was to be bounded
         return []
     lines = list(_exact_identifiers(beginning, wanted, errors))
+    # of a column it is said once why it is exact
+    explained: Collection[str] = ()
     # numbers of a typed table are not written in any way
     if isinstance(source, CsvSource):
         unclear = _unclear(source, beginning, wanted, errors, effort, decimal)
         for name, mark in unclear.items():
             lines.append(_line_of_unclear(name, mark))
-        lines.extend(_otherwise_written(beginning, wanted, errors, unclear))
+        # in a way in which some numbers cannot be rounded
+        otherwise = _otherwise_written(beginning, wanted, errors, unclear)
+        lines.extend(_line_of_way(way, columns) for way, columns in otherwise.items())
+        explained = {*unclear, *itertools.chain.from_iterable(otherwise.values())}
+    lines.extend(idle_bounds.of_columns(beginning, wanted, errors, explained))
+    lines.extend(idle_bounds.of_all(wanted, errors))
     return lines
 
 
@@ -285,10 +243,10 @@ def _otherwise_written(
     wanted: Mapping[str, str],
     errors: Mapping[str, Json],
     told: Collection[str],
-) -> Iterator[str]:
-    """Yield a line for each way of writing numbers (thousands separators, a decimal comma) of which
-    columns were not bounded, with these columns. beginning: what the first records say of the
-    columns; wanted: the bounds that were asked for, by column, "" for all others; errors: the
+) -> dict[str, list[str]]:
+    """By each way of writing numbers (thousands separators, a decimal comma) of which columns were
+    not bounded, the names of these columns. beginning: what the first records of the table say of
+    the columns; wanted: the bounds that were asked for, by column, "" for all others; errors: the
     archive's, by column label; told: names of columns of which it was said already why they are
     exact."""
     names: dict[str, list[str]] = {}
@@ -300,11 +258,15 @@ def _otherwise_written(
         # of a table with commas, columns of whole numbers have none
         elif column.notation.decimal != PLAIN.decimal and column.decimals != 0:
             names.setdefault(COMMA, []).append(column.name)
-    for way, columns in names.items():
-        yield (
-            f"{', '.join(columns)}: numbers with {way} are stored exactly (too few are written "
-            "alike, or the bound is below their last digit)"
-        )
+    return names
+
+
+def _line_of_way(way: str, columns: Sequence[str]) -> str:
+    """A line that says that columns, whose numbers are written in this way, are exact, and why."""
+    return (
+        f"{', '.join(columns)}: numbers with {way} are stored exactly (too few are written "
+        "alike, or the bound is below their last digit)"
+    )
 
 
 def _exact_labels(

@@ -25,7 +25,6 @@ from aetool.codec import (
     stages,
     students,
     text_decoding,
-    text_rounding,
     textual,
     ways,
     weaving,
@@ -36,6 +35,7 @@ from aetool.codec.decimal_marks import MarkEvidence
 from aetool.codec.limits import MAX_CELLS
 from aetool.codec.metas import BytesMeta
 from aetool.codec.planning import Hints
+from aetool.codec.ranges import RangeEvidence
 from aetool.codec.shared import Shared
 from aetool.codec.spans import I32, Spans
 from aetool.codec.students import Students
@@ -525,25 +525,16 @@ def _of_bytes(
     return writing.selected(cells, wanted, line_end)
 
 
-def ranges(
-    piece: bytes,
-    layout: Layout,
-    extremes: dict[str, tuple[Fraction, Fraction]],
-) -> None:
-    """Widen `extremes`, (smallest, largest number) by the column's name, in place to the numbers of
-    a piece of text, of which no record is cut; columns that are not in it yet are added. A column
-    that is not of numbers in the piece does not count; nor do parts of the piece, of at most
-    SMALLEST (2^16) bytes, or one record, in which not every record has the layout's number of
-    fields."""
+def ranges_shown(piece: bytes, layout: Layout, shown: dict[str, RangeEvidence]) -> None:
+    """Add what the cells of a piece of text, of which no record is cut, say of the ranges of their
+    columns to `shown`, by the column's name, in place. A column that is not of numbers in the piece
+    says nothing; nor do parts of the piece, of at most SMALLEST (2^16) bytes, or one record, in
+    which not every record has the layout's number of fields."""
     for name, column in _columns_of_parts(piece, layout):
         mark = layout.marks.get(name)
         start = column.start.astype(np.int32)
-        extremes_here = text_rounding.ends(column.pool, start, start + column.length, mark)
-        if extremes_here is None:
-            continue
-        low_here, high_here = extremes_here
-        low, high = extremes.get(name, extremes_here)
-        extremes[name] = min(low, low_here), max(high, high_here)
+        evidence = RangeEvidence.of(column.pool, start, start + column.length, mark)
+        shown[name] = shown.get(name, RangeEvidence()) + evidence
 
 
 def marks_shown(piece: bytes, layout: Layout, shown: dict[str, MarkEvidence]) -> None:

@@ -11,12 +11,14 @@ from aetool.codec.blocks import NO_HINTS
 from aetool.codec.decimal_marks import DecimalMarks, MarkEvidence
 from aetool.codec.natives.bounding import LARGEST_FLOAT
 from aetool.codec.planning import Hints
+from aetool.codec.ranges import RangeEvidence
 from aetool.codec.records import Layout
 from aetool.csv import cutting
 from aetool.csv.dialect import BOX
 from aetool.csv.fields import fields
 from aetool.data import sources
 from aetool.errors import ParamError
+from aetool.printing import printable
 from aetool.spelling import option, there_are
 
 MOST_DIGITS = 400  # of an error, and the most that its exponent may be: as of the largest floats
@@ -36,6 +38,7 @@ def allowed_by_place(
     names: Sequence[str],
     ends: Sequence[tuple[Fraction, Fraction] | None],
     apart: Collection[int] = (),
+    labels: Mapping[str, str] | None = None,
 ) -> list[Fraction | None]:
     """For each column the largest error allowed, in its unit; None if none is. ParamError for a
     column in `wanted` that is not there, or has no numbers, and for a text that is no bound, as
@@ -45,6 +48,7 @@ def allowed_by_place(
     also one whose name is empty. names: of the columns, which may repeat: a text is for all of a
     name, and in percent of each one's range. ends: for each column (smallest, largest number), None
     if it has no numbers. apart: the places, from 0, of the columns that "" does not stand for.
+    labels: by name of a column without numbers what labels it has instead, in words.
     """
     numeric = {name for name, both in zip(names, ends, strict=True) if both is not None}
     for name in wanted:
@@ -52,9 +56,8 @@ def allowed_by_place(
             guess = there_are(name, names)
             raise ParamError(f"{option('--max-error')} {name}=...: no column '{name}'{guess}")
         if name and name not in numeric:
-            raise ParamError(
-                f"{option('--max-error')} {name}=...: column '{name}' does not hold numbers"
-            )
+            kind = (labels or {}).get(name, "does not hold numbers")
+            raise ParamError(f"{option('--max-error')} {name}=...: column '{name}' {kind}")
     bounds: list[Fraction | None] = []
     for place, (name, both) in enumerate(zip(names, ends, strict=True)):
         of_all = None if place in apart else wanted.get("")
@@ -161,24 +164,46 @@ def bounds_of(
     files: of one table, each with these columns. wanted: the text of --max-error by column name, ""
     for all others. names: of the columns, as many as the layout has, which may repeat; those of the
     layout do not. apart: the places, from 0, of the columns that have a bound only if they are
-    named in --max-error. ParamError for a column in `wanted` that is not there or has no numbers,
-    or a text that is no bound. DataError where a file cannot be opened or decoded, or has a record
-    of more than 2^28 bytes.
+    named in --max-error. ParamError for a column in `wanted` that is not there, has no numbers, or
+    has labels, see RangeEvidence, or a text that is no bound. DataError where a file cannot be
+    opened or decoded, or has a record of more than 2^28 bytes.
     """
-    seen: dict[str, tuple[Fraction, Fraction]] = {}
+    shown: dict[str, RangeEvidence] = {}
     for file in files:
         pieces = pieces_of(file, layout.effort.block)
         # the head, which has no record
         next(pieces)
         for piece in pieces:
-            records.ranges(piece, layout, seen)
-    ends = [seen.get(label) for label in layout.names]
+            records.ranges_shown(piece, layout, shown)
+    evidence = [shown.get(label, RangeEvidence()) for label in layout.names]
+    labels = {}
+    for name, of_column in zip(names, evidence, strict=True):
+        if of_column.are_labels:
+            labels[name] = _words_of_labels(of_column)
+    ends = [of_column.ends for of_column in evidence]
+    by_place = allowed_by_place(
+        wanted,
+        names,
+        ends,
+        apart,
+        labels,
+    )
     bounds = {}
-    by_place = allowed_by_place(wanted, names, ends, apart)
-    for label, bound in zip(layout.names, by_place, strict=True):
-        if bound is not None:
+    for label, bound, of_column in zip(layout.names, by_place, evidence, strict=True):
+        if bound is not None and not of_column.is_constant:
             bounds[label] = bound
     return bounds
+
+
+def _words_of_labels(evidence: RangeEvidence) -> str:
+    """What a column holds whose numbers stand in texts that differ with them, in words, with
+    examples. evidence: of its range."""
+    examples = [printable(cell.decode(errors="replace")) for cell in evidence.examples.values()]
+    cells = " and ".join(f"'{example}'" for example in examples)
+    return (
+        f"holds labels, such as {cells}, where a bound is for numbers that have the same text "
+        "around them"
+    )
 
 
 def taught(source: sources.CsvSource, layout: Layout) -> tuple[Layout, Hints]:

@@ -53,7 +53,7 @@ def affixes_of(text: TextCells) -> Affixes:
     than AFFIX (8) bytes."""
     counts: Counter[Affixes] = Counter()
     for cell in text.sample(CELLS_FOR_AFFIXES):
-        affixes = _around_digits(cell)
+        affixes = around_digits(cell)
         if affixes is not None:
             counts[affixes] += 1
     if not counts:
@@ -65,7 +65,7 @@ def affixes_of(text: TextCells) -> Affixes:
     return commonest
 
 
-def _around_digits(cell: bytes) -> Affixes | None:
+def around_digits(cell: bytes) -> Affixes | None:
     """(the text before the first digit of a cell, or before a minus in front of that; the text
     behind its last digit); None without any digit."""
     places = [place for place, byte in enumerate(cell) if ZERO <= byte <= NINE]

@@ -15,7 +15,7 @@ import numpy as np
 from aetool.codec import spans
 from aetool.codec.columns import Coded
 from aetool.codec.metas import NumberMeta
-from aetool.codec.spans import I32, SHORT, digits_behind
+from aetool.codec.spans import SHORT, digits_behind
 from aetool.codec.text_cells import (
     LONGEST_NUMBER,
     LOOKED_AT,
@@ -30,10 +30,8 @@ from aetool.codec.text_decimals import (
     LARGEST_ALLOWED,
     LEAST_NUMBERS,
     ParsedCells,
-    affixes_of,
-    notation_with,
 )
-from aetool.data.table import Bytes, Mask
+from aetool.data.table import Mask
 from aetool.model import Int
 
 FINE_ENOUGH = 64  # units of the last decimal in a bound: rounding loses at most 1 in so many of it
@@ -306,42 +304,3 @@ def exact_number(cell: bytes, affixes: Affixes) -> Fraction | None:
     if exponent is None and len(inner) <= spans.DIGITS:
         return None
     return Fraction(inner.decode())
-
-
-def ends(
-    buffer: Bytes,
-    start: I32,
-    stop: I32,
-    mark: str | None = None,
-) -> tuple[Fraction, Fraction] | None:
-    """Find the range of a column of numbers: (smallest, largest number) of cells
-    buffer[start[i]:stop[i]], at least one, exactly, in the column's unit; None if the part of the
-    cells that are numbers is below LEAST_NUMBERS (0.3). mark: their decimal mark, "." or ",", with
-    which numbers that have no mark between groups count, too; None: they tell it."""
-    text = TextCells(buffer, start, stop)
-    cells = ParsedCells.of(text, mark)
-    column = UnevenNumbers.of(cells)
-    if column.are_few():
-        return None
-    extremes = list(column.long_numbers.values())
-    readings = [cells]
-    # a column may write some of its thousands with marks, and others without
-    if mark is not None:
-        plainly = ParsedCells.between(text, affixes_of(text), notation_with(mark))
-        readings.append(plainly)
-    for reading in readings:
-        _widen(extremes, reading)
-    return min(extremes), max(extremes)
-
-
-def _widen(extremes: list[Fraction], cells: ParsedCells) -> None:
-    """Add to `extremes` the smallest and the largest plain decimal of each scale that cells
-    have."""
-    # of one scale the whole numbers are compared: a fraction of each would take long
-    for places, rows in UnevenNumbers(cells, {}).plain_scales():
-        same_scale = cells.value[rows]
-        unit = 10**places
-        smallest = int(same_scale.min())
-        largest = int(same_scale.max())
-        extremes.append(Fraction(smallest, unit))
-        extremes.append(Fraction(largest, unit))

@@ -26,6 +26,7 @@ from aetool.bundle import CODEC, Bundle
 from aetool.canonical import Json
 from aetool.codec import picture_models, source_texts
 from aetool.codec.blocks import NO_HINTS
+from aetool.codec.contents.labels import labels_of
 from aetool.codec.contents.pixels import pixels_of
 from aetool.codec.pictures import PIXELS
 from aetool.codec.shared import shared_of
@@ -148,7 +149,8 @@ def _what_changed(
     # an array of pixels is bounded as pictures are, and has no columns to name
     is_table = isinstance(source, sources.CsvSource | ArrowTable | ArrayFile)
     if is_table and PIXELS not in errors:
-        names = exact_job.names_of(source)
+        # errors are by label, which differ where names are alike
+        names = labels_of(exact_job.names_of(source))
         changed, unchanged = unbounded.changed_and_exact(names, errors)
         told["changed"] = changed
         told["unchanged"] = unchanged

@@ -1,0 +1,95 @@
+"""What is said of a bound on errors that has changed no number: why the numbers are exact."""
+
+from __future__ import annotations
+
+from collections.abc import Collection, Iterator, Mapping
+from fractions import Fraction
+
+from aetool.archives.beginning import Beginning
+from aetool.canonical import Json
+from aetool.codec import source_texts
+from aetool.codec.contents import arrays
+from aetool.columns.column import Column
+from aetool.columns.number import Number
+from aetool.data.array_files import ArrayFile
+
+NOTHING, WHOLE = Fraction(0), Fraction(1)
+
+
+def of_columns(
+    beginning: Beginning,
+    wanted: Mapping[str, str],
+    errors: Mapping[str, Json],
+    told: Collection[str],
+) -> Iterator[str]:
+    """Yield a line for each column that was named with a bound above 0, and of which no number was
+    changed: why. beginning: what the first records of the table say of the columns; wanted: the
+    bounds that were asked for, by column, "" for all others; errors: the archive's, by column
+    label; told: names of columns of which it was said already why they are exact."""
+    labels = beginning.labels()
+    columns = {column.name: column for column in beginning.schema.columns}
+    for name, header_name in beginning.header_names().items():
+        # "" stands for all columns, and never names one
+        asked = wanted.get(header_name) if header_name else None
+        if asked is None or name in told or not _is_wide(asked):
+            continue
+        # an error of 0 is that of a column that was bounded, and not moved
+        if not errors.get(labels[name], {}).get("largest"):
+            yield _of_column(name, asked, columns.get(name))
+
+
+def of_arrays(
+    source: ArrayFile,
+    wanted: Mapping[str, str],
+    errors: Mapping[str, Json],
+) -> Iterator[str]:
+    """Yield a line for each column of arrays that was named with a bound above 0, and of which no
+    number was changed: why. wanted: the bounds that were asked for, by column, "" for all others;
+    errors: the archive's, by column label. UnsuitedError for an array of a type that cannot be
+    stored."""
+    for label in arrays.column_labels(source):
+        # "" stands for all arrays, and never names one
+        asked = wanted.get(label) if label else None
+        if asked is None or not _is_wide(asked):
+            continue
+        if not errors.get(label, {}).get("largest"):
+            yield _of_column(label, asked)
+
+
+def of_all(wanted: Mapping[str, str], errors: Mapping[str, Json]) -> list[str]:
+    """A line that says that a bound on all numbers has changed none; [] if one has been, or no such
+    bound above 0 was asked for. wanted: the bounds that were asked for, by column, "" for all
+    others; errors: the archive's, by column label."""
+    asked = wanted.get("", "0")
+    is_changed = any(error["largest"] for error in errors.values())
+    if is_changed or not _is_wide(asked):
+        return []
+    return [f"all is stored exactly: no number can be rounded within {asked}"]
+
+
+def _is_wide(asked: str) -> bool:
+    """Whether a bound as it was asked for, such as "0.5" or "1%", is above 0: one of 0 asks for
+    exact numbers, and has its effect."""
+    # of a range of 1 each part in percent is above 0
+    return source_texts.bound_of(asked, NOTHING, WHOLE) > 0
+
+
+def _of_column(name: str, asked: str, column: Column | None = None) -> str:
+    """A line that says that a column, though a bound was asked for it by name, is exact, and why.
+    asked: the bound, above 0; column: what is known of it; None for nothing."""
+    # true floats have no last digit, and words no digit at all
+    if not isinstance(column, Number) or column.decimals is None:
+        return f"{name}: stored exactly, as none of its numbers can be rounded within {asked}"
+    spread = Fraction(column.high) - Fraction(column.low)
+    if not spread:
+        return f"{name}: stored exactly, as its numbers are all the same"
+    bound = source_texts.bound_of(asked, NOTHING, spread)
+    last_digit = Fraction(1, 10**column.decimals)
+    if bound >= last_digit:
+        return f"{name}: stored exactly, as rounding its numbers within {asked} saves nothing"
+    # a part of a range says nothing of digits, before it is computed
+    in_numbers = f"{asked}, which is {float(bound):.3g}," if asked.endswith("%") else asked
+    return (
+        f"{name}: stored exactly, as a bound of {in_numbers} is less than the last digit of its "
+        f"numbers, {float(last_digit):g}"
+    )

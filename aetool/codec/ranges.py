@@ -1,0 +1,197 @@
+"""Which columns of a text hold numbers that a bound on errors is for, and from where to where these
+go.
+
+    12.5 kg      a number, and a text that is the same in all cells: it can be rounded
+    1. White     a label: where the number is another, so is the text, as in 2. Black
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from fractions import Fraction
+
+from aetool.codec.spans import I32
+from aetool.codec.text_cells import LOOKED_AT, NO_AFFIXES, ODD_CELLS, Affixes, TextCells
+from aetool.codec.text_decimals import ParsedCells, affixes_of, around_digits, notation_with
+from aetool.codec.text_rounding import UnevenNumbers
+from aetool.data.table import Bytes
+
+SIGNS = b" -+()"  # around a number: they tell whether it is below 0, and are no text of its own
+EXAMPLES = 2  # cells that show what labels are like
+
+
+@dataclass(frozen=True)
+class Stretch:
+    """Numbers between the same text: how many there are, the smallest and the largest of them. Of
+    parts of a column they are added by `+`."""
+
+    count: int
+    lowest: Fraction
+    highest: Fraction
+
+    def __add__(self, other: Stretch) -> Stretch:
+        """The numbers of both parts together."""
+        return Stretch(
+            self.count + other.count,
+            min(self.lowest, other.lowest),
+            max(self.highest, other.highest),
+        )
+
+    @property
+    def is_constant(self) -> bool:
+        """Whether all the numbers are one and the same."""
+        return self.lowest == self.highest
+
+
+@dataclass(frozen=True)
+class RangeEvidence:
+    """What the cells of a column, or of a part of one, say of the range of its numbers; that of
+    parts is added by `+`.
+
+    stretches: the numbers by the text around them, without signs. others: about how many cells have
+    digits between another text than the numbers of their part have around them. examples: by the
+    text around its digits a cell that has it, for a few of these texts.
+    """
+
+    stretches: Mapping[Affixes, Stretch] = field(default_factory=dict)
+    others: int = 0
+    examples: Mapping[Affixes, bytes] = field(default_factory=dict)
+
+    @classmethod
+    def of(
+        cls,
+        buffer: Bytes,
+        start: I32,
+        stop: I32,
+        mark: str | None = None,
+    ) -> RangeEvidence:
+        """Collect what cells buffer[start[i]:stop[i]], at least one, show; nothing if the part of
+        them that are numbers is below LEAST_NUMBERS (0.3). mark: their decimal mark, "." or ",",
+        with which numbers that have no mark between groups count, too; None: they tell it."""
+        text = TextCells(buffer, start, stop)
+        cells = ParsedCells.of(text, mark)
+        column = UnevenNumbers.of(cells)
+        if column.are_few():
+            return cls()
+        extremes = list(column.long_numbers.values())
+        readings = [cells]
+        # a column may write some of its thousands with marks, and others without
+        if mark is not None:
+            plainly = ParsedCells.between(text, affixes_of(text), notation_with(mark))
+            readings.append(plainly)
+        for reading in readings:
+            _widen(extremes, reading)
+        plain_count = int((cells.form >= 0).sum())
+        count = plain_count + len(column.long_numbers)
+        usual = _without_signs(cells.affixes)
+        stretches = {usual: Stretch(count, min(extremes), max(extremes))}
+        # numbers without text are no labels, whatever stands beside them
+        if usual == NO_AFFIXES:
+            return cls(stretches)
+        others, examples = _other_texts(column, usual)
+        return cls(stretches, others, examples)
+
+    def __add__(self, other: RangeEvidence) -> RangeEvidence:
+        """What both parts of a column say together."""
+        stretches = dict(self.stretches)
+        for around, stretch in other.stretches.items():
+            before = stretches.get(around)
+            stretches[around] = stretch if before is None else before + stretch
+        examples = {**other.examples, **self.examples}
+        return RangeEvidence(
+            stretches,
+            self.others + other.others,
+            dict(sorted(examples.items())[:EXAMPLES]),
+        )
+
+    @property
+    def ends(self) -> tuple[Fraction, Fraction] | None:
+        """(smallest, largest number) of the column, exactly, in its unit; None if it has no
+        numbers, or labels."""
+        if not self.stretches or self.are_labels:
+            return None
+        lowest = [stretch.lowest for stretch in self.stretches.values()]
+        highest = [stretch.highest for stretch in self.stretches.values()]
+        return min(lowest), max(highest)
+
+    @property
+    def usual(self) -> Affixes:
+        """The text around most numbers, without signs; ValueError without numbers."""
+        # of equally common ones the smallest, so that no order of parts matters
+        return min(self.stretches, key=lambda around: (-self.stretches[around].count, around))
+
+    @property
+    def is_constant(self) -> bool:
+        """Whether all numbers of the column stand between the same text, and are one number: there
+        is nothing to be gained by rounding `1. White`, and much to be lost."""
+        if len(self.stretches) != 1 or self.usual == NO_AFFIXES:
+            return False
+        return self.stretches[self.usual].is_constant
+
+    @property
+    def are_labels(self) -> bool:
+        """Whether the numbers stand in texts that differ with them, as in `1. White` and
+        `2. Black`, so that a rounded number would be a label that nobody has written: more than one
+        cell in ODD_CELLS (20) has digits between another text than most, or any has, where those
+        between the commonest text are one number. False of numbers without text."""
+        if not self.stretches:
+            return False
+        others = self.others
+        for around, stretch in self.stretches.items():
+            # 40 among 40 kg lacks its unit, and is no label
+            if around not in (self.usual, NO_AFFIXES):
+                others += stretch.count
+        usual = self.stretches[self.usual]
+        # where numbers between the same text never differ, it is the text that tells cells apart
+        if self.usual != NO_AFFIXES and usual.is_constant:
+            return others > 0
+        return others * ODD_CELLS > usual.count + others
+
+
+def _other_texts(column: UnevenNumbers, usual: Affixes) -> tuple[int, dict[Affixes, bytes]]:
+    """(About how many cells of a column, by a sample of LOOKED_AT (256) of those that are no
+    numbers, have digits between another text than `usual`, which is without signs; cells that show
+    `usual` and one such other text, by that text). Digits without any text do not count."""
+    text = column.parsed.text
+    is_odd = column.parsed.form < 0
+    is_odd[list(column.long_numbers)] = False
+    numbers = text.only(~is_odd)
+    examples = dict.fromkeys([usual], numbers.sample(1)[0])
+    odd = text.only(is_odd)
+    if not len(odd):
+        return 0, examples
+    sample = odd.sample(LOOKED_AT)
+    others = 0
+    for cell in sample:
+        around = around_digits(cell)
+        if around is None:
+            continue
+        apart = _without_signs(around)
+        if apart in (usual, NO_AFFIXES):
+            continue
+        others += 1
+        if len(examples) < EXAMPLES:
+            examples[apart] = cell
+    # a few of many are some at least
+    return -(-len(odd) * others // len(sample)), examples
+
+
+def _without_signs(affixes: Affixes) -> Affixes:
+    """The text before and behind a number without what tells its sign: -$5, ($5) and $5 have the
+    same."""
+    before, behind = affixes
+    return before.translate(None, SIGNS), behind.translate(None, SIGNS)
+
+
+def _widen(extremes: list[Fraction], cells: ParsedCells) -> None:
+    """Add to `extremes` the smallest and the largest plain decimal of each scale that cells
+    have."""
+    # of one scale the whole numbers are compared: a fraction of each would take long
+    for places, rows in UnevenNumbers(cells, {}).plain_scales():
+        same_scale = cells.value[rows]
+        unit = 10**places
+        smallest = int(same_scale.min())
+        largest = int(same_scale.max())
+        extremes.append(Fraction(smallest, unit))
+        extremes.append(Fraction(largest, unit))
