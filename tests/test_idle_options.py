@@ -225,3 +225,22 @@ def test_a_model_that_an_archive_does_not_need_is_told_of(
         monkeypatch.setenv("AETOOL_MODEL", str(pca))
         assert said not in run(*verb, plain).err
         monkeypatch.delenv("AETOOL_MODEL")
+
+
+@pytest.mark.parametrize(("leaving", "said"), [
+    (["--drop", "id"], "the archive holds id all the same: --drop leaves columns out of what"),
+    (["--keep", "x"], "the archive holds the other columns all the same: --keep is of what"),
+])  # fmt: skip
+def test_a_column_that_a_model_does_not_learn_is_said_to_be_in_the_archive(
+    tmp_path, run, leaving, said
+):
+    rng = np.random.default_rng(0)
+    table = pd.DataFrame({"id": rng.permutation(60), "x": rng.normal(size=60).round(2)})
+    path = tmp_path / "t.csv"
+    table.to_csv(path, index=False)
+    done = run("compress", path, "--lossy", "-p", "pca", *leaving, "-o", tmp_path / "t.aez")
+    assert done.status == 0 and f"note: {said}" in done.err
+    aetool.decompress(tmp_path / "t.aez", tmp_path / "back.csv")
+    assert pd.read_csv(tmp_path / "back.csv")["id"].equals(table["id"])
+    done = run("compress", path, "--lossy", "-p", "pca", "-o", tmp_path / "t.aez", "-f")
+    assert done.status == 0 and "all the same" not in done.err

@@ -190,6 +190,8 @@ def _notes(facts: Mapping[str, Json]) -> Iterator[str]:
         yield f"{what}: {_few(unread)}"
     if "unused" in facts:
         yield f"the model was not used: {facts['unused']}"
+    if "unlearned" in facts:
+        yield facts["unlearned"]
     if "tables" in facts:
         yield (
             f"{facts['tables']:,} tables are stored as files, byte for byte; --parts stores tables "

@@ -98,6 +98,26 @@ def refuse_without_fit(options: FitOptions | None, what: str) -> None:
     )
 
 
+def of_columns_left_out(options: FitOptions | None) -> dict[str, str]:
+    """{"unlearned": a line that says that the archive holds them all the same} for columns that a
+    model was not to learn of; {} where it was to learn of all, or none was fitted."""
+    if options is None:
+        return {}
+    line = ""
+    # what is dropped has names; what is not kept may be a thousand columns
+    if options.drop:
+        line = (
+            f"the archive holds {', '.join(options.drop)} all the same: {option('--drop')} leaves "
+            "columns out of what the model learns"
+        )
+    elif options.keep:
+        line = (
+            "the archive holds the other columns all the same: "
+            f"{option('--keep')} is of what the model learns"
+        )
+    return {"unlearned": line} if line else {}
+
+
 def _without_columns() -> str:
     """How to store a table without some of its columns, in the words of the shell or of Python."""
     if in_shell():

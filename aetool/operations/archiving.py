@@ -39,7 +39,12 @@ from aetool.detection.choice import Choice
 from aetool.errors import DataError, ParamError
 from aetool.files import Attributes, attributes_of, named_path, one_reading, output, scratch_folder
 from aetool.fits import fitting
-from aetool.fits.asked import refuse_beside_model, refuse_beside_plugins, refuse_without_fit
+from aetool.fits.asked import (
+    of_columns_left_out,
+    refuse_beside_model,
+    refuse_beside_plugins,
+    refuse_without_fit,
+)
 from aetool.scoring import costing
 from aetool.spelling import option
 
@@ -63,16 +68,18 @@ def compress(
     The figures, by name: fidelity, rows, archive_bytes and, but for a model's code, source_bytes.
     Others are there only for some options and data. With options.lossy: taken, which kind of
     archive was written ("code", "exact" or "bounded"), and, without options.lossy_only, prices, the
-    bytes of each kind. With a model that makes a lossless archive no smaller: unused, the reason.
-    For a folder: left_out, the files that are not in the archive, and tables, how many tables lie
-    in it, if there are two or more and no pictures. With options.flag: costliest, the records that
-    cost most as a Detection, or untold, why there are none. With options.max_error, and of a folder
-    with a goal of error or bytes: unbounded, lines on what a bound leaves exact, if anything; with
-    options.max_error, of a table changed and unchanged, the names of its columns, and
-    bounded_bytes, where all is exact since a bounded archive of so many bytes is no smaller. With a
-    goal of error or bytes: unread_pictures, the broken pictures that are stored as files. Beside
-    these they hold what ExactJob.write, LossyJob.write, choosing.write_chosen or rivals.smallest
-    return; with options.parts they are those of indexing.compress_folder alone.
+    bytes of each kind. With columns that a model fitted here was not to learn of: unlearned, a line
+    that says that the archive holds them. With a model that makes a lossless archive no smaller:
+    unused, the reason. For a folder: left_out, the files that are not in the archive, and tables,
+    how many tables lie in it, if there are two or more and no pictures. With options.flag:
+    costliest, the records that cost most as a Detection, or untold, why there are none. With
+    options.max_error, and of a folder with a goal of error or bytes: unbounded, lines on what a
+    bound leaves exact, if anything; with options.max_error, of a table changed and unchanged, the
+    names of its columns, and bounded_bytes, where all is exact since a bounded archive of so many
+    bytes is no smaller. With a goal of error or bytes: unread_pictures, the broken pictures that
+    are stored as files. Beside these they hold what ExactJob.write, LossyJob.write,
+    choosing.write_chosen or rivals.smallest return; with options.parts they are those of
+    indexing.compress_folder alone.
     """
     options = _checked(options or CompressOptions())
     _refuse_idle_fit(options, model)
@@ -106,6 +113,8 @@ def compress(
         if len(tables) > 1 and not source.names:
             # by their bytes, in which nothing is known of columns
             figures["tables"] = len(tables)
+    # without a fit such options were refused
+    figures.update(of_columns_left_out(options.fit))
     # what a shard alone leaves exact, the whole may not
     if options.max_error and options.shard is None:
         figures.update(_what_changed(opening.of_source(source), figures, options))
