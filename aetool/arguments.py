@@ -13,6 +13,7 @@ from collections.abc import (
     Callable,
     Collection,
     Iterable,
+    Iterator,
     KeysView,
     Mapping,
     Sequence,
@@ -33,7 +34,7 @@ PARTS = "a number such as 0.01, or a text such as '1%'"  # shares of records
 NEAR = 0.75  # likeness (difflib) from which a name is taken for a misspelt one
 
 
-def _is_whole(value: object) -> bool:
+def is_whole(value: object) -> bool:
     """Whether a value is a whole number of any type, but True and False."""
     return isinstance(value, numbers.Integral) and not isinstance(value, bool)
 
@@ -69,6 +70,12 @@ def _is_paths(value: object) -> bool:
     return isinstance(value, Sequence) and not isinstance(value, str | bytes)
 
 
+def _is_wholes(value: object) -> bool:
+    """Whether a value is a list, tuple or other sequence of whole numbers."""
+    # bytes are a sequence of whole numbers, which nobody means
+    return _is_paths(value) and all(map(is_whole, cast("Iterable[object]", value)))
+
+
 def _is_texts_by_name(value: object) -> bool:
     """Whether a value is a dictionary whose keys and values are texts."""
     if not isinstance(value, Mapping):
@@ -80,13 +87,20 @@ def _is_texts_by_name(value: object) -> bool:
 TAKEN: dict[str, tuple[str, Callable[[object], bool]]] = {
     "None": ("None", lambda value: value is None),
     "bool": ("True or False", lambda value: isinstance(value, bool)),
-    "int": ("a whole number", _is_whole),
+    "int": ("a whole number", is_whole),
     "float": ("a finite number", _is_finite),
     "str": ("a text", lambda value: isinstance(value, str)),
     "Sequence[str]": ("a list of texts", _is_texts),
     "Mapping[str, str]": ("a dictionary of texts", _is_texts_by_name),
+    "Sequence[int]": ("a list of whole numbers", _is_wholes),
     "Sequence[Path]": ("a list of paths", _is_paths),
     "list[str]": ("a list", lambda value: isinstance(value, list)),
+}
+# what each item of a list, or value of a dictionary, must be
+OF_ITEMS: dict[str, Callable[[object], bool]] = {
+    "Sequence[str]": TAKEN["str"][1],
+    "Mapping[str, str]": TAKEN["str"][1],
+    "Sequence[int]": is_whole,
 }
 
 
@@ -102,14 +116,24 @@ def plain(value: object) -> object:
         return own
     if isinstance(value, list | str | bytes | bytearray | Mapping):
         return value
-    # a table has two axes, and is no list of the names of its columns
-    is_row = isinstance(shape, tuple) and len(shape) == 1 and isinstance(value, Collection)
-    if is_row or isinstance(value, Sequence | KeysView | ValuesView):
+    if _is_row(value):
         return [plain(item) for item in cast("Iterable[object]", value)]
     # the same options have one order, and a set none of its own
     if isinstance(value, AbstractSet):
         return sorted(value, key=str)
     return value
+
+
+def _is_row(value: object) -> bool:
+    """Whether a value holds a row of values, and is neither a list nor a text: a tuple, an array of
+    one axis, an Index or Series of pandas, the keys of a dictionary."""
+    if isinstance(value, list | str | bytes | bytearray | Mapping):
+        return False
+    # a table has two axes, and is no list of the names of its columns
+    shape = getattr(value, "shape", None)
+    if isinstance(shape, tuple) and len(shape) == 1 and isinstance(value, Collection):
+        return True
+    return isinstance(value, Sequence | KeysView | ValuesView)
 
 
 def checked_options(
@@ -135,7 +159,7 @@ def checked_options(
             continue
         taken[name] = cast("Value", checked(verb, name, value, annotation))
         number = taken[name]
-        if name == "seed" and _is_whole(number) and number < 0:  # type: ignore[operator]
+        if name == "seed" and is_whole(number) and number < 0:  # type: ignore[operator]
             raise ParamError(f"{verb}: seed must be 0 or more; got {shown(value)}")
     return taken
 
@@ -210,27 +234,44 @@ def checked(verb: str, name: str, value: object, annotation: str) -> object:
     kinds = annotation.split(" | ")
     if any(kind not in TAKEN for kind in kinds):
         return value
-    # what is said is added to the caller's own list, which a copy is not
-    own = value if "list[str]" in kinds else plain(value)
-    if not any(TAKEN[kind][1](own) for kind in kinds):
+    is_taken = [OF_ITEMS[kind] for kind in kinds if kind in OF_ITEMS and _may_be(value, kind)]
+    # a list may have millions of items, and be wrong from the first on
+    strays = _strays(value, is_taken) if is_taken else iter(())
+    own: object = None
+    is_right = next(strays, strays) is strays
+    if is_right:
+        # what is said is added to the caller's own list, which a copy is not
+        own = value if "list[str]" in kinds else plain(value)
+        is_right = any(TAKEN[kind][1](own) for kind in kinds)
+    if not is_right:
         words = " or ".join(TAKEN[kind][0] for kind in kinds)
-        raise ParamError(f"{verb}: {name} must be {words}; got {_shown_with_strays(value)}")
+        said = shown(value)
+        for stray in _strays(value, is_taken or [TAKEN["str"][1]]):
+            said += f" with {shown(stray)}"
+            break
+        raise ParamError(f"{verb}: {name} must be {words}; got {said}")
     return own
 
 
-def _shown_with_strays(value: object) -> str:
-    """A value that is not taken, for messages, as `shown` has it; of a list or dictionary also the
-    first of its values that is no text: "list with 1 (int)"."""
-    values: Iterable[object] = ()
-    own = plain(value)
-    if isinstance(own, Mapping):
-        values = own.values()
-    elif isinstance(own, list):
-        values = own
-    for item in values:
-        if not isinstance(item, str):
-            return f"{shown(value)} with {shown(item)}"
-    return shown(value)
+def _may_be(value: object, kind: str) -> bool:
+    """Whether a value, if it is a dictionary, may be of a kind of TAKEN, as one of dictionaries; if
+    it is none, whether it may be, as one of anything else."""
+    return kind.startswith("Mapping") == isinstance(value, Mapping)
+
+
+def _strays(value: object, is_taken: Sequence[Callable[[object], bool]]) -> Iterator[object]:
+    """Yield the items of a list, or the values of a dictionary, that are none of what is taken; of
+    any other value nothing. One after the other: who takes the first waits for no other. is_taken:
+    each says of an item whether it is one of its own."""
+    items: Iterable[object] = ()
+    if isinstance(value, Mapping):
+        items = value.values()
+    elif _is_row(value) or isinstance(value, list | AbstractSet):
+        items = cast("Iterable[object]", value)
+    for item in items:
+        own = plain(item)
+        if not any(is_one(own) for is_one in is_taken):
+            yield item if _is_row(item) else own
 
 
 def check_kind(
@@ -284,8 +325,11 @@ def shown(value: object) -> str:
     if isinstance(value, int) and value.bit_length() > MOST_BITS:
         # Python refuses to write so many digits
         text = f"about 2^{value.bit_length()}" if value > 0 else f"about -2^{value.bit_length()}"
-    elif isinstance(plain(value), str | bytes | int | float | None):
-        text = repr(plain(value))
+    # a list may be long, and is not shown
+    elif not _is_row(value) and not isinstance(value, AbstractSet):
+        own = plain(value)
+        if isinstance(own, str | bytes | int | float | None):
+            text = repr(own)
     short = text if len(text) <= SHOWN else f"{text[:SHOWN]}..."
     return f"{short} ({kind})" if short else kind
 

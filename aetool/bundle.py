@@ -16,7 +16,7 @@ from pathlib import Path
 from typing import BinaryIO
 
 from aetool import hypertext, runtime
-from aetool.arguments import shown
+from aetool.arguments import checked, shown
 from aetool.canonical import Json, canonical, parse_canonical
 from aetool.columns.layout import table_spec
 from aetool.columns.schema import Schema
@@ -165,10 +165,11 @@ class Bundle:
         for writing bytes, whose OSErrors pass, and return None. DataError for a file that exists,
         unless force, and for a path that cannot be written, such as a folder; ParamError for a file
         opened for text, and for what is neither a path nor a file."""
+        checked("save", "force", force, "bool | None")
         content = self.to_bytes()
         if isinstance(path, str | os.PathLike):
             target = Path(path)
-            with atomic(target, force) as file:
+            with atomic(target, bool(force)) as file:
                 file.write(content)
             return target
         if not hasattr(path, "write"):

@@ -1,18 +1,22 @@
 """What a newcomer types and has by mistake: one line says what was found, where, and what to do."""
 
+import compileall
 import gzip
+import os
 import pickle
+import shutil
 import sqlite3
 import subprocess
 import sys
 import zipfile
+from pathlib import Path
 
 import pandas as pd
 import pytest
 
 import aetool
 from aetool.arguments import part_of
-from aetool.cli import status
+from aetool.cli import main, status
 from aetool.errors import ParamError
 from aetool.testing import pictures
 
@@ -334,3 +338,43 @@ def test_a_column_of_thousands_of_words_says_that_dropping_it_helps(tmp_path, ru
     (tmp_path / "t.csv").write_text("\n".join(["size,case,kind", *some]) + "\n")
     told = run("detect", tmp_path / "t.csv", "--explain-columns").out
     assert "the rest is `other`" in told and "--drop" not in told
+
+
+@pytest.fixture(scope="module")
+def program(tmp_path_factory):
+    """A copy of the program, of which the files of some folders are compiled."""
+    folder = tmp_path_factory.mktemp("program")
+    home = Path(aetool.__file__).parent
+    shutil.copytree(home, folder / "aetool", ignore=shutil.ignore_patterns("__pycache__"))
+    for name in ("cli", "operations"):
+        compileall.compile_dir(folder / "aetool" / name, quiet=1, force=True)
+    return folder
+
+
+@pytest.mark.parametrize("module", ["cli/inspecting", "operations/inspecting", "cli/terminal"])
+def test_a_compiled_file_that_is_cut_short_is_no_interruption(program, module, rows_csv):
+    folder, name = module.split("/")
+    (compiled,) = (program / "aetool" / folder / "__pycache__").glob(f"{name}.*.pyc")
+    whole = compiled.read_bytes()
+    compiled.write_bytes(whole[:300])
+    done = subprocess.run(
+        [sys.executable, "-m", "aetool", "info", rows_csv],
+        capture_output=True, text=True, check=False, cwd=program,
+        env={**os.environ, "PYTHONPATH": str(program)},
+    )  # fmt: skip
+    compiled.write_bytes(whole)
+    assert done.returncode == 2 and not done.stdout
+    said = done.stderr.strip()
+    assert said.startswith("aetool: error: ") and said.count("\n") == 0
+    assert "the program is damaged (marshal data too short): delete" in said
+    # before the command line is there, the importer alone can be asked
+    assert (str(compiled) in said) == (name != "terminal")
+
+
+def test_an_end_of_a_file_anywhere_else_is_a_bug_that_is_seen(monkeypatch):
+    def ending(*_, **__):
+        raise EOFError("of a library")
+
+    monkeypatch.setattr(main, "invoke", ending)
+    with pytest.raises(EOFError, match="of a library"):
+        status(["info", "x"])

@@ -1,6 +1,7 @@
 """Every argument of every verb of Python, given something of a wrong type, is refused by its name."""
 
 import inspect
+import time
 
 import numpy as np
 import pandas as pd
@@ -9,7 +10,11 @@ import pytest
 import aetool
 from aetool.errors import AetoolError
 
-WRONG = [5, [1, 2], {"a": object()}, object(), b"x"]
+WRONG = [
+    10**30, -1, 1.5, True, "", b"x", [True], ["x", None], {"a": object()}, {1, "x"}, np.arange(3),
+    object(),
+]  # fmt: skip
+NO_VERBS = ("hookimpl", "param", "session", "to_bytes")
 FRAME = pd.DataFrame(np.random.default_rng(0).normal(size=(40, 3)).round(2), columns=list("abc"))
 
 
@@ -59,23 +64,40 @@ def verbs(made, folder):
     }
 
 
-@pytest.mark.parametrize("name", [
-    "fit", "detect", "drift", "load", "compress", "tradeoff", "merge", "decompress", "open",
-    "model.encode", "model.decode", "model.denoise", "model.sample", "model.similar",
-    "model.compress", "model.detect", "model.report", "model.drift", "model.score", "model.map",
-    "model.explain", "model.evaluate", "model.save", "model.calibrate",
-])  # fmt: skip
-def test_no_argument_of_a_wrong_type_is_another_error_than_one_of_ours(made, tmp_path, name):
+def doors():
+    """The names of all verbs of Python: functions of the package, and methods of a model."""
+    functions = [name for name in aetool.__all__ if inspect.isfunction(getattr(aetool, name))]
+    models = vars(aetool.Bundle) | {
+        name: value for base in aetool.Bundle.__mro__[1:-1] for name, value in vars(base).items()
+    }
+    methods = [name for name in models if inspect.isfunction(models[name]) and name[0] != "_"]
+    return [name for name in functions if name not in NO_VERBS] + [
+        f"model.{name}" for name in methods if name not in NO_VERBS
+    ]
+
+
+@pytest.mark.parametrize("name", doors())
+def test_no_argument_of_a_wrong_type_is_another_error_than_one_of_ours(
+    made, tmp_path, name, monkeypatch
+):
+    # where a text is a path, a file of that name may be written
+    monkeypatch.chdir(tmp_path)
     verb, arguments = verbs(made, tmp_path)[name]
     refused = 0
     for argument in inspect.signature(verb).parameters:
-        if argument == "params":
+        if argument in ("params", "self"):
             continue
         for wrong in WRONG:
+            # as many records are drawn as memory holds
+            if argument == "count" and wrong is WRONG[0]:
+                continue
             try:
                 # some of these are allowed, such as a whole number for a seed
-                verb(**{**arguments, argument: wrong})
-            except AetoolError:
+                returned = verb(**{**arguments, argument: wrong})
+                if isinstance(returned, aetool.Archive):
+                    returned.close()
+            except AetoolError as error:
+                assert len(str(error).splitlines()) == 1
                 refused += 1
     assert refused
 
@@ -99,8 +121,10 @@ def test_no_argument_of_a_wrong_type_is_another_error_than_one_of_ours(made, tmp
         ("merge", "paths", 5, "merge: paths must be a list of paths; got 5 (int)"),
         ("fit", "resize", object(), "write pixels as WIDTH or WIDTHxHEIGHT"),
         ("model.save", "path", 5, "path must be a path, or a file opened for bytes; got 5 (int)"),
-        ("model.similar", "rows", "7", "rows must be a list of the numbers of records, from 1"),
-        ("model.similar", "rows", ["7"], "rows must be a list of the numbers of records, from 1"),
+        ("model.similar", "rows", "7", "rows must be a list of whole numbers; got '7' (str)"),
+        ("model.similar", "rows", ["7"], "a list of whole numbers; got list with '7' (str)"),
+        ("model.similar", "rows", [1, True], "whole numbers; got list with True (bool)"),
+        ("model.similar", "rows", [10**30], "rows 1000000000000000000000000000000 (int): no file"),
     ],
 )
 def test_the_message_names_the_argument_what_was_found_and_what_is_allowed(
@@ -112,3 +136,65 @@ def test_the_message_names_the_argument_what_was_found_and_what_is_allowed(
     with pytest.raises(AetoolError) as caught:
         verb(**{**arguments, argument: wrong})
     assert said in str(caught.value)
+
+
+@pytest.mark.parametrize("name", [name for name in doors() if name != "model.save"])
+def test_a_call_that_suits_no_argument_is_refused_by_what_does(made, tmp_path, name):
+    verb, arguments = verbs(made, tmp_path)[name]
+    short = name.removeprefix("model.")
+    first, *_ = [key for key in inspect.signature(verb).parameters if key != "self"]
+    takes_params = any(one.kind == one.VAR_KEYWORD for one in signature_of(verb))
+    calls = [
+        (lambda: verb(*range(90)), "may stand without their names" if first else ""),
+        (lambda: verb(5, **arguments), "is given twice, by its place and by its name"),
+    ]
+    if not takes_params:
+        calls.append((lambda: verb(**arguments, zzz=1), f"no argument 'zzz'; there are {first}"))
+    if any(one.default is one.empty and one.kind != one.VAR_KEYWORD for one in signature_of(verb)):
+        calls.append((verb, " missing"))
+    for call, said in calls:
+        with pytest.raises(AetoolError) as caught:
+            call()
+        assert said in str(caught.value) and str(caught.value).startswith(f"{short}: ")
+
+
+def signature_of(verb):
+    """The arguments of a verb, but for the model that a method is of."""
+    return [one for one in inspect.signature(verb).parameters.values() if one.name != "self"]
+
+
+@pytest.mark.parametrize(
+    ("name", "options", "said"),
+    [
+        ("model.score", {"latent": 2}, "latent is of the model: fit it with latent, not score"),
+        ("compress", {"threshold": 3}, "compress: no argument 'threshold'; detect(threshold=...)"),
+        ("decompress", {"colums": []}, "decompress: no argument 'colums'; did you mean columns?"),
+        ("decompress", {"columns": []}, "columns: name one at least, or leave it out for all"),
+        ("open", {"threshold": 3}, "open: no argument 'threshold'; detect(threshold=...) takes it"),
+        ("load", {"device": "cpu"}, "load: no argument 'device'; "),
+        ("model.explain", {"top": 3}, "explain: no argument 'top'; detect(top=...) takes it"),
+    ],
+)
+def test_a_name_that_a_verb_does_not_have_is_told_with_what_is_meant(
+    made, tmp_path, name, options, said
+):
+    verb, arguments = verbs(made, tmp_path)[name]
+    with pytest.raises(AetoolError) as caught:
+        verb(**arguments, **options)
+    assert str(caught.value).startswith(said)
+
+
+MANY = 10**6
+
+
+@pytest.mark.parametrize("many", [
+    range(MANY), list(range(MANY)), tuple(range(MANY)), np.arange(MANY), set(range(MANY)),
+    dict.fromkeys(range(MANY)).keys(), dict.fromkeys(map(str, range(MANY)), 1),
+], ids=lambda many: type(many).__name__)  # fmt: skip
+def test_a_list_of_millions_is_refused_at_its_first_item(many):
+    began = time.perf_counter()
+    with pytest.raises(AetoolError) as caught:
+        aetool.detect(FRAME, columns=many)
+    assert len(str(caught.value)) < 200 and "columns must be a list of texts" in str(caught.value)
+    # item by item they would take more than half a second
+    assert time.perf_counter() - began < 0.2

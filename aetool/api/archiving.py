@@ -19,9 +19,9 @@ from aetool.api.conversion import (
     data_of,
     listed,
     options_of,
-    refusing_fits,
     share_of,
 )
+from aetool.api.doors import door
 from aetool.arguments import (
     check_kind,
     check_path,
@@ -43,7 +43,7 @@ if TYPE_CHECKING:
 OF_FIT = "aetool.operations.FitOptions"
 
 
-@refusing_fits
+@door
 def compress(
     data: Data,
     path: Path | None = None,
@@ -141,7 +141,7 @@ def _effort_of(effort: str | planning.Effort | None) -> planning.Effort:
     return efforts[effort]
 
 
-@refusing_fits
+@door
 def tradeoff(
     data: Data,
     models: Model | Sequence[Model] = (),
@@ -193,6 +193,7 @@ def tradeoff(
     return operations.tradeoff(data, loaded, chosen)
 
 
+@door
 def merge(
     paths: Sequence[Path],
     path: Path,
@@ -219,9 +220,11 @@ def merge(
     for one in parts:
         check_path("merge", "paths", one)
     check_path("merge", "path", path)
-    return operations.merge(parts, path, force, executor, index)
+    options = checked_options("merge", operations.merge, {"force": force, "index": index})
+    return operations.merge(parts, path, executor=executor, **options)
 
 
+@door
 def decompress(
     path: Path,
     out: Path | None = None,
@@ -282,6 +285,7 @@ def _ends_of(rows: slice, path: Path) -> tuple[int, int]:
     return first, max(first, last)
 
 
+@door
 def open_archive(
     path: Path,
     model: Model | None = None,

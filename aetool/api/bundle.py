@@ -7,7 +7,8 @@ import dataclasses
 from aetool import bundle as bundles
 from aetool import operations
 from aetool.api.coding import CodingModel
-from aetool.api.conversion import Data, Part, data_of, refusing_fits
+from aetool.api.conversion import Data, Part, data_of
+from aetool.api.doors import door
 from aetool.api.judging import JudgingModel
 from aetool.arguments import as_part
 
@@ -20,7 +21,7 @@ class Bundle(JudgingModel, CodingModel):
     # what is pickled now by an older aetool
     __module__ = "aetool.api"
 
-    @refusing_fits
+    @door
     def calibrate(self, data: Data = None, fpr: Part | None = None) -> Bundle:
         """A copy of this model with a new threshold, above which this share of ordinary records has
         its score.
@@ -39,5 +40,4 @@ class Bundle(JudgingModel, CodingModel):
 def dressed(plain: bundles.Bundle) -> Bundle:
     """Make a bundle one of the class for Python users, with the same fields, which are shared, not
     copied."""
-    values = {field.name: getattr(plain, field.name) for field in dataclasses.fields(plain)}
-    return Bundle(**values)
+    return Bundle(**{field.name: getattr(plain, field.name) for field in dataclasses.fields(plain)})

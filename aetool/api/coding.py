@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from numbers import Integral
 from typing import TYPE_CHECKING
 
 import numpy.typing as npt
@@ -17,13 +16,12 @@ from aetool.api.conversion import (
     Path,
     data_of,
     options_of,
-    refusing_fits,
     text_options,
 )
-from aetool.arguments import check_kind, check_path, plain, shown
+from aetool.api.doors import door
+from aetool.arguments import check_path
 from aetool.codec import planning
 from aetool.engine import Chosen
-from aetool.errors import ParamError
 from aetool.model import Records
 
 if TYPE_CHECKING:
@@ -33,7 +31,7 @@ if TYPE_CHECKING:
 class CodingModel(bundles.Bundle):
     """A fitted model that encodes and restores records: the half of aetool.Bundle for codes."""
 
-    @refusing_fits
+    @door
     def encode(
         self,
         data: Data,
@@ -59,7 +57,7 @@ class CodingModel(bundles.Bundle):
             data_of("encode", data, text_options(locals())), self, device, executor
         )
 
-    @refusing_fits
+    @door
     def decode(
         self,
         codes: npt.ArrayLike,
@@ -78,7 +76,7 @@ class CodingModel(bundles.Bundle):
         """
         return operations.decode(codes, self, device, condition)
 
-    @refusing_fits
+    @door
     def denoise(
         self,
         data: Data,
@@ -116,7 +114,7 @@ class CodingModel(bundles.Bundle):
         check_path("denoise", "path", path)
         return operations.denoise(data, path, self, operations.DenoiseOptions(**options))
 
-    @refusing_fits
+    @door
     def sample(
         self,
         count: int | None = None,
@@ -142,10 +140,10 @@ class CodingModel(bundles.Bundle):
         model that cannot sample.
         """
         options = options_of(locals(), operations.SampleOptions)
-        options["condition"] = condition or {}
+        options["condition"] = {} if condition is None else condition
         return operations.sample(self, operations.SampleOptions(**options))
 
-    @refusing_fits
+    @door
     def similar(
         self,
         query: Data,
@@ -180,17 +178,10 @@ class CodingModel(bundles.Bundle):
         options = options_of(arguments, operations.SearchOptions)
         query = data_of("similar", query, text_options(arguments))
         data = data_of("similar", data, text_options(arguments))
-        numbers = "a list of the numbers of records, from 1"
-        listed_rows = plain(() if rows is None else rows)
-        if not isinstance(listed_rows, list):
-            raise ParamError(f"similar: rows must be {numbers}; got {shown(rows)}")
-        for row in listed_rows:
-            check_kind("similar", "rows", row, Integral, numbers)
-        options["rows"] = listed_rows
         chosen = operations.SearchOptions(**options)
         return operations.similar(query, data, self, chosen).frame()
 
-    @refusing_fits
+    @door
     def compress(
         self,
         data: Data,

@@ -3,11 +3,10 @@
 from __future__ import annotations
 
 import dataclasses
-import functools
 import inspect
 import os
 from collections.abc import Callable, Mapping, Sequence
-from typing import Any, TypeAlias, TypeVar, cast
+from typing import Any, TypeAlias
 
 import numpy as np
 import numpy.typing as npt
@@ -45,7 +44,6 @@ Option: TypeAlias = Any  # what each takes is said where it is declared
 Figures: TypeAlias = dict[str, Json]
 Part: TypeAlias = float | str  # of records: 0.01, or "1%"
 Texts: TypeAlias = npt.NDArray[np.object_]
-Verb = TypeVar("Verb", bound=Callable[..., object])
 
 OF_PLUGIN = "the name of a model, or its declaration"
 ONE_SHOT = ("detect", "drift")  # verbs that begin with a fit where no model is given
@@ -248,11 +246,11 @@ def refuse_misspelt_parameter(
         known = [field.name for field in fields]
     for name in params:
         if name not in known:
-            _refuse_of_other_verbs(verb, name)
+            refuse_of_other_verbs(verb, name)
     refuse_misspelt(verb, declared, list(params), known)
 
 
-def _refuse_of_other_verbs(verb: str, name: str) -> None:
+def refuse_of_other_verbs(verb: str, name: str) -> None:
     """Raise ParamError for the name of an argument that the verb does not have, and that others do:
     it says which. A name that no verb has passes. verb: for the message; name: the argument's."""
     # a parameter that another model has is told of by the model
@@ -278,31 +276,6 @@ def _refuse_of_other_verbs(verb: str, name: str) -> None:
 def names_of(verb: Callable[..., object]) -> set[str]:
     """The names of the arguments of a verb, but for those that every function of a class has."""
     return set(inspect.signature(verb).parameters) - {"self", "params"}
-
-
-def refusing_fits(verb: Verb) -> Verb:
-    """Decorator: a verb that fits nothing by its own arguments refuses those of a fit by a
-    ParamError that says where they belong, where Python would raise a TypeError. Any other name
-    that the verb does not have is a TypeError, as ever."""
-    name = verb.__name__
-    of_fit = (FIT_OPTIONS | {"plugin"}) - names_of(verb)
-
-    @functools.wraps(verb)
-    def refusing(*arguments: Option, **named: Option) -> object:
-        """Call the verb, unless an argument of a fit is among its own."""
-        strange = [key for key in named if key in of_fit]
-        if not strange:
-            return verb(*arguments, **named)
-        words = ", ".join(strange)
-        them = "is" if len(strange) == 1 else "are"
-        if "fit" in names_of(verb):
-            inside = ", ".join(f"{key}=..." for key in strange)
-            raise ParamError(
-                f"{name}: {words} {them} of a fit: give fit=aetool.operations.FitOptions({inside})"
-            )
-        raise ParamError(f"{words} {them} of the model: fit it with {words}, not {name}")
-
-    return cast("Verb", refusing)
 
 
 def fit_options(verb: str, plugin: str | Declared | None = None, **named: Option) -> FitOptions:

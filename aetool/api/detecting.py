@@ -21,6 +21,7 @@ from aetool.api.conversion import (
     text_options,
     with_parts,
 )
+from aetool.api.doors import door
 from aetool.arguments import as_part, check_path, checked_options
 from aetool.data import memory
 from aetool.data.pictures.choosing import Size
@@ -33,6 +34,7 @@ if TYPE_CHECKING:
     from aetool.detection.shifts import Comparison
 
 
+@door
 def detect(
     data: Data,
     model: Model | None = None,
@@ -154,6 +156,7 @@ def _detection(
     return detection
 
 
+@door
 def drift(
     reference: Model | Data,
     new: Data,

@@ -19,6 +19,7 @@ from aetool.api.conversion import (
     refuse_plugin_name,
     text_options,
 )
+from aetool.api.doors import door
 from aetool.arguments import check_path, shown
 from aetool.data.pictures.choosing import Size
 from aetool.engine import Chosen
@@ -29,6 +30,7 @@ from aetool.model import Progress
 Told = Callable[[int, int, str], None]  # of a fit: the step, of how many, and words
 
 
+@door
 def fit(
     data: Data,
     plugin: str | Declared | None = None,
@@ -137,6 +139,7 @@ def _reporter(progress: Told) -> Progress:
     return lambda state: progress(state["step"], state["steps"], state["words"])
 
 
+@door
 def load(path: Path | bytes | BinaryIO) -> Bundle:
     """The bundle in a .aem file, in an open file of bytes, or in bytes. Runs no code from it.
     BundleError if it is damaged; DataError if there is no such file; ParamError for anything else,

@@ -18,11 +18,11 @@ from aetool.api.conversion import (
     data_of,
     listed,
     options_of,
-    refusing_fits,
     text_options,
     with_parts,
 )
 from aetool.api.detecting import detect, drift
+from aetool.api.doors import door
 from aetool.arguments import check_path, checked, checked_options
 from aetool.engine import Chosen
 from aetool.model import Float
@@ -36,7 +36,7 @@ if TYPE_CHECKING:
 class JudgingModel(bundles.Bundle):
     """A fitted model that scores records and says why: the half of aetool.Bundle for anomalies."""
 
-    @refusing_fits
+    @door
     def detect(
         self,
         data: Data,
@@ -97,7 +97,7 @@ class JudgingModel(bundles.Bundle):
             comment=comment,
         )
 
-    @refusing_fits
+    @door
     def report(
         self,
         data: Data,
@@ -143,7 +143,7 @@ class JudgingModel(bundles.Bundle):
         taken = checked_options("report", operations.report, options)
         return operations.report(data, path, self, **taken)
 
-    @refusing_fits
+    @door
     def drift(
         self,
         new: Data,
@@ -177,7 +177,7 @@ class JudgingModel(bundles.Bundle):
             comment=comment,
         )
 
-    @refusing_fits
+    @door
     def score(
         self,
         data: Data,
@@ -203,7 +203,7 @@ class JudgingModel(bundles.Bundle):
             data_of("score", data, text_options(locals())), self, device, executor
         )
 
-    @refusing_fits
+    @door
     def map(self, pictures: Data, device: str = "auto") -> Float | list[Float]:
         """Heat maps: where each picture is odd, (n, H, W) float64 for the n that can be read, in
         multiples of the pixel threshold. 0 is what a pixel ordinarily has; 1 is exceeded by about
@@ -223,7 +223,7 @@ class JudgingModel(bundles.Bundle):
             raise AttributeError("feature_names_in_: a model of pictures has no columns")
         return np.array([column.name for column in self.schema.columns], dtype=object)
 
-    @refusing_fits
+    @door
     def explain(self, row: Data, device: str = "auto") -> pd.DataFrame:
         """Why a record has its score: a DataFrame with a row for each column, first those that
         detect would name as reasons, then the others by surprise.
@@ -238,7 +238,7 @@ class JudgingModel(bundles.Bundle):
         record = data_of("explain", operations.as_record(row), {})
         return operations.explain(record, self, device).frame()
 
-    @refusing_fits
+    @door
     def evaluate(
         self,
         data: Data,

@@ -9,7 +9,7 @@ from importlib import import_module
 import click
 
 from aetool import __version__
-from aetool.cli import terminal, texts
+from aetool.cli import damaged, terminal, texts
 from aetool.errors import AetoolError
 from aetool.files import one_reading
 from aetool.spelling import of_the_shell
@@ -137,7 +137,7 @@ def _status(arguments: list[str]) -> int:
     debug = "--debug" in arguments
     try:
         with of_the_shell(), one_reading(), texts.notices_printed():
-            code: object = main.main(args=arguments, prog_name="aetool", standalone_mode=False)
+            code = _called(arguments)
     except click.exceptions.Exit as done:
         return done.exit_code
     except click.ClickException as error:
@@ -168,6 +168,20 @@ def _status(arguments: list[str]) -> int:
         terminal.say("aetool: error: out of memory; use fewer rows or columns", err=True)
         return 2
     return code if isinstance(code, int) else 0
+
+
+def _called(arguments: list[str]) -> object:
+    """Run a command line and return what the command returns. What it raises goes through, but for
+    errors of reading a compiled file of the program, which are told."""
+    try:
+        return main.main(args=arguments, prog_name="aetool", standalone_mode=False)
+    except click.Abort as stop:
+        # click takes any end of a file for one of what is typed, and nobody is asked here
+        if isinstance(stop.__cause__, EOFError):
+            raise damaged.told(stop.__cause__) from None
+        raise
+    except damaged.FAILURES as error:
+        raise damaged.told(error) from error.__cause__
 
 
 def _say_usage(error: click.ClickException) -> None:

@@ -300,7 +300,7 @@ class Archive:
         table; BundleError where only a model that is not there has the names. Decompressing to a
         file does not look at it."""
         if not columns:
-            raise ParamError("columns: name one at least, or leave them out for all")
+            raise ParamError(f"{option('--columns')}: name one at least, or leave it out for all")
         self.content.places(self, columns)
         self.columns = list(columns)
 

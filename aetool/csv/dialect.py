@@ -133,7 +133,8 @@ class Reading:
             _check_encoding(self.encoding)
         if self.skip_rows is not None and (type(self.skip_rows) is not int or self.skip_rows < 0):
             raise ParamError(
-                f"{option('--skip-rows')} {self.skip_rows}: write a number of lines, 0 or more"
+                f"{option('--skip-rows')} {shown(self.skip_rows)}: write a number of lines, 0 or "
+                "more"
             )
         if self.comment is not None:
             _check_comment(self.comment)
@@ -165,6 +166,7 @@ class Reading:
 KINDS = (
     ("header", bool, "True or False"),
     ("delimiter", str, "a text such as ';'"),
+    ("decimal", str, "a text, . or ,"),
     ("encoding", str, "a text such as 'utf-8'"),
     ("comment", str, "a text such as '#'"),
 )

@@ -12,6 +12,7 @@ import numpy as np
 import numpy.typing as npt
 
 from aetool import plugins, trimming
+from aetool.arguments import shown
 from aetool.closed_form import BLOCK
 from aetool.closed_form.threads import one_thread
 from aetool.columns import layout
@@ -39,6 +40,7 @@ if TYPE_CHECKING:
 
 TRIMMED = 0.05  # of the rows, in a robust fit
 MOST_FAR = 6  # columns of which a notice says that they hold far numbers
+MOST_CONTEXT = 256  # rows before each that a model is given
 OF_COLUMNS = ("condition", "label", "drop", "keep")
 Labels = npt.NDArray[np.float32]
 
@@ -161,6 +163,10 @@ def prepare(
     do not apply to such a source, or, as group and order, not without options.context; and for
     columns, kinds or labels that are not there; DataError for data that cannot be read, and where
     no column is left that a model can score."""
+    if not 0 <= options.context <= MOST_CONTEXT:
+        raise ParamError(
+            f"{option('--context')} must be 0 to {MOST_CONTEXT}, got {shown(options.context)}"
+        )
     if (options.group or options.order) and not options.context:
         raise ParamError(
             f"{option('--group')} and {option('--order')} say which rows come before: give "

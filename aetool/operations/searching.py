@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 import numpy.typing as npt
 
-from aetool.arguments import CheckedOptions
+from aetool.arguments import CheckedOptions, shown
 from aetool.bundle import Bundle
 from aetool.codec.archive import Archive
 from aetool.codec.contents.lossy import Lossy
@@ -36,6 +36,7 @@ if TYPE_CHECKING:
     import pandas as pd
 
 QUERIES = 64  # searched at once
+LARGEST_ROW = 2**62  # by which a record can be asked for
 MOST_BITS = 64  # of a binary code: it is looked up as one whole number
 LEARNED_FROM = 20_000  # records, about, that the rotation of binary codes is learned from
 TURNS = 50  # rounds in which it is learned
@@ -252,6 +253,10 @@ def _queries(
     session = model.session("encoder.onnx", options.device)
     codes = []
     numbers = []
+    for row in options.rows:
+        # beyond 64 bits it would be no number of a record anywhere
+        if abs(row) > LARGEST_ROW:
+            raise ParamError(f"{option('--row')} {shown(row)}: no file has so many records")
     # from 0, as records are counted inside
     wanted = np.array(options.rows, dtype=np.int64) - 1
     count = 0
