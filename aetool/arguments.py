@@ -9,6 +9,7 @@ import math
 import numbers
 import os
 import re
+import reprlib
 from collections.abc import (
     Callable,
     Collection,
@@ -332,6 +333,15 @@ def shown(value: object) -> str:
             text = repr(own)
     short = text if len(text) <= SHOWN else f"{text[:SHOWN]}..."
     return f"{short} ({kind})" if short else kind
+
+
+def brief(value: object) -> str:
+    """A value for messages as Python writes it, of a long text, list or dictionary its beginning
+    alone: [0, 1, 2, 3, 4, 5, ...]; of a whole number beyond 4,096 bits what `shown` says."""
+    # Python refuses to write so many digits
+    if isinstance(value, int) and value.bit_length() > MOST_BITS:
+        return shown(value)
+    return reprlib.repr(value)
 
 
 # what a unit of bytes multiplies by: a letter by powers of two, as other tools have it

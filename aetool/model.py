@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING, Any, TypeAlias
 import numpy as np
 import numpy.typing as npt
 
+from aetool.arguments import brief
 from aetool.canonical import Json
 from aetool.errors import ParamError
 from aetool.spelling import did_you_mean, option
@@ -260,10 +261,12 @@ def _checked(owner: str, field: dataclasses.Field[object], value: object) -> obj
         value = _convert(kind, value)
     except (TypeError, ValueError, OverflowError):
         # OverflowError: infinity as a whole number
-        raise ParamError(f"{where} must be {kind.__name__}, got {value!r}") from None
+        raise ParamError(f"{where} must be {kind.__name__}, got {brief(value)}") from None
     low, high, choices = (field.metadata.get(k) for k in ("min", "max", "choices"))
     if choices is not None and value not in choices:
-        raise ParamError(f"{where} must be one of {', '.join(map(str, choices))}, got {value!r}")
+        raise ParamError(
+            f"{where} must be one of {', '.join(map(str, choices))}, got {brief(value)}"
+        )
     if isinstance(value, int | float) and not isinstance(value, bool):
         below = low is not None and value < low
         above = high is not None and value > high
@@ -276,7 +279,7 @@ def _checked(owner: str, field: dataclasses.Field[object], value: object) -> obj
                     "; larger codes are stored whole by an exact archive: compress without "
                     f"{option('-m')}"
                 )
-            raise ParamError(f"{where} must be {span}, got {value!r}{remedy}")
+            raise ParamError(f"{where} must be {span}, got {brief(value)}{remedy}")
     return value
 
 

@@ -26,6 +26,7 @@ except ImportError as error:
     ) from None
 
 from aetool import api
+from aetool.arguments import brief
 from aetool.errors import AetoolError
 
 Floats = npt.NDArray[np.float64]
@@ -95,7 +96,7 @@ class AnomalyDetector(
         settings that are not allowed and for rows that cannot be fitted."""
         part = self._part()
         if not isinstance(self.params, Mapping | None):
-            raise EstimatorError(f"params must be a dictionary or None; got {self.params!r}")
+            raise EstimatorError(f"params must be a dictionary or None; got {brief(self.params)}")
         table, types = self._table(X, reset=True)
         try:
             self.model_ = api.fit(
@@ -179,7 +180,7 @@ class AnomalyDetector(
         if isinstance(part, Real) and 0 < part <= MOST_CONTAMINATION:
             return float(part)
         raise EstimatorError(
-            f"contamination must be {AUTO!r}, or in (0, {MOST_CONTAMINATION}]; got {part!r}"
+            f"contamination must be {AUTO!r}, or in (0, {MOST_CONTAMINATION}]; got {brief(part)}"
         )
 
     def _seed(self) -> int:

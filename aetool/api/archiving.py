@@ -23,6 +23,7 @@ from aetool.api.conversion import (
 )
 from aetool.api.doors import door
 from aetool.arguments import (
+    brief,
     check_kind,
     check_path,
     checked,
@@ -137,7 +138,7 @@ def _effort_of(effort: str | planning.Effort | None) -> planning.Effort:
     # what is no text may have no hash
     if not isinstance(effort, str) or effort not in efforts:
         names = ", ".join(efforts)
-        raise ParamError(f"effort must be {names}; got {effort!r}")
+        raise ParamError(f"effort must be {names}; got {brief(effort)}")
     return efforts[effort]
 
 
@@ -262,7 +263,7 @@ def decompress(
         rows = _ends_of(rows, path)
     elif rows is not None:
         if not isinstance(rows, tuple) or len(rows) != 2:
-            raise ParamError(f"decompress: rows must be slice(a, b) or (a, b); got {rows!r}")
+            raise ParamError(f"decompress: rows must be slice(a, b) or (a, b); got {brief(rows)}")
         checked("decompress", "the first of rows", rows[0], "int")
         checked("decompress", "the end of rows", rows[1], "int | None")
     bundle = bundle_of(model, "decompress")

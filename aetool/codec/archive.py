@@ -12,6 +12,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any, BinaryIO, TypeVar
 
 from aetool import bundle as bundles
+from aetool.arguments import brief
 from aetool.bundle import Bundle
 from aetool.canonical import Json
 from aetool.codec import (
@@ -675,7 +676,7 @@ class Archive:
         """
         if not isinstance(rows, slice) or rows.step not in (None, 1):
             raise ParamError(
-                f"{self.reader.path}: an archive is sliced by rows, archive[a:b]; got {rows!r}"
+                f"{self.reader.path}: an archive is sliced by rows, archive[a:b]; got {brief(rows)}"
             )
         first, last, _ = rows.indices(self.rows)
         return self._frame(first, max(first, last))

@@ -7,6 +7,7 @@ that is said in a line.
 
 from __future__ import annotations
 
+import itertools
 import math
 from collections import Counter
 from collections.abc import Iterator, Sequence
@@ -15,6 +16,7 @@ from typing import TypeAlias
 
 import numpy as np
 
+from aetool.arguments import brief
 from aetool.data import notices
 from aetool.data.images import ImageSource, check_shape
 from aetool.data.pictures.decoding import Sight, UnreadableError
@@ -35,6 +37,7 @@ PROBED_VALUES = 20_000  # of each
 FAR = 0.0005  # part of the values beyond each end of the range that is taken as usual
 ROOM = 0.125  # of that range, beyond each end: brighter than any seen can be told
 MOST_OF_16_BITS = 65535
+MOST_NUMBERS = 4  # of a size: left, top, width and height
 EIGHTH = 8  # sides of pictures of several sizes become multiples of this
 
 
@@ -108,7 +111,8 @@ def size_of(name: str, given: Size, counts: Sequence[int] = (1, 2)) -> tuple[int
         parts = [given]
     else:
         try:
-            parts = list(given)
+            # whoever has more has too many, however many these are
+            parts = list(itertools.islice(given, MOST_NUMBERS + 1))
         except TypeError:
             # of a type that holds no numbers
             parts = [given]
@@ -122,8 +126,9 @@ def size_of(name: str, given: Size, counts: Sequence[int] = (1, 2)) -> tuple[int
     sides = numbers[-2:]
     if len(numbers) not in counts or min(sides, default=0) < 1:
         more = ", or LEFT,TOP,WIDTH,HEIGHT" if 4 in counts else ""
+        said = given if isinstance(given, str) else brief(given)
         raise ParamError(
-            f"{name} {given}: write pixels as WIDTH or WIDTHxHEIGHT, such as 256x192{more}"
+            f"{name} {said}: write pixels as WIDTH or WIDTHxHEIGHT, such as 256x192{more}"
         )
     return numbers
 
