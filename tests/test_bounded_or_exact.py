@@ -91,7 +91,9 @@ def test_a_bound_that_changes_nothing_is_told_of(tmp_path, run):
     for bound in ("0.0001", "1"):
         done = run("compress", source, "--max-error", bound, "-o", tmp_path / f"{bound}.aez")
         notes[bound] = done.err.splitlines()[1:]
-    assert notes["0.0001"] == ["note: within the bound no number is changed: all is stored exactly"]
+    assert notes["0.0001"] == [
+        "note: all is stored exactly: no number can be rounded within 0.0001"
+    ]
     assert notes["1"] == ["note: within the bound: noise; exact: word"]
 
 

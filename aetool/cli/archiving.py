@@ -202,9 +202,6 @@ def _notes(facts: Mapping[str, Json]) -> Iterator[str]:
     yield from facts.get("unbounded", ())
     if facts.get("changed"):
         yield f"within the bound: {_few(facts['changed'])}; exact: {_few(facts['unchanged'])}"
-    elif "changed" in facts and "unbounded" not in facts:
-        # else a bound seems to have been overlooked
-        yield "within the bound no number is changed: all is stored exactly"
 
 
 def _few(names: Sequence[str]) -> str:
