@@ -7,7 +7,7 @@ says once that it is there; everybody else is in Python.
 from __future__ import annotations
 
 import difflib
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Sequence
 from contextlib import contextmanager
 from contextvars import ContextVar
 
@@ -76,11 +76,21 @@ def there_are(
     """The end of a message on a word that is none of those known: "; there are a, b and 9 more; did
     you mean 'b'?". At most 20 words are listed; of no words it is "; there are none"."""
     all_words = list(known_words)
-    listed_words = ", ".join(all_words[:MOST_LISTED]) or "none"
-    if len(all_words) > MOST_LISTED:
-        left_out = len(all_words) - MOST_LISTED
-        listed_words += f" and {left_out} more"
+    listed_words = listed(all_words) or "none"
     return f"; there are {listed_words}{did_you_mean(unknown_word, all_words)}"
+
+
+def listed(
+    known_words: Sequence[str],
+    most_words: int = MOST_LISTED,
+) -> str:
+    """Words as a message lists them, at most so many: "a, b and 9 more"; "" for none."""
+    # how many are not listed is said, so that nobody takes the list for all of them
+    listed_words = ", ".join(known_words[:most_words])
+    left_out = len(known_words) - most_words
+    if left_out > 0:
+        listed_words += f" and {left_out} more"
+    return listed_words
 
 
 def in_shell() -> bool:

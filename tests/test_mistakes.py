@@ -67,6 +67,7 @@ def mixed_pictures(path):
 FILES = {
     "plant.csv": table(),
     "other.csv": table().replace("temp", "speed"),
+    "alien.csv": "sepal,petal,species\n" + "5.1,1.4,setosa\n6.2,4.5,virginica\n" * 20,
     "bare.csv": table(header=None),
     "empty.csv": "",
     "header.csv": "time,temp,state\n",
@@ -98,7 +99,9 @@ FILES = {
 }
 MISTAKES = {
     # a name, a verb, an option
-    "no such file": ("detect plnt.csv", "plnt.csv: no such file"),
+    "no such file": ("detect plnt.csv", "plnt.csv: no such file; did you mean 'plant.csv'?"),
+    "a model nearly right": ("detect plant.csv -m plnt.aem", "plnt.aem: no such model", "did you mean 'plant.aem'?"),
+    "a model of another table": ("detect alien.csv -m plant.aem", "alien.csv: looks like a table of another kind than the model's: it has none of the model's 3 columns; the model was fitted on", "records of time, temp, state, and this table's columns are", "Give a table like the model's"),
     "a verb that is none": ("detct plant.csv", "No such command 'detct'", "detect"),
     "no verb at all": ("plant.csv", "'plant.csv' is a file", "aetool detect plant.csv"),
     "an option that is none": ("detect plant.csv --treshold 3", "No such option", "--threshold"),
@@ -140,7 +143,7 @@ MISTAKES = {
     "a package for no folder": ("plugins new mine -o no", "no: no such folder", "with mkdir"),
     "a broken model": ("detect plant.csv -m broken.aem", "broken.aem", "damaged"),
     "another table": ("detect other.csv -m plant.aem", "column 'temp' is missing", "speed"),
-    "without its header": ("detect bare.csv -m plant.aem", "column 'time' is missing", "c1"),
+    "without its header": ("detect bare.csv -m plant.aem", "no header: its columns are called c1, c2, c3; put the names that the model was fitted with above the records: time, temp, state"),
     "pictures for a table": ("detect mixed -m plant.aem", "mixed", "tables"),
     # columns
     "no such column to drop": ("fit plant.csv -o m.aem --drop tmp", "'tmp'", "temp"),

@@ -73,6 +73,43 @@ def test_missing_and_retyped_columns_are_named():
         schema.encode(table(a=["1"] * 20, b=["red"] * 20), "t.csv")
 
 
+def test_all_missing_columns_are_named():
+    wanted = {name: ["1", "2"] for name in "abcdefgh"}
+    schema = infer(table(**wanted))
+    without = {name: cells for name, cells in wanted.items() if name not in "bdf"}
+    with pytest.raises(DataError) as raised:
+        schema.encode(table(**without, x=["1", "2"]), "t.csv")
+    assert str(raised.value) == (
+        "t.csv: columns 'b', 'd', 'f' are missing (it has instead: x); the model was fitted with "
+        "them. Add them, or fit again with drop b,d,f"
+    )
+
+
+def test_a_table_that_has_hardly_a_column_of_the_model_is_of_another_kind():
+    wanted = {name: ["1", "2"] for name in "abcdefgh"}
+    schema = infer(table(**wanted))
+    with pytest.raises(DataError) as raised:
+        schema.encode(table(a=["1"], x=["2"], y=["3"]), "t.csv")
+    assert str(raised.value) == (
+        "t.csv: looks like a table of another kind than the model's: it has 1 of the model's 8 "
+        "columns; the model was fitted on 2 records of a, b, c, d, e and 3 more, and this table's "
+        "columns are a, x, y. Give a table like the model's, or a model of tables like this one"
+    )
+    # half of them may be a mistake in the export, and other capitals are one
+    for like in ("abcd", "ABCDEFGH"):
+        with pytest.raises(DataError, match="^t.csv: columns '.* are missing"):
+            schema.encode(table(**{name: ["1"] for name in like}), "t.csv")
+    # who was fitted on one column has lost one
+    with pytest.raises(DataError, match="column 'a' is missing"):
+        infer(table(a=["1", "2"])).encode(table(x=["1"]), "t.csv")
+
+
+def test_a_table_without_its_header_is_told_so():
+    schema = infer(table(a=["1", "2"], b=["1", "3"]))
+    with pytest.raises(DataError, match="no header: .* c1, c2; .* above the records: a, b$"):
+        schema.encode(table(c1=["1"], c2=["1"]), "t.csv")
+
+
 def test_an_odd_cell_is_neither_a_value_nor_a_gap():
     cells = [f"{v / 10}" for v in range(50)]
     cells[7] = "ERR"

@@ -387,6 +387,7 @@ def load_model(path: str | None, made: str = "") -> Bundle | None:
         remedy = f"make one: aetool fit DATA -o {path}"
         # only now: who has a model need not load how plugins are looked for
         from aetool import plugins
+        from aetool.files import near
 
         # a frequent slip: the word for what is to be fitted, in the place of what is
         if plugins.is_name(path):
@@ -398,7 +399,8 @@ def load_model(path: str | None, made: str = "") -> Bundle | None:
         # a new one would have another SHA-256, or other codes
         if made:
             remedy = f"give the model that {made} was made with"
-        raise DataError(f"{path}: no such model; {remedy}")
+        hint = near.did_you_mean(path, ".aem")
+        raise DataError(f"{path}: no such model; {remedy}{hint}")
     return load(path)
 
 

@@ -19,10 +19,11 @@ from aetool.data.notation.gaps import DOUBTFUL
 from aetool.data.table import Cells, Table, Values
 from aetool.errors import DataError, ParamError
 from aetool.model import Float
-from aetool.spelling import in_shell, option, there_are
+from aetool.spelling import in_shell, listed, option, there_are
 
 MOST_CONTEXT = 256  # rows
 MOST_NAMED = 12  # columns alike, in one line
+A_HANDFUL = 5  # columns of one table, in one message
 LOOKED_AT = 1000  # records that tell how another file writes its columns
 FEWEST_OF_A_KIND = 20  # cells that tell a column of another kind from a few odd cells
 
@@ -147,21 +148,13 @@ class Schema:
         dates as epoch seconds; NaN where missing, ODD where a cell is not of the column's kind.
         name: of the source, for errors.
 
-        Columns are matched by name. DataError names a missing column, or one of numbers or dates
+        Columns are matched by name. DataError names the missing columns, or one of numbers or dates
         with 20 present cells or more, none of which is of its kind. Columns that the schema does
         not know are passed over.
         """
         modelled = self.modelled
-        missing = [column.name for column in modelled if column.name not in table.places]
-        if missing:
-            known = {column.name for column in self.columns}
-            # a name that is nearly right is often among these
-            extra = [column for column in table.names if column not in known]
-            hint = f" (it has instead: {', '.join(extra[:5])})" if extra else ""
-            raise DataError(
-                f"{name}: column '{missing[0]}' is missing{hint}; the model was fitted with it. "
-                f"Add it, or fit again with {option('--drop')} {missing[0]}"
-            )
+        if any(column.name not in table.places for column in modelled):
+            raise DataError(f"{name}: {self._what_is_missing(table)}")
         encoded = np.empty((len(table), len(modelled)))
         for place, column in enumerate(modelled):
             values = table[column.name]
@@ -169,6 +162,48 @@ class Schema:
             encoded[:, place] = parsed
             _refuse_another_kind(column, encoded[:, place], values, table, name)
         return encoded
+
+    def _what_is_missing(self, table: Table) -> str:
+        """What a message says of a table that lacks some of the modelled columns: which, and what
+        to do; and where it has hardly any of them, that it is a table of another kind, or one
+        without its header."""
+        wanted = [column.name for column in self.modelled]
+        missing = [name for name in wanted if name not in table.places]
+        known = {column.name for column in self.columns}
+        # a name that is nearly right is often among these
+        extra = [name for name in table.names if name not in known]
+        numbered = [f"c{number}" for number in range(1, len(self.columns) + 1)]
+        if extra == numbered:
+            header = [column.name for column in self.columns]
+            return (
+                f"no header: its columns are called {listed(extra, A_HANDFUL)}; put the names "
+                f"that the model was fitted with above the records: {listed(header)}"
+            )
+        alike = {name.casefold().strip() for name in extra}
+        renamed = [name for name in missing if name.casefold().strip() in alike]
+        if len(missing) > 1 and 2 * (len(missing) - len(renamed)) > len(wanted):
+            there = len(wanted) - len(missing)
+            return (
+                f"looks like a table of another kind than the model's: it has "
+                f"{there or 'none'} of the model's {len(wanted)} columns; the model was fitted on "
+                f"{self.rows:,} records of {listed(wanted, A_HANDFUL)}, and this table's "
+                f"columns are {listed(table.names, A_HANDFUL)}. Give a table like the model's, "
+                f"or a model of tables like this one"
+            )
+        hint = f" (it has instead: {listed(extra, A_HANDFUL)})" if extra else ""
+        dropped = f"{option('--drop')} {','.join(missing[:A_HANDFUL])}"
+        if len(missing) == 1:
+            return (
+                f"column '{missing[0]}' is missing{hint}; the model was fitted with it. "
+                f"Add it, or fit again with {dropped}"
+            )
+        # a list that is cut short cannot be typed again
+        remedy = f"with {dropped}" if len(missing) <= A_HANDFUL else "without them"
+        quoted = [f"'{name}'" for name in missing]
+        return (
+            f"columns {listed(quoted, A_HANDFUL)} are missing{hint}; the model was fitted with "
+            f"them. Add them, or fit again {remedy}"
+        )
 
 
 def _refuse_another_kind(

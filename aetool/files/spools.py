@@ -18,6 +18,7 @@ from typing import BinaryIO
 
 from aetool import system
 from aetool.errors import DataError
+from aetool.files import near
 from aetool.files.attributes import looked_up
 from aetool.system import path_of
 
@@ -79,7 +80,7 @@ def place_of(data: str | os.PathLike[str]) -> Place:
     if name != "-":
         there = looked_up(Path(name))
         if there is None:
-            raise DataError(f"{name}: no such file")
+            raise DataError(f"{name}: no such file{near.did_you_mean(name)}")
         if stat.S_ISREG(there.st_mode) or stat.S_ISDIR(there.st_mode):
             place = Place(Path(name), name)
             # so that `is_read` knows it
