@@ -3,11 +3,12 @@ expected."""
 
 from __future__ import annotations
 
+import math
 from collections.abc import Callable, Sequence
 
 import numpy as np
 
-from aetool.columns.column import AS_EXPECTED, RARELY_THERE
+from aetool.columns.column import AS_EXPECTED, ODD, RARELY_THERE
 from aetool.columns.schema import Schema
 from aetool.data.table import Mask, Table
 from aetool.model import Float
@@ -178,12 +179,26 @@ def _scores_mended(
 
 
 def marginal_bits(schema: Schema, X: Float) -> Float:
-    """(rows, columns): how rare each value is in its own column, in bits, whatever the record's
-    other values. X: (rows, inputs) in user units."""
+    """(rows, columns): how rare each value, or its being missing, is in its own column, in bits,
+    whatever the record's other values. X: (rows, inputs) in user units."""
     surprises = []
     for place, column in enumerate(schema.modelled):
         surprises.append(column.own_surprise(X[:, place]))
-    return np.stack(surprises, axis=1)
+    return np.maximum(np.stack(surprises, axis=1), blank_bits(schema, X))
+
+
+def blank_bits(schema: Schema, X: Float) -> Float:
+    """(rows, columns): of cells that hold nothing, a gap or something odd, how rare it is in bits
+    that a cell of their column does; 0 of all others. X: (rows, inputs) in user units."""
+    bits = np.zeros((len(X), len(schema.modelled)))
+    for place, column in enumerate(schema.modelled):
+        values = X[:, place]
+        gaps = np.isnan(values)
+        odd = values == ODD
+        # where training saw none, as if there had been one
+        bits[gaps, place] = math.log2((schema.rows + 1) / max(column.missing, 1))
+        bits[odd, place] = math.log2((schema.rows + 1) / max(column.odd, 1))
+    return np.maximum(bits, 0.0)
 
 
 def as_expected(schema: Schema, X: Float, expected: Float) -> Mask:

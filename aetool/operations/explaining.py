@@ -29,8 +29,9 @@ class Explanation:
 
     columns: their names. found, expected: the value in the record, and the one that the model
     expects, as they are written. surprise: by how much the column costs more than it usually does,
-    in the unit of the score. named: whether `detect` would name the column as a reason. score: of
-    the record; p: its p-value, 0 .. 1; threshold: the score above which it is an anomaly.
+    in the unit of the score; of a gap where hardly any is, how rare it is. named: whether `detect`
+    would name the column as a reason. score: of the record; p: its p-value, 0 .. 1; threshold: the
+    score above which it is an anomaly.
     """
 
     columns: list[str]

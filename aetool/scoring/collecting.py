@@ -15,6 +15,7 @@ from aetool.data.table import Cells, Mask, Table
 from aetool.detection import maps, picture_reasons, reasons
 from aetool.detection.calibration import Calibration
 from aetool.detection.maps import PixelCalibration
+from aetool.detection.mending import Judged, Mender
 from aetool.detection.regions import Box
 from aetool.errors import ParamError
 from aetool.mapping import pixels_of
@@ -151,15 +152,19 @@ class Collector:
         # how records are scored with other values in place of theirs, to find out which is wrong;
         # None where that is not done
         self.repaired: Scores | None = None
-        self.mended: Scores | None = None
+        self.mends = False
+        self.threshold = np.inf
+        self.graph = graph
         if bundle.schema is not None:
             outputs = bundle.session("score.onnx", device).outputs
             # models whose parts are of each column given some of the others do not say by them
             # alone which value is wrong; those that tell surprise given all the others nearly do,
             # and where the rows before a row are given those tell what to expect
             tells_surprise = "surprise" in outputs
-            if tells_surprise and not bundle.schema.context:
-                self.mended = scores
+            self.mends = tells_surprise and not bundle.schema.context
+            if self.mends:
+                # once, and not for each batch
+                self.threshold = self.calibration.threshold()
             if "likely" in outputs and not tells_surprise:
                 self.repaired = scores
         self.pixels: PixelCalibration | None = None
@@ -255,10 +260,6 @@ class Collector:
             self.schema = self.bundle.schema.as_written(batch.table, self.wishes.decimal)
         schema = self.schema
         inputs = batch.inputs[keep]
-        # how rare a value is by itself; in other units a surprise cannot be weighed against bits
-        alone = None
-        if self.bundle.unit == "bits":
-            alone = reasons.marginal_bits(schema, inputs)
         # the last part is of no column
         usual = self.calibration.typical[: len(schema.modelled)]
         surprise = batch.surprise[keep]
@@ -270,42 +271,31 @@ class Collector:
             expected[odd] = best
             # a gain is beyond the usual already, which is subtracted below
             surprise[odd] += usual
+        # how rare a value is by itself; in other units a surprise cannot be weighed against bits
+        alone = None
+        if self.bundle.unit == "bits":
+            alone = reasons.marginal_bits(schema, inputs)
         alike = reasons.as_expected(schema, inputs, expected)
         named = reasons.columns(surprise, usual, alone, alike)
-        if self.mended is not None and odd.any():
+        if self.mends and odd.any():
             places = np.flatnonzero(odd)
-            # the same columns, those first whose expected values lower the score most
-            named_again = reasons.by_mending(
-                schema,
-                inputs[places],
-                expected[places],
-                [named[place] for place in places],
-                self.mended,
-            )
-            for place, columns in zip(places, named_again, strict=True):
+            mender = Mender(schema, self._judged, usual, self.calibration.p_values, self.threshold)
+            told = mender.told(inputs[places])
+            surprise[places] = told.surprise
+            expected[places] = told.expected
+            for place, columns in zip(places.tolist(), told.named, strict=True):
                 named[place] = columns
-            # among very many columns one may make the anomaly, and have no tenth of the excess
-            unnamed = [index for index in places.tolist() if not named[index]]
-            # most often each has a reason, and nothing more is scored
-            if unnamed:
-                costliest = reasons.columns(
-                    surprise[unnamed],
-                    usual,
-                    None if alone is None else alone[unnamed],
-                    alike[unnamed],
-                    least_share=0.0,
-                )
-                decisive = reasons.by_rarity(
-                    schema,
-                    inputs[unnamed],
-                    expected[unnamed],
-                    costliest,
-                    self.mended,
-                    self.calibration.p_values,
-                )
-                for index, columns in zip(unnamed, decisive, strict=True):
-                    named[index] = columns
         return Blame(schema, inputs, expected, surprise - usual, named)
+
+    def _judged(self, inputs: Float) -> Judged:
+        """What the model says of records, (rows, inputs), of which it tells surprise."""
+        outputs = self.graph(inputs)
+        return Judged(
+            X=inputs,
+            scores=np.asarray(outputs["parts"].sum(axis=1, dtype=np.float64)),
+            surprise=outputs["surprise"].astype(np.float64),
+            expected=outputs["expected"],
+        )
 
     def _own_columns(self, batch: Scored, keep: Int) -> Table:
         """The input columns that were asked for, all for [], of the records whose indices are

@@ -1,0 +1,295 @@
+"""Reasons in turn: what makes a record odd is put right before the next reason is looked for.
+
+Where one value is wrong, those that go with it look wrong too; and where a cell holds nothing, all
+that is foretold from it is a guess. So a column is a reason only if the record is still odd once
+the cells named before it are as expected. What is left is a small set of cells without which the
+record would be ordinary: a counterfactual explanation (Wachter, Mittelstadt & Russell 2018).
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+
+import numpy as np
+
+from aetool.columns.column import ODD
+from aetool.columns.schema import Schema
+from aetool.data.table import Mask
+from aetool.detection import reasons
+from aetool.model import Float, Int
+
+# of the rows of training: where no more of a column's cells hold nothing, such a cell is rare
+RARE = 0.05
+# in which cells that are mended together get what is expected beside each other
+ROUNDS = 3
+
+
+@dataclass(frozen=True, eq=False)
+class Judged:
+    """Records with what a model says of them. X: (rows, columns), the records; scores: (rows,);
+    surprise: (rows, columns), of each value given the others; expected: (rows, columns). X and
+    expected are in user units."""
+
+    X: Float
+    scores: Float
+    surprise: Float
+    expected: Float
+
+    def of(self, rows: Int | Mask) -> Judged:
+        """Copies of some of the records, by their indices or by a mask."""
+        return Judged(
+            X=self.X[rows],
+            scores=self.scores[rows],
+            surprise=self.surprise[rows],
+            expected=self.expected[rows],
+        )
+
+    def put(self, rows: Int | Mask, others: Judged) -> None:
+        """Put other records in place of those with these indices, or of those of a mask."""
+        self.X[rows] = others.X
+        self.scores[rows] = others.scores
+        self.surprise[rows] = others.surprise
+        self.expected[rows] = others.expected
+
+
+@dataclass(frozen=True, eq=False)
+class Told:
+    """Why records are odd. named: for each the indices of the columns to name, the most important
+    first; surprise: (rows, columns), of what is there as if no rare gap were beside it, and of a
+    rare gap how rare it is; expected: (rows, columns) in user units."""
+
+    named: list[list[int]]
+    surprise: Float
+    expected: Float
+
+
+@dataclass(frozen=True, eq=False)
+class Mender:
+    """Finds the reasons for records by putting right one after the other.
+
+    schema: with how the records are written; judge: asks the model about records, (rows, columns)
+    in user units; usual: (columns,), what each column ordinarily costs, in bits as surprise is;
+    p_values: computes of scores, (rows,), the part p of ordinary records that score as high, above
+    0; threshold: the score above which a record is an anomaly.
+    """
+
+    schema: Schema
+    judge: Callable[[Float], Judged]
+    usual: Float
+    p_values: Callable[[Float], Float]
+    threshold: float
+
+    def told(self, X: Float) -> Told:
+        """Why each of these records, (rows, columns) in user units, is odd.
+
+        In each turn that cell is mended whose mending lowers the score most, or at once all those
+        that hold nothing and hardly ever do; until the record is put right (see `_enough`), three
+        columns are named, or nothing helps. Where nothing ever does, the columns that cost more
+        than usual are named.
+        """
+        # what changes from turn to turn: the records as they are by now, which of their cells hold
+        # nothing, and the columns that are named
+        judged = self.judge(X.copy())
+        blank = self._rarely_blank(judged)
+        named: list[list[int]] = [[] for _ in X]
+        enough = self._enough(judged.scores)
+        seen = self._filled(judged, blank)
+        # a gap is as surprising as gaps are rare in its column, whatever the others hold
+        bits_of_blank = reasons.blank_bits(self.schema, X)
+        surprise = np.where(
+            blank,
+            self.usual + bits_of_blank,
+            seen.surprise,
+        )
+        expected = seen.expected.copy()
+        mended = np.zeros(blank.shape, np.bool_)
+        odd = np.arange(len(X))
+        while len(odd):
+            before = judged.of(odd)
+            is_blank = blank[odd]
+            names = [named[row] for row in odd]
+            costly = self._costly(seen, is_blank, names)
+            better, cells = self._mended(before, seen, is_blank, costly)
+            for index, row in enumerate(odd):
+                places = np.flatnonzero(cells[index])
+                # of several gaps the rarest first
+                rarest_first = np.argsort(-bits_of_blank[row, places], kind="stable")
+                named[row] += places[rarest_first].tolist()
+                if not named[row]:
+                    # nothing helps: what costs more than usual is all there is to say
+                    named[row] += costly[index]
+            blank[odd] &= ~cells
+            mended[odd] |= cells
+            # what was expected beside a wrong value was wrong, too
+            better = self._expected_again(better, mended[odd])
+            expected[odd] = np.where(mended[odd], better.X, expected[odd])
+            judged.put(odd, better)
+            # the others are done: put right, beyond help, or told by three columns
+            is_odd = self.p_values(better.scores) < enough[odd]
+            is_helped = cells.any(axis=1)
+            counts = np.array([len(named[row]) for row in odd])
+            odd = odd[is_odd & is_helped & (counts < reasons.MOST)]
+            seen = self._filled(judged.of(odd), blank[odd])
+        first_named = [places[: reasons.MOST] for places in named]
+        return Told(first_named, surprise, expected)
+
+    def _enough(self, scores: Float) -> Float:
+        """(rows,): the p-value from which on each record counts as put right: it is no anomaly, and
+        no more than half as rare, in bits -log2 p. scores: of the records as they are."""
+        threshold = np.array([self.threshold])
+        p_of_threshold = self.p_values(threshold)
+        # half of the bits are the root of the probability
+        p_of_half = np.sqrt(self.p_values(scores))
+        enough: Float = np.maximum(p_of_half, p_of_threshold)
+        return enough
+
+    def _rarely_blank(self, judged: Judged) -> Mask:
+        """(rows, columns): the cells that hold nothing which their column could, a gap or something
+        odd, where hardly any did in training, and that can be filled with what is expected."""
+        X = judged.X
+        is_gap = np.isnan(X)
+        is_odd = X == ODD
+        columns = self.schema.modelled
+        missing = np.array([column.missing for column in columns])
+        odd = np.array([column.odd for column in columns])
+        # what a record is judged by is itself not judged
+        is_judged = np.array([not column.condition for column in columns])
+        most = RARE * self.schema.rows
+        is_rare_gap = is_gap & (missing <= most)
+        is_rarely_odd = is_odd & (odd <= most)
+        blank = (is_rare_gap | is_rarely_odd) & is_judged
+        # of a column that was empty in training nothing is expected
+        filled = self._replaced(X, judged.expected, blank)
+        is_filled = np.isfinite(filled) & (filled != ODD)
+        return np.asarray(blank & is_filled)
+
+    def _filled(self, judged: Judged, blank: Mask) -> Judged:
+        """The records with what is expected in place of blank cells, (rows, columns), judged again;
+        there that stays what is expected."""
+        rows = np.flatnonzero(blank.any(axis=1))
+        # most records lack nothing, and are not judged twice
+        if not len(rows):
+            return judged
+        before = judged.of(rows)
+        cells = blank[rows]
+        X = self._replaced(before.X, before.expected, cells)
+        again = self.judge(X)
+        again.expected[cells] = before.expected[cells]
+        every_row = np.arange(len(judged.X))
+        filled = judged.of(every_row)
+        filled.put(rows, again)
+        return filled
+
+    def _costly(
+        self,
+        seen: Judged,
+        blank: Mask,
+        named: Sequence[Sequence[int]],
+    ) -> list[list[int]]:
+        """For each record the columns that cost more than usual, at most three, that one first
+        whose mending lowers the score most; none that is blank, (rows, columns), or named already,
+        columns by record. seen: the records with their blank cells filled."""
+        schema = self.schema
+        surprise = np.where(blank, -np.inf, seen.surprise)
+        for row, places in enumerate(named):
+            surprise[row, places] = -np.inf
+        alone = reasons.marginal_bits(schema, seen.X)
+        alike = reasons.as_expected(schema, seen.X, seen.expected)
+        costly = reasons.columns(surprise, self.usual, alone, alike)
+        costly = reasons.by_mending(
+            schema,
+            seen.X,
+            seen.expected,
+            costly,
+            self._scores,
+        )
+        # among very many columns one may make the anomaly, and have no tenth of the excess
+        unnamed = [row for row, places in enumerate(costly) if not places]
+        # most often each has a reason, and nothing more is scored
+        if not unnamed:
+            return costly
+        costliest = reasons.columns(
+            surprise[unnamed],
+            self.usual,
+            alone[unnamed],
+            alike[unnamed],
+            least_share=0.0,
+        )
+        decisive = reasons.by_rarity(
+            schema,
+            seen.X[unnamed],
+            seen.expected[unnamed],
+            costliest,
+            self._scores,
+            self.p_values,
+        )
+        for row, places in zip(unnamed, decisive, strict=True):
+            costly[row] = places
+        return costly
+
+    def _mended(
+        self,
+        judged: Judged,
+        seen: Judged,
+        blank: Mask,
+        costly: Sequence[Sequence[int]],
+    ) -> tuple[Judged, Mask]:
+        """(the records with the first of their costly columns mended, or with all blank cells
+        filled, as in `seen`, where that lowers the score more; the cells that were replaced, (rows,
+        columns), none of a record that neither helps). judged: the records as they are."""
+        cells = np.zeros(blank.shape, np.bool_)
+        for row, places in enumerate(costly):
+            cells[row, places[:1]] = True
+        X = self._replaced(judged.X, seen.expected, cells)
+        better = self.judge(X)
+        fall = judged.scores - better.scores
+        # 0 where nothing is blank, as then nothing was filled
+        fall_by_filling = judged.scores - seen.scores
+        is_filled = (fall_by_filling > 0) & (fall_by_filling >= fall)
+        better.put(is_filled, seen.of(is_filled))
+        cells[is_filled] = blank[is_filled]
+        is_in_vain = ~is_filled & (fall <= 0)
+        cells[is_in_vain] = False
+        return better, cells
+
+    def _expected_again(self, better: Judged, mended: Mask) -> Judged:
+        """The records, of which several cells are mended, (rows, columns), each of these by what is
+        expected now that the others are, as long as that lowers the score."""
+        rows = np.flatnonzero(mended.sum(axis=1) > 1)
+        # the first was mended by what another wrong value let expect, and the next by that
+        for _ in range(ROUNDS):
+            if not len(rows):
+                break
+            before = better.of(rows)
+            cells = mended[rows]
+            X = self._replaced(before.X, before.expected, cells)
+            again = self.judge(X)
+            is_lower = again.scores < before.scores
+            rows = rows[is_lower]
+            better.put(rows, again.of(is_lower))
+        return better
+
+    def _replaced(
+        self,
+        X: Float,
+        expected: Float,
+        cells: Mask,
+    ) -> Float:
+        """A copy of records X, (rows, columns), in which some cells, (rows, columns), are mended by
+        what is expected there; a date's gap, of which nothing is, by the middle of its range."""
+        replaced = X.copy()
+        places = np.flatnonzero(cells.any(axis=0))
+        for place in places.tolist():
+            column = self.schema.modelled[place]
+            values = X[:, place]
+            # what is odd is mended in any column, and some leave a gap as it is
+            without_gaps = np.where(np.isnan(values), ODD, values)
+            mended = column.mended(without_gaps, expected[:, place])
+            is_mended = cells[:, place] & (mended != ODD)
+            replaced[is_mended, place] = mended[is_mended]
+        return replaced
+
+    def _scores(self, X: Float) -> Float:
+        judged = self.judge(X)
+        return judged.scores
