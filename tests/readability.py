@@ -28,6 +28,7 @@ lines of code are too short for rates and are not judged.
 from __future__ import annotations
 
 import ast
+import functools
 import hashlib
 import io
 import json
@@ -224,10 +225,21 @@ def _owners(tree: ast.Module) -> dict[ast.AST, ast.ClassDef]:
 
 def drawn(word: str, docstrings: int = 40, functions: int = 20) -> list[str]:
     """Docstrings and longer functions, each with its file, in an order that the word decides."""
+    texts, codes = _drawn_from(ROOT)
+
+    def place(text: str) -> bytes:
+        return hashlib.sha256((word + text).encode()).digest()
+
+    return sorted(texts, key=place)[:docstrings] + sorted(codes, key=place)[:functions]
+
+
+@functools.cache
+def _drawn_from(root: Path) -> tuple[list[str], list[str]]:
+    """(all docstrings, all longer functions) below a folder, each with its file."""
     texts = []
     codes = []
     for path in _paths():
-        source = (ROOT / path).read_text()
+        source = (root / path).read_text()
         lines = source.splitlines(keepends=True)
         tree = ast.parse(source)
         owners = _owners(tree)
@@ -245,11 +257,7 @@ def drawn(word: str, docstrings: int = 40, functions: int = 20) -> list[str]:
                 code = "".join([*body, last]).lstrip()
                 owner = owners.get(node)
                 codes.append("\n".join([path, *([_heading(owner)] if owner else []), code]))
-
-    def place(text: str) -> bytes:
-        return hashlib.sha256((word + text).encode()).digest()
-
-    return sorted(texts, key=place)[:docstrings] + sorted(codes, key=place)[:functions]
+    return texts, codes
 
 
 def main(arguments: list[str]) -> int:

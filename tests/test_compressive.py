@@ -147,11 +147,11 @@ def test_the_loss_is_the_distortion_and_the_rate_of_rounded_codes():
 
 @pytest.fixture(scope="module")
 def fitted(tmp_path_factory):
-    """A model of 1,500 pictures, and a file of 400 others."""
+    """A model of 1,000 pictures, and a file of 400 others."""
     folder = tmp_path_factory.mktemp("spots")
     np.save(folder / "new.npy", blobs(400, 8))
     options = {"rmse": 0.15, "latent": 6, "width": 16}
-    model = operations.fit(blobs(1500, 7), FitOptions("compressive", options, epochs=120))
+    model = operations.fit(blobs(1000, 7), FitOptions("compressive", options, epochs=120))
     return folder / "new.npy", model
 
 
@@ -159,7 +159,7 @@ def test_codes_take_fewer_bytes_than_those_of_pca_at_the_same_noise(fitted, tmp_
     # codes are compared with codes: of so few pictures levels take fewer bytes than either
     monkeypatch.setattr(Candidates, "can_be_bounded", False)
     path, model = fitted
-    pca = operations.fit(blobs(1500, 7), FitOptions("pca", {"latent": 24}))
+    pca = operations.fit(blobs(1000, 7), FitOptions("pca", {"latent": 24}))
     sizes = {}
     for name, bundle in (("compressive", model), ("pca", pca)):
         archive = tmp_path / f"{name}.aez"

@@ -145,7 +145,14 @@ def test_codes_scores_and_figures_are_the_same(files, table, model):
     )
 
 
-@pytest.mark.parametrize("name", SOURCES)
+# what one file and several are cut into is told above of both kinds of each
+@pytest.mark.parametrize(
+    "name",
+    [
+        pytest.param(name, marks=() if name in ("csv", "whole.parquet") else pytest.mark.long)
+        for name in SOURCES
+    ],
+)
 def test_a_large_table_is_scored_by_threads_though_no_engine_was_asked_for(
     files, table, model, monkeypatch, name, in_tenths
 ):

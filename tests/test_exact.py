@@ -146,7 +146,7 @@ def test_a_student_is_kept_where_it_pays_and_files_come_back(taught, tmp_path):
 
 
 def test_an_archive_carries_students_where_they_pay(tmp_path, monkeypatch):
-    path = sums(tmp_path / "t.csv", 40_000)
+    path = sums(tmp_path / "t.csv", 20_000)
     sizes = []
     for students_too, with_mixtures in ((True, True), (False, False), (True, False)):
         # a mixture of contexts tells a part of what the student does

@@ -295,7 +295,7 @@ def test_a_denoiser_steps_towards_the_manifold():
     spec, features = prepared(clean)
     given = {"noise": 0.12, "mask": 0.0, "latent": 32, "width": 64, "depth": 3, "error": "mse"}
     model = plugins.get_model("denoising")
-    settings = training.Settings(epochs=150, device="cpu")
+    settings = training.Settings(epochs=75, device="cpu")
     net = training.train(plugins.resolve(model.net), spec, make_params(model, given), features, settings).net  # fmt: skip
     rng = np.random.default_rng(1)
     noisy = features + 0.12 * rng.normal(size=features.shape).astype(np.float32)

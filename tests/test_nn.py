@@ -248,7 +248,7 @@ def test_sparse_codes_are_exact_zeros_of_a_dictionary_of_unit_columns(cloud, giv
     spec, features = cloud
     model = plugins.get_model("sparse")
     trained = training.train(plugins.resolve(model.net), spec, make_params(model, given), features,
-                             training.Settings(epochs=400, device="cpu"))  # fmt: skip
+                             training.Settings(epochs=200, device="cpu"))  # fmt: skip
     net, facts = trained.net, trained.facts
     norms = net.decoder.linear.weight.detach().norm(dim=0)
     assert torch.allclose(norms, torch.ones_like(norms), atol=1e-5)

@@ -122,11 +122,11 @@ def test_brightness_may_differ_by_option(tmp_path, name, options):
 
 def test_a_shift_is_tolerated_by_option(tmp_path):
     """A picture moved by three pixels, where those fitted hardly move."""
-    np.save(tmp_path / "fit.npy", crosses(60, 0, moved=0))
-    moved = np.roll(crosses(30, 1, moved=0), 3, axis=1)
+    np.save(tmp_path / "fit.npy", crosses(24, 0, moved=0))
+    moved = np.roll(crosses(20, 1, moved=0), 3, axis=1)
     for name in MODELS:
         strict = operations.fit(tmp_path / "fit.npy", FitOptions(name, {"shift": "1"}))
-        loose = operations.fit(tmp_path / "fit.npy", FitOptions(name, {"shift": "4"}))
+        loose = operations.fit(tmp_path / "fit.npy", FitOptions(name, {"shift": "3"}))
         assert scores(loose, moved, tmp_path).mean() < scores(strict, moved, tmp_path).mean()
 
 
@@ -313,12 +313,15 @@ def test_pictures_are_left_out_without_another_fit(name, monkeypatch):
     assert len(alone.compared.remembered) == 39
 
 
-@pytest.mark.parametrize("name", [*MODELS, "auto"])
-def test_few_pictures_that_were_held_out_cost_what_new_ones_do(tmp_path, name):
+@pytest.mark.parametrize(
+    ("name", "folders"),
+    [("views", 3), ("patches", 3), ("auto", 1), pytest.param("auto", 3, marks=pytest.mark.long)],
+)
+def test_few_pictures_that_were_held_out_cost_what_new_ones_do(tmp_path, name, folders):
     """No fold's pictures lie far above those of the others, and so neither does the threshold."""
     thresholds = []
     flagged = []
-    for seed in range(3):
+    for seed in range(folders):
         np.save(tmp_path / "fit.npy", crosses(45, seed))
         model = operations.fit(tmp_path / "fit.npy", FitOptions(name))
         held_out = model.calibration.scores
@@ -403,7 +406,7 @@ def with_equal_holes(count):
 @pytest.mark.parametrize(
     "count", [pytest.param(1, marks=pytest.mark.long), 2, pytest.param(3, marks=pytest.mark.long)]
 )
-def test_equal_defects_at_one_place_do_not_vouch_for_each_other(count, tmp_path):
+def test_equal_defects_at_one_place_do_not_vouch_for_each_other(count, tmp_path, fits_once):
     """The graph and the fit leave out the same places, and each defect lies far above all else."""
     pictures, holed = with_equal_holes(count)
     spec = scaling.image_spec((3, 2 * SIDE, 2 * SIDE))

@@ -45,9 +45,16 @@ def tiny(rows: int) -> str:
     return "a,b\n" + "1,2\n" * rows
 
 
-@pytest.mark.parametrize("rows", [1, 30, 1000, 8000])
+# The best effort takes seconds for thousands of rows, and is never above the default: see below.
+EFFORTS_OF_ROWS = [
+    pytest.param(rows, effort, marks=pytest.mark.long if rows * level > 1000 else ())
+    for rows in (1, 30, 1000, 8000)
+    for level, effort in enumerate((planning.DEFAULT, planning.BEST))
+]
+
+
+@pytest.mark.parametrize(("rows", "effort"), EFFORTS_OF_ROWS)
 @pytest.mark.parametrize("text", [repeated, sentences, tiny])
-@pytest.mark.parametrize("effort", [planning.DEFAULT, planning.BEST])
 def test_never_larger_than_general_compressors(tmp_path, text, rows, effort):
     source = tmp_path / "t.csv"
     source.write_text(text(rows))

@@ -187,7 +187,7 @@ def test_no_query_is_drawn_as_one_line(blobs, tmp_path):
 def test_codes_of_two_levels_are_their_own_bits():
     rng = np.random.default_rng(0)
     data = pd.DataFrame(rng.normal(size=(600, 6)) @ rng.normal(size=(6, 6)), columns=list("abcdef"))
-    made = aetool.fit(data, "vq", size=2, latent=6, epochs=40, device="cpu")
+    made = aetool.fit(data, "vq", size=2, latent=6, epochs=10, device="cpu")
     found = made.similar(data[:30], data, k=200, binary=True)
     z = made.encode(data)
     far = [(z[q - 1] != z[r - 1]).sum() for q, r in zip(found["query"], found["row"], strict=True)]

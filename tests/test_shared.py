@@ -52,8 +52,15 @@ def check_bound(source, restored):
         assert error <= allowed * (1 + 1e-9), name
 
 
-@pytest.mark.parametrize("narrow", [1.0, 0.3, 0.01])
-@pytest.mark.parametrize("rows", [2, 60, 900, 6000])
+# Of rows without a model, of a few, of one block and of several; the largest takes seconds.
+RANGES = [
+    pytest.param(rows, narrow, marks=pytest.mark.long if rows > 900 and narrow != 0.3 else ())
+    for rows in (2, 60, 900, 6000)
+    for narrow in (1.0, 0.3, 0.01)
+]
+
+
+@pytest.mark.parametrize(("rows", "narrow"), RANGES)
 def test_the_bound_is_of_the_files_own_range(model, tmp_path, rows, narrow):
     source, archive, restored = (tmp_path / name for name in ("s.csv", "s.aez", "r.csv"))
     table(rows, seed=rows, narrow=narrow).to_csv(source, index=False)
