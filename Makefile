@@ -71,8 +71,9 @@ reference: $(VENV)/.train
 readability: $(VENV)/.dev
 	$(BIN)/python tests/readability.py --write $(FORCE)
 
-# Tens of thousands of mutants, hundreds of kills, new examples of every law; pages in a browser, which is
-# taken from the system's packages where there is none (without one its tests are skipped, and say so).
+# Tens of thousands of mutants, hundreds of kills, new examples of every law, what the fast set leaves
+# out of sweeps; pages in a browser, which is taken from the system's packages where there is none
+# (without one its tests are skipped, and say so).
 long: $(VENV)/.dev
 	$(call GROUP,browser) | $(PIP) install -r /dev/stdin -c constraints.txt
 	command -v chromium >/dev/null || apt-get install -y -qq --no-install-recommends chromium || true

@@ -43,12 +43,8 @@ def cases():
     for model in (*map(plugins.get_model, built_ins()), STRANGER):
         for case in conformance(model.name if model is not STRANGER else model):
             wide = "archives" in case.name and code_by_default(model) > WIDE
-            told_before = (
-                "odd-tables" in case.name
-                and model.name in LIKE_OTHERS
-                or "without-torch" in case.name
-                and case.kind == "image"
-                and "table" in model.data
+            told_before = ("odd-tables" in case.name and model.name in LIKE_OTHERS) or (
+                "without-torch" in case.name and case.kind == "image" and "table" in model.data
             )
             marks = [pytest.mark.long] if wide or told_before else []
             yield pytest.param(case, id=f"{model.name}-{case}", marks=marks)

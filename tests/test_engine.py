@@ -527,23 +527,17 @@ def test_dask_scores_the_same_though_a_worker_is_killed(files, model, dask_clien
 
 
 @pytest.mark.filterwarnings("default")
-def test_workers_of_dask_that_are_begun_here(files, model):
-    """Pieces that are sent before the workers have begun wait for them."""
-    pytest.importorskip("distributed")
-    with engine.opened("dask:local:2") as dask:
-        assert dask.workers == 2
-        assert list(dask.map(abs, range(-5, 0))) == [5, 4, 3, 2, 1]
-        assert np.array_equal(model.score(files / "csv"), model.score(files / "csv", executor=dask))
-
-
-@pytest.mark.filterwarnings("default")
-def test_workers_of_dask_keep_freed_memory(monkeypatch):
-    """The variables are there when a worker begins, since the C library reads them once."""
+def test_workers_of_dask_that_are_begun_here(files, model, monkeypatch):
+    """Pieces that are sent before the workers have begun wait for them. Freed memory is kept: the
+    variables are there when a worker begins, since the C library reads them once."""
     pytest.importorskip("distributed")
     for name in engine.ALLOCATION:
         # what the user has set himself counts more; Dask leaves its own there, too
         monkeypatch.delenv(name, raising=False)
-    with engine.opened("dask:local:1") as dask:
+    with engine.opened("dask:local:2") as dask:
+        assert dask.workers == 2
+        assert list(dask.map(abs, range(-5, 0))) == [5, 4, 3, 2, 1]
+        assert np.array_equal(model.score(files / "csv"), model.score(files / "csv", executor=dask))
         values = list(dask.map(os.getenv, engine.ALLOCATION))
     assert values == [str(value) for value in engine.ALLOCATION.values()]
 

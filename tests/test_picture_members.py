@@ -406,7 +406,7 @@ def with_equal_holes(count):
 @pytest.mark.parametrize(
     "count", [pytest.param(1, marks=pytest.mark.long), 2, pytest.param(3, marks=pytest.mark.long)]
 )
-def test_equal_defects_at_one_place_do_not_vouch_for_each_other(count, tmp_path, fits_once):
+def test_equal_defects_at_one_place_do_not_vouch_for_each_other(count, tmp_path):
     """The graph and the fit leave out the same places, and each defect lies far above all else."""
     pictures, holed = with_equal_holes(count)
     spec = scaling.image_spec((3, 2 * SIDE, 2 * SIDE))

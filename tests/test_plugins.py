@@ -174,7 +174,30 @@ def plant() -> str:
     return "\n".join(lines) + "\n"
 
 
-def test_the_authors_guide_works_from_its_first_line(elsewhere, tmp_path, rows_csv):
+# (passed, failed, not applicable) of the checks of each model of the guide
+ALL_CHECKS = {
+    "contractive": (40, 0, 2),
+    "parts": (32, 0, 10),
+    "conditional": (42, 0, 0),
+}
+QUICK_CHECKS = {
+    "contractive": (15, 0, 0),
+    "parts": (11, 0, 4),
+    "conditional": (15, 0, 0),
+}
+
+
+# All checks of three models take a minute: those that neither fit nor store are of the fast set.
+@pytest.mark.parametrize(
+    ("more", "counts_told"),
+    [
+        (["--quick"], QUICK_CHECKS),
+        pytest.param([], ALL_CHECKS, marks=pytest.mark.long),
+    ],
+)
+def test_the_authors_guide_works_from_its_first_line(
+    elsewhere, tmp_path, rows_csv, more, counts_told
+):
     """Its commands are run, its code is written where it says; what the model made outlives it."""
     guide = (HERE.parent / "plugins" / "README.md").read_text()
     shutil.copy(rows_csv, tmp_path / "air.csv")
@@ -201,6 +224,8 @@ def test_the_authors_guide_works_from_its_first_line(elsewhere, tmp_path, rows_c
                 command, args = "run", [elsewhere.python, *args]
             elif "fit" in args and not set(OF_THE_GUIDE).isdisjoint(args):
                 args += FEW_EPOCHS
+            if "check" in args:
+                args += more
             ran.append(getattr(elsewhere, command)(*args).stdout)
             if args[:2] == ["plugins", "new"]:
                 package = tmp_path / f"aetool-{args[2]}"
@@ -213,12 +238,7 @@ def test_the_authors_guide_works_from_its_first_line(elsewhere, tmp_path, rows_c
     told = re.findall(r"(\d+) checks passed, (\d+) failed, (\d+) n/a", "\n".join(ran))
     checked = re.findall(r"^\$ aetool plugins check (\S+)", guide, flags=re.M)
     counts = [tuple(map(int, numbers)) for numbers in told]
-    assert dict(zip(checked, counts, strict=True)) == {
-        # (passed, failed, not applicable)
-        "contractive": (40, 0, 2),
-        "parts": (32, 0, 10),
-        "conditional": (42, 0, 0),
-    }
+    assert dict(zip(checked, counts, strict=True)) == counts_told
     assert (tmp_path / "back.csv").read_text().count("\n") == 301
     assert (tmp_path / "odd.fwf").read_text().startswith("row  score")
     assert len((tmp_path / "plant.logger" / "0000.bin").read_bytes()) == 4 * 3 * 300

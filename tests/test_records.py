@@ -264,16 +264,17 @@ def run_grammar(seeds, effort, folder):
     return tables
 
 
+@pytest.mark.parametrize("count", [50, pytest.param(100, marks=pytest.mark.long)])
 @pytest.mark.parametrize("effort", EFFORTS)
-def test_hostile_texts(effort, tmp_path):
-    count = 100
+def test_hostile_texts(effort, count, tmp_path):
     tables = run_grammar(range(count), EFFORTS[effort], tmp_path)
     assert tables > 0.8 * count
 
 
-def test_hostile_texts_without_the_kernel(monkeypatch, tmp_path):
+@pytest.mark.parametrize("count", [20, pytest.param(40, marks=pytest.mark.long)])
+def test_hostile_texts_without_the_kernel(count, monkeypatch, tmp_path):
     monkeypatch.setattr(kernel, "C", None)
-    run_grammar(range(40), planning.FAST, tmp_path)
+    run_grammar(range(count), planning.FAST, tmp_path)
 
 
 # ---- complaints
