@@ -50,7 +50,8 @@ def test_a_label_is_no_quantity(tmp_path, kind, run):
     path = table(tmp_path / "t.csv", LABELS[kind])
     done = run("compress", path, "--max-error", "c=1", "-o", tmp_path / "a.aez")
     assert done.status == 2 and done.err.count("\n") == 1
-    assert "column 'c' holds labels, such as '" in done.err and not (tmp_path / "a.aez").exists()
+    assert "column 'c' holds labels or numbers of several units, such as '" in done.err
+    assert not (tmp_path / "a.aez").exists()
     shown = [cell for cell in LABELS[kind] if f"'{cell}'" in done.err]
     assert len(set(shown)) == 2
 
@@ -118,6 +119,23 @@ def test_a_bound_of_all_without_effect_is_said_once(tmp_path, run):
     assert done.err.splitlines()[1:] == [
         "note: all is stored exactly: no number can be rounded within 0.0004"
     ]
+
+
+# of whole numbers of 0 to 6 none is within a half of another
+UNROUNDED = {
+    "1": "rounding numbers within 1 saves nothing",
+    "20%": "rounding numbers within 20% saves nothing",
+    "0.5": "no number can be rounded within 0.5",
+}
+
+
+@pytest.mark.parametrize("bound", UNROUNDED)
+def test_numbers_that_need_no_rounding_could_have_been_rounded(tmp_path, bound):
+    """Numbers that follow from others: their table takes fewer bytes exactly than rounded."""
+    lines = [f"{row % 24:02}:{row % 60:02},{row % 7}" for row in range(200)]
+    (tmp_path / "t.csv").write_text("\n".join(["time,day", *lines]) + "\n")
+    figures = aetool.compress(tmp_path / "t.csv", tmp_path / "a.aez", max_error=bound)
+    assert figures["unbounded"] == [f"all is stored exactly: {UNROUNDED[bound]}"]
 
 
 @pytest.mark.parametrize("bounds", [{"": "1%"}, {"": "1%", "c": "0"}, {"n": "0"}, {"": "0"}])

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection, Iterator, Mapping
+from collections.abc import Collection, Iterable, Iterator, Mapping
 from fractions import Fraction
 
 from aetool.archives.beginning import Beginning
@@ -11,6 +11,7 @@ from aetool.codec import source_texts
 from aetool.codec.contents import arrays
 from aetool.columns.column import Column
 from aetool.columns.number import Number
+from aetool.columns.quantities import is_key
 from aetool.data.array_files import ArrayFile
 
 NOTHING, WHOLE = Fraction(0), Fraction(1)
@@ -56,14 +57,22 @@ def of_arrays(
             yield _of_column(label, asked)
 
 
-def of_all(wanted: Mapping[str, str], errors: Mapping[str, Json]) -> list[str]:
-    """A line that says that a bound on all numbers has changed none; [] if one has been, or no such
-    bound above 0 was asked for. wanted: the bounds that were asked for, by column, "" for all
-    others; errors: the archive's, by column label."""
+def of_all(
+    wanted: Mapping[str, str],
+    errors: Mapping[str, Json],
+    columns: Iterable[Column] = (),
+) -> list[str]:
+    """A line that says that a bound on all numbers has changed none, and why; [] if one has been,
+    or no such bound above 0 was asked for. wanted: the bounds that were asked for, by column, ""
+    for all others; errors: the archive's, by column label; columns: what is known of those that the
+    bound is for, none where nothing is."""
     asked = wanted.get("", "0")
     is_changed = any(error["largest"] for error in errors.values())
     if is_changed or not _is_wide(asked):
         return []
+    # such as those of a table that takes fewer bytes as plain text
+    if any(_is_coarse(asked, column) for column in columns):
+        return [f"all is stored exactly: rounding numbers within {asked} saves nothing"]
     return [f"all is stored exactly: no number can be rounded within {asked}"]
 
 
@@ -72,6 +81,16 @@ def _is_wide(asked: str) -> bool:
     exact numbers, and has its effect."""
     # of a range of 1 each part in percent is above 0
     return source_texts.bound_of(asked, NOTHING, WHOLE) > 0
+
+
+def _is_coarse(asked: str, column: Column) -> bool:
+    """Whether a bound as it was asked for lets decimals of a column become other decimals: it is no
+    key, its numbers differ, and the bound is no less than their last digit."""
+    if not isinstance(column, Number) or column.decimals is None or is_key(column):
+        return False
+    spread = Fraction(column.high) - Fraction(column.low)
+    bound = source_texts.bound_of(asked, NOTHING, spread)
+    return spread > 0 and bound >= Fraction(1, 10**column.decimals)
 
 
 def _of_column(name: str, asked: str, column: Column | None = None) -> str:

@@ -19,6 +19,7 @@ from aetool.codec.contents.labels import labels_of
 from aetool.codec.planning import Effort
 from aetool.codec.records import Layout
 from aetool.columns import quantities
+from aetool.columns.column import Column
 from aetool.columns.identifier import Identifier
 from aetool.columns.number import PLAIN, Number
 from aetool.csv.fields import fields
@@ -106,8 +107,17 @@ def remarks(
         lines.extend(_line_of_way(way, columns) for way, columns in otherwise.items())
         explained = {*unclear, *itertools.chain.from_iterable(otherwise.values())}
     lines.extend(idle_bounds.of_columns(beginning, wanted, errors, explained))
-    lines.extend(idle_bounds.of_all(wanted, errors))
+    lines.extend(idle_bounds.of_all(wanted, errors, _unnamed(beginning, wanted)))
     return lines
+
+
+def _unnamed(beginning: Beginning, wanted: Mapping[str, str]) -> list[Column]:
+    """The columns that a bound on all others is for. beginning: what the first records of the table
+    say of its columns; wanted: the bounds that were asked for, by column."""
+    header_names = beginning.header_names()
+    return [
+        column for column in beginning.schema.columns if header_names[column.name] not in wanted
+    ]
 
 
 def changed_and_exact(

@@ -201,8 +201,8 @@ def _words_of_labels(evidence: RangeEvidence) -> str:
     examples = [printable(cell.decode(errors="replace")) for cell in evidence.examples.values()]
     cells = " and ".join(f"'{example}'" for example in examples)
     return (
-        f"holds labels, such as {cells}, where a bound is for numbers that have the same text "
-        "around them"
+        f"holds labels or numbers of several units, such as {cells}, where a bound is for numbers "
+        "that have the same text around them"
     )
 
 
