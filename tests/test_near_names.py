@@ -2,8 +2,10 @@
 
 import pytest
 
+import aetool
 from aetool.errors import DataError
 from aetool.files import near, place_of
+from aetool.files.attributes import is_file
 
 
 @pytest.fixture
@@ -63,3 +65,18 @@ def test_a_huge_folder_is_not_listed(here, tmp_path, monkeypatch):
     assert near.did_you_mean("dat.csv")
     monkeypatch.setattr(near, "MOST_ENTRIES", entries - 1)
     assert near.did_you_mean("dat.csv") == ""
+
+
+@pytest.mark.parametrize(
+    ("name", "why"),
+    [("a" * 5000, "File name too long"), ("a\0b", "no name of a file")],
+)
+@pytest.mark.parametrize("verb", [aetool.detect, aetool.fit, aetool.load, aetool.compress])
+def test_what_can_be_no_name_is_refused_by_every_verb(here, verb, name, why):
+    with pytest.raises(DataError, match=why):
+        verb(name)
+
+
+def test_where_nothing_can_be_is_no_file(here):
+    assert is_file("data.csv")
+    assert not any(map(is_file, ["dat.csv", "pictures", "data.csv/x", "a" * 5000, "a\0b"]))

@@ -1,5 +1,7 @@
 """Kinds, gaps, resolutions; what a model's columns accept later."""
 
+import re
+
 import numpy as np
 import pytest
 
@@ -99,9 +101,28 @@ def test_a_table_that_has_hardly_a_column_of_the_model_is_of_another_kind():
     for like in ("abcd", "ABCDEFGH"):
         with pytest.raises(DataError, match="^t.csv: columns '.* are missing"):
             schema.encode(table(**{name: ["1"] for name in like}), "t.csv")
+    nameless = re.escape("this table's columns are none. Give a table")
+    with pytest.raises(DataError, match=nameless):
+        schema.encode(table(), "t.csv")
     # who was fitted on one column has lost one
     with pytest.raises(DataError, match="column 'a' is missing"):
         infer(table(a=["1", "2"])).encode(table(x=["1"]), "t.csv")
+
+
+@pytest.mark.parametrize(
+    ("there", "said"),
+    [
+        ("AbC", "columns 'a', 'c' are missing (it has instead: A, C)"),
+        ("abC", "column 'c' is missing (it has instead: C)"),
+    ],
+)
+def test_names_in_other_capitals_are_to_be_written_as_the_model_has_them(there, said):
+    schema = infer(table(a=["1", "2"], b=["1", "3"], c=["4", "3"]))
+    with pytest.raises(DataError) as raised:
+        schema.encode(table(**{name: ["1"] for name in there}), "t.csv")
+    assert str(raised.value) == (
+        f"t.csv: {said}; names are matched letter by letter: write them as the model has them"
+    )
 
 
 def test_a_table_without_its_header_is_told_so():

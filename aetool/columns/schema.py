@@ -187,10 +187,18 @@ class Schema:
                 f"looks like a table of another kind than the model's: it has "
                 f"{there or 'none'} of the model's {len(wanted)} columns; the model was fitted on "
                 f"{self.rows:,} records of {listed(wanted, A_HANDFUL)}, and this table's "
-                f"columns are {listed(table.names, A_HANDFUL)}. Give a table like the model's, "
-                f"or a model of tables like this one"
+                f"columns are {listed(table.names, A_HANDFUL) or 'none'}. Give a table like the "
+                "model's, or a model of tables like this one"
             )
         hint = f" (it has instead: {listed(extra, A_HANDFUL)})" if extra else ""
+        quoted = [f"'{name}'" for name in missing]
+        if len(renamed) == len(missing):
+            # nothing is to be added
+            columns, verb = ("column", "is") if len(missing) == 1 else ("columns", "are")
+            return (
+                f"{columns} {listed(quoted, A_HANDFUL)} {verb} missing{hint}; names are matched "
+                "letter by letter: write them as the model has them"
+            )
         dropped = f"{option('--drop')} {','.join(missing[:A_HANDFUL])}"
         if len(missing) == 1:
             return (
@@ -199,7 +207,6 @@ class Schema:
             )
         # a list that is cut short cannot be typed again
         remedy = f"with {dropped}" if len(missing) <= A_HANDFUL else "without them"
-        quoted = [f"'{name}'" for name in missing]
         return (
             f"columns {listed(quoted, A_HANDFUL)} are missing{hint}; the model was fitted with "
             f"them. Add them, or fit again {remedy}"

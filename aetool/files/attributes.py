@@ -37,6 +37,18 @@ def looked_up(path: Path) -> os.stat_result | None:
         return None
     except OSError as error:
         raise DataError(f"{path}: {error.strerror or error}") from None
+    except ValueError:
+        # a zero byte, or a letter that the names of this system cannot have
+        raise DataError(f"{str(path)!r}: no name of a file") from None
+
+
+def is_file(path: str | os.PathLike[str]) -> bool:
+    """Whether a file is at a path, links followed; False, too, where that cannot be known, as of a
+    name that is too long: who opens it says why."""
+    try:
+        return Path(path).is_file()
+    except OSError:
+        return False
 
 
 def attributes_of(path: str | os.PathLike[str], timed: bool = True) -> Attributes | None:

@@ -19,6 +19,7 @@ from aetool.data.table_source import TableSource
 from aetool.detection.choice import check_part
 from aetool.detection.shifts import ALPHA, Comparison, Tally
 from aetool.errors import DataError
+from aetool.files.attributes import is_file
 from aetool.fits import fitting
 from aetool.model import Float
 from aetool.scoring.batches import scored
@@ -82,7 +83,7 @@ def is_model(reference: Data) -> bool:
     if isinstance(reference, Bundle):
         return True
     # a pipe can be read but once, and holds data
-    if not isinstance(reference, str | os.PathLike) or not Path(reference).is_file():
+    if not isinstance(reference, str | os.PathLike) or not is_file(reference):
         return False
     with Path(reference).open("rb") as file:
         head = file.read(MEMBER + len(MANIFEST))

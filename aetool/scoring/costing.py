@@ -41,6 +41,7 @@ from aetool.detection.choice import Choice, highest
 from aetool.detection.trace import ScoreTrace
 from aetool.engine import Chosen
 from aetool.errors import DataError, ParamError
+from aetool.files.attributes import is_file
 from aetool.model import Float, Int
 from aetool.scoring import outlying
 from aetool.scoring.collecting import Reasons, check_columns
@@ -143,7 +144,7 @@ class ArchiveLedger:
 def is_archive(data: object) -> TypeGuard[str | os.PathLike[str]]:
     """Whether data is the path of an archive (.aez file), told by its first four bytes; False for
     whatever is no path of a file. OSError for a file that cannot be read."""
-    if not isinstance(data, str | os.PathLike) or not Path(data).is_file():
+    if not isinstance(data, str | os.PathLike) or not is_file(data):
         return False
     with Path(data).open("rb") as file:
         # by its first bytes, whatever it is called
