@@ -21,6 +21,7 @@ def table():
             "wide": rng.normal(20, 5, 400).round(1),
             "few": rng.choice([1, 2, 5], 400),
             "word": rng.choice(["a", "b"], 400),
+            "day": pd.date_range("2020-01-01", periods=400).strftime("%Y-%m-%d"),
             "gappy": np.where(rng.random(400) < 0.5, np.nan, rng.normal(size=400).round(2)),
         }
     )
@@ -52,6 +53,13 @@ def test_the_expected_value_of_a_reason_differs_from_the_one_found(
     written = column.show(found)
     assert column.contrast(written, found, expected) == told
     assert told != written
+
+
+def test_a_gap_is_called_missing_whatever_the_kind_of_its_column(table):
+    records, schema = table
+    for name in ("wide", "word", "day", "gappy"):
+        assert schema[name].found(records[name], 0, float("nan")) == "missing"
+    assert schema["day"].contrast("missing", float("nan"), float("nan")).endswith(" to 2021-02-03")
 
 
 def test_in_words_what_is_as_expected_is_not_said_twice():

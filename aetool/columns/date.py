@@ -203,17 +203,20 @@ class Date(Modelled):
         return column if reads_better(column, self, cells) else self
 
     def show(self, value: float) -> str:
-        """A moment, in epoch seconds, in the notation of the source; "?" for NaN, "(no date)" for
-        ODD."""
+        """A moment, in epoch seconds, in the notation of the source; "missing" for NaN,
+        "(no date)" for ODD."""
         if math.isnan(value):
-            return "?"
+            return "missing"
         if value == ODD:
             return "(no date)"
         return self.notation.show(value)
 
     def expectation(self, value: float, expected: float) -> str:
-        """The range that nearly all moments lie in, as text, whatever the arguments: models predict
-        no dates."""
+        """The range that nearly all moments lie in, as text, "missing" where training had none,
+        whatever the arguments: models predict no dates."""
+        # then there are no ends to a range
+        if math.isnan(self.low):
+            return self.show(self.low)
         first = self.low
         last = self.high
         if self.reach is not None:
