@@ -8,7 +8,7 @@ import pandas as pd
 import pytest
 
 import aetool
-from aetool.errors import AetoolError
+from aetool.errors import AetoolError, ParamError
 
 NOTHING = object()  # what no argument may be
 WRONG = [
@@ -150,7 +150,7 @@ def test_a_call_that_suits_no_argument_is_refused_by_what_does(made, tmp_path, n
     first, *_ = [key for key in inspect.signature(verb).parameters if key != "self"]
     takes_params = any(one.kind == one.VAR_KEYWORD for one in signature_of(verb))
     calls = [
-        (lambda: verb(*range(90)), "may stand without their names" if first else ""),
+        (lambda: verb(*range(90)), f"{short}: {first}"),
         (lambda: verb(5, **arguments), "is given twice, by its place and by its name"),
     ]
     if not takes_params:
@@ -161,6 +161,17 @@ def test_a_call_that_suits_no_argument_is_refused_by_what_does(made, tmp_path, n
         with pytest.raises(AetoolError) as caught:
             call()
         assert said in str(caught.value) and str(caught.value).startswith(f"{short}: ")
+
+
+def test_how_many_arguments_may_stand_without_a_name_is_said(made, tmp_path):
+    said = {
+        "model.score": "score: data, device may stand without their names, and",
+        "model.sample": "sample: count may stand without its name, and",
+    }
+    for name, beginning in said.items():
+        verb, _ = verbs(made, tmp_path)[name]
+        with pytest.raises(ParamError, match=f"^{beginning}.*; got 9 without a name$"):
+            verb(*range(9))
 
 
 def signature_of(verb):

@@ -63,8 +63,9 @@ def _refuse(
     if len(arguments) > len(by_place):
         own = [key for key in by_place if key != "self"]
         beyond = len(by_place) - len(own)
+        names = "its name" if len(own) == 1 else "their names"
         raise ParamError(
-            f"{name}: {', '.join(own)} may stand without their names, and all others are given by "
+            f"{name}: {', '.join(own)} may stand without {names}, and all others are given by "
             f"name; got {len(arguments) - beyond} without a name"
         )
     for key in by_place[: len(arguments)]:
