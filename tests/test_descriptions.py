@@ -59,13 +59,25 @@ def test_words_that_are_cut_short_or_claim_too_much_are_refused():
         descriptions.read(b"\x07\x05" + b"abc")
 
 
-@pytest.mark.parametrize("effort", [planning.BEST, planning.DEFAULT], ids=["best", "default"])
-def test_best_alone_mixes_words(effort, tmp_path):
-    source = DESCRIBED.with_suffix(".csv")
+@pytest.mark.parametrize(
+    ("effort", "rows", "is_mixed"),
+    [
+        (planning.BEST, 1000, True),
+        (planning.BEST, 5000, True),
+        (planning.DEFAULT, 1000, True),
+        (planning.DEFAULT, 5000, False),
+        (planning.FAST, 1000, False),
+    ],
+    ids=["best", "best-many", "default", "default-many", "fast"],
+)
+def test_words_of_few_rows_are_mixed_and_by_best_all(effort, rows, is_mixed, tmp_path):
+    source = tmp_path / "t.csv"
+    lines = [f"{place % 7},{place * 37 % 1009}\n" for place in range(rows)]
+    source.write_text("a,b\n" + "".join(lines))
     archive = tmp_path / "a.aez"
     operations.compress(source, archive, None, CompressOptions(effort=effort))
     piece = OnePiece.from_bytes(archive.read_bytes())
-    assert has_mixed_words(piece.payload) == (effort == planning.BEST)
+    assert has_mixed_words(piece.payload) == is_mixed
     restored = operations.decompress(archive, tmp_path / "a.csv")
     assert restored.read_bytes() == source.read_bytes()
 

@@ -13,6 +13,7 @@ from aetool.codec import integers, planning, transforms
 from aetool.codec.alike import AlikeColumns
 from aetool.codec.columns import Coded
 from aetool.codec.container.digests import digest
+from aetool.codec.limits import SMALL_BLOCK
 from aetool.codec.metas import OWN_BOOK, Meta, NumberedMeta, RankMeta, beside
 from aetool.codec.planning import Effort
 from aetool.codec.plans import Plan
@@ -22,7 +23,7 @@ from aetool.codec.students import Students
 from aetool.codec.words import deflate
 from aetool.model import Int
 
-JOINED = planning.SMALL_BLOCK  # rows: in blocks of at most so many all streams are one part
+JOINED = SMALL_BLOCK  # rows: in blocks of at most so many all streams are one part
 HOPED = 0.6  # of the bits that are expected of a way: hardly any takes fewer
 
 

@@ -110,6 +110,8 @@ def encode(
     columns are done, as notices.advance does; not wanted of what is only a part of a block, such as
     a dictionary.
     """
+    # of so few rows the description is a good part
+    mixes_words = effort.mixes or (rows <= JOINED and not effort.quick)
     efforts = [effort]
     if effort.also_usual:
         # what is searched further is not always smaller: more contexts learn more slowly
@@ -126,7 +128,7 @@ def encode(
             shared,
             period,
             students,
-            effort.mixes,
+            mixes_words,
             is_watched,
         )
         codings.append(coding)
@@ -134,7 +136,7 @@ def encode(
             # the columns after a combined one look at what is left of it: no search of one sees it
             plainer = dataclasses.replace(one_effort, combinations=False)
             other = _encoded(
-                coded, rows, words, plainer, hints, shared, period, students, effort.mixes
+                coded, rows, words, plainer, hints, shared, period, students, mixes_words
             )
             codings.append(other)
     # of codings as small the first

@@ -1,5 +1,5 @@
-"""What describes an archive or a block, JSON, in few bytes: deflated, or, for those who wait
-longer, by a mixture of contexts that has learned from the preset dictionary of words.
+"""What describes an archive or a block, JSON, in few bytes: deflated, or, of few rows and for those
+who wait longer, by a mixture of contexts that has learned from the preset dictionary of words.
 
 Plans repeat one another's forms, not their digits, and a mixture tells these apart where repeats
 do not: it takes about a quarter less. FORMAT.md says both forms.

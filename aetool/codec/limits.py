@@ -12,6 +12,7 @@ MAX_JSON = 16 << 20  # bytes of a header, a footer or a block's description, inf
 MAX_BLOCKS = 1 << 24
 MAX_ROWS = 1 << 31  # of a block
 MAX_ALL_ROWS = 1 << 62  # of an archive
+SMALL_BLOCK = 4096  # rows, up to which all streams of a block are one part
 MAX_PAYLOAD = 1 << 31
 MAX_COLUMNS = 1 << 16
 MAX_CELLS = 1 << 24  # rows times columns of a block

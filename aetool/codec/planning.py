@@ -33,6 +33,7 @@ from aetool.codec.context_search import (
     classes_of,
 )
 from aetool.codec.estimates import sample_rows
+from aetool.codec.limits import SMALL_BLOCK
 from aetool.codec.plans import (
     Feature,
     OtherSymbol,
@@ -50,7 +51,6 @@ from aetool.codec.words import deflate
 from aetool.model import Int
 
 FEW = 2000  # one residual in so many may lie outside bins that are taken over
-SMALL_BLOCK = 4096  # rows; streams of smaller blocks are joined
 SQUEEZED = 1 << 15  # values on which LZMA2 is tried first
 WIDEST_MIXED = 2  # bytes of a value: of wider ones most are noise, and take long
 MIXED_PROMISE = 1.1  # as LZMA2's: how large a mixture may be on the parts
@@ -89,7 +89,8 @@ class Effort:
     columns, and a bin for each different value; combinations: among these transforms sums and
     products of columns, and keys; reuse: the bins of the block before, where they still hold;
     ranks: all further ways to store columns of cells, of which ranks are one; students: networks
-    that an archive carries; mixes: values compressed as bytes by a mixture of contexts;
+    that an archive carries; mixes: values compressed as bytes by a mixture of contexts, and what
+    describes a block of however many rows;
     mixes_symbols: symbols of streams coded by such a mixture; quick: general compressors that
     search less for repeats; also_usual: the plans of the default effort as well; whole_files: a
     small typed file squeezed as it is instead; extrapolates: floats of arrays as residuals of a

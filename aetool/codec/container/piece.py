@@ -22,7 +22,7 @@ from aetool.codec.container.layout import (
     DamageError,
     length_of_name,
 )
-from aetool.codec.limits import MAX_ROWS
+from aetool.codec.limits import MAX_ROWS, SMALL_BLOCK
 from aetool.codec.payloads import has_mixed_words
 from aetool.errors import ArchiveError
 
@@ -47,8 +47,11 @@ class OnePiece:
     def to_bytes(self) -> bytes:
         """The archive as bytes, an 8-byte digest of all others at their end. How many they are is
         not checked: a reader refuses COPIED_FROM (2^16) or more."""
-        # who waited for a block's words to be mixed waits for these, too
-        mixes = bool(self.payload) and has_mixed_words(self.payload)
+        # of few rows these words are a good part, which is worth some milliseconds; and who waited
+        # for a block's words to be mixed waits for these, too
+        mixes = self.rows <= SMALL_BLOCK
+        if self.payload and not mixes:
+            mixes = has_mixed_words(self.payload)
         described = descriptions.described([self.facts, self.header], mixes)
         layout = BRIEFLY_NAMED if self.model else ONE_PIECE
         parts = [
