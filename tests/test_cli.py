@@ -512,7 +512,9 @@ def test_a_model_for_many_small_files(tmp_path, air, capsys):
     assert run("fit", tmp_path / "train.csv", "--codec", "-o", model, "-q") == 0
     assert run("compress", tmp_path / "part.csv", "-m", model, "-q", "-o", tmp_path / "s.aez") == 0
     assert run("compress", tmp_path / "part.csv", "-q", "-o", tmp_path / "p.aez") == 0
-    assert (tmp_path / "s.aez").stat().st_size < 0.8 * (tmp_path / "p.aez").stat().st_size
+    # 0.77 before archives of few rows had their words mixed: those without a model have more of them
+    assert (tmp_path / "s.aez").stat().st_size < 0.82 * (tmp_path / "p.aez").stat().st_size
+    assert (tmp_path / "s.aez").stat().st_size <= 1844
     assert run("decompress", tmp_path / "s.aez", "-o", tmp_path / "o", "-q") == 2, (
         "its model is needed"
     )
