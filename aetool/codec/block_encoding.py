@@ -71,15 +71,14 @@ class BlockEncoder:
     def cheapest(self, column: Coded) -> tuple[Coded, list[Plan]]:
         """Choose among the encodings of the next column the one that takes fewest bits, without
         adding it: (that encoding, the plans of its streams). Another than the first is taken only
-        if it takes less than a part, its `worth`, of the bits of the first. The plans are [] where
-        there is only one encoding and nothing was searched."""
+        if it takes less than a part, its `worth`, of the bits of the best before it. The plans are
+        [] where there is only one encoding and nothing was searched."""
         if not column.others:
             return column, []
-        bits_of_first, plans = self._tried(column)
-        fewest_bits = bits_of_first
+        fewest_bits, plans = self._tried(column)
         taken = column
         for one in column.others:
-            limit = min(fewest_bits, one.worth * bits_of_first)
+            limit = one.worth * fewest_bits
             # blobs alone may be too large: a search of plans takes far longer
             if self._bits_of_blobs(one) >= limit or HOPED * one.expected_bits >= limit:
                 continue

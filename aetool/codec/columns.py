@@ -28,8 +28,8 @@ class Coded:
     the dictionary that the values are ranks (positions) in, which other columns may use, too.
     share: the part of that dictionary's bits, 0 to 1, that count as this column's. expected_bits:
     of one of `others` about how many bits it takes; 0 where nothing was foretold. worth: of the
-    bits of the first encoding one of `others` must take less than this part, 0 to 1, to be written:
-    columns behind it may be foretold by the numbers of the first.
+    bits of the best encoding before it one of `others` must take less than this part, 0 to 1, to be
+    written: columns behind it may be foretold by the numbers of the first.
     """
 
     meta: Meta

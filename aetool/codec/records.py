@@ -50,6 +50,7 @@ Words = dict[str, Json]  # what a block says of itself, for its JSON
 SMALLEST = 1 << 16  # bytes: irregular text is cut in two until pieces are this small
 LEAST_REGULAR = 0.5  # of the records have the usual number of fields, for parts to be worth a try
 LONGEST_MIXED = 4 << 20  # bytes of irregular text; mixing takes seconds for each megabyte
+MIXTURE_SAVES = 0.6  # of what other compressors leave of a text a mixture leaves at least
 WORKERS = 2
 # bytes, for each block more: of its head, and of a layout that one small block alone would not need
 LEAST_SAVED = 256
@@ -116,27 +117,36 @@ def encode(piece: bytes, layout: Layout, hints: Hints = NO_HINTS) -> list[Encode
     cells = fields(piece, layout.rule)
     if cells.columns == len(layout.names) or not layout.exact:
         return _in_parts(piece, layout, hints, cells)
-    one_text = _as_it_is(piece, cells, layout)
     # cut at every odd record, a text of many of them would become many small blocks
     is_regular = cells.width == len(layout.names)
     regular_records = int(is_regular.sum())
     if regular_records < LEAST_REGULAR * len(cells):
-        return [one_text]
+        return [_as_it_is(piece, cells, layout)]
     parts = _in_parts(piece, layout, hints, cells)
     size_of_parts = sum(len(part.payload) for part in parts)
+    # a few odd records in a long table are no reason to wait for a mixture of all its text
+    unmixed_text = _as_it_is(piece, cells, layout, mixes=False)
+    if MIXTURE_SAVES * len(unmixed_text.payload) > size_of_parts:
+        return parts
+    one_text = _as_it_is(piece, cells, layout)
     if len(one_text.payload) <= size_of_parts:
         return [one_text]
     return parts
 
 
-def _as_it_is(piece: bytes, cells: Fields, layout: Layout) -> Encoded:
+def _as_it_is(
+    piece: bytes,
+    cells: Fields,
+    layout: Layout,
+    mixes: bool = True,
+) -> Encoded:
     """Store a piece of text in a block as one compressed text, not by columns, exactly: by the
-    compressor that makes it smallest, and of at most LONGEST_MIXED (2^22) bytes also by a mixture
-    of contexts, unless the effort is quick. cells: its fields, by which its records are counted; of
-    the layout no bounds are read."""
+    compressor that makes it smallest, and, if `mixes`, of at most LONGEST_MIXED (2^22) bytes also
+    by a mixture of contexts, unless the effort is quick. cells: its fields, by which its records
+    are counted; of the layout no bounds are read."""
     quick = layout.effort.quick
     promising = plain.promising(piece, len(piece), quick)
-    if len(piece) <= LONGEST_MIXED and not quick:
+    if mixes and len(piece) <= LONGEST_MIXED and not quick:
         # no columns are smaller: mixing has nothing to be in vain for
         promising = (*promising, stages.MIXED)
     compressed = plain.packed(piece, len(piece), quick, promising)

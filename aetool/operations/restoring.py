@@ -103,8 +103,8 @@ def _decompress(
     are not there, ArchiveError for damage, DataError for a file that exists, unless force. unlent:
     filled with the names of files and folders whose setuid or setgid bits were left off."""
     first, last = _records(archive, rows)
-    # before anything is written; pictures and files have no columns
-    if columns is not None:
+    # no column at all is refused whatever the archive holds; which there are, each content knows
+    if columns is not None and not columns:
         archive.choose(columns)
     content = archive.content
     target = Path(out or default_name(path, archive))
@@ -119,6 +119,9 @@ def _decompress(
         readers.write(owned, target, batches, force)
         return target
     if isinstance(content, Folder | LossyPictures) and content.is_folder:
+        if columns is not None:
+            # pictures and files have no columns: this raises the error that says so
+            content.places(archive, columns)
         names = () if isinstance(content, Folder) else content.picture_names(archive)
         every = (first, last) == (0, archive.rows)
         # of some of its files alone folders get no permissions back
