@@ -163,6 +163,23 @@ def test_kernel_and_reference_compute_the_same_tables():
             assert len(data) <= rans.cost(pairs) / 8 + 4 * lanes + 2
 
 
+@pytest.mark.parametrize("most", [1, 300, 2**20, 2**24 - 1])
+def test_frequencies_of_large_counts_are_the_same_in_the_kernel(most):
+    """Counts from 2^25 on are divided otherwise there than those below: none may round up."""
+    rng = np.random.default_rng(most)
+    for alphabet, radices in ((2, (3,)), (7, (2, 4)), (130, (5,))):
+        contexts = int(np.prod(radices))
+        prime = rng.integers(0, most + 1, (contexts, alphabet)).astype(np.uint32)
+        prime[0] = 0
+        prime[1, 1:] = 0
+        prime[1, 0] = most
+        layout = rans.Contexts(alphabet, radices, 32, None, prime)
+        symbols = rng.integers(0, alphabet, 4000).astype(np.uint16)
+        base = rng.integers(0, contexts, 4000).astype(np.uint32)
+        (pairs,) = both(lambda a=layout, b=base, s=symbols: (rans.forward(s, b, a, 2),))
+        assert (pairs >> 16).min() > 0
+
+
 @given(st.lists(st.integers(0, 2**32 - 1), min_size=8, max_size=8), st.integers(1, 500))
 def test_tables_sum_and_keep_every_symbol(counts, strength):
     layout = rans.Contexts(4, (2,), strength)

@@ -120,3 +120,19 @@ def test_a_stage_that_cannot_win_is_not_tried(monkeypatch):
     assert len(text) > plain.SMALL
     monkeypatch.setattr(stages.Bzip2, "squeeze", lambda *a, **k: a[1][: len(a[1]) // 3])
     assert plain.packed(text, len(text) // 100, quick=False) is None
+
+
+def test_a_text_is_judged_by_parts_from_all_over_it():
+    """One that begins otherwise than it goes on: what comes first says little of the whole."""
+    rng = np.random.default_rng(0)
+    noise = rng.integers(0, 256, 6 << 20, dtype=np.uint8).tobytes()
+    repeats = b"a line that comes again and again\n" * 60_000
+    assert plain.promising(repeats + noise, len(noise) // 2, quick=True) == ()
+    assert plain.promising(noise + repeats, len(noise) // 2, quick=True) == ()
+    assert "lzma2" in plain.promising(noise[:1000] + repeats, len(repeats) // 2, quick=True)
+
+
+def test_parts_of_a_text_reach_from_its_begin_to_its_end():
+    text = bytes(range(100))
+    assert plain.spread(text, 3, 10) == text[:10] + text[45:55] + text[90:]
+    assert plain.spread(text, 4, 25) == text

@@ -112,3 +112,14 @@ def test_bounds_hold_in_each_block(tmp_path):
     )
     assert (before[:, 0] == after[:, 0]).all()
     assert np.abs(before[:, 1] - after[:, 1]).max() <= 0.05 * (1 + 1e-9)
+
+
+def test_a_change_is_seen_though_few_cells_of_long_stretches_are_looked_at():
+    """Of 300 rows in each of 64 stretches 64 are looked at."""
+    rng = np.random.default_rng(0)
+    values = rng.normal(size=19_200)
+    rows = [
+        f"{row},{x:.4f}\n" if row < 7000 else f"{row},{x:.2f}\n" for row, x in enumerate(values)
+    ]
+    assert cuts_of("".join(rows).encode()) == [7000]
+    assert cuts_of("".join(rows[:7000]).encode()) == []

@@ -61,8 +61,15 @@ def sha256(path: Path) -> str:
 
 
 @pytest.mark.parametrize("executor", [None, "threads:1", "threads:3"])
-def test_the_first_two_items_are_searched_and_the_others_take_over(
-    files, tmp_path, monkeypatch, executor
+@pytest.mark.parametrize(
+    ("rows", "wanted"),
+    [
+        (2000, {0: False, 1000: False}),
+        (4000, {0: False, 1000: True, 2000: True, 3000: True}),
+    ],
+)
+def test_of_two_items_both_are_searched_and_of_more_the_others_take_over(
+    files, tmp_path, monkeypatch, executor, rows, wanted
 ):
     """Whether an item is encoded with the plans of another, by the place of its first record."""
     encode = ArrowContent.encode
@@ -73,13 +80,13 @@ def test_the_first_two_items_are_searched_and_the_others_take_over(
         with_plans[first_step] = bool(hints.plans)
         return encode(self, item, hints)
 
-    frame = pd.read_csv(files / "t.csv")[["walk", "noise"]].head(4000)
+    frame = pd.read_csv(files / "t.csv")[["walk", "noise"]].head(rows)
     frame.insert(0, "step", np.arange(len(frame)))
     frame.to_parquet(tmp_path / "t.parquet", row_group_size=1000)
     monkeypatch.setattr("aetool.data.arrow_files.ROWS", 1000)
     monkeypatch.setattr(ArrowContent, "encode", noted)
     aetool.compress(tmp_path / "t.parquet", tmp_path / "t.aez", executor=executor)
-    assert with_plans == {0: False, 1000: False, 2000: True, 3000: True}
+    assert with_plans == wanted
     restored = aetool.decompress(tmp_path / "t.aez", tmp_path / "again.parquet")
     pd.testing.assert_frame_equal(pd.read_parquet(restored), frame)
 

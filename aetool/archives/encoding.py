@@ -98,11 +98,12 @@ class ItemCoder:
 
 @dataclass(eq=False)
 class Lead:
-    """The first item of a content. Its plans are tried on all other items but the second.
+    """The first item of a content. Its plans are tried on all other items, but on the second where
+    that is the last.
 
-    A search for plans takes most of the time of an item, so all others would wait for the first
-    one. The second is searched by itself, at the same time: two threads or workers have something
-    to do from the begin, and files of two items, whose halves often differ, take fewer bytes.
+    A search for plans takes most of the time of an item: of many items only the first is searched,
+    and the others wait for it. Of two both are, at the same time: two threads or workers have
+    something to do from the begin, and their halves, which often differ, take fewer bytes.
     encode_it: computes its blocks, here; done once, when they are asked for.
     """
 
@@ -117,10 +118,10 @@ class Lead:
         """Encode the first item, unless `blocks` has it already."""
         _ = self.blocks
 
-    def hints_for(self, number: int) -> Hints:
+    def hints_for(self, number: int, is_last: bool) -> Hints:
         """The plans, ways to code its streams, to try on item `number`, counted from 0, which is
-        not the first: none on the second, those of the first item on all others."""
-        if number == 1:
+        not the first: those of the first item, but none on the second if it is the last."""
+        if number == 1 and is_last:
             return blocks.NO_HINTS
         return self.blocks[-1].hints
 
@@ -144,7 +145,7 @@ class Lead:
             yield self.blocks
             yield from others
             return
-        # the second item is with a worker before the first is encoded
+        # of two items the second is with a worker before the first is encoded
         following = next(others, None)
         yield self.blocks
         if following is not None:
@@ -154,8 +155,13 @@ class Lead:
     def _hinted(self, items: Iterable[Sent]) -> Iterator[tuple[Sent, Hints]]:
         """Yield each item behind the first with the plans, ways to code its streams, to try on it;
         behind the last, encode the first item if that was not done."""
-        for number, sent in enumerate(items, 1):
-            yield sent, self.hints_for(number)
+        numbered = enumerate(items, 1)
+        following = next(numbered, None)
+        while following is not None:
+            number, sent = following
+            # whether it is the last one is told by the one behind it
+            following = next(numbered, None)
+            yield sent, self.hints_for(number, following is None)
         # here, as whoever takes these items waits for the second's result when they have ended
         self.begin()
 

@@ -256,7 +256,7 @@ class ExactJob:
         not counted.
 
         Each item is tried with the plans, ways to code its streams, of the one encoded before it.
-        An archive is written with those of the first item, and the second with none
+        An archive is written with those of the first item, and the second of two with none
         (encoding.Lead): it may differ a little.
         """
         hints = blocks.NO_HINTS

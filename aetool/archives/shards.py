@@ -121,7 +121,8 @@ def write_shard(file: BinaryIO, job: ExactJob, shard: Shard, name: str) -> Figur
     opening = iter([(first_item, None)] if 0 in own_items else [])
     behind_the_first = range(max(own_items.start, 1), max(own_items.stop, 1))
     behind = enumerate(tally.read(cuts.items(behind_the_first)), behind_the_first.start)
-    items = ((sent, lead.hints_for(number)) for number, sent in behind)
+    last = len(cuts.places) - 1
+    items = ((sent, lead.hints_for(number, number == last)) for number, sent in behind)
     others = encoding.encoded(content, items, job.engine)
     for coded in itertools.chain((lead.blocks for _ in tally.read(opening)), others):
         tally.written(coded)

@@ -19,6 +19,9 @@
 
 /* ---- adaptive tables: rans.py tables() ------------------------------------------------ */
 
+/* Tables are those of the epoch that began last. A context of level 0 has no feature, one of the
+ * last level has all. A table is made when it is first asked for in its epoch, and the tables above
+ * it with it: in a short epoch most contexts do not come. */
 typedef struct {
     Py_ssize_t alphabet, levels, contexts; /* levels: of context below order 0 */
     Py_ssize_t radix[MAX_LEVELS], count_of[MAX_LEVELS + 1];
@@ -27,12 +30,13 @@ typedef struct {
     const uint8_t *own;    /* class of each symbol as a context, or NULL */
     const uint8_t *match;  /* class of the symbol that a repeat predicts, or NULL */
     Py_ssize_t stride;
-    uint32_t *counts[MAX_LEVELS + 1];
+    uint32_t *counts[MAX_LEVELS + 1]; /* (contexts of the level, alphabet), before the epoch */
     uint16_t *freq[MAX_LEVELS + 1];
+    uint32_t epoch;                     /* 1 for the first */
+    uint32_t *made[MAX_LEVELS + 1];     /* the epoch in which a context's table was made last */
+    const uint16_t **row[MAX_LEVELS + 1]; /* for each context the frequencies in force */
     uint16_t *uniform;
-    const uint16_t **row;  /* for each full context the frequencies in force */
-    const uint16_t **above;
-    uint16_t *cumulative;  /* (contexts, alphabet) */
+    uint16_t *cumulative;  /* (contexts, alphabet), of the last level */
     uint16_t *hint;        /* (contexts, HINTS), for decoding */
 } Tables;
 
@@ -40,12 +44,26 @@ static void tables_free(Tables *t) {
     for (int l = 0; l <= MAX_LEVELS; l++) {
         free(t->counts[l]);
         free(t->freq[l]);
+        free(t->made[l]);
+        free((void *)t->row[l]);
     }
     free(t->uniform);
-    free((void *)t->row);
-    free((void *)t->above);
     free(t->cumulative);
     free(t->hint);
+}
+
+/* Counts of the last level become those of all: a context of fewer features has the counts of all
+ * that differ in the others. */
+static void tables_sum(Tables *t) {
+    Py_ssize_t a = t->alphabet;
+    for (Py_ssize_t l = t->levels - 1; l >= 0; l--) {
+        memset(t->counts[l], 0, (size_t)(t->count_of[l] * a) * 4);
+        for (Py_ssize_t c = 0; c < t->count_of[l + 1]; c++) {
+            uint32_t *to = t->counts[l] + c / t->radix[l] * a, *from = t->counts[l + 1] + c * a;
+            for (Py_ssize_t s = 0; s < a; s++)
+                to[s] += from[s];
+        }
+    }
 }
 
 /* params: alphabet, strength, levels, radix... */
@@ -82,82 +100,121 @@ static int tables_make(Tables *t, const int32_t *params, Py_ssize_t size, const 
     if (prime->len && prime->len != t->contexts * a * 4)
         return -1;
     for (Py_ssize_t l = 0; l <= t->levels; l++) {
-        t->counts[l] = calloc((size_t)(t->count_of[l] * a), 4);
-        t->freq[l] = calloc((size_t)(t->count_of[l] * a), 2);
-        if (!t->counts[l] || !t->freq[l])
+        size_t contexts = (size_t)t->count_of[l];
+        t->counts[l] = calloc(contexts * (size_t)a, 4);
+        t->freq[l] = malloc(contexts * (size_t)a * 2);
+        t->made[l] = calloc(contexts, 4);
+        t->row[l] = malloc(contexts * sizeof *t->row[l]);
+        if (!t->counts[l] || !t->freq[l] || !t->made[l] || !t->row[l])
             return -2;
     }
     t->uniform = malloc((size_t)a * 2);
-    t->row = malloc((size_t)t->contexts * sizeof *t->row);
-    t->above = malloc((size_t)t->contexts * sizeof *t->above);
     t->cumulative = malloc((size_t)(t->contexts * a) * 2);
     t->hint = decoding ? malloc((size_t)t->contexts * HINTS * 2) : NULL;
-    if (!t->uniform || !t->row || !t->above || !t->cumulative || (decoding && !t->hint))
+    if (!t->uniform || !t->cumulative || (decoding && !t->hint))
         return -2;
     for (Py_ssize_t s = 0; s < a; s++)
         t->uniform[s] = (uint16_t)(TOTAL / a + (s == 0 ? TOTAL % a : 0));
-    if (prime->len)
-        memcpy(t->counts[t->levels], prime->buf, (size_t)prime->len);
+    if (!prime->len)
+        return 0;
+    memcpy(t->counts[t->levels], prime->buf, (size_t)prime->len);
+    tables_sum(t);
     return 0;
 }
 
+/* Frequencies of 1 or more, which sum to TOTAL, by counts n of `seen` symbols and the table above */
 static void mix(const uint32_t *n, const uint16_t *above, uint16_t *out, Py_ssize_t a,
                 uint64_t seen, uint64_t strength) {
-    uint64_t whole = (seen + strength) << PRECISION, left = TOTAL;
-    Py_ssize_t best = 0;
-    for (Py_ssize_t s = 0; s < a; s++) {
-        uint64_t w = ((uint64_t)n[s] << PRECISION) + strength * above[s];
-        uint16_t f = (uint16_t)(1 + w * (TOTAL - (uint64_t)a) / whole);
-        out[s] = f;
-        left -= f;
-        if (f > out[best])
-            best = s;
+    uint32_t sum = 0, most = 0;
+    if (seen + strength < 1u << 25) {
+        /* Whole numbers below 2^53 in doubles, which compilers divide several at a time: all
+         * products are exact, and so is the quotient rounded down. It lies 1 / whole or more below
+         * the next whole number k, and k whole < 2^53, so that it is never rounded up to k. */
+        double whole = (double)((seen + strength) << PRECISION), room = (double)(TOTAL - a);
+        double weight = (double)strength;
+        for (Py_ssize_t s = 0; s < a; s++) {
+            double w = (double)(int32_t)n[s] * (double)TOTAL + weight * (double)above[s];
+            out[s] = (uint16_t)(1 + (int32_t)(w * room / whole));
+        }
+    } else {
+        uint64_t whole = (seen + strength) << PRECISION, room = TOTAL - (uint64_t)a;
+        for (Py_ssize_t s = 0; s < a; s++) {
+            uint64_t w = ((uint64_t)n[s] << PRECISION) + strength * above[s];
+            out[s] = (uint16_t)(1 + w * room / whole);
+        }
     }
-    out[best] = (uint16_t)(out[best] + left);
+    for (Py_ssize_t s = 0; s < a; s++) {
+        sum += out[s];
+        most = out[s] > most ? out[s] : most;
+    }
+    /* what rounding down leaves over is the first largest one's */
+    Py_ssize_t best = 0;
+    while (out[best] != most)
+        best++;
+    out[best] = (uint16_t)(out[best] + TOTAL - sum);
 }
 
-static void tables_build(Tables *t) {
+/* The frequencies in force of a context of level l. */
+static const uint16_t *tables_row(Tables *t, Py_ssize_t l, Py_ssize_t c) {
+    if (t->made[l][c] == t->epoch)
+        return t->row[l][c];
+    const uint16_t *row = l ? tables_row(t, l - 1, c / t->radix[l - 1]) : t->uniform;
     Py_ssize_t a = t->alphabet;
+    const uint32_t *counts = t->counts[l] + c * a;
+    uint64_t seen = 0;
+    for (Py_ssize_t s = 0; s < a; s++)
+        seen += counts[s];
+    if (seen) {
+        uint16_t *freq = t->freq[l] + c * a;
+        mix(counts, row, freq, a, seen, t->strength);
+        row = freq;
+    }
+    t->row[l][c] = row;
+    t->made[l][c] = t->epoch;
+    return row;
+}
+
+/* Make the table of a full context, with its sums and hints. */
+static void tables_fill(Tables *t, Py_ssize_t c) {
+    Py_ssize_t a = t->alphabet;
+    const uint16_t *row = tables_row(t, t->levels, c);
+    uint16_t sum = 0, *cumulative = t->cumulative + c * a;
+    for (Py_ssize_t s = 0; s < a; s++) {
+        cumulative[s] = sum;
+        sum = (uint16_t)(sum + row[s]);
+    }
+    if (!t->hint)
+        return;
+    Py_ssize_t s = 0;
+    for (uint32_t h = 0; h < HINTS; h++) {
+        uint32_t slot = h * (TOTAL / HINTS);
+        while (s + 1 < a && cumulative[s + 1] <= slot)
+            s++;
+        t->hint[c * HINTS + h] = (uint16_t)s;
+    }
+}
+
+/* The frequencies in force of a full context, whose sums and hints are then in force, too. */
+static inline const uint16_t *tables_at(Tables *t, Py_ssize_t c) {
+    if (t->made[t->levels][c] != t->epoch)
+        tables_fill(t, c);
+    return t->row[t->levels][c];
+}
+
+/* Whether the symbols of an epoch are so few that each is counted on all levels by itself. */
+static inline int tables_few(const Tables *t, Py_ssize_t symbols) {
+    return t->levels && symbols * 16 < t->contexts * t->alphabet;
+}
+
+/* Count a symbol of a full context on the last level: only between epochs, as tables are made by
+ * what was counted before one. few: on all levels; without it tables_sum must follow. */
+static inline void tables_count(Tables *t, Py_ssize_t c, Py_ssize_t symbol, int few) {
+    t->counts[t->levels][c * t->alphabet + symbol]++;
+    if (!few)
+        return;
     for (Py_ssize_t l = t->levels - 1; l >= 0; l--) {
-        memset(t->counts[l], 0, (size_t)(t->count_of[l] * a) * 4);
-        for (Py_ssize_t c = 0; c < t->count_of[l + 1]; c++) {
-            uint32_t *to = t->counts[l] + c / t->radix[l] * a, *from = t->counts[l + 1] + c * a;
-            for (Py_ssize_t s = 0; s < a; s++)
-                to[s] += from[s];
-        }
-    }
-    for (Py_ssize_t l = 0; l <= t->levels; l++) {
-        const uint16_t **swap = t->above;
-        t->above = t->row;
-        t->row = swap;
-        for (Py_ssize_t c = 0; c < t->count_of[l]; c++) {
-            const uint32_t *n = t->counts[l] + c * a;
-            const uint16_t *above = l ? t->above[c / t->radix[l - 1]] : t->uniform;
-            uint64_t seen = 0;
-            for (Py_ssize_t s = 0; s < a; s++)
-                seen += n[s];
-            t->row[c] = above;
-            if (seen) {
-                mix(n, above, t->freq[l] + c * a, a, seen, t->strength);
-                t->row[c] = t->freq[l] + c * a;
-            }
-        }
-    }
-    for (Py_ssize_t c = 0; c < t->contexts; c++) {
-        uint16_t sum = 0, *cumulative = t->cumulative + c * a;
-        for (Py_ssize_t s = 0; s < a; s++) {
-            cumulative[s] = sum;
-            sum = (uint16_t)(sum + t->row[c][s]);
-        }
-        if (t->hint) {
-            Py_ssize_t s = 0;
-            for (uint32_t h = 0; h < HINTS; h++) {
-                uint32_t slot = h * (TOTAL / HINTS);
-                while (s + 1 < a && cumulative[s + 1] <= slot)
-                    s++;
-                t->hint[c * HINTS + h] = (uint16_t)s;
-            }
-        }
+        c /= t->radix[l];
+        t->counts[l][c * t->alphabet + symbol]++;
     }
 }
 
@@ -291,13 +348,13 @@ static PyObject *forward(PyObject *self, PyObject *args) {
         Py_BEGIN_ALLOW_THREADS
         Py_ssize_t chunk = (n + lanes - 1) / lanes, begin = 0;
         uint64_t limit = 32;
-        uint32_t *counts = t.counts[t.levels];
         Py_ssize_t a = t.alphabet;
         while (begin < chunk && !status) {
-            tables_build(&t);
+            t.epoch++;
             Py_ssize_t end = epoch_end(&limit, begin, lanes);
             if (end > chunk)
                 end = chunk;
+            int few = tables_few(&t, (end - begin) * lanes);
             for (int pass = 0; pass < 2 && !status; pass++)
                 for (Py_ssize_t l = 0; l < lanes && !status; l++)
                     for (Py_ssize_t i = l * chunk + begin; i < l * chunk + end && i < n; i++) {
@@ -309,11 +366,13 @@ static PyObject *forward(PyObject *self, PyObject *args) {
                             break;
                         }
                         if (pass)
-                            counts[(Py_ssize_t)c * a + sym[i]]++;
+                            tables_count(&t, (Py_ssize_t)c, sym[i], few);
                         else
-                            to[i] = (uint32_t)t.row[c][sym[i]] << 16 |
+                            to[i] = (uint32_t)tables_at(&t, (Py_ssize_t)c)[sym[i]] << 16 |
                                     t.cumulative[(Py_ssize_t)c * a + sym[i]];
                     }
+            if (!few)
+                tables_sum(&t);
             begin = end;
         }
         Py_END_ALLOW_THREADS
@@ -410,15 +469,21 @@ static PyObject *decode(PyObject *self, PyObject *args) {
             status = repeats_make(&r, size);
     }
     uint32_t *state = states.buf;
+    /* the contexts of the symbols of an epoch, which are counted at its end */
+    uint32_t *came = NULL;
+    if (!status) {
+        came = malloc((size_t)n * 4 + 1);
+        if (!came)
+            status = -2;
+    }
     if (!status) {
         Py_BEGIN_ALLOW_THREADS
         const uint8_t *words = data.buf;
         const uint8_t *stop = (const uint8_t *)data.buf + data.len;
         Py_ssize_t chunk = (n + lanes - 1) / lanes, begin = 0, a = t.alphabet;
         uint64_t limit = 32;
-        uint32_t *counts = t.counts[t.levels];
         while (begin < chunk && !status && right) {
-            tables_build(&t);
+            t.epoch++;
             Py_ssize_t end = epoch_end(&limit, begin, lanes);
             if (end > chunk)
                 end = chunk;
@@ -437,12 +502,13 @@ static PyObject *decode(PyObject *self, PyObject *args) {
                         status = -1;
                         break;
                     }
+                    const uint16_t *row = tables_at(&t, (Py_ssize_t)c);
                     const uint16_t *cumulative = t.cumulative + (Py_ssize_t)c * a;
                     uint32_t x = state[l], slot = x & (TOTAL - 1);
                     Py_ssize_t s = t.hint[c * HINTS + slot / (TOTAL / HINTS)];
                     while (s + 1 < a && cumulative[s + 1] <= slot)
                         s++;
-                    x = t.row[c][s] * (x >> PRECISION) + slot - cumulative[s];
+                    x = row[s] * (x >> PRECISION) + slot - cumulative[s];
                     if (x < LOW) {
                         if (stop - words < 2) {
                             right = 0;
@@ -455,14 +521,21 @@ static PyObject *decode(PyObject *self, PyObject *args) {
                     sym[i] = (uint16_t)s;
                     if (t.match)
                         repeats_add(&r, sym, i);
-                    counts[(Py_ssize_t)c * a + s]++;
+                    came[i] = (uint32_t)c;
                 }
+            int few = tables_few(&t, (end - begin) * lanes);
+            for (Py_ssize_t l = 0; l < lanes && !status && right; l++)
+                for (Py_ssize_t i = l * chunk + begin; i < l * chunk + end && i < n; i++)
+                    tables_count(&t, (Py_ssize_t)came[i], sym[i], few);
+            if (!few)
+                tables_sum(&t);
             begin = end;
         }
         used = words - (const uint8_t *)data.buf;
         Py_END_ALLOW_THREADS
     }
     free(r.table);
+    free(came);
     tables_free(&t);
     PyBuffer_Release(&data);
     PyBuffer_Release(&base);

@@ -56,6 +56,8 @@ NAMES = {
     Transform.LINEAR: "combination",
     Transform.LINEAR_DIFFERENCE: "combination",
 }
+# rows: in a larger block only plans that combine columns are searched again to do without
+SEARCHED_AGAIN = 1 << 15
 DOUBTFUL = 0.05  # of a block must combinations save to be taken without a look at it without them
 
 
@@ -101,7 +103,8 @@ def encode(
     smallest is taken, but with a shared model or students always the first. rows: cells of each
     column. words: JSON to store beside the columns. effort: how far to search; one that asks for it
     (also_usual) is tried beside the default one, and what takes fewest bytes is kept; a block in
-    which combinations of columns seem to save little is tried without them, too. hints: those that
+    which combinations of columns seem to save little is tried without them, too (one of more than
+    SEARCHED_AGAIN (2^15) rows with the other plans as they are). hints: those that
     the block before returned: its plans are tried first, and, if it had as many columns, each is
     stored in the way that was taken there, without a look at the others. shared: what the archive's
     model knows of the columns. period: after how many columns the next one of the same kind comes,
@@ -135,8 +138,11 @@ def encode(
         if coding.is_doubtful:
             # the columns after a combined one look at what is left of it: no search of one sees it
             plainer = dataclasses.replace(one_effort, combinations=False)
+            hints_of_other = hints
+            if rows > SEARCHED_AGAIN:
+                hints_of_other = coding.hints.without_others()
             other = _encoded(
-                coded, rows, words, plainer, hints, shared, period, students, mixes_words
+                coded, rows, words, plainer, hints_of_other, shared, period, students, mixes_words
             )
             codings.append(other)
     # of codings as small the first
@@ -172,11 +178,11 @@ def _encoded(
     """Encode the columns of a block once, with combinations of columns if the effort has them;
     `encode` tries again without them if the result is_doubtful. coded: the columns; rows: cells of
     each; words: JSON to store beside them; effort: how far to search. hints: the ways and plans of
-    the block before; plans are looked at only if the effort reuses them, or all columns have as
-    many streams. shared: what the archive's model knows of the columns, students: the networks that
-    predict streams, None without. period: after how many columns the next one of the same kind
-    comes, 0 for none. mixes: whether the description may be a mixture of contexts; watched: whether
-    to report how many columns are done."""
+    the block before; the plans of a column are looked at only if it has as many streams there.
+    shared: what the archive's model knows of the columns, students: the networks that predict
+    streams, None without. period: after how many columns the next one of the same kind comes, 0 for
+    none. mixes: whether the description may be a mixture of contexts; watched: whether to report
+    how many columns are done."""
     if shared is not None:
         students = shared.students
     if students is not None:
@@ -189,10 +195,8 @@ def _encoded(
     if has_ways:
         columns = list(map(_in_way, coded, hints.ways))
     shape = _shape_of(columns)
-    before: Sequence[Plan | None] = ()
-    # with other streams than the block before all plans are searched, unless the effort reuses some
-    if effort.reuse or hints.shape == shape:
-        before = hints.moved(shape)
+    # of a column with other streams than in the block before plans are searched
+    before = hints.moved(shape)
     encoder = BlockEncoder(rows, effort, before, shared, period, students)
     for place, column in enumerate(columns):
         if watched:

@@ -252,15 +252,40 @@ def forward(
     none. Of a plan that packs, stream.squeezed is taken for the compressed values where it is set;
     a plan's mixture is not looked at. ArchiveError if a feature of the plan asks for what is not
     there, or tables would be too large."""
+    ready = stream.ready
+    stream.ready = None
     if plan.packed is not None:
         _know(plan, stream, known)
         raw = stream.squeezed or squeezed(plan.packed, stream.values)
         no_pairs = np.zeros(0, np.uint32)
         return Pushed(no_pairs, raw, lanes=1, usual=False)
+    if prime is not None or not isinstance(ready, Ready) or ready.plan is not plan:
+        ready = prepared(plan, stream, known, prime)
+    known.add(stream, ready.symbols, ready.alphabet)
+    return ready.pushed
+
+
+@dataclass(frozen=True, eq=False)
+class Ready:
+    """A stream as `prepared` makes it. plan: of its symbols, (n,), of an alphabet of so many."""
+
+    plan: Plan
+    symbols: U16
+    alphabet: int
+    pushed: Pushed
+
+
+def prepared(
+    plan: Plan,
+    stream: Stream,
+    known: Known,
+    prime: Counts = None,
+) -> Ready:
+    """Make a stream ready for the entropy coder as `forward` does, by a plan that does not pack,
+    but leave `known` as it is."""
     r = transforms.residuals(plan, stream, known)
     symbols = symbols_of(plan, r)
     base, layout = contexts(plan, stream, known, prime, symbols)
-    known.add(stream, symbols, layout.alphabet)
     raw = _raw_bits(plan, symbols, r)
     is_usual = symbols == plan.usual
     usual = not raw and bool(is_usual.all())
@@ -269,7 +294,7 @@ def forward(
     pairs = np.zeros(0, np.uint32)
     if layout.alphabet > 1:
         pairs = rans.forward(symbols, base, layout, lanes)
-    return Pushed(pairs, raw, lanes, usual)
+    return Ready(plan, symbols, layout.alphabet, Pushed(pairs, raw, lanes, usual))
 
 
 def _raw_bits(plan: Plan, symbols: U16, r: Int) -> bytes:

@@ -6,19 +6,22 @@ from __future__ import annotations
 from aetool.codec import blobs, stages
 
 SMALL = 128 << 10  # bytes: of so few everything is tried, which takes some milliseconds
-SAMPLES, SAMPLE = (
-    4,
-    16 << 10,
-)  # parts of a longer text, and their bytes, that tell what a stage does
+SAMPLE = 16 << 10  # bytes of each sample of a longer text, which tell what a stage does
+SAMPLES = 4, 16  # the fewest and the most of them, by the text's length: its parts may differ
+APART = 1 << 20  # bytes of a text for each sample, up to the most
 OF_SMALL = (
     "lzma2",
     "bzip2",
     "mixed",
 )  # zstd, which is seldom smaller, takes a tenth of a second to load
 # Parts of what the sample took at its rate, which the whole text takes at least: repeats that lie
-# farther apart than the sample is long are seen by the quick look at a longer part
+# farther apart than the sample is long are seen by the quick look at longer parts
 BZIP2_GAINS, LZMA_GAINS = 0.75, 0.95
-PART = 1 << 20  # bytes of that quick look
+QUICK_GAINS = 0.8  # the same, beside LZMA_GAINS, of a quick search in the whole text
+PARTS = 16  # which that quick look is at; a text no longer than these is looked at as it is
+PART = 64 << 10  # bytes of each of them at least,
+LOOKED_AT = 0.25  # and of all of them together as a part of the text
+MOST_GAINED = 0.6  # of its bytes does a thorough search leave at least of what a quick one does
 
 
 def packed(
@@ -57,21 +60,45 @@ def promising(text: bytes, most: int, quick: bool, look: int | None = None) -> t
     """
     if len(text) <= SMALL:
         return OF_SMALL
-    step = len(text) // SAMPLES
-    sample = b"".join(text[first : first + SAMPLE] for first in range(0, step * SAMPLES, step))
+    fewest_samples, most_samples = SAMPLES
+    samples = len(text) // APART
+    samples = min(most_samples, samples)
+    samples = max(fewest_samples, samples)
+    sample = spread(text, samples, SAMPLE)
     by_sample = len(text) / len(sample)
     bzip2 = stages.named("bzip2").squeeze(sample, quick)
-    stages_worth_it = ["bzip2"] if len(bzip2) * by_sample * BZIP2_GAINS < most else []
+    stages_worth_it = []
+    if len(bzip2) * by_sample * BZIP2_GAINS < most:
+        stages_worth_it.append("bzip2")
     lzma2 = stages.named("lzma2")
-    part = text[:PART]
-    by_part = float(look) if look is not None else 0.0
-    if look is None:
-        by_part = len(lzma2.squeeze(part, quick=True)) * len(text) / len(part)
-    gains = 1.0
+    by_parts = look
+    if by_parts is None:
+        share = int(len(text) * LOOKED_AT)
+        size = max(PART, share // PARTS)
+        parts = spread(text, PARTS, size)
+        size_of_parts = len(lzma2.squeeze(parts, quick=True))
+        by_parts = round(size_of_parts * len(text) / len(parts))
+    # a quick try is cheap: it may be hoped for more
+    gains = QUICK_GAINS
     # how much more a thorough search saves than the quick one of this look
     if not quick:
+        gains = 1.0
+    if not quick and by_parts * MOST_GAINED < most:
         thorough = lzma2.squeeze(sample, quick=False, thorough=True)
         gains = len(thorough) / len(lzma2.squeeze(sample, quick=True))
-    if by_part * gains * LZMA_GAINS < most:
+    if by_parts * gains * LZMA_GAINS < most:
         stages_worth_it += ["lzma2", "zstd"]
     return tuple(stages_worth_it)
+
+
+def spread(text: bytes, count: int, size: int) -> bytes:
+    """Parts of a text, one behind the other: `count`, two or more, of `size` bytes each, at equal
+    distances from its begin to its end; the text itself if it is no longer than these."""
+    if len(text) <= count * size:
+        return text
+    last = len(text) - size
+    parts = []
+    for number in range(count):
+        first = last * number // (count - 1)
+        parts.append(text[first : first + size])
+    return b"".join(parts)

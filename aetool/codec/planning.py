@@ -54,7 +54,10 @@ FEW = 2000  # one residual in so many may lie outside bins that are taken over
 SQUEEZED = 1 << 15  # values on which LZMA2 is tried first
 WIDEST_MIXED = 2  # bytes of a value: of wider ones most are noise, and take long
 MIXED_PROMISE = 1.1  # as LZMA2's: how large a mixture may be on the parts
-LEAST_SQUEEZED = 256  # bytes; smaller streams are left as they are
+# bytes; smaller streams are left as they are: where a plan was searched, and where one was taken
+# over from the block before, in which the look at more was in vain
+LEAST_SQUEEZED = 256
+LEAST_SQUEEZED_AGAIN = 1024
 LEAST_REGRESSED = 1024  # bits; a mixture that takes fewer is tried without a regression
 MIXTURE_BITS = 32  # that a mixture must save of a stream and its plan
 LEAST_SAVING = 0.99  # of the plan's bytes must packed ones take, to be taken instead
@@ -134,8 +137,8 @@ class Hints:
     """Choices made for one block, which are tried first on the next; without arguments none.
 
     shape: for each column how many streams (columns of whole numbers) it is stored as. plans: of
-    all streams, in the order of the columns. ways: for each column which of its encodings was
-    taken: 0 for the first, n for the n-th of the others.
+    all streams, in the order of the columns; one without bins is searched anew. ways: for each
+    column which of its encodings was taken: 0 for the first, n for the n-th of the others.
     """
 
     shape: tuple[int, ...] = ()
@@ -157,6 +160,12 @@ class Hints:
         for old, new in numbers.items():
             moved[new] = _renumbered(self.plans[old], numbers)
         return moved
+
+    def without_others(self) -> Hints:
+        """A copy of these choices in which the plans of streams that are predicted by a combination
+        of others, or by keys, are without bins, and so searched anew."""
+        plans = tuple(Plan() if plan.asks_others else plan for plan in self.plans)
+        return dataclasses.replace(self, plans=plans)
 
     def _new_numbers(self, shape: tuple[int, ...]) -> dict[int, int]:
         """A mapping from each stream's number to its number in a block of this shape, which is of
@@ -343,11 +352,10 @@ class Planner:
             return plan if plan.features else self._with_strength(plan, symbols)
         if not self.effort.repeats:
             return plan
-        promise = self.effort.squeeze[1]
         # what was packed in the block before is tried without a quick look
         if hint.packed is not None:
-            promise = 0.0
-        return self._otherwise_coded(plan, stream, promise)
+            return self._otherwise_coded(plan, stream, 0.0)
+        return self._otherwise_coded(plan, stream, self.effort.squeeze[1], LEAST_SQUEEZED_AGAIN)
 
     def _levels_as_in(self, hint: Plan, stream: Stream) -> Plan | None:
         """The plan of one bin for each different value of a stream, if that is how the hint has it,
@@ -529,19 +537,29 @@ class Planner:
         bits, plan = search.best(plan, values)
         return _Choice(bits, plan, values)
 
-    def _otherwise_coded(self, plan: Plan, stream: Stream, promise: float) -> Plan:
+    def _otherwise_coded(
+        self,
+        plan: Plan,
+        stream: Stream,
+        promise: float,
+        least: int = LEAST_SQUEEZED,
+    ) -> Plan:
         """Choose between a plan and other coders of the same stream, whichever takes fewest bytes:
         a mixture of contexts, if the effort mixes symbols, and compressors of bytes. The plan stays
         in a block of at most SMALL_BLOCK (4,096) rows, and if its bins need not hold all residuals.
         promise: LZMA2 is tried on all values if a quick look at two parts takes at most so many
-        times the plan's bytes; 0: always."""
+        times the plan's bytes; 0: always. least: bytes of a plan beside which compressors are
+        tried."""
         if self.known.rows <= SMALL_BLOCK or not self.complete:
             return plan
         # counted once: what a mixture takes is known only when all its symbols were coded
-        bits = bits_of(plan, stream, self.known)
+        # the same plan mostly is the one that is written
+        ready = integers.prepared(plan, stream, self.known)
+        stream.ready = ready
+        bits = 8 * len(ready.pushed.raw) + rans.cost(ready.pushed.pairs)
         if self.effort.mixes_symbols:
             plan, bits = self._mixed(plan, bits, stream)
-        return self._squeezed(plan, bits, stream, promise)
+        return self._squeezed(plan, bits, stream, promise, least)
 
     def _mixed(self, plan: Plan, bits: float, stream: Stream) -> tuple[Plan, float]:
         """Choose between a plan and those that code the same stream by a mixture of contexts,
@@ -587,15 +605,21 @@ class Planner:
                 bits_of_best = bits_of_other
         return best, bits_of_best
 
-    def _squeezed(self, plan: Plan, bits: float, stream: Stream, promise: float) -> Plan:
+    def _squeezed(
+        self,
+        plan: Plan,
+        bits: float,
+        stream: Stream,
+        promise: float,
+        least: int,
+    ) -> Plan:
         """Choose between a plan and storing the values as compressed bytes: the plan, or a copy
         that stores them by LZMA2 or a mixture of contexts, if these take fewer bytes.
 
         bits: what the plan takes, its description not counted. promise: LZMA2 is tried on all
         values if a quick look at two parts takes at most so many times the plan's bytes; 0: always.
         The compressed bytes, if any were tried, are left in `stream.squeezed`. The plan stays if it
-        takes less than LEAST_SQUEEZED (256) bytes, or if they take LEAST_SAVING (0.99) of its bytes
-        or more.
+        takes less than `least` bytes, or if they take LEAST_SAVING (0.99) of its bytes or more.
         """
         packed = _bytes_of_values(stream.values)
         as_bytes = plan.but(packed=packed, mixture=None)
@@ -605,7 +629,7 @@ class Planner:
             # many bins, one for each value, take far less, and bytes have them, too
             of_mixture = _bits_of_description(plan) - _bits_of_description(as_bytes)
             size = (bits + of_mixture) / 8
-        if size < LEAST_SQUEEZED:
+        if size < least:
             return plan
         names = self._promising_stages(packed, stream.values, size, promise)
         if not names:
@@ -628,7 +652,9 @@ class Planner:
         times the plan's bytes; 0: always."""
         count = len(values)
         middle = count // 2
-        parts = [values[:SQUEEZED], values[middle : middle + SQUEEZED]]
+        # that a plan of the block before still suits is told by less
+        looked_at = SQUEEZED if promise != self.effort.squeeze[1] else SQUEEZED // 2
+        parts = [values[:looked_at], values[middle : middle + looked_at]]
         count_of_parts = sum(len(part) for part in parts)
         # what the plan takes of the parts, if it takes as much of all values
         share = size * count_of_parts / count

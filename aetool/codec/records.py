@@ -220,7 +220,7 @@ def _as_columns(
     within bounds, none if the text itself is stored. cells: the fields of the piece, of which every
     record has as many as the layout has columns; hints: the plans of the block before."""
     words, tails = line_ends(cells, layout)
-    columns = coded_columns(cells, layout, apart="own" in words)
+    columns = coded_columns(cells, layout, hints, apart="own" in words)
     encoded = _block([*columns, *tails], len(cells), words, layout, hints)
     errors: dict[str, float] = {}
     squares: dict[str, float] = {}
@@ -291,10 +291,16 @@ def line_ends(cells: Fields, layout: Layout) -> tuple[Words, list[Coded]]:
     return words, [tails]
 
 
-def coded_columns(cells: Fields, layout: Layout, apart: bool = False) -> list[Coded]:
+def coded_columns(
+    cells: Fields,
+    layout: Layout,
+    hints: Hints = NO_HINTS,
+    apart: bool = False,
+) -> list[Coded]:
     """Encode each column of a text, in order, by `textual.encode`, without a shared model with
-    other ways to store it beside. cells: the fields of the text, in each record as many as the
-    layout has names. apart: do not use the shared model's metas."""
+    other ways to store it beside, of those that were taken in the block that `hints` are of. cells:
+    the fields of the text, in each record as many as the layout has names. apart: do not use the
+    shared model's metas."""
     text = np.frombuffer(cells.text, np.uint8)
     columns = []
     for place, name in enumerate(layout.names):
@@ -306,7 +312,7 @@ def coded_columns(cells: Fields, layout: Layout, apart: bool = False) -> list[Co
         mark = layout.marks.get(name)
         columns.append(textual.encode(text, start, stop, foreseen, bound, mark))
     if layout.shared is None:
-        ways.offer(columns, layout.effort)
+        ways.offer(columns, layout.effort, hints)
     return columns
 
 

@@ -11,6 +11,7 @@ import numpy as np
 
 from aetool.codec.spans import I32
 from aetool.csv.fields import Fields
+from aetool.data.table import Bytes
 from aetool.model import Int
 
 CHUNKS = 64  # stretches of a table, in each of which the usual number of decimals is looked at
@@ -21,6 +22,7 @@ MOST_LEFT = 0.1  # of the cells on the other side have it
 MOST_CUTS = 7  # of a table: where more would be, its numbers differ all the time
 LEAST_PART = 0.2  # of a table's text is in columns whose decimals change
 MOST_DECIMALS = 31  # more count as so many
+LOOKED = 64  # cells of a stretch by which a column is told in which nothing changes
 MARKS = b".,"  # in front of decimals; one that parts fields is in no bare field
 
 
@@ -41,6 +43,16 @@ def cuts(cells: Fields) -> list[int]:
     if chunk < FEWEST:
         return []
     text = np.frombuffer(cells.text, np.uint8)
+    # cells are in the order of the text: those of a column lie a record apart
+    every = cells.columns
+    promising = []
+    for place in range(every):
+        start = cells.start[place::every]
+        stop = cells.stop[place::every]
+        if _may_change(start, stop, text, chunk):
+            promising.append((start, stop))
+    if not promising:
+        return []
     is_mark = np.zeros(len(text), bool)
     for mark in MARKS:
         is_mark |= text == mark
@@ -49,10 +61,7 @@ def cuts(cells: Fields) -> list[int]:
         return []
     wanted: list[int] = []
     size_changed = 0
-    for place in range(cells.columns):
-        # cells are in the order of the text: those of a column lie a record apart
-        start = cells.start[place :: cells.columns]
-        stop = cells.stop[place :: cells.columns]
+    for start, stop in promising:
         decimals = _decimals(start, stop, marks)
         changes = _changes(decimals, chunk)
         if changes:
@@ -67,6 +76,32 @@ def cuts(cells: Fields) -> list[int]:
     if len(rows_apart) > MOST_CUTS:
         return []
     return rows_apart
+
+
+def _may_change(start: I32, stop: I32, text: Bytes, chunk: int) -> bool:
+    """Whether the usual number of decimals of a column changes for a long stretch, by LOOKED (64)
+    cells of each stretch: a quick look, as in most columns it never does. start, stop: (cells,),
+    where the cells of the column begin and end in the text; chunk: rows of a stretch."""
+    count = len(start) // chunk
+    looked = min(chunk, LOOKED)
+    inside = np.arange(looked) * chunk // looked
+    first_rows = chunk * np.arange(count)
+    rows = (first_rows[:, None] + inside).ravel()
+    first = start[rows]
+    behind = stop[rows]
+    decimals = np.zeros(len(rows), np.int64)
+    # from far to near, so that the last mark of a cell stays
+    for number in range(MOST_DECIMALS, -1, -1):
+        place = behind - 1 - number
+        is_inside = place >= first
+        character = text[np.where(is_inside, place, 0)]
+        for mark in MARKS:
+            decimals[is_inside & (character == mark)] = number
+    stretches = decimals.reshape(count, looked)
+    kinds = np.arange(MOST_DECIMALS + 1)
+    counts = (stretches[:, :, None] == kinds).sum(axis=1)
+    usual = counts.argmax(axis=1)
+    return len(_long_runs(usual)) > 1
 
 
 def _decimals(start: I32, stop: I32, marks: Int) -> Int:

@@ -20,11 +20,13 @@ Mask = npt.NDArray[np.bool_]
 class Stream:
     """Whole numbers of a block, what a column of it, or a part of one, is stored as. values: (n,)
     int64, of those rows where `present`, (rows,) bool, is True; None: of all rows. squeezed: the
-    same values compressed as bytes, if that has been tried; else b""."""
+    same values compressed as bytes, if that has been tried; else b"". ready: what the search of its
+    plan has computed already of what is written, integers.Ready, or None."""
 
     values: Int
     present: Mask | None = None
     squeezed: bytes = b""
+    ready: object = None
 
 
 @dataclass(eq=False)

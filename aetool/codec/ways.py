@@ -13,16 +13,23 @@ from aetool.codec import planning, ranks, singles, skeletons, squeezing, units
 from aetool.codec.columns import Coded
 
 
-def offer(columns: Sequence[Coded], effort: planning.Effort) -> None:
+def offer(
+    columns: Sequence[Coded],
+    effort: planning.Effort,
+    hints: planning.Hints | None = None,
+) -> None:
     """Add to `others` of the columns of a block, of text, in place, the encodings that may take
     fewer bits, and compress their texts more; nothing where the effort does not try ranks. To be
     called once, behind `textual.encode`, which makes such columns.
 
-    `blocks.encode` then writes, of each column, the encoding that takes fewest.
+    `blocks.encode` then writes, of each column, the encoding that takes fewest. hints: those that
+    it will be given, if any: a column that is stored in its first encoding there gets no other.
     """
     if not effort.ranks:
         return
     squeezing.squeeze(columns, effort)
+    if hints is not None and len(hints.ways) >= len(columns):
+        columns = [column for column, way in zip(columns, hints.ways, strict=False) if way]
     units.offer(columns)
     singles.offer(columns)
     ranks.offer(columns, effort)

@@ -1,0 +1,83 @@
+"""Laws of plans that one block of a table takes over from the block before it."""
+
+from __future__ import annotations
+
+import dataclasses
+
+import numpy as np
+import pytest
+
+from aetool.codec import blocks, planning, records
+from aetool.codec.archive import Archive
+from aetool.codec.records import Layout
+from aetool.csv.fields import Rule
+from aetool.operations import CompressOptions, compress, decompress
+
+LAYOUT = Layout(Rule(","), ["count", "walk", "price"])
+
+
+@pytest.fixture
+def searched(monkeypatch):
+    """How many plans were searched."""
+    numbers = []
+    search = planning.Planner._search
+
+    def noted(planner, stream):
+        numbers.append(len(planner.known.values))
+        return search(planner, stream)
+
+    monkeypatch.setattr(planning.Planner, "_search", noted)
+    return numbers
+
+
+def table(seed, gaps, rows=6000):
+    """A count, a walk and a price of few values, of which some are gaps or not."""
+    rng = np.random.default_rng(seed)
+    walk = np.cumsum(rng.integers(-3, 4, rows))
+    price = rng.choice([1.25, 3.5, 10.0, 99.75], rows)
+    is_gap = rng.random(rows) < gaps
+    lines = []
+    for row in range(rows):
+        cell = "" if is_gap[row] else f"{price[row]:.2f}"
+        lines.append(f"{seed * rows + row},{walk[row]},{cell}\n")
+    return "".join(lines).encode()
+
+
+def test_of_a_column_with_other_streams_alone_is_the_plan_searched(searched):
+    (first,) = records.encode(table(0, gaps=0.2), LAYOUT)
+    assert len(searched) >= 3
+    searched.clear()
+    (like,) = records.encode(table(1, gaps=0.2), LAYOUT, first.hints)
+    assert searched == []
+    (other,) = records.encode(table(1, gaps=0), LAYOUT, first.hints)
+    # the price has one stream where nothing is missing
+    assert set(searched) == {2}
+    alone = records.encode(table(1, gaps=0), LAYOUT)
+    assert len(other.payload) <= 1.02 * len(alone[0].payload)
+    assert blocks.decode(other.payload, other.rows, other.content).rows == other.rows
+    assert len(like.payload) > len(other.payload)
+
+
+def test_a_column_stored_as_it_came_is_not_offered_other_ways_again(monkeypatch):
+    offered = []
+    units = records.ways.units.offer
+    monkeypatch.setattr(
+        records.ways.units, "offer", lambda columns: (offered.append(len(columns)), units(columns))
+    )
+    (first,) = records.encode(table(0, gaps=0), LAYOUT)
+    assert offered == [3]
+    kept = sum(way > 0 for way in first.hints.ways)
+    records.encode(table(1, gaps=0), LAYOUT, first.hints)
+    assert offered == [3, kept]
+
+
+def test_a_table_of_many_blocks_comes_back(tmp_path):
+    small_blocks = dataclasses.replace(planning.DEFAULT, block=1 << 16)
+    parts = [table(number, gaps=0.3 * (number % 2), rows=3000) for number in range(4)]
+    source = tmp_path / "t.csv"
+    source.write_bytes(b"count,walk,price\n" + b"".join(parts))
+    compress(source, tmp_path / "t.aez", None, CompressOptions(effort=small_blocks))
+    with Archive(tmp_path / "t.aez") as archive:
+        assert len(archive.reader.blocks) > 2
+    again = decompress(tmp_path / "t.aez", tmp_path / "again.csv")
+    assert again.read_bytes() == source.read_bytes()
