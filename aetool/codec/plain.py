@@ -17,10 +17,11 @@ OF_SMALL = (
 # Parts of what the sample took at its rate, which the whole text takes at least: repeats that lie
 # farther apart than the sample is long are seen by the quick look at longer parts
 BZIP2_GAINS, LZMA_GAINS = 0.75, 0.95
-QUICK_GAINS = 0.8  # the same, beside LZMA_GAINS, of a quick search in the whole text
+QUICK_GAINS = 0.75  # the same of a search that stays quick, of shorter parts
 PARTS = 16  # which that quick look is at; a text no longer than these is looked at as it is
-PART = 64 << 10  # bytes of each of them at least,
-LOOKED_AT = 0.25  # and of all of them together as a part of the text
+PART = 32 << 10  # bytes of each of them at least,
+LOOKED_AT = 0.25  # and of all of them together as a part of the text,
+QUICKLY_LOOKED_AT = 0.1  # where stages will search less for repeats
 MOST_GAINED = 0.6  # of its bytes does a thorough search leave at least of what a quick one does
 
 
@@ -55,40 +56,52 @@ def promising(text: bytes, most: int, quick: bool, look: int | None = None) -> t
     text of at most SMALL (2^17) bytes, without a look.
 
     So a text whose columns are coded well costs a twentieth more time, not three times as much.
-    quick: stages will search less for repeats. look: how many bytes all of the text takes,
-    compressed quickly by LZMA2, where the caller knows it; else None.
+    quick: stages will search less for repeats, and bzip2 is not tried. look: how many bytes all of
+    the text takes, compressed quickly by LZMA2, where the caller knows it; else None.
     """
     if len(text) <= SMALL:
         return OF_SMALL
+    if quick:
+        return _quickly_promising(text, most, look)
     fewest_samples, most_samples = SAMPLES
     samples = len(text) // APART
     samples = min(most_samples, samples)
     samples = max(fewest_samples, samples)
     sample = spread(text, samples, SAMPLE)
     by_sample = len(text) / len(sample)
-    bzip2 = stages.named("bzip2").squeeze(sample, quick)
+    bzip2 = stages.named("bzip2").squeeze(sample, quick=False)
     stages_worth_it = []
     if len(bzip2) * by_sample * BZIP2_GAINS < most:
         stages_worth_it.append("bzip2")
     lzma2 = stages.named("lzma2")
-    by_parts = look
-    if by_parts is None:
-        share = int(len(text) * LOOKED_AT)
-        size = max(PART, share // PARTS)
-        parts = spread(text, PARTS, size)
-        size_of_parts = len(lzma2.squeeze(parts, quick=True))
-        by_parts = round(size_of_parts * len(text) / len(parts))
-    # a quick try is cheap: it may be hoped for more
-    gains = QUICK_GAINS
+    by_parts = _by_parts(text, LOOKED_AT) if look is None else look
+    gains = 1.0
     # how much more a thorough search saves than the quick one of this look
-    if not quick:
-        gains = 1.0
-    if not quick and by_parts * MOST_GAINED < most:
+    if by_parts * MOST_GAINED < most:
         thorough = lzma2.squeeze(sample, quick=False, thorough=True)
         gains = len(thorough) / len(lzma2.squeeze(sample, quick=True))
     if by_parts * gains * LZMA_GAINS < most:
         stages_worth_it += ["lzma2", "zstd"]
     return tuple(stages_worth_it)
+
+
+def _quickly_promising(text: bytes, most: int, look: int | None) -> tuple[str, ...]:
+    """What `promising` returns of a text of more than SMALL bytes for stages that search less for
+    repeats: never bzip2, which takes longer than all else that is done quickly."""
+    by_parts = _by_parts(text, QUICKLY_LOOKED_AT) if look is None else look
+    if by_parts * QUICK_GAINS < most:
+        return ("lzma2", "zstd")
+    return ()
+
+
+def _by_parts(text: bytes, looked_at: float) -> int:
+    """About how many bytes a text, of one at least, takes by a quick LZMA2, by parts of it from all
+    over. looked_at: how long these are together, as a part of the text."""
+    share = int(len(text) * looked_at)
+    size = max(PART, share // PARTS)
+    parts = spread(text, PARTS, size)
+    size_of_parts = len(stages.named("lzma2").squeeze(parts, quick=True))
+    return round(size_of_parts * len(text) / len(parts))
 
 
 def spread(text: bytes, count: int, size: int) -> bytes:
