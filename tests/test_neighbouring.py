@@ -79,6 +79,7 @@ def test_no_price_without_plans_for_the_columns(walk):
 def test_prices_go_on_from_what_was_taken(walk):
     prices, block = prices_of(walk)
     bounds = {**BOUNDS, "a": Fraction(1, 5)}
+    assert prices.square("a", bounds["a"]) > prices.square("a", BOUNDS["a"]) == block.squares["a"]
     found = prices.at(bounds)
     prices.take(bounds, found)
     assert prices.at(bounds).size == found.size < len(block.payload)
@@ -117,6 +118,9 @@ class PricesOf:
     def take(self, bounds, price):
         self.taken.append(price.size)
 
+    def square(self, name, bound):
+        return float(bound)
+
 
 def test_the_best_bounds_keep_the_errors_that_are_allowed():
     """By a price that is known: each column takes what its bound is away from another one."""
@@ -135,6 +139,67 @@ def test_the_best_bounds_keep_the_errors_that_are_allowed():
     assert held["b"] == 1, "wider bounds would err more than is allowed"
     unknown = neighbouring.best_beside(start, PricesOf(lambda bounds: None), {}, decimals)
     assert unknown == start
+
+
+def test_what_errs_too_much_is_not_priced():
+    prices = PricesOf(lambda bounds: 1)
+    neighbouring.best_beside({"a": Fraction(1)}, prices, {"a": 0.9}, {"a": None})
+    allowed = [bound for bound in neighbouring.beside(Fraction(1), None) if bound <= 0.9]
+    assert prices.asked == 1 + len(allowed) < 1 + len(neighbouring.beside(Fraction(1), None))
+
+
+def test_other_starts_are_narrower_and_keep_the_errors_that_are_allowed():
+    bounds = {"a": Fraction(1), "b": Fraction(201, 2)}
+    decimals = {"a": None, "b": 0}
+    wide = {"a": 1.0, "b": 200.0}
+    starts = neighbouring.starts(bounds, PricesOf(None), wide, decimals)
+    assert starts == [
+        {"a": Fraction(97, 100), "b": Fraction(193, 2)},
+        {"a": Fraction(94, 100), "b": Fraction(187, 2)},
+    ]
+    # one column is narrowed until it errs little enough: 0.94, and 0.97 once less
+    tight = neighbouring.starts(bounds, PricesOf(None), {**wide, "a": 0.95}, decimals)
+    assert [start["a"] for start in tight] == [Fraction(9409, 10000), Fraction(94, 100)]
+    # none is found for it, which stays, and with it the only column that there is
+    alone = {"a": bounds["a"]}
+    assert neighbouring.starts(alone, PricesOf(None), {"a": 0.1}, decimals) == []
+    # a step of a coarse grid has none below it
+    coarse = {"b": Fraction(3, 2)}
+    assert neighbouring.starts(coarse, PricesOf(None), wide, decimals) == []
+
+
+@pytest.mark.parametrize(
+    ("bound", "decimals", "expected"),
+    [
+        (Fraction(7, 3), None, Fraction(7, 3)),
+        (Fraction(7, 2), 0, Fraction(7, 2)),
+        (Fraction(34, 10), 0, Fraction(5, 2)),
+        (Fraction(1, 5), 0, Fraction(3, 2)),
+        (Fraction(29, 1000), 2, Fraction(25, 1000)),
+    ],
+)
+def test_a_bound_is_whole_steps_and_half_a_step(bound, decimals, expected):
+    assert neighbouring.on_grid(bound, decimals) == expected
+
+
+def test_narrower_bounds_of_all_columns_lead_to_what_no_column_alone_does():
+    """Two columns suit each other at 0.94 alone: from 1 a step of either is a loss."""
+    start = {"a": Fraction(1), "b": Fraction(1)}
+    most = {"a": 1.0, "b": 1.0}
+    decimals = {"a": None, "b": None}
+
+    def size_of(bounds):
+        a, b = bounds["a"], bounds["b"]
+        both = max(abs(a - Fraction(94, 100)), abs(b - Fraction(94, 100)))
+        return int(100 + 1000 * min(abs(a - 1) + abs(b - 1), both - Fraction(1, 100)))
+
+    alone = neighbouring.best_beside(start, PricesOf(size_of), most, decimals)
+    assert size_of(alone) == 100 and alone == start
+    others = neighbouring.starts(start, PricesOf(size_of), most, decimals)
+    sizes = [
+        size_of(neighbouring.best_beside(one, PricesOf(size_of), most, decimals)) for one in others
+    ]
+    assert min(sizes) == 90
 
 
 def test_no_more_prices_are_asked_for_than_is_said():

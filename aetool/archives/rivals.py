@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import dataclasses
 import tempfile
-from collections.abc import Callable, Sequence
+from collections.abc import Callable
 from contextlib import ExitStack, suppress
 from dataclasses import dataclass, field
 from fractions import Fraction
@@ -78,24 +78,25 @@ def smallest(
     code = int(figures["archive_bytes"])
     every = priced_every(job.size)
     with ExitStack() as stack:
-        scratch = [
-            stack.enter_context(tempfile.TemporaryFile(dir=folder))
-            for _ in range(2 + len(NARROWER))
-        ]
+
+        def scratch() -> BinaryIO:
+            """A new file without a name, which is gone at the end."""
+            return stack.enter_context(tempfile.TemporaryFile(dir=folder))
+
         rivals: dict[str, Rival] = {}
         # a source that cannot be stored otherwise, whatever the reason, still has its code
         with suppress(AetoolError):
             rivals["exact"] = _priced(
-                lambda o: exact_job.job_of(job.source, o), options, every, code, scratch[0]
+                lambda o: exact_job.job_of(job.source, o), options, every, code, scratch()
             )
         with suppress(AetoolError):
-            bounded = _bounded(job, options, every, code, scratch[1])
+            bounded = _bounded(job, options, every, code, scratch())
             if bounded is not None:
                 rivals["bounded"] = bounded
                 others = (code, *(rival.size for rival in rivals.values()))
                 # only what may be taken is tried further, and only where a try is quick
                 if every == 1 and bounded.size == min(others):
-                    rivals["bounded"] = _narrower(job, options, bounded, scratch[2:])
+                    rivals["bounded"] = _narrower(job, options, bounded, scratch)
         prices = {"code": code} | {name: rival.size for name, rival in rivals.items()}
         judged = sorted(name for name, rival in rivals.items() if rival.figures is None)
         facts = {"prices": prices} | ({"judged": judged} if judged else {})
@@ -297,32 +298,36 @@ def _narrower(
     job: LossyJob,
     options: CompressOptions,
     rival: Rival,
-    scratch: Sequence[BinaryIO],
+    scratch: Callable[[], BinaryIO],
 ) -> Rival:
     """The archive `rival`, or one with slightly other bounds, if that happens to be smaller, and no
     column's error is above that of the code.
 
-    job: what wrote the code; options: of compress, without a bound; scratch: a file for each of
-    NARROWER, the factors 0.99 and 0.97 that all bounds are tried times. Steps of a grid are whole
-    multiples of a column's resolution: some suit its values better, so that sizes do not fall
-    steadily as bounds grow. Of a small text the bounds of each column are tried by themselves.
+    job: what wrote the code; options: of compress, without a bound; scratch: makes a file for each
+    archive that is tried. Steps of a grid are whole multiples of a column's resolution: some suit
+    its values better, so that sizes do not fall steadily as bounds grow: all bounds are tried times
+    0.99 and 0.97 (NARROWER). Of a small text the bounds of each column are tried by themselves.
     """
     names = {theirs: ours for ours, theirs in names_in_archive(job.source).items()}
-    tried = [{name: factor * bound for name, bound in rival.bounds.items()} for factor in NARROWER]
-    prices = _prices(rival) if job.size <= neighbouring.SMALL else None
-    if prices is not None:
-        tried = [_best_beside(job, rival, prices, names)]
-    best = rival
-    for bounds, file in zip(tried, scratch, strict=False):
-        if bounds == rival.bounds:
-            continue
+
+    def written(bounds: dict[str, Fraction]) -> Rival:
+        """The archive within these bounds, not compared with its source."""
         other = _priced(
-            lambda o, b=bounds: exact_job.job_of(job.source, o, bounds=b),  # type: ignore[misc]
-            options, 1, 0, file,
-        )  # fmt: skip
+            lambda o: exact_job.job_of(job.source, o, bounds=bounds), options, 1, 0, scratch()
+        )
         other.bounds = bounds
+        return other
+
+    prices = _prices(rival) if job.size <= neighbouring.SMALL else None
+    if prices is None:
+        narrower = [{n: share * bound for n, bound in rival.bounds.items()} for share in NARROWER]
+        tried = [written(bounds) for bounds in narrower]
+    else:
+        tried = _beside(job, rival, prices, names, written)
+    best = rival
+    for other in tried:
         # narrower bounds err less on most grids, though not on all
-        is_as_exact = all(other.squares.get(n, 0.0) <= job.squares[names[n]] for n in bounds)
+        is_as_exact = all(other.squares.get(n, 0.0) <= job.squares[names[n]] for n in other.bounds)
         if is_as_exact and other.size < best.size:
             best = other
     return best
@@ -343,19 +348,33 @@ def _prices(rival: Rival) -> TextPrices | None:
     return TextPrices.of(pieces[0], content.origin.layout, rival.job.hints)
 
 
-def _best_beside(
+def _beside(
     job: LossyJob,
     rival: Rival,
     prices: TextPrices,
     names: dict[str, str],
-) -> dict[str, Fraction]:
-    """The bounds beside those of a rival that take fewest bytes by its plans, with no more error
-    than the code in any column. job: what wrote the code; prices: tells the bytes at other bounds;
-    names: of the source's columns, by those in the archive."""
+    written: Callable[[dict[str, Fraction]], Rival],
+) -> list[Rival]:
+    """Archives of a small text with the bounds, beside those of a rival and beside a few narrower
+    ones, that take fewest bytes, with no more error than the code in nearly all columns. From each
+    start they are sought by plans that were found there, for which an archive is written.
+
+    job: what wrote the code; prices: tell the bytes beside the rival's bounds; names: of the
+    source's columns, by those in the archive; written: writes an archive within bounds.
+    """
     places = {column.name: column.decimal_places for column in job.modelled}
     most = {name: job.squares[names[name]] for name in rival.bounds}
     decimals = {name: places[names[name]] for name in rival.bounds}
-    return neighbouring.best_beside(rival.bounds, prices, most, decimals)
+    others = [written(s) for s in neighbouring.starts(rival.bounds, prices, most, decimals)]
+    archives = list(others)
+    for start in [rival, *others]:
+        start_prices = prices if start is rival else _prices(start)
+        if start_prices is None:
+            continue
+        best = neighbouring.best_beside(start.bounds, start_prices, most, decimals)
+        if all(best != archive.bounds for archive in [rival, *archives]):
+            archives.append(written(best))
+    return archives
 
 
 def _bounds(job: LossyJob, rows: int | None) -> dict[str, Fraction]:

@@ -109,6 +109,13 @@ class TextPrices:
         self.bounds = dict(bounds)
         self.hints = price.hints
 
+    def square(self, name: str, bound: Fraction) -> float:
+        """The sum of squared errors of a column within a bound, in squared units; 0 for one that
+        stays exact. The column alone is encoded for it, once. ValueError if there is none of this
+        name."""
+        place = self.layout.names.index(name)
+        return self._column(place, bound).square
+
     def _column(self, place: int, bound: Fraction | None) -> Coded:
         """Column number `place`, from 0, encoded within a bound, in its unit; None: exactly. Each
         is encoded once, and kept in `columns`. One that has a new bound has no other ways to be
