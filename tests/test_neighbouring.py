@@ -228,6 +228,30 @@ def test_neighbours_of_small_tables_are_tried(walk, tmp_path, monkeypatch):
     assert size <= without["archive_bytes"]
 
 
+def test_no_archive_within_known_bounds_is_smaller(tmp_path):
+    """The bounds err less than the code in each column, and none is seen from the start alone."""
+    rng = np.random.default_rng(1)
+    a = rng.normal(size=200).cumsum()
+    b = 20 * a + 5 * rng.normal(size=200)
+    c = rng.gamma(2, 30, 200) + 3 * a
+    path = tmp_path / "three.csv"
+    lines = [f"{x:.2f},{y:.1f},{z:.0f}" for x, y, z in zip(a, b, c, strict=True)]
+    path.write_text("\n".join(["a,b,c", *lines]) + "\n")
+    model = bundles.load(fitted(path, "pca", tmp_path / "pca.aem", params={"latent": 1}))
+    options = CompressOptions(lossy=True, target=0.15, embed=False, force=True)
+    figures = operations.compress(path, tmp_path / "a.aez", model, options)
+    only = dataclasses.replace(options, lossy_only=True)
+    code = operations.compress(path, tmp_path / "c.aez", model, only)["errors"]
+    known = {"a": "3.195", "b": "69.55", "c": "65.5"}
+    within = CompressOptions(max_error=known)
+    bounded = operations.compress(path, tmp_path / "b.aez", None, within)
+    back = operations.decompress(tmp_path / "b.aez", tmp_path / "back.csv")
+    before, after = (np.loadtxt(one, delimiter=",", skiprows=1) for one in (path, back))
+    errors = np.sqrt(np.square(before - after).mean(axis=0))
+    assert all(error <= code[name]["rmse"] for name, error in zip("abc", errors, strict=True))
+    assert figures["archive_bytes"] <= bounded["archive_bytes"]
+
+
 def test_levels_of_a_hint_stay_levels():
     """Of few different values each has a bin of its own, also where the plan is taken over."""
     rng = np.random.default_rng(0)
