@@ -103,9 +103,12 @@ class Bundle:
     @property
     def view(self) -> Framing:
         """How pictures are framed (resized, cropped, cut into tiles) before the graphs take them;
-        without framing, as they are. Only for models of pictures: AssertionError for one of
-        tables."""
-        assert self.shape is not None
+        without framing, as they are. ParamError for a model of tables."""
+        if self.shape is None:
+            raise ParamError(
+                f"{self.name}: only pictures are framed, and this model is of a table: see its "
+                "schema in place of its view"
+            )
         channels, height, width = self.shape
         return self.framing or Framing(channels, width, height)
 
@@ -142,7 +145,8 @@ class Bundle:
         key = (graph, device)
         if key not in self._sessions:
             if graph not in self.graphs:
-                raise BundleError(f"{self.name}: this model has no {graph}")
+                there = ", ".join(self.graphs)
+                raise BundleError(f"{self.name}: this model has no {graph}, but {there}")
             where = f"{self.name}: {graph}"
             self._sessions[key] = runtime.Session(
                 self.graphs[graph], where, device, self.most_rows, rows
@@ -164,7 +168,7 @@ class Bundle:
         """Write the bundle to a path, whole or not at all, and return the path; or to a file opened
         for writing bytes, whose OSErrors pass, and return None. DataError for a file that exists,
         unless force, and for a path that cannot be written, such as a folder; ParamError for a file
-        opened for text, and for what is neither a path nor a file."""
+        that is closed, or opened for text or for reading, and for what is neither."""
         checked("save", "force", force, "bool | None")
         content = self.to_bytes()
         if isinstance(path, str | os.PathLike):
@@ -180,6 +184,10 @@ class Bundle:
             path.write(content)
         except TypeError:
             raise ParamError("save: the file takes text; open it for bytes, as by 'wb'") from None
+        except ValueError:
+            raise ParamError(
+                "save: the file is closed, or not open for writing; open it for bytes, as by 'wb'"
+            ) from None
         return None
 
     def __reduce__(self) -> tuple[object, ...]:
@@ -389,14 +397,20 @@ def _lineage(stored: dict[str, Json]) -> dict[str, str]:
 def load(path: str | os.PathLike[str] | bytes | BinaryIO) -> Bundle:
     """Read a bundle from a path, from a file opened for reading bytes, or from bytes; nothing in it
     is executed. BundleError if it is damaged, or larger than MAX_BUNDLE (1 GiB); DataError if there
-    is no such file or it cannot be read; ParamError for a file opened for text."""
+    is no such file or it cannot be read; ParamError for a file that is closed, or opened for text
+    or for writing."""
     if isinstance(path, bytes):
         return from_bytes(path, IN_MEMORY)
     if isinstance(path, str | os.PathLike):
         data = read_all(path, MAX_BUNDLE)
         name = os.fspath(path)
     else:
-        data = path.read(MAX_BUNDLE + 1)
+        try:
+            data = path.read(MAX_BUNDLE + 1)
+        except ValueError:
+            raise ParamError(
+                "load: the file is closed, or not open for reading; open it for bytes, as by 'rb'"
+            ) from None
         name = str(getattr(path, "name", IN_MEMORY))
         if not isinstance(data, bytes):
             raise ParamError("load: the file gives text; open it for bytes, as by 'rb'")

@@ -1,6 +1,7 @@
 """Every argument of every verb of Python, given something of a wrong type, is refused by its name."""
 
 import inspect
+import io
 from collections.abc import Sequence
 
 import numpy as np
@@ -143,7 +144,7 @@ def test_the_message_names_the_argument_what_was_found_and_what_is_allowed(
     assert said in str(caught.value)
 
 
-@pytest.mark.parametrize("name", [name for name in doors() if name != "model.save"])
+@pytest.mark.parametrize("name", doors())
 def test_a_call_that_suits_no_argument_is_refused_by_what_does(made, tmp_path, name):
     verb, arguments = verbs(made, tmp_path)[name]
     short = name.removeprefix("model.")
@@ -198,6 +199,43 @@ def test_a_name_that_a_verb_does_not_have_is_told_with_what_is_meant(
     with pytest.raises(AetoolError) as caught:
         verb(**arguments, **options)
     assert str(caught.value).startswith(said)
+
+
+def test_no_method_of_a_model_refuses_in_the_words_of_python(made):
+    model, *_ = made
+    said = {
+        "save": ((), "save: path is missing"),
+        "session": ((), "session: graph is missing"),
+        "to_bytes": ((3,), "to_bytes takes no arguments; got 1"),
+    }
+    for name, (arguments, message) in said.items():
+        with pytest.raises(ParamError, match=f"^{message}$"):
+            getattr(model, name)(*arguments)
+    with pytest.raises(AetoolError, match="this model has no 5, but encoder.onnx, decoder.onnx"):
+        model.session(5)
+    with pytest.raises(ParamError, match="only pictures are framed, and this model is of a table"):
+        _ = model.view
+
+
+def test_a_file_that_takes_or_gives_no_bytes_is_refused(made):
+    model, saved, _ = made
+    closed = io.BytesIO()
+    closed.close()
+    for verb in (model.save, aetool.load):
+        with pytest.raises(ParamError, match="the file is closed, or not open for .*ing; open it"):
+            verb(closed)
+    with saved.open("rb") as of_reading, pytest.raises(ParamError, match="not open for writing"):
+        model.save(of_reading)
+
+
+def test_an_open_archive_takes_names_in_a_list_and_rows_by_whole_numbers(made):
+    *_, archive = made
+    with aetool.open(archive) as opened:
+        for wrong in ("a", 5):
+            with pytest.raises(ParamError, match="choose: columns must be a list of texts; got"):
+                opened.choose(wrong)
+        with pytest.raises(ParamError, match="an archive is sliced by rows, archive.a:b.; got sl"):
+            opened["a":]
 
 
 MANY = 10**6

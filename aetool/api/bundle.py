@@ -21,6 +21,10 @@ class Bundle(JudgingModel, CodingModel):
     # what is pickled now by an older aetool
     __module__ = "aetool.api"
 
+    save = door(bundles.Bundle.save)
+    session = door(bundles.Bundle.session)
+    to_bytes = door(bundles.Bundle.to_bytes)
+
     @door
     def calibrate(self, data: Data = None, fpr: Part | None = None) -> Bundle:
         """A copy of this model with a new threshold, above which this share of ordinary records has

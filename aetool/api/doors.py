@@ -63,6 +63,8 @@ def _refuse(
     if len(arguments) > len(by_place):
         own = [key for key in by_place if key != "self"]
         beyond = len(by_place) - len(own)
+        if not own:
+            raise ParamError(f"{name} takes no arguments; got {len(arguments) - beyond}")
         names = "its name" if len(own) == 1 else "their names"
         raise ParamError(
             f"{name}: {', '.join(own)} may stand without {names}, and all others are given by "

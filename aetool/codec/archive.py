@@ -12,7 +12,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any, BinaryIO, TypeVar
 
 from aetool import bundle as bundles
-from aetool.arguments import brief
+from aetool.arguments import brief, checked, is_whole
 from aetool.bundle import Bundle
 from aetool.canonical import Json
 from aetool.codec import (
@@ -298,8 +298,9 @@ class Archive:
     def choose(self, columns: Sequence[str]) -> None:
         """Restore only the columns of these names, at least one, in this order, in slices and
         `to_pandas`. ParamError for a name that is not there, for none at all, or an archive of no
-        table; BundleError where only a model that is not there has the names. Decompressing to a
-        file does not look at it."""
+        table, and for what is no list of names; BundleError where only a model that is not there
+        has the names. Decompressing to a file does not look at it."""
+        checked("choose", "columns", columns, "Sequence[str]")
         if not columns:
             raise ParamError(f"{option('--columns')}: name one at least, or leave it out for all")
         self.content.places(self, columns)
@@ -674,7 +675,10 @@ class Archive:
         that is nothing but bytes; ArchiveError for a damaged block, unless lenient, and for more
         than `max_output` bytes; BundleError where a model is needed and not there.
         """
-        if not isinstance(rows, slice) or rows.step not in (None, 1):
+        is_by_rows = isinstance(rows, slice) and rows.step in (None, 1)
+        if not is_by_rows or not all(
+            end is None or is_whole(end) for end in (rows.start, rows.stop)
+        ):
             raise ParamError(
                 f"{self.reader.path}: an archive is sliced by rows, archive[a:b]; got {brief(rows)}"
             )
