@@ -72,6 +72,18 @@ def test_what_only_follows_from_the_first_reason_is_none(model, column):
     assert reason[0] == column
 
 
+def test_of_a_record_that_is_not_flagged_what_costs_most_is_named(model):
+    """One wrong number is the only reason of the flagged record; where no threshold flags it, what
+    follows from the number is named as well, as it costs more than usual, too."""
+    frame = crabs(seed=1)
+    frame.loc[150, "depth"] *= 10
+    ((column, *_),) = reasons_of(frame, 150, model)
+    unflagged = operations.detect(frame, model, all_rows=True, threshold=1e9)
+    assert column == "depth" and unflagged.flagged == 0
+    named = [reason[0] for reason in unflagged.named[150]]
+    assert named[0] == "depth" and len(named) > 1
+
+
 def test_two_values_that_are_wrong_by_themselves_are_both_named(model):
     frame = crabs(seed=1)
     frame.loc[150, ["front", "width"]] *= 10

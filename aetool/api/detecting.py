@@ -110,10 +110,11 @@ def detect(
     and fdr exact.
 
     all_rows: False returns the anomalies alone, with top the highest first [True, but with top
-    False]. append: columns of the data to copy into the result ([]: all). heatmap: for pictures, a
-    folder for files that show where each flagged one is odd; sheet: a PNG file that shows the
-    worst; force: replace these where they exist. executor: what computes the scores, with the same
-    result: any of concurrent.futures, the executor of a Dask client, or a name such as
+    False]; of a record that is no anomaly the columns that cost most are named, and not in turn as
+    those of anomalies. append: columns of the data to copy into the result ([]: all). heatmap: for
+    pictures, a folder for files that show where each flagged one is odd; sheet: a PNG file that
+    shows the worst; force: replace these where they exist. executor: what computes the scores, with
+    the same result: any of concurrent.futures, the executor of a Dask client, or a name such as
     "processes:4". header to comment: how the text of a path is written, as in aetool.fit.
 
     data may also be an archive: without a model, its records are judged by the bits that their

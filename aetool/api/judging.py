@@ -231,9 +231,10 @@ class JudgingModel(bundles.Bundle):
         row: one record as a dictionary by column, a Series, or a table of one row; for a model that
         is given context, a table of the rows before it and the record last. The columns are column,
         found (the value), expected (by the model), surprise (bits above the column's usual, in
-        `unit`) and named (whether detect names it); attrs of the DataFrame hold score, p, threshold
-        and anomaly. DataError for pictures, for more than one row, and for a row that the model
-        does not take. device: where the model runs, as in aetool.fit.
+        `unit`) and named (whether detect names it of a record that is flagged); attrs of the
+        DataFrame hold score, p, threshold and anomaly. DataError for pictures, for more than one
+        row, and for a row that the model does not take. device: where the model runs, as in
+        aetool.fit.
         """
         record = data_of("explain", operations.as_record(row), {})
         return operations.explain(record, self, device).frame()

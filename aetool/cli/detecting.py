@@ -73,7 +73,13 @@ class DetectGiven(options.FitGiven, total=False):
     help="Ordinary records not fitted on: makes --fpr, --fdr exact.",
 )
 @click.option("--contamination", help="Part of these records to flag, such as 1%.")
-@click.option("--all", "all_rows", is_flag=True, help="Print every record.")
+@click.option(
+    "--all",
+    "all_rows",
+    is_flag=True,
+    help="Print every record: with its reasons where it is flagged, else with what costs most in "
+    "it.",
+)
 @click.option("--count", is_flag=True, help="Print only how many are flagged.")
 @click.option("--append", is_flag=True, help="Print the input's columns too.")
 @click.option(
