@@ -21,11 +21,25 @@ LABELS = {
     "units": ["5 kg", "7 kg", "9 kg", "12 lb"],
     "rare": ["1. White"] * 30 + ["2. Black"],
 }
+NAMES = {
+    "code": ["P1234", "P5678", "P2222"],
+    "region": ["Region 7", "Region 12", "Region 3"],
+    "term": ["term_36", "term_60", "term_48"],
+    "tyre": ["R14", "R15", "R16"],
+    "number": ["#5", "#77", "#12"],
+    "padded": ["No. 12", "No. 02", "No. 17"],
+}
 QUANTITIES = {
     "kilograms": ["12.5 kg", "3.1 kg", "7.9 kg", "NA"],
     "dollars": ['"$1,234"', '"$4,321"', '"-$2,200"', "$0"],
     "percent": ["12%", "3%", "0", "45%"],
-    "code": ["P1234", "P5678", "P2222"],
+    "euros": ["EUR 1234", "EUR 5678", "EUR 2222"],
+    "small": ["usd 120", "usd 56", "usd -22"],
+    "rand": ["R 1234", "R 5678", "R 2222"],
+    "cents": ["R14.50", "R16.20", "R18.00"],
+    "said": ["T=19", "T=21", "T=25"],
+    "acid": ["pH 7.2", "pH 6.9", "pH 7"],
+    "below": ["<5", "<10", "<50"],
 }
 
 
@@ -72,9 +86,23 @@ def test_a_quantity_is_bounded(tmp_path, kind):
     aetool.compress(path, tmp_path / "a.aez", max_error={"c": 2})
     evidence = evidence_of([cell.strip('"') for cell in QUANTITIES[kind]])
     ends = {"kilograms": ("3.1", "12.5"), "dollars": ("-2200", "4321"), "percent": ("3", "45"),
-            "code": ("1234", "5678")}[kind]  # fmt: skip
+            "euros": ("1234", "5678"), "small": ("-22", "120"), "rand": ("1234", "5678"),
+            "cents": ("14.5", "18"), "said": ("19", "25"), "acid": ("6.9", "7.2"),
+            "below": ("5", "50")}[kind]  # fmt: skip
     if kind != "dollars":  # of four cells their notation is not read
         assert evidence.ends == tuple(map(Fraction, ends)) and not evidence.are_labels
+
+
+@pytest.mark.parametrize("kind", NAMES)
+def test_a_number_of_a_name_is_no_quantity(tmp_path, kind, run):
+    path = table(tmp_path / "t.csv", NAMES[kind])
+    done = run("compress", path, "--max-error", "c=1", "-o", tmp_path / "a.aez")
+    assert done.status == 2 and done.err.count("\n") == 1
+    assert f"column 'c' holds labels, such as '{NAMES[kind][0]}': whole numbers beh" in done.err
+    assert evidence_of(NAMES[kind]).ends is None and not (tmp_path / "a.aez").exists()
+    # one piece of a column may have no decimals where another has some
+    pieces = evidence_of(["pH 7", "pH 6"]) + evidence_of(["pH 6.5"])
+    assert pieces.ends == (6, 7) and not pieces.are_names
 
 
 def test_labels_of_several_pieces_are_labels():

@@ -3,6 +3,7 @@ go.
 
     12.5 kg      a number, and a text that is the same in all cells: it can be rounded
     1. White     a label: where the number is another, so is the text, as in 2. Black
+    P1234        a label: all are whole, behind letters that are no currency, as in Region 7
 """
 
 from __future__ import annotations
@@ -15,20 +16,26 @@ from aetool.codec.spans import I32
 from aetool.codec.text_cells import LOOKED_AT, NO_AFFIXES, ODD_CELLS, Affixes, TextCells
 from aetool.codec.text_decimals import ParsedCells, affixes_of, around_digits, notation_with
 from aetool.codec.text_rounding import UnevenNumbers
+from aetool.data.notation.numbers import LETTERS_OF_LABELS
+from aetool.data.notation.numerals import is_currency
 from aetool.data.table import Bytes
 
 SIGNS = b" -+()"  # around a number: they tell whether it is below 0, and are no text of its own
 EXAMPLES = 2  # cells that show what labels are like
+BETWEEN = " \t\u00a0_-./"  # may part a name from its number, as in Region 7 and term_36
+NUMERO = "#№"  # what numbers of things are marked with, as letters do
 
 
 @dataclass(frozen=True)
 class Stretch:
-    """Numbers between the same text: how many there are, the smallest and the largest of them. Of
+    """Numbers between the same text: how many there are, the smallest and the largest of them;
+    are_names: whether all are whole, behind a text that makes a name of each, see `_names`. Of
     parts of a column they are added by `+`."""
 
     count: int
     lowest: Fraction
     highest: Fraction
+    are_names: bool = False
 
     def __add__(self, other: Stretch) -> Stretch:
         """The numbers of both parts together."""
@@ -36,6 +43,7 @@ class Stretch:
             self.count + other.count,
             min(self.lowest, other.lowest),
             max(self.highest, other.highest),
+            self.are_names and other.are_names,
         )
 
     @property
@@ -85,7 +93,8 @@ class RangeEvidence:
         plain_count = int((cells.form >= 0).sum())
         count = plain_count + len(column.long_numbers)
         usual = _without_signs(cells.affixes)
-        stretches = {usual: Stretch(count, min(extremes), max(extremes))}
+        are_names = _names(column)
+        stretches = {usual: Stretch(count, min(extremes), max(extremes), are_names)}
         # numbers without text are no labels, whatever stands beside them
         if usual == NO_AFFIXES:
             return cls(stretches)
@@ -130,13 +139,25 @@ class RangeEvidence:
         return self.stretches[self.usual].is_constant
 
     @property
-    def are_labels(self) -> bool:
-        """Whether the numbers stand in texts that differ with them, as in `1. White` and
-        `2. Black`, so that a rounded number would be a label that nobody has written: more than one
-        cell in ODD_CELLS (20) has digits between another text than most, or any has, where those
-        between the commonest text are one number. False of numbers without text."""
+    def are_names(self) -> bool:
+        """Whether most numbers are whole, stand behind letters that are no currency, and are not
+        all the same: P1234, Region 7."""
         if not self.stretches:
             return False
+        usual = self.stretches[self.usual]
+        return usual.are_names and not usual.is_constant
+
+    @property
+    def are_labels(self) -> bool:
+        """Whether a rounded number would be a label that nobody has written: the numbers are those
+        of names, see `are_names`, or stand in texts that differ with them, as in `1. White` and
+        `2. Black`: more than one cell in ODD_CELLS (20) has digits between another text than most,
+        or any has, where those between the commonest text are one number. False of numbers without
+        text."""
+        if not self.stretches:
+            return False
+        if self.are_names:
+            return True
         others = self.others
         for around, stretch in self.stretches.items():
             # 40 among 40 kg lacks its unit, and is no label
@@ -175,6 +196,22 @@ def _other_texts(column: UnevenNumbers, usual: Affixes) -> tuple[int, dict[Affix
             examples[apart] = cell
     # a few of many are some at least
     return -(-len(odd) * others // len(sample)), examples
+
+
+def _names(column: UnevenNumbers) -> bool:
+    """Whether a column's numbers, at least one, are those of names: all are whole, and the text
+    before them ends with letters that are no currency, or with a sign for "number", as in P1234,
+    Region 7, term_36 and #5. `T=19` is a number with what it is of, as `T 19.5` is, and $5 is an
+    amount; R14 is the size of a tyre, but R 14 is in rand."""
+    before = column.parsed.affixes[0].lstrip(SIGNS).decode(errors="replace")
+    name = before.rstrip(BETWEEN)
+    if not name or not (name[-1].isalpha() or name[-1] in NUMERO):
+        return False
+    if is_currency(before) and before not in LETTERS_OF_LABELS:
+        return False
+    if any(number.denominator > 1 for number in column.long_numbers.values()):
+        return False
+    return all(places == 0 for places, _ in column.plain_scales())
 
 
 def _without_signs(affixes: Affixes) -> Affixes:

@@ -200,6 +200,11 @@ def _words_of_labels(evidence: RangeEvidence) -> str:
     examples. evidence: of its range."""
     examples = [printable(cell.decode(errors="replace")) for cell in evidence.examples.values()]
     cells = " and ".join(f"'{example}'" for example in examples)
+    if evidence.are_names:
+        return (
+            f"holds labels, such as {cells}: whole numbers behind letters that are no currency, "
+            "where a bound is for quantities"
+        )
     return (
         f"holds labels or numbers of several units, such as {cells}, where a bound is for numbers "
         "that have the same text around them"

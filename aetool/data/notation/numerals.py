@@ -44,6 +44,7 @@ _TAIL = Pattern(
     rf"(?P<close2>\))?[{_BLANK}]*"
 )
 _INFINITE = Pattern(rf"([+{_MINUS}])?(?:inf|infinity|infinite|∞|1\.#inf0*)", re.IGNORECASE)
+_AMOUNT = Pattern(rf"[{_BLANK}]*{_CURRENCY}[{_BLANK}]*", re.IGNORECASE)
 _WESTERN = Pattern(r"[1-9][0-9]{0,2}(?:(?P<mark>[^0-9])[0-9]{3})(?:(?P=mark)[0-9]{3})*")
 _INDIAN = Pattern(r"[1-9][0-9]?(?:,[0-9]{2})+,[0-9]{3}")
 _SAME = {"EUR": "€", "Euro": "€", "euro": "€", "GBP": "£", "Rs.": "Rs", "kr.": "kr"}
@@ -116,6 +117,12 @@ def unit_of(before: str, after: str) -> str:
     first = before.strip()
     last = after.strip()
     return _SAME.get(first, first) + _SAME.get(last, last)
+
+
+def is_currency(text: str) -> bool:
+    """Whether a text, with blanks around it or none, is what is written before amounts of money: a
+    sign such as $ or US$, or a code such as EUR or eur, as of currencies that are traded."""
+    return _AMOUNT.fullmatch(text) is not None
 
 
 def infinity(text: str) -> float | None:
