@@ -160,6 +160,27 @@ def test_a_magnitude_in_every_cell_is_the_unit():
     assert decided("12M", "18M", "2T", "3T", "24M", "4T") is None, "sizes of clothes for children"
 
 
+def test_a_dash_beside_a_currency_is_nothing_and_a_dash_alone_a_gap():
+    assert read("$ 12.50", "$ -", "$ 3.00", "-", "($ 2.00)") == [12.5, 0, 3, None, -2]
+    assert read("5,00 €", "- €", "-  €", "7,25 €") == [5, 0, 0, 7.25]
+    dollars = [f"${i}" for i in range(1, 12)]
+    assert read(*dollars, "$ –", "€ -")[-2:] == [0, None], "of another currency it is odd"
+    assert decided("5 kg", "- kg", "7 kg", "- kg", "2 kg", "- kg") is None, "a unit is no money"
+
+
+def test_the_sides_of_accounts_are_signs():
+    assert read("12.50 CR", "1,007.00 DR", "3.00CR") == [-12.5, 1007, -3], "as in a ledger"
+    assert read("12.50 Cr", "7.00 Dr", "3.00 Cr") == [-12.5, 7, -3]
+    assert read("12.50", "7.00CR", "3.00CR") == [12.5, -7, -3], "paid back to a card"
+    assert read("12.50", "7.00DR", "3.00 DB") == [12.5, -7, -3], "overdrawn"
+    assert read("$12.50 CR", "$7.00 DR", "($2.00) CR") == [-12.5, 7, 2]
+    assert decided("12.50", "7.00DR", "3.00 DB").show(-7, 2) == "-7.00"
+    # crores, and what is the unit of all
+    assert read("12.5 Cr", "7", "3 Cr") == [12.5, 7, 3]
+    assert read("12.5 CR", "7 CR", "3 CR") == [12.5, 7, 3]
+    assert read(*map(str, range(30)), "5 CR")[-1] is None, "one cell may be a slip"
+
+
 def test_labels_and_fractions_are_no_numbers_with_a_unit():
     assert decided("R14", "R15", "R13", "R14") is None
     assert decided("DM1", "DM2", "DM3") is None

@@ -303,3 +303,34 @@ def test_a_folder_of_pictures_comes_back(tmp_path):
     kept = operations.decompress(tmp_path / "k.aez", tmp_path / "kept")
     assert all((kept / n).read_bytes() == (folder / n).read_bytes() for n in made)
     assert operations.verify(tmp_path / "t.aez") and operations.info(tmp_path / "t.aez")
+
+
+def test_a_table_of_accounts_is_read_and_restored(tmp_path):
+    """`$ -` is nothing and CR a sign, to detect; archives hold the cells as they are written."""
+    rng = np.random.default_rng(4)
+    amounts = np.exp(rng.normal(5, 1, 600)).round(2)
+    sides = rng.choice(["CR", "DR"], 600)
+    cells = [f"$ {amount:.2f}" for amount in amounts]
+    for row in range(0, 600, 60):
+        cells[row] = "$ -"
+    lines = [f"{cell},{a:.2f} {side}" for cell, a, side in zip(cells, amounts, sides, strict=True)]
+    path = tmp_path / "accounts.csv"
+    path.write_text("\n".join(["sum,side", *lines]) + "\n")
+    model = operations.fit(path)
+    said = {column.name: column.understood() for column in model.schema.columns}
+    assert said["side"].endswith(", CR below 0") and said["sum"].startswith("numbers, $ 0.00 to $ ")
+    detection = operations.detect(path, model)
+    assert not {row for row in detection.row.tolist() if row % 60 == 0}
+    operations.compress(path, tmp_path / "a.aez")
+    back = operations.decompress(tmp_path / "a.aez", tmp_path / "back.csv")
+    assert back.read_bytes() == path.read_bytes()
+    bounded = CompressOptions(max_error={"sum": "0.5"})
+    assert set(operations.compress(path, tmp_path / "b.aez", options=bounded)["errors"]) == {"sum"}
+    back = operations.decompress(tmp_path / "b.aez", tmp_path / "near.csv")
+    restored = [line.split(",") for line in back.read_text().splitlines()[1:]]
+    assert [side for _, side in restored] == [line.split(",")[1] for line in lines]
+    for (near, _), cell in zip(restored, cells, strict=True):
+        if cell == "$ -":
+            assert near == cell
+        else:
+            assert abs(float(near.removeprefix("$ ")) - float(cell.removeprefix("$ "))) <= 0.5001

@@ -21,6 +21,7 @@ from aetool.columns.summary import Summary
 from aetool.columns.truth import as_truth
 from aetool.data.notation.evidence import ODD as ODD_CELL
 from aetool.data.notation.evidence import VALUE
+from aetool.data.notation.magnitudes import FAMILIES
 from aetool.data.notation.numbers import NumberEvidence, NumberNotation
 from aetool.data.table import Cells, Mask, Values
 from aetool.errors import DataError
@@ -544,7 +545,7 @@ class Number(Modelled):
         if self.notation.decimal != PLAIN.decimal:
             sentence += f", decimals behind {self.notation.decimal!r}"
         if self.notation.magnitudes:
-            sentence += ", magnitudes such as k and M multiplied out"
+            sentence += f", {FAMILIES[self.notation.magnitudes].meaning}"
         return sentence
 
     def written(self) -> dict[str, Json]:

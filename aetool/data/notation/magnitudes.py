@@ -1,5 +1,5 @@
-"""Magnitudes written behind numbers, such as `10k` and `1.5M` or `12 kB` and `3 GiB`: multiplied
-out where a column mixes them."""
+"""Magnitudes written behind numbers, such as `10k` and `1.5M` or `12 kB` and `3 GiB`, and the sides
+of accounts, `12.50 CR` and `7.00 DR`: multiplied out where a column mixes them."""
 
 from __future__ import annotations
 
@@ -13,10 +13,12 @@ MOSTLY = 0.9  # of the numbers of a column are written in a family, so that it i
 
 
 class Factor(NamedTuple):
-    """A factor by which a magnitude multiplies a number: 10^tens * 2^twos."""
+    """A factor by which a magnitude multiplies a number: 10^tens * 2^twos, below 0 if
+    is_negative."""
 
     tens: int = 0
     twos: int = 0
+    is_negative: bool = False
 
 
 class Magnitude(NamedTuple):
@@ -30,12 +32,14 @@ class Magnitude(NamedTuple):
 
 @dataclass(frozen=True)
 class Family:
-    """Words of magnitudes that a column may mix. name: "counts" or "bytes"; factors: by word; unit:
-    the text behind a number once it is multiplied out, blank included, or "": what is written."""
+    """Words of magnitudes that a column may mix. name: such as "counts" or "bytes"; factors: by
+    word; unit: the text behind a number once it is multiplied out, blank included, or "": what is
+    written. meaning: what is done with them, as `--explain-columns` says it."""
 
     name: str
     factors: Mapping[str, Factor]
     unit: str = ""
+    meaning: str = "magnitudes such as k and M multiplied out"
 
     def magnitude(self, after: str) -> Magnitude | None:
         """Take the text behind a number apart, such as `M`, whose rest is the family's unit, or, if
@@ -57,8 +61,9 @@ class Family:
     def has(self, counts: Mapping[str, int]) -> bool:
         """Whether at least 90 % of a column's numbers are written with this family's words, "" for
         no word among them, and with more than one factor; without unit of the family and without a
-        `k`, two factors, neither of them 1, must be a thousandfold apart. counts: for each text
-        behind a number how often it is there."""
+        `k`, two factors, neither of them 1, must be a thousandfold apart, and of a family with
+        sides of accounts two numbers be below 0. counts: for each text behind a number how often it
+        is there."""
         of_family = {after: self.magnitude(after) for after in counts}
         written = {
             after: magnitude for after, magnitude in of_family.items() if magnitude is not None
@@ -66,6 +71,10 @@ class Family:
         if sum(counts[after] for after in written) < MOSTLY * sum(counts.values()):
             return False
         different = {magnitude.factor for magnitude in written.values()}
+        if any(factor.is_negative for factor in self.factors.values()):
+            below = sum(counts[after] for after in written if written[after].factor.is_negative)
+            # one cell may be a slip
+            return below > 1 and len(different) > 1
         # K alone may be Kelvin, and M a unit, or months beside T for toddlers; k is a thousand
         if self.unit or any(magnitude.word == "k" for magnitude in written.values()):
             return len(different) > 1
@@ -93,8 +102,23 @@ BYTES = {
     "GiB": Factor(twos=30),
     "TiB": Factor(twos=40),
 }
+PLUS, MINUS = Factor(), Factor(is_negative=True)
+DEBITS = ("DR", "DB")
 FAMILIES = {
-    family.name: family for family in (Family("counts", COUNTS), Family("bytes", BYTES, unit=" B"))
+    family.name: family
+    for family in (
+        Family("counts", COUNTS),
+        Family("bytes", BYTES, unit=" B"),
+        # a ledger, and what is owed on a card; Cr alone may be crores
+        Family(
+            "credits",
+            {"": PLUS, "CR": MINUS, **dict.fromkeys(DEBITS, PLUS)},
+            meaning="CR below 0",
+        ),
+        Family("sides", {"Cr": MINUS, "Dr": PLUS}, meaning="Cr below 0"),
+        # an account that is overdrawn
+        Family("debits", {"": PLUS, **dict.fromkeys(DEBITS, MINUS)}, meaning="DR below 0"),
+    )
 }
 
 

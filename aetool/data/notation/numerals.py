@@ -45,6 +45,10 @@ _TAIL = Pattern(
 )
 _INFINITE = Pattern(rf"([+{_MINUS}])?(?:inf|infinity|infinite|∞|1\.#inf0*)", re.IGNORECASE)
 _AMOUNT = Pattern(rf"[{_BLANK}]*{_CURRENCY}[{_BLANK}]*", re.IGNORECASE)
+# `$ -` and `- €`, as accounts write nothing; a dash alone may be a gap as well
+_NOTHING = Pattern(
+    rf"(?P<before>{_CURRENCY}[{_BLANK}]*)[{_MINUS}]|[{_MINUS}](?P<after>[{_BLANK}]*{_CURRENCY})"
+)
 _WESTERN = Pattern(r"[1-9][0-9]{0,2}(?:(?P<mark>[^0-9])[0-9]{3})(?:(?P=mark)[0-9]{3})*")
 _INDIAN = Pattern(r"[1-9][0-9]?(?:,[0-9]{2})+,[0-9]{3}")
 _SAME = {"EUR": "€", "Euro": "€", "euro": "€", "GBP": "£", "Rs.": "Rs", "kr.": "kr"}
@@ -92,6 +96,8 @@ class Numeral:
                 return None
             whole = "".join(filter(str.isdigit, whole))
         sign = "-" if self.negative else ""
+        if factor.is_negative:
+            sign = "" if self.negative else "-"
         # tens are of the text: 1.001 * 1000 is not 1001
         tens = int(exponent or 0) + factor.tens
         value = float(f"{sign}{whole or '0'}.{fraction or '0'}e{tens}") * 2.0**factor.twos
@@ -139,10 +145,14 @@ def infinity(text: str) -> float | None:
 def numeral(text: str) -> Numeral | None:
     """Split the text of a cell into sign, digits, marks and unit; None unless it may be a number
     with some decimal mark, which `Numeral.read` tells, or if it has more than LONGEST (400)
-    characters. `2. White` is none: a mark before words numbers the items of a list."""
+    characters. `2. White` is none: a mark before words numbers the items of a list. A dash beside a
+    currency, `$ -`, is 0, as in accounts."""
     if len(text) > LONGEST:
         return None
     text = text.strip()
+    nothing = _NOTHING.fullmatch(text)
+    if nothing is not None:
+        return Numeral(nothing["before"] or "", nothing["after"] or "", "0", negative=False)
     head = _HEAD.match(text)
     core = _CORE.match(text, head.end()) if head else None
     tail = _TAIL.fullmatch(text, core.end()) if core else None
