@@ -274,18 +274,22 @@ def summarise(
 def decided(
     summaries: Sequence[Summary],
     chosen: Mapping[str, str] | None = None,
+    asked_mark: str | None = None,
 ) -> Schema:
     """Make a schema from the columns' summaries: each column has the kind that its summary says, or
-    that the user names in `chosen`, by column; text where no other kind fits. In a column of words
-    such a word as None is a value, not a gap, if the other columns show that the table writes its
-    gaps in another way. ParamError for a name in it that is no column's, or a kind that does not
-    exist; DataError for a kind that the column cannot be."""
+    that the user names in `chosen`, by column; text where no other kind fits. Numbers that can be
+    read with either decimal mark, such as 1.234, have that which the user asks for (asked_mark,
+    None: none), else the only one that the other columns show, else that of their summary. In a
+    column of words such a word as None is a value, not a gap, if the other columns show that the
+    table writes its gaps in another way. ParamError for a name in `chosen` that is no column's, or
+    a kind that does not exist; DataError for a kind that the column cannot be."""
     chosen = chosen or {}
     names = [summary.name for summary in summaries]
     for name in chosen:
         if name not in names:
             guess = there_are(name, names)
             raise ParamError(f"{option('--type')} {name}: no such column{guess}")
+    summaries = _with_the_mark_of_all(summaries, asked_mark)
     columns = []
     for summary in summaries:
         kind = chosen.get(summary.name)
@@ -298,6 +302,26 @@ def decided(
         columns[place] = kinds.decide(summary, kind)
     rows = summaries[0].rows if summaries else 0
     return Schema(tuple(columns), rows)
+
+
+def _with_the_mark_of_all(
+    summaries: Sequence[Summary],
+    asked_mark: str | None,
+) -> Sequence[Summary]:
+    """The summaries, with the decimal mark that is usual in the file put right where it was told by
+    its beginning, and cells further on can only have the other: where all columns that show a mark
+    show the same. asked_mark: what the user says of it, None for nothing."""
+    shown: frozenset[str] = frozenset()
+    for summary in summaries:
+        shown |= summary.sure_marks
+    marks = [asked_mark] if asked_mark else sorted(shown)
+    if len(marks) != 1:
+        return summaries
+    # most files have the mark by which they begin, and nothing is computed again
+    return [
+        summary if summary.decimal == marks[0] else dataclasses.replace(summary, decimal=marks[0])
+        for summary in summaries
+    ]
 
 
 def _values_among_gaps(
@@ -340,14 +364,16 @@ def infer(
     decimal: str = ".",
     gap_words: Sequence[str] = (),
     closed: bool = False,
+    asked_mark: str | None = None,
 ) -> Schema:
     """The schema of a sample of records, as `decided` makes it. chosen: the kinds that the user
     names, by column; ParamError for a name that is no column's, or a kind that does not exist;
     DataError for a kind that the column cannot be. dtypes: the source's own type names by column;
     decimal: the decimal mark that is usual in its text; gap_words: further words that mean a gap;
-    closed: whether no other records are to come."""
+    closed: whether no other records are to come; asked_mark: the decimal mark that the user asks
+    for, None for none."""
     summaries = summarise(table, dtypes, decimal, gap_words, closed)
-    return decided(summaries, chosen)
+    return decided(summaries, chosen, asked_mark)
 
 
 def understood(schema: Schema) -> list[str]:

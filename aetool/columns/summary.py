@@ -128,8 +128,15 @@ class Summary:
         NumberEvidence.decide."""
         if not self._early_numbers:
             return None
-        every = self._early_evidence if self._early is self.text else NumberEvidence.of(self.text)
-        return every.decide(None, self.gap_words, usual=self.decimal)
+        return self._evidence.decide(None, self.gap_words, usual=self.decimal)
+
+    @property
+    def sure_marks(self) -> frozenset[str]:
+        """The decimal marks, of point and comma, that some cells of the column's text can only
+        have; empty if it is no column of numbers in text."""
+        if not isinstance(self.values, Cells) or self.numbers is None:
+            return frozenset()
+        return frozenset(mark for mark, count in self._evidence.sure_marks.items() if count)
 
     @cached_property
     def dates(self) -> DateNotation | None:
@@ -159,6 +166,11 @@ class Summary:
         if count <= EARLY:
             return self.present
         return self.present.take(np.arange(EARLY, dtype=np.int64) * count // EARLY)
+
+    @cached_property
+    def _evidence(self) -> NumberEvidence:
+        """How all cells are written, as evidence for or against numbers."""
+        return self._early_evidence if self._early is self.text else NumberEvidence.of(self.text)
 
     @cached_property
     def _early_evidence(self) -> NumberEvidence:

@@ -14,7 +14,7 @@ import numpy as np
 from aetool.canonical import Json
 from aetool.csv import encodings, writing
 from aetool.csv.fields import ODD, Fields, Rule, fields
-from aetool.data import arrow_texts, images, notices
+from aetool.data import arrow_texts, images, notices, unread_numbers
 from aetool.data.images import Deep, Pixels
 from aetool.data.json_objects import STRING, is_value
 from aetool.data.pictures.palettes import Palette
@@ -481,7 +481,8 @@ def frame_of_text(
     format: Mapping[str, Json],
     names: Sequence[str],
 ) -> pd.DataFrame:
-    """A DataFrame of a table in text, its types as pandas.read_csv tells them. body: the text's
+    """A DataFrame of a table in text, its types as pandas.read_csv tells them, but that a column of
+    numbers in another notation than the file's has these, see unread_numbers. body: the text's
     bytes, in UTF-8 or Latin-1; format: "delimiter", "header" (whether there is one), "decimal", the
     decimal mark, and perhaps "space", whether blanks behind delimiters are skipped; names: of all
     its columns, used if it has no header, or no record. Values that a record lacks are gaps; what
@@ -494,7 +495,7 @@ def frame_of_text(
     records = fields(without_mark, rule)
     if not len(records):
         return pd.DataFrame({name: [] for name in names})
-    options: dict[str, Any] = {"decimal": format["decimal"]}
+    options: dict[str, Any] = {}
     if not format["header"]:
         # else pandas would take the first record for one
         options["header"] = None
@@ -506,11 +507,18 @@ def frame_of_text(
     else:
         # in a form that pandas cannot read in two ways
         text = _all_quoted(records, len(names))
-    # line ends inside of cells stay as they are
-    stream = io.StringIO(_decoded(text), newline="")
-    # of many forms that read_csv returns, the one without chunks
-    frame: pd.DataFrame = pd.read_csv(stream, **options)
-    return frame
+    decoded = _decoded(text)
+
+    def read(mark: str) -> pd.DataFrame:
+        """The records, with numbers of this decimal mark."""
+        # line ends inside of cells stay as they are
+        stream = io.StringIO(decoded, newline="")
+        # of many forms that read_csv returns, the one without chunks; a column of one type, not of
+        # one for each piece
+        frame: pd.DataFrame = pd.read_csv(stream, decimal=mark, low_memory=False, **options)
+        return frame
+
+    return unread_numbers.with_all_numbers(read, str(format["decimal"]))
 
 
 def _cut_alike(records: Fields, columns: int) -> bool:

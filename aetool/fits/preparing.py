@@ -339,7 +339,15 @@ def inferred(source: TableSource, table: Table, options: FitOptions) -> Schema:
     chosen = {*options.keep, *options.condition}
     # a condition is kept though it is not named in --keep
     dropped = set(options.drop) | (columns - chosen if options.keep else set())
-    schema = infer(table, options.types, source.dtypes, source.decimal, options.na, options.closed)
+    schema = infer(
+        table,
+        options.types,
+        source.dtypes,
+        source.decimal,
+        options.na,
+        options.closed,
+        source.said.decimal,
+    )
     return conditioned(drop(schema, sorted(dropped)), options.condition)
 
 
