@@ -157,7 +157,8 @@ def test_a_network_that_torch_is_missing_for_is_not_brought_in_by_time(
     monkeypatch.setattr("importlib.util.find_spec", lambda name: None)
     done = run("fit", rows_csv, "-o", tmp_path / "m.aem")
     assert (
-        "without denoising, which takes 30 s and torch (pip install 'aetool[train]'): --max-time 30"
+        "without denoising, which takes 30 s and torch, which is not installed: "
+        "pip install 'aetool[train]' and then --max-time 30 bring it in"
     ) in done.err
 
 

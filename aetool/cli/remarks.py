@@ -14,6 +14,7 @@ BY_PIXEL = (
     "pictures come back by pixel, without notes in their files such as text, times and resolution; "
     "other files by byte (--keep-files: all by byte)"
 )
+TORCH = "pip install 'aetool[train]'"
 BETTER = 0.001  # of the variance that PCA must explain beyond a network, to be said to do better
 
 
@@ -22,7 +23,12 @@ def of_left_out(facts: Mapping[str, Json]) -> Iterator[str]:
     bring it in. facts: of the fit, by name; no lines if none was left out."""
     needed = facts.get("seconds_needed", {})
     for name, why in facts.get("left_out", {}).items():
-        more = f": --max-time {needed[name]:g} brings it in" if name in needed else ""
+        more = ""
+        if name in needed:
+            more = f": --max-time {needed[name]:g} brings it in"
+            # time alone would not
+            if "torch" in why:
+                more = f": {TORCH} and then --max-time {needed[name]:g} bring it in"
         yield f"without {name}, which {why}{more}"
 
 

@@ -528,7 +528,7 @@ def _missing_packages(name: str) -> str:
     model = plugins.get_model(name)
     if not issubclass(model.Params, NetParams) or importlib.util.find_spec("torch"):
         return ""
-    return " and torch (pip install 'aetool[train]')"
+    return " and torch, which is not installed"
 
 
 def _seconds_of(member: Member, spec: Spec, kind: str) -> float:
