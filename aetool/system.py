@@ -48,6 +48,14 @@ DEVICES_OF_WINDOWS = frozenset(["CON", "PRN", "AUX", "NUL", *PORTS_OF_WINDOWS])
 _one_reader = threading.Lock()
 
 
+def memory() -> int | None:
+    """How many bytes of memory the machine has; None where the system does not say, as Windows."""
+    names = getattr(os, "sysconf_names", {})
+    if "SC_PHYS_PAGES" not in names:
+        return None
+    return os.sysconf("SC_PAGE_SIZE") * os.sysconf("SC_PHYS_PAGES")
+
+
 # ---- folders
 
 

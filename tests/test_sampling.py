@@ -258,6 +258,27 @@ def test_sheets_of_pictures(tmp_path, run):
     assert np.load(tmp_path / "s.npy").shape == (5, 8, 8)
 
 
+@pytest.mark.parametrize("options", [{}, {"grid": True}, {"like": True}], ids=str)
+def test_more_records_than_memory_holds_are_refused_at_once(
+    normal, options, tmp_path, run, monkeypatch
+):
+    made = aetool.fit(normal[:100], "pca", latent=2)
+    if "like" in options:
+        options = {"like": normal[:3]}
+    for count in (10**30, 10**5000):
+        with pytest.raises(ParamError, match="count .*: so many records do not fit into memory"):
+            made.sample(count, **options)
+    # 100 records of 4 columns, of 8 bytes each
+    monkeypatch.setattr("aetool.system.memory", lambda: 3200)
+    with pytest.raises(ParamError, match="has room for 100 of them at most: ask for fewer at once"):
+        made.sample(101, **options)
+    assert len(made.sample(100)) == 100
+    # a file is written piece by piece
+    made.save(tmp_path / "m.aem")
+    done = run("sample", "-m", tmp_path / "m.aem", "-n", 101, "-o", tmp_path / "s.csv")
+    assert done.status == 0 and "s.csv: 101 records" in done.err
+
+
 def test_a_recipe_that_makes_no_sense_is_refused(normal):
     made = aetool.fit(normal, "pca", latent=2)
     arrays, words = unpacked(made.graphs[SAMPLING])

@@ -12,8 +12,8 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from aetool import runtime
-from aetool.arguments import CheckedOptions
+from aetool import runtime, system
+from aetool.arguments import CheckedOptions, brief
 from aetool.bundle import Bundle
 from aetool.codec import decoding
 from aetool.codec.decoding import condition_names
@@ -40,6 +40,7 @@ PER_ROW = 1  # samples near each given row, by default
 UNASKED = 64  # samples by default, without rows that they are to be near to
 SPREAD = 0.25  # how far from the records that samples are to be near to, by default
 AT_ONCE = 4096  # records that are drawn together
+MOST_BYTES = 1 << 40  # of all records in memory, where the system does not say how much it has
 
 
 class Sampler:
@@ -525,7 +526,9 @@ def sample(model: Bundle, options: SampleOptions | None = None) -> pd.DataFrame 
     exclude each other, or that the model does not know; DataError for records to draw near to that
     the model does not take; BundleError for a model that cannot sample.
     """
-    batches = list(_batches(model, options or SampleOptions()))
+    options = options or SampleOptions()
+    _check_room(model, options.count or 1)
+    batches = list(_batches(model, options))
     if model.schema is None:
         return np.concatenate([x for _, x in batches])
     written_columns = [columns for columns, _ in batches]
@@ -550,6 +553,9 @@ def write_samples(
     options = options or SampleOptions()
     target = Path(path)
     png = target.suffix.lower() == ".png"
+    # a table is written piece by piece, but not that of a grid
+    if model.schema is None or options.grid or options.like is not None:
+        _check_room(model, options.count or 1)
     if model.schema is None:
         return _write_pictures(model, target, options, png)
     if png:
@@ -628,6 +634,18 @@ def _write_pictures(
         across = 1 + each
     drawing.write_sheet(target, sheet, across, options.force)
     return len(pixels)
+
+
+def _check_room(model: Bundle, count: int) -> None:
+    """Raise ParamError if so many records do not fit into the machine's memory."""
+    each = math.prod(model.shape) if model.shape is not None else 8 * len(model.spec.columns)
+    most = system.memory() or MOST_BYTES
+    if count * each <= most:
+        return
+    raise ParamError(
+        f"{option('-n')} {brief(count)}: so many records do not fit into memory, which has room for "
+        f"{most // max(1, each):,} of them at most: ask for fewer at once"
+    )
 
 
 def _side(options: SampleOptions) -> int:
