@@ -12,12 +12,43 @@ AetoolError                anything the user can mend; the CLI prints it as one 
 A message says what was found, what was allowed, and what to do. Any other exception is a bug.
 """
 
+from __future__ import annotations
+
+import re
+
+# A name of a column or a cell that nobody reads to its end. No name of a file or folder is longer
+# than 255 characters on any system: paths stay whole, with the signs around them.
+LONG_NAME = re.compile(r"[^\s/\\]{300,}")
+HEAD, TAIL = 100, 20  # characters that are left of one
+MOST_LETTERS = 4000  # of a message
+
+
+def shortened(message: str) -> str:
+    """A message that can be read: of each name of 300 characters or more its beginning and its
+    end, with "..." between, and so of the whole, if that still has more than 4,000."""
+    short = LONG_NAME.sub(_ends_of, message)
+    if len(short) <= MOST_LETTERS:
+        return short
+    # what to do stands at the end
+    end = MOST_LETTERS // 4
+    return f"{short[: MOST_LETTERS - end]} ... {short[-end:]}"
+
+
+def _ends_of(match: re.Match[str]) -> str:
+    name = match[0]
+    return f"{name[:HEAD]}...{name[-TAIL:]}"
+
 
 class AetoolError(Exception):
     """Root of every error aetool raises on purpose. `status` is the CLI's exit status. Its message
     says what was found, what is allowed, and what to do."""
 
     status = 2
+
+    def __init__(self, *arguments: object) -> None:
+        """Make the error of its message, which is cut to what can be read, as `shortened` does."""
+        messages = [shortened(one) if isinstance(one, str) else one for one in arguments]
+        super().__init__(*messages)
 
 
 class PluginError(AetoolError):

@@ -283,3 +283,26 @@ def test_no_message_of_an_archive_has_one(options, tmp_path):
     with pytest.raises(AetoolError) as caught:
         aetool.compress(FRAME, tmp_path / "a.aez", **options)
     assert len(str(caught.value)) < 200
+
+
+@pytest.mark.parametrize("name", ["L" * 10_000, " ".join(["word"] * 2000)], ids=["one", "words"])
+def test_no_message_has_a_name_of_thousands_of_letters(name, tmp_path, run):
+    path = tmp_path / "t.csv"
+    rows = np.random.default_rng(0).normal(size=(100, 2)).round(3)
+    path.write_text("\n".join([f"{name},y", *(f"{a},{b}" for a, b in rows)]) + "\n")
+    for arguments in (
+        ("fit", path, "-o", tmp_path / "m.aem"),
+        ("detect", path, "--drop", "q"),
+        ("compress", path, "--max-error", "q=1"),
+        ("compress", path, "--max-error", "1%", "-f"),
+    ):
+        done = run(*arguments)
+        assert 0 < max(map(len, done.err.splitlines())) < 4100, arguments
+    with pytest.raises(AetoolError, match="there are|did you mean") as caught:
+        aetool.detect(path, drop=["q"])
+    assert len(str(caught.value)) < 4100 and name[:90] in str(caught.value)
+    # the names of files are whole
+    below = "f" * 251
+    with pytest.raises(AetoolError) as of_path:
+        aetool.detect(f"{tmp_path}/{below}/{below}.csv")
+    assert f"/{below}/{below}.csv" in str(of_path.value)

@@ -18,7 +18,7 @@ from types import FrameType
 from typing import TextIO
 
 from aetool.canonical import Json
-from aetool.errors import AetoolError
+from aetool.errors import AetoolError, shortened
 from aetool.printing import printable
 
 SIGNALS = ("SIGTERM", "SIGHUP")
@@ -31,9 +31,11 @@ class OutputError(AetoolError):
 
 def say(*lines: str, err: bool = False) -> None:
     """Print lines for people, each with a line end, on standard output or, with err, on standard
-    error. Characters that the terminal cannot show are escaped. OutputError if standard output
-    cannot be written to."""
+    error, where long names are cut. Characters that the terminal cannot show are escaped.
+    OutputError if standard output cannot be written to."""
     end_progress()
+    if err:
+        lines = tuple(map(shortened, lines))
     text = "".join(printable(line) + "\n" for line in lines)
     if not err:
         with _to_standard_output():

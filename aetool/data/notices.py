@@ -10,6 +10,8 @@ from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from contextvars import ContextVar
 
+from aetool.errors import shortened
+
 NAME = "aetool.data"
 
 Listener = Callable[[str, str], None]  # takes the name of what is spoken of, and what is said
@@ -21,6 +23,7 @@ _watcher: ContextVar[Watcher | None] = ContextVar("watcher", default=None)
 def say(source: str, line: str) -> None:
     """Pass a remark on a source to the listener that `heard_by` set; without one, log it as info to
     the log NAME. source: its name; line: the remark, without the name."""
+    line = shortened(line)
     listener = _listener.get()
     if listener is not None:
         listener(source, line)
@@ -37,7 +40,7 @@ def warn(message: str) -> None:
     # most results have nothing to be said of, and need no log
     import logging
 
-    logging.getLogger(NAME).warning("%s", message)
+    logging.getLogger(NAME).warning("%s", shortened(message))
 
 
 @contextmanager

@@ -643,8 +643,8 @@ def _check_room(model: Bundle, count: int) -> None:
     if count * each <= most:
         return
     raise ParamError(
-        f"{option('-n')} {brief(count)}: so many records do not fit into memory, which has room for "
-        f"{most // max(1, each):,} of them at most: ask for fewer at once"
+        f"{option('-n')} {brief(count)}: so many records do not fit into memory, which has room "
+        f"for {most // max(1, each):,} of them at most: ask for fewer at once"
     )
 
 
