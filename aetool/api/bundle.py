@@ -37,11 +37,18 @@ class Bundle(JudgingModel, CodingModel):
         """
         if data is not None:
             data = data_of("calibrate", data, {})
-        share = None if fpr is None else as_part("calibrate", "fpr", fpr)
-        return dressed(operations.calibrated(self, data, share))
+        share_of_ordinary = None
+        if fpr is not None:
+            share_of_ordinary = as_part("calibrate", "fpr", fpr)
+        calibrated_model = operations.calibrated(self, data, share_of_ordinary)
+        return dressed(calibrated_model)
 
 
 def dressed(plain: bundles.Bundle) -> Bundle:
     """Make a bundle one of the class for Python users, with the same fields, which are shared, not
     copied."""
-    return Bundle(**{field.name: getattr(plain, field.name) for field in dataclasses.fields(plain)})
+    shared_fields = {}
+    for declared_field in dataclasses.fields(plain):
+        field_name = declared_field.name
+        shared_fields[field_name] = getattr(plain, field_name)
+    return Bundle(**shared_fields)

@@ -17,7 +17,7 @@ if TYPE_CHECKING:
     import pandas as pd
 
 FIRST = 20  # cells of a column, which all look like numbers if it may be one of numbers
-NONE: tuple[None, set[str]] = (None, set())  # no numbers, which show no mark
+NO_NUMBERS: tuple[None, set[str]] = (None, set())  # no numbers, which show no mark
 EXACT = float(1 << 53)  # beyond it float64 does not hold every whole number
 
 
@@ -66,29 +66,32 @@ def _numbers(
     import pandas as pd
 
     is_text = texts.notna().to_numpy()
-    there = texts[is_text].tolist()
+    present_texts = texts[is_text].tolist()
     # most texts are words, which the first few tell
-    for text in there[:FIRST]:
+    for text in present_texts[:FIRST]:
         if not isinstance(text, str) or numeral(text) is None:
-            return NONE
-    if not all(isinstance(text, str) for text in there):
-        return NONE
-    cells = Cells.of(there)
+            return NO_NUMBERS
+    if not all(isinstance(text, str) for text in present_texts):
+        return NO_NUMBERS
+    cells = Cells.of(present_texts)
     evidence = NumberEvidence.of(cells)
-    shown = {mark for mark, count in evidence.sure_marks.items() if count}
+    shown = set()
+    for mark, count in evidence.sure_marks.items():
+        if count:
+            shown.add(mark)
     marks = sorted(shown) or [usual or ""]
     # what tells both marks, or none, is no column of one notation
     if len(marks) != 1 or not marks[0]:
-        return NONE
+        return NO_NUMBERS
     notation = evidence.decide(decimal=marks[0])
     if notation is None or notation.unit or notation.magnitudes:
-        return NONE
+        return NO_NUMBERS
     reading = notation.read(cells)
     if not (reading.state == VALUE).all():
-        return NONE
+        return NO_NUMBERS
     is_whole = not reading.decimals.any()
     if is_whole and np.abs(reading.value).max() >= EXACT:
-        return NONE
+        return NO_NUMBERS
     values = np.full(len(texts), np.nan)
     values[is_text] = reading.value
     if is_whole and is_text.all():
