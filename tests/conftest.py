@@ -46,9 +46,9 @@ DEMO = Path(aetool.__file__).parent / "demo"
 
 # No deadline, and no complaint that examples are made slowly: neither says anything of the code on
 # a busy machine. The usual profile tries the same examples every time, so that a change alone can
-# turn a test red; `make long` sets HYPOTHESIS=explore, which draws new ones, and ten times as many.
+# turn a test red; `make long` sets HYPOTHESIS=explore, which draws new ones, and twenty times as many.
 UNTIMED = {"deadline": None, "suppress_health_check": [HealthCheck.too_slow]}
-settings.register_profile("usual", derandomize=True, **UNTIMED)
+settings.register_profile("usual", derandomize=True, max_examples=50, **UNTIMED)
 settings.register_profile("explore", max_examples=1000, print_blob=True, **UNTIMED)
 settings.load_profile(os.environ.get("HYPOTHESIS", "usual"))
 

@@ -44,20 +44,20 @@ def walks(columns, seed=0):
 
 
 def test_the_searches_of_columns_alike_become_ever_fewer(searched):
-    size = bytes_of(walks(160), period=1)
+    size = bytes_of(walks(80), period=1)
     few = len(searched)
     assert few <= 16
     searched.clear()
-    assert size <= 1.005 * bytes_of(walks(160), period=0)
-    assert len(searched) == 160
+    assert size <= 1.005 * bytes_of(walks(80), period=0)
+    assert len(searched) == 80
 
 
 def test_a_column_of_another_kind_is_searched_anew(searched):
     rng = np.random.default_rng(1)
-    flat = rng.integers(0, 5, (ROWS, 20))
-    columns = np.concatenate([walks(40), flat, walks(40, seed=2)], axis=1)
+    flat = rng.integers(0, 5, (ROWS, 10))
+    columns = np.concatenate([walks(20), flat, walks(20, seed=2)], axis=1)
     size = bytes_of(columns, period=1)
-    assert set(range(40, 60)) & set(searched)
+    assert set(range(20, 30)) & set(searched)
     assert size <= 1.01 * bytes_of(columns, period=0)
 
 

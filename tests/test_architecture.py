@@ -10,6 +10,7 @@ import aetool
 from aetool.columns.kinds import KINDS
 from aetool.fits import fitting
 from tests.conftest import built_ins, fresh
+from tests.trees import tree_of
 
 ROOT = Path(aetool.__file__).parent
 ORDER = [
@@ -51,7 +52,7 @@ def rooms():
         room = relative.parts[0].removesuffix(".py")
         if room in ("__init__", "__main__"):
             continue
-        tree = ast.parse(path.read_text())
+        tree = tree_of(path)
         guarded = {
             id(n) for block in ast.walk(tree)
             if isinstance(block, ast.If) and "TYPE_CHECKING" in ast.unparse(block.test)
@@ -121,7 +122,7 @@ def test_no_plugin_is_named_in_host_code():
     names = built_ins().keys() - {fitting.DEFAULT, fitting.CODE_ON_THE_SPOT}
     packages = "|".join(built_ins().values())
     for path in ROOT.rglob("*.py"):
-        for node in ast.walk(ast.parse(path.read_text())):
+        for node in ast.walk(tree_of(path)):
             if isinstance(node, ast.Constant) and isinstance(node.value, str):
                 assert node.value not in names, f"{path} names the plugin {node.value}"
         assert not re.search(rf"\b({packages})\b", path.read_text()), path
@@ -166,7 +167,7 @@ def test_public_names_are_there():
 
 def test_every_public_thing_has_a_docstring():
     for path in ROOT.rglob("*.py"):
-        tree = ast.parse(path.read_text())
+        tree = tree_of(path)
         assert ast.get_docstring(tree), f"{path} does not say what it is for"
         for node in tree.body:
             public = isinstance(node, ast.FunctionDef | ast.ClassDef) and not node.name.startswith(
@@ -200,7 +201,7 @@ def test_verbs_do_not_import_one_another():
     for path in (ROOT / "operations").glob("*.py"):
         if path.stem == "__init__":
             continue
-        for node in ast.walk(ast.parse(path.read_text(encoding="utf-8"))):
+        for node in ast.walk(tree_of(path)):
             names = set()
             if isinstance(node, ast.ImportFrom) and node.module == "aetool.operations":
                 names = {alias.name for alias in node.names}
@@ -213,7 +214,7 @@ def test_verbs_do_not_import_one_another():
 def names_of_kinds(path):
     """(line, kind) of each comparison of something with the name of a kind of columns, and of each
     look for it among several."""
-    for node in ast.walk(ast.parse(path.read_text())):
+    for node in ast.walk(tree_of(path)):
         if isinstance(node, ast.Compare):
             compared = [node.left, *node.comparators]
             if any(isinstance(part, ast.Attribute) and part.attr == "kind" for part in compared):
@@ -248,7 +249,7 @@ def test_no_test_waits_or_trains_by_the_clock():
     """Steps, lines and calls are counted instead; --max-time itself is tested on a clock that the
     test moves, by a test whose name says so. The speeds that test_gpu prints are judged by nobody."""
     for path in Path(__file__).parent.glob("*.py"):
-        for function in ast.walk(ast.parse(path.read_text())):
+        for function in ast.walk(tree_of(path)):
             if not isinstance(function, ast.FunctionDef) or "max_time" in function.name:
                 continue
             for node in ast.walk(function):

@@ -9,6 +9,7 @@ import pytest
 import aetool
 from aetool.columns.kinds import KINDS
 from tests.test_architecture import ORDER, rooms
+from tests.trees import tree_of
 
 ROOT = Path(aetool.__file__).parent
 PAGE = (ROOT / "ARCHITECTURE.md").read_text(encoding="utf-8")
@@ -53,7 +54,7 @@ def test_each_law_names_a_test_that_guards_it(law):
     assert guards, law[0]
     for guard in guards:
         file, _, name = guard.partition("::")
-        tree = ast.parse((TESTS / file).read_text(encoding="utf-8"))
+        tree = tree_of(TESTS / file)
         functions = {node.name for node in ast.walk(tree) if isinstance(node, ast.FunctionDef)}
         assert name in functions, f"{guard} is not there"
 
@@ -93,7 +94,7 @@ def test_words_are_told_once_and_in_order():
 def test_every_word_is_one_that_docstrings_use():
     texts = []
     for path in ROOT.rglob("*.py"):
-        for node in ast.walk(ast.parse(path.read_text(encoding="utf-8"))):
+        for node in ast.walk(tree_of(path)):
             if isinstance(node, ast.Module | ast.ClassDef | ast.FunctionDef):
                 texts.append(" ".join((ast.get_docstring(node) or "").lower().split()))
     for word in re.findall(r"^- \*\*([^*]+)\*\*:", section("Words"), re.MULTILINE):

@@ -87,7 +87,19 @@ def highest():
     return aetool.detect(TABLE, top=3).row.tolist()
 
 
-@pytest.mark.parametrize("form", FORMS)
+# each is a fit of all members: what is in gzip is read as what is inside, and a file that is compressed
+# or of small batches as any, by the library
+TOLD = ("feather", "file in gzip", "stream in gzip", "compressed", "small batches")
+
+
+@pytest.mark.parametrize(
+    "form",
+    [
+        pytest.param(form, marks=pytest.mark.long if is_told else ())
+        for form in FORMS
+        for is_told in [form in TOLD]
+    ],
+)
 def test_every_form_of_file_has_the_same_records(files, form, highest):
     expected, texts = read(TABLE)
     assert read(files[form]) == (expected, texts)

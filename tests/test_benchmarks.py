@@ -14,6 +14,7 @@ import pandas as pd
 import pytest
 
 from aetool.codec import planning
+from tests.trees import tree_of
 
 HERE = Path(__file__).parent.parent / "benchmarks"
 
@@ -100,7 +101,7 @@ def test_checksums_tell_data_apart(bench, tmp_path):
 def test_every_script_says_seeds_and_data():
     calls = 0
     for path in HERE.glob("*.py"):
-        for node in ast.walk(ast.parse(path.read_text())):
+        for node in ast.walk(tree_of(path)):
             if isinstance(node, ast.Call) and ast.unparse(node.func) == "common.record":
                 calls += 1
                 given = {keyword.arg for keyword in node.keywords}
@@ -221,7 +222,7 @@ def test_the_page_says_who_is_smallest(bench):
 @pytest.mark.parametrize("path", sorted(HERE.rglob("*.py")), ids=lambda path: path.stem)
 def test_what_benchmarks_use_of_the_house_is_there(path):
     # they run once in a while, and a function that was renamed would show only then
-    tree = ast.parse(path.read_text(encoding="utf-8"))
+    tree = tree_of(path)
     modules = {}
     for node in ast.walk(tree):
         if not isinstance(node, ast.ImportFrom) or not (node.module or "").startswith("aetool"):

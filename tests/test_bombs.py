@@ -9,6 +9,7 @@ from aetool.errors import ArchiveError
 from tests.bombs import make
 from tests.conftest import fresh
 from tests.effort import peak_bytes_of
+from tests.sweeps import checkered
 
 MOST_MEMORY = 600 << 20  # bytes of the whole process, of which an idle one takes 100 MiB
 NAMES = sorted(make.BOMBS)
@@ -20,8 +21,9 @@ def test_the_files_are_those_that_are_made():
     assert all(len(data) < 4000 for data in files.values()), "they are tiny"
 
 
-@pytest.mark.parametrize("name", NAMES)
-@pytest.mark.parametrize("act", [operations.verify, operations.decompress])
+@pytest.mark.parametrize(
+    ("name", "act"), checkered(NAMES, [operations.verify, operations.decompress])
+)
 def test_a_bomb_is_refused_for_what_it_claims(name, act, tmp_path, monkeypatch):
     """For that and for nothing else, in one line that names the file."""
     monkeypatch.chdir(tmp_path)
@@ -48,7 +50,11 @@ print(re.search(r"VmHWM:\\s*(\\d+) kB", Path("/proc/self/status").read_text())[1
 
 
 @pytest.mark.skipif(not Path("/proc/self/status").exists(), reason="Linux says what was held")
-@pytest.mark.parametrize("name", NAMES)
+# an interpreter for each: every third, for each is refused in this process, too
+@pytest.mark.parametrize(
+    "name",
+    [pytest.param(n, marks=pytest.mark.long if i % 3 else ()) for i, n in enumerate(NAMES)],
+)
 def test_a_bomb_takes_no_memory_on_the_command_line(name, tmp_path):
     done = fresh(PEAK, "decompress", str(make.HOME / f"{name}.aez"), "-o", str(tmp_path / "out"))
     status, kilobytes = map(int, done.stdout.split())

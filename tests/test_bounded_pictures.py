@@ -175,11 +175,11 @@ def test_without_the_kernel_many_pixels_are_exact(monkeypatch):
     """The reference would take minutes; what is exact is within every bound. How many are many is
     set lower here: exact pictures take the reference long as well."""
     monkeypatch.setattr(kernel, "C", None)
-    monkeypatch.setattr(pictures, "MOST_BY_REFERENCE", 400)
-    pixels = textured(1, 1, 21, 20)
+    monkeypatch.setattr(pictures, "MOST_BY_REFERENCE", 100)
+    pixels = textured(1, 1, 11, 10)
     assert pixels.size > pictures.MOST_BY_REFERENCE
     np.testing.assert_array_equal(through(pixels, 5)[1], pixels)
-    few = textured(1, 1, 20, 20)
+    few = textured(1, 1, 10, 10)
     restored = through(few, 5)[1]
     assert 0 < off(few, restored) <= 5
 
@@ -377,6 +377,8 @@ def test_a_coder_that_has_learned_within_the_bound_begins_there():
     assert 0 < off(few, pictures.decode(block, encoded.rows)) <= 3
 
 
+# a fit and three archives; the smallest of all ways is taken in test_bounded_or_exact.py, too
+@pytest.mark.long
 def test_a_model_is_left_out_where_it_does_not_help(tmp_path):
     """It has learned how exact pictures go on, and steps of seven levels go otherwise."""
     for name, seed in (("a", 1), ("b", 2)):

@@ -279,7 +279,11 @@ def test_fit_says_what_is_wrong_before_it_trains(model, run, checked_csv, tmp_pa
     assert done.status == 2 and not done.out and not (tmp_path / "m.aem").exists()
 
 
-@pytest.mark.parametrize("model", SAID)
+# both words come from one function: of each third model it is seen that check asks it, too
+@pytest.mark.parametrize(
+    "model",
+    [pytest.param(n, marks=pytest.mark.long if i % 3 else ()) for i, n in enumerate(SAID)],
+)
 def test_check_says_the_same(model, run):
     """A declaration that is wrong is refused as it is read; all else fails the dry run."""
     done = run("plugins", "check", model, "-k", "dry run", "-x")

@@ -455,7 +455,7 @@ def test_a_plugin_that_exits_is_not_taken_for_success(monkeypatch):
 
 
 def test_archives_from_the_shell(tmp_path, air, monkeypatch, capfdbinary):
-    whole = b"".join(air.read_bytes().splitlines(keepends=True)[:2001])
+    whole = b"".join(air.read_bytes().splitlines(keepends=True)[:1001])
     source = tmp_path / "t.csv"
     source.write_bytes(whole)
     monkeypatch.chdir(tmp_path)
@@ -500,6 +500,8 @@ def test_archives_from_the_shell(tmp_path, air, monkeypatch, capfdbinary):
     assert found.returncode == 1 and not (tmp_path / "y.csv").exists()
 
 
+# models for small files have test_shared.py, and the shell the commands of the README
+@pytest.mark.long
 def test_a_model_for_many_small_files(tmp_path, air, capsys):
     lines = air.read_bytes().splitlines(keepends=True)
     (tmp_path / "train.csv").write_bytes(b"".join(lines[:4001]))

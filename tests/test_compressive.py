@@ -155,6 +155,8 @@ def fitted(tmp_path_factory):
     return folder / "new.npy", model
 
 
+# a network of 120 epochs on a thousand pictures
+@pytest.mark.long
 def test_codes_take_fewer_bytes_than_those_of_pca_at_the_same_noise(fitted, tmp_path, monkeypatch):
     # codes are compared with codes: of so few pictures levels take fewer bytes than either
     monkeypatch.setattr(Candidates, "can_be_bounded", False)
@@ -177,12 +179,16 @@ def test_codes_take_fewer_bytes_than_those_of_pca_at_the_same_noise(fitted, tmp_
     assert whole[0] < 0.8 * whole[1]
 
 
+# a network of 120 epochs on a thousand pictures
+@pytest.mark.long
 def test_a_fit_tells_bits_and_error_of_held_out_pictures(fitted):
     _, model = fitted
     assert 0 < model.facts["code_rmse"] < 0.25
     assert 0 < model.facts["code_bits"] < 60
 
 
+# a network of 120 epochs on a thousand pictures
+@pytest.mark.long
 def test_odd_pictures_cost_more(fitted):
     path, model = fitted
     noise = np.random.default_rng(3).integers(0, 255, (40, 16, 16), dtype=np.uint8)

@@ -214,7 +214,8 @@ def test_codes_are_decoded_together_with_their_condition(table, conditional, tmp
         operations.decode(np.zeros((3, 2)), conditional, "cpu", table)
 
 
-@pytest.mark.parametrize("name", ["row", "z1"])
+# a fit each
+@pytest.mark.parametrize("name", [pytest.param("row", marks=pytest.mark.long), "z1"])
 def test_a_condition_that_is_called_as_a_column_of_codes_is_refused(table, tmp_path, name):
     renamed = table.rename(columns={"machine": name})
     chosen = FitOptions(CVAE, {"latent": 2}, condition=(name,), epochs=1, device="cpu")
@@ -265,6 +266,8 @@ def test_samples_are_drawn_under_a_condition(table, conditional):
         operations.sample(conditional, SampleOptions(3, condition={"temp": "9"}))
 
 
+# a network of 300 epochs; another draws under a condition in the fast set
+@pytest.mark.long
 def test_a_density_of_columns_one_by_one_draws_under_a_condition(table):
     made = operations.fit(
         table, FitOptions("masked", condition=CONDITION, epochs=300, device="cpu")

@@ -13,6 +13,7 @@ from aetool.csv.header import has_header
 from aetool.csv.sniffing import sniff
 from aetool.data import sources
 from aetool.errors import DataError, ParamError
+from tests.sweeps import one_in
 
 pytestmark = pytest.mark.usefixtures("fits_once")
 
@@ -397,7 +398,7 @@ def test_a_box_is_archived_in_every_way(run, tmp_path):
             assert run("decompress", f"{path}.aez", "-o", tmp_path / "out", "-f", "-q").status == 0
 
 
-@pytest.mark.parametrize("case", TABLES)
+@pytest.mark.parametrize("case", one_in(3, TABLES))
 def test_every_table_is_archived_under_a_bound_of_all_numbers(tmp_path, case):
     """What the archive has for fields, which may be more than the table's columns, is told apart
     from them."""

@@ -206,7 +206,8 @@ def test_any_partition_gives_the_same_bytes(table, tmp_path, monkeypatch):
     monkeypatch.setattr("aetool.fits.preparing.RESERVOIR", 300)
     names = ["pca", "histogram"] if "histogram" in CLOSED_FORMS else ["pca"]
     expected = whole_of(table, tmp_path, names)
-    for seed in range(4):
+    # two are enough to differ; a hundred are of the long set
+    for seed in range(2):
         check_partition(table, tmp_path, seed, names, expected)
 
 

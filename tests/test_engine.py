@@ -21,6 +21,7 @@ from aetool import engine, operations, system
 from aetool.data import pieces, sources, text
 from aetool.errors import DataError, EngineError, ParamError
 from aetool.scoring import threads
+from tests.sweeps import one_in
 
 ROWS = 3000
 SMALL = 1 << 12  # bytes of a piece of text, so that there are many
@@ -119,14 +120,20 @@ def in_tenths(files, small_pieces, monkeypatch):
         assert len(list(pieces.pieces_of(sources.open_source(files / name)))) >= 9, "still many"
 
 
-@pytest.mark.parametrize("name", SOURCES)
+@pytest.mark.parametrize(
+    "name",
+    # the whole table in one file is cut as the files of a folder are, and as Parquet is
+    [pytest.param(n, marks=pytest.mark.long if n == "whole.csv" else ()) for n in SOURCES],
+)
 def test_scores_and_reasons_are_those_of_one_thread(files, model, processes, name, in_tenths):
     serial = model.detect(files / name, append=[])
     spread = model.detect(files / name, append=[], executor=processes)
     pd.testing.assert_frame_equal(serial, spread, check_exact=True)
 
 
-@pytest.mark.parametrize("asked", [{"top": 7}, {"contamination": 0.01}, {"fdr": 0.2}, {"fpr": 0.1}])
+# each scores the table twice: one that asks for a number, one for a rate
+@pytest.mark.parametrize("asked", [{"top": 7}, pytest.param({"contamination": 0.01}, marks=pytest.mark.long),
+                                   {"fdr": 0.2}, pytest.param({"fpr": 0.1}, marks=pytest.mark.long)])  # fmt: skip
 def test_what_is_flagged_by_rank_is_the_same(files, model, asked, in_tenths):
     with Scattered() as scattered:
         serial = model.detect(files / "csv", all_rows=False, **asked)
@@ -149,7 +156,7 @@ def test_codes_scores_and_figures_are_the_same(files, table, model):
 @pytest.mark.parametrize(
     "name",
     [
-        pytest.param(name, marks=() if name in ("csv", "whole.parquet") else pytest.mark.long)
+        pytest.param(name, marks=() if name == "whole.parquet" else pytest.mark.long)
         for name in SOURCES
     ],
 )
@@ -202,7 +209,9 @@ def test_pictures_are_scored_the_same(folder, pca_pictures):
     pd.testing.assert_frame_equal(serial, model.detect(folder, executor="threads:2"))
 
 
-@pytest.mark.parametrize("options", [{"context": 2}, {"context": 2, "group": "kind"},
+# each fits a model and scores two sources twice; rows of groups are of the next test
+@pytest.mark.parametrize("options", [pytest.param({"context": 2}, marks=pytest.mark.long),
+                                     pytest.param({"context": 2, "group": "kind"}, marks=pytest.mark.long),
                                      {"context": 1, "order": "when"}])  # fmt: skip
 def test_rows_before_a_cut_are_given_to_those_behind_it(files, table, options):
     model = aetool.fit(table, plugin="pca", **options)
@@ -273,7 +282,7 @@ ODD_TEXTS = {
 }
 
 
-@pytest.mark.parametrize("kind", ODD_TEXTS)
+@pytest.mark.parametrize("kind", one_in(2, ODD_TEXTS))
 def test_odd_lines_are_told_as_one_thread_tells_them(run, tmp_path, kind):
     """The same rows, the same remarks, the same errors with the same row and line."""
     path = tmp_path / "odd.csv"
@@ -513,6 +522,8 @@ def dask_client():
         yield client
 
 
+# a cluster of its own takes fifteen seconds; the fast set kills a worker once in test_killed.py
+@pytest.mark.long
 @pytest.mark.filterwarnings("default")
 def test_dask_scores_the_same_though_a_worker_is_killed(files, model, dask_client, tmp_path):
     serial = model.score(files / "parquet")
@@ -526,6 +537,8 @@ def test_dask_scores_the_same_though_a_worker_is_killed(files, model, dask_clien
     assert operations.detect(files / "csv", model, executor=executor).total == ROWS
 
 
+# two processes of Dask; ones that never begin, and ones that die, are of the fast set
+@pytest.mark.long
 @pytest.mark.filterwarnings("default")
 def test_workers_of_dask_that_are_begun_here(files, model, monkeypatch):
     """Pieces that are sent before the workers have begun wait for them. Freed memory is kept: the

@@ -145,6 +145,8 @@ def test_a_student_is_kept_where_it_pays_and_files_come_back(taught, tmp_path):
         operations.decompress(tmp_path / "s.aez", tmp_path / "o2")
 
 
+# three archives of 20,000 rows; the fast set has students in a model
+@pytest.mark.long
 def test_an_archive_carries_students_where_they_pay(tmp_path, monkeypatch):
     path = sums(tmp_path / "t.csv", 20_000)
     sizes = []
@@ -177,6 +179,8 @@ def test_an_archive_carries_students_where_they_pay(tmp_path, monkeypatch):
     assert out.read_bytes() == path.read_bytes(), "the reference decides"
 
 
+# the reference tries every student; in the fast set it restores what a kernel that is off wrote
+@pytest.mark.long
 def test_kernel_and_reference_write_the_same_archives(taught, tmp_path, monkeypatch):
     model, _ = taught
     # the reference takes a hundred times as long
@@ -190,7 +194,7 @@ def test_kernel_and_reference_write_the_same_archives(taught, tmp_path, monkeypa
 
 
 # each fault is another reading of the archive, of which the fast set tries the first ones
-@pytest.mark.parametrize("faults", [250, pytest.param(1000, marks=pytest.mark.long)])
+@pytest.mark.parametrize("faults", [100, pytest.param(1000, marks=pytest.mark.long)])
 def test_a_float_that_is_off_is_caught_and_the_reference_decides(
     faults, taught, tmp_path, monkeypatch
 ):

@@ -148,9 +148,10 @@ def test_units_of_columns_are_told(tmp_path):
 
 
 # What `auto` joins of a table is exported with it: by themselves its members are of the long set.
-WITH_AUTO = {"trees", "neighbours", "tails", "histogram"}
+WITH_AUTO = {"trees", "neighbours", "tails", "histogram", "elm", "prototypes"}
 OF_TABLES = [
-    pytest.param(n, marks=() if n in QUICK - WITH_AUTO else pytest.mark.long) for n in built_ins()
+    pytest.param(n, marks=() if n in QUICK - WITH_AUTO - {"vae"} else pytest.mark.long)
+    for n in built_ins()
 ]
 
 
@@ -169,7 +170,11 @@ def test_tables_in_float32(plugin, tmp_path):
     assert exporting.difference(made, tmp_path) < CLOSE
 
 
-@pytest.mark.parametrize("plugin", ALL)
+# of pictures `auto` joins what is exported by itself
+@pytest.mark.parametrize(
+    "plugin",
+    [pytest.param(n, marks=() if n in QUICK - {"auto"} else pytest.mark.long) for n in built_ins()],
+)
 def test_pictures_in_float32(plugin, tmp_path):
     np.save(tmp_path / "p.npy", pictures(60)[:, 0])
     if "image" not in plugins.get_model(plugin).data:
@@ -228,7 +233,10 @@ def on_cuts(seed):
     )
 
 
-@pytest.mark.parametrize("seed", range(3))
+# values at a cut are hundreds in each table
+@pytest.mark.parametrize(
+    "seed", [pytest.param(seed, marks=pytest.mark.long if seed else ()) for seed in range(3)]
+)
 @pytest.mark.parametrize("plugin", ["histogram", "trees", "neighbours"])
 def test_numbers_at_a_cut_lie_on_the_same_side_in_float32(plugin, seed, tmp_path):
     frame = on_cuts(seed)

@@ -41,7 +41,10 @@ def test_an_outlier_that_was_fitted_is_found_by_the_model(plugin):
     assert {3, 500, 998} <= flagged and len(flagged) < 15
 
 
-@pytest.mark.parametrize("plugin", FAIR)
+# `auto` joins the others, which take less together
+@pytest.mark.parametrize(
+    "plugin", [pytest.param(n, marks=pytest.mark.long if n == "auto" else ()) for n in FAIR]
+)
 def test_fitted_rows_cost_what_new_ones_do(plugin):
     """Ordinary rows that were fitted have the scores, and so the p-values, of rows that were not."""
     rng = np.random.default_rng(1)
@@ -202,7 +205,11 @@ def test_robust_fits_keep_what_makes_a_column_spread():
     assert (scores > made.calibration.threshold()).mean() < 0.01
 
 
-@pytest.mark.parametrize("plugin", ["pca", "elm", "neighbours", "prototypes", "vae"])
+# a network takes as long as all of the closed forms
+@pytest.mark.parametrize(
+    "plugin",
+    ["pca", "elm", "neighbours", "prototypes", pytest.param("vae", marks=pytest.mark.long)],
+)
 def test_no_column_costs_more_than_its_rarity_and_32_bits(plugin):
     frame = normal(500).assign(k=1, level=["x", "y"] * 250)
     made = operations.fit(frame, FitOptions(plugin, epochs=20))
@@ -308,7 +315,10 @@ def test_the_column_whose_mending_helps_is_named_first():
     assert reasons.by_mending(schema, X, expected, [[0, 1]], scores) == [[1, 0]]
 
 
-@pytest.mark.parametrize("plugin", FAIR)
+# `auto` joins the others
+@pytest.mark.parametrize(
+    "plugin", [pytest.param(n, marks=pytest.mark.long if n == "elm" else ()) for n in FAIR]
+)
 def test_rows_that_are_all_equal_are_no_anomalies(plugin, tmp_path):
     frame = pd.DataFrame({"a": [1] * 100, "b": ["z"] * 100, "c": [2.5] * 100})
     pictures = tmp_path / "pictures.npz"
@@ -356,7 +366,8 @@ def test_scores_of_few_rows_of_numbers_do_not_depend_on_their_places():
     np.testing.assert_array_equal(moved, scores[order])
 
 
-@pytest.mark.parametrize("robust", [False, True])
+# fits of the default, twice each
+@pytest.mark.parametrize("robust", [False, pytest.param(True, marks=pytest.mark.long)])
 def test_an_odd_one_of_few_rows_is_found_by_the_model_that_was_fitted_on_it(robust):
     rng = np.random.default_rng(0)
     hidden = rng.normal(size=(400, 2))

@@ -55,7 +55,8 @@ def blobs():
     return scaling.image_spec((1, 8, 8)), scaling.image_features(pictures(64))
 
 
-@pytest.mark.parametrize("tied", [False, True])
+# 300 epochs each
+@pytest.mark.parametrize("tied", [pytest.param(False, marks=pytest.mark.long), True])
 def test_a_linear_autoencoder_finds_the_principal_subspace(plane, tied):
     spec, features = prepared(plane)
     model = plugins.get_model("ae")
@@ -174,8 +175,10 @@ def test_levels_are_trained_one_after_the_other(plane):
 
 @pytest.mark.parametrize(("plugin", "params", "copies"), [
     ("ae", {"latent": 40, "width": 64, "depth": 0, "error": "mse"}, True),
+    # sixty epochs each
     ("ae", {"latent": 2}, False),
-    ("denoising", {"latent": 40, "noise": 1.0, "mask": 0.5}, False),
+    pytest.param("denoising", {"latent": 40, "noise": 1.0, "mask": 0.5}, False,
+                 marks=pytest.mark.long),
 ])  # fmt: skip
 def test_a_code_that_merely_copies_is_flagged(plane, plugin, params, copies):
     spec, features = prepared(plane)
@@ -205,6 +208,8 @@ def test_kl_sparsity_is_a_divergence_with_the_right_gradient():
     assert float(bernoulli_kl(0.05, torch.tensor(0.05))) == pytest.approx(0, abs=1e-7)
 
 
+# a training against its mathematics, which no code but its own changes
+@pytest.mark.long
 def test_kl_sparsity_reaches_its_target(plane):
     spec, features = prepared(plane)
     params = make_params(plugins.get_model("sparse"), {"l1": 0.0, "kl": 20.0, "rho": 0.1, "latent": 12})  # fmt: skip
@@ -242,22 +247,24 @@ def on_both_kinds(options):
 
 
 @pytest.mark.parametrize(("plugin", "params", "kind"), on_both_kinds([
-    # weights that are tied are maps of two kinds, of layers and of convolutions
-    ("ae", {"tied": True}, ("table", "image")),
-    ("ae", {"stacked": True}, ("image",)),
+    # weights that are tied are maps of two kinds, of convolutions and, in a test above, of layers
+    ("ae", {"tied": True}, ("image",)),
+    ("ae", {"stacked": True}, ()),
     ("ae", {"depth": 0}, ("table",)),
     ("sparse", {"k": 2}, ("image",)),
-    ("sparse", {"kl": 1.0, "l2": 0.1}, ("table",)),
+    ("sparse", {"kl": 1.0, "l2": 0.1}, ()),
     ("pca", {"probabilistic": True}, ("table", "image")),
     ("vae", {"posterior": "full", "latent": 4}, ("image",)),
-    ("vae", {"posterior": "flow", "latent": 4}, ("table", "image")),
-    ("vae", {"posterior": "fixed", "score": "iwae", "draws": 2, "free_bits": 0.1}, ("table",)),
-    ("vae", {"pixels": "bernoulli", "latent": 4}, ("image",)),
-    ("vae", {"pixels": "logistic", "latent": 4}, ("image",)),
+    ("vae", {"posterior": "flow", "latent": 4}, ()),
+    ("vae", {"posterior": "fixed", "score": "iwae", "draws": 2, "free_bits": 0.1}, ()),
+    # likelihoods of pixels are of the fast set in test_vae_pixels.py, levels in test_searching.py,
+    # layers one by one with `denoising`, and what others add to a loss in tests of that loss
+    ("vae", {"pixels": "bernoulli", "latent": 4}, ()),
+    ("vae", {"pixels": "logistic", "latent": 4}, ()),
     ("vq", {"relax": "gumbel", "latent": 3, "size": 16}, ("table",)),
-    ("vq", {"levels": 2, "latent": 6, "size": 16}, ("image",)),
+    ("vq", {"levels": 2, "latent": 6, "size": 16}, ()),
     ("denoising", {"block": 0.2, "salt": 0.1, "swap": 0.1, "shift": 0.1, "stacked": True},
-     ("table", "image")),
+     ("image",)),
 ]))  # fmt: skip
 def test_options_work_on_tables_and_pictures(plugin, params, kind, brief):
     bench, made = brief(plugin, params, kind)
@@ -288,6 +295,8 @@ def spiral(rows, noise, seed=0):
     return clean, clean + noise * rng.normal(size=clean.shape)
 
 
+# a network of 75 epochs against the mathematics, which no plugin changes
+@pytest.mark.long
 def test_a_denoiser_steps_towards_the_manifold():
     """The reconstruction of a noisy point minus the point is the score of the density of noisy
     points, times the noise's variance (Alain & Bengio 2014): it points to the curve."""
@@ -332,6 +341,8 @@ def test_damage_is_as_much_as_asked(plane, blobs, name, part, kind):
     assert torch.equal(seen, again)
 
 
+# a training against its mathematics, which no code but its own changes
+@pytest.mark.long
 def test_pairs_teach_what_no_noise_is_like(tmp_path, run):
     """Damage that is not random: every value doubled and moved."""
     rng = np.random.default_rng(0)
@@ -398,7 +409,16 @@ def test_a_flow_changes_volume_by_its_triangular_jacobian():
     assert torch.equal(ordered, torch.tril(ordered)), "triangular"
 
 
-@pytest.mark.parametrize("posterior", ["diagonal", "full", "flow", "fixed"])
+# two hundred thousand draws of each: the fast set has the two of the most terms
+@pytest.mark.parametrize(
+    "posterior",
+    [
+        pytest.param("diagonal", marks=pytest.mark.long),
+        "full",
+        "flow",
+        pytest.param("fixed", marks=pytest.mark.long),
+    ],
+)
 def test_the_elbo_is_what_many_draws_say(plane, posterior):
     spec, features = prepared(plane)
     net = network("vae", spec, posterior=posterior, latent=3, samples=256).eval()
@@ -554,6 +574,8 @@ def test_made_probabilities_sum_to_one():
     assert float((-nats).exp()[there].sum()) > 0.95, "and lie where the data are"
 
 
+# a training against its mathematics, which no code but its own changes
+@pytest.mark.long
 def test_made_beats_independent_columns(plane):
     spec, features = prepared(plane)
     params = make_params(plugins.get_model("masked"), {})
@@ -592,6 +614,8 @@ def test_gradients_pass_straight_through(plane):
     assert torch.allclose(seen["e"], net.entries(net.chosen(seen["h"])), atol=1e-6)
 
 
+# a training against its mathematics, which no code but its own changes
+@pytest.mark.long
 def test_entries_are_moving_averages_and_dead_ones_revive(plane):
     spec, features = prepared(plane)
     net = network("vq", spec, latent=1, size=4, dim=2).train()
@@ -645,6 +669,8 @@ def test_two_levels_are_each_quantised_and_the_top_steers_the_rest(plane):
             network("vq", spec, levels=2, **wrong)
 
 
+# a codebook that tells codes apart takes seconds to be learned; conformance stores codes of a short fit
+@pytest.mark.long
 @pytest.mark.parametrize("relax", ["nearest", "gumbel"])
 def test_discrete_codes_are_what_compression_stores(plane, relax, tmp_path):
     frame = pd.DataFrame(plane.round(2), columns=list("abcdef"))
@@ -667,10 +693,10 @@ def test_discrete_codes_are_what_compression_stores(plane, relax, tmp_path):
 
 
 @pytest.mark.parametrize(("plugin", "params", "kind"), on_both_kinds([
-    ("vae", {}, ("table", "image")),
-    ("vae", {"posterior": "flow", "latent": 4}, ("table", "image")),
-    ("ae", {"tied": True}, ("table", "image")),
-    ("vq", {}, ("table", "image")),
+    ("vae", {}, ("table",)),
+    ("vae", {"posterior": "flow", "latent": 4}, ()),
+    ("ae", {"tied": True}, ("image",)),
+    ("vq", {}, ()),
     ("denoising", {}, ("table",)),
     ("sparse", {}, ("image",)),
 ]))  # fmt: skip

@@ -70,7 +70,7 @@ def strays(place):
 @pytest.mark.filterwarnings("ignore:.*fork:DeprecationWarning")
 @pytest.mark.parametrize("exchanged", [True, False])
 @pytest.mark.parametrize("exists", [True, False])
-@pytest.mark.parametrize("times", [24, pytest.param(500, marks=pytest.mark.long)])
+@pytest.mark.parametrize("times", [8, pytest.param(500, marks=pytest.mark.long)])
 def test_a_kill_leaves_the_old_folder_or_the_new_one(place, monkeypatch, exchanged, exists, times):
     target = place / "target"
     before, after, brought = outcomes(place)

@@ -99,7 +99,7 @@ def refused(data, folder):
 
 
 @pytest.mark.parametrize("words", TO_OUTPUT, ids=" ".join)
-@pytest.mark.parametrize("times", [6, pytest.param(200, marks=pytest.mark.long)])
+@pytest.mark.parametrize("times", [2, pytest.param(200, marks=pytest.mark.long)])
 def test_a_kill_leaves_the_start_of_the_output(place, words, times):
     ended, whole = written(place, words)
     assert ended.status == 0 and ended.said == ""
@@ -122,7 +122,7 @@ def test_a_kill_leaves_the_start_of_the_output(place, words, times):
 
 
 @pytest.mark.parametrize("words", TO_OUTPUT, ids=" ".join)
-@pytest.mark.parametrize("times", [4, pytest.param(100, marks=pytest.mark.long)])
+@pytest.mark.parametrize("times", [2, pytest.param(100, marks=pytest.mark.long)])
 def test_a_reader_that_leaves_gets_the_start(place, words, times):
     """It closes its end after so many bytes; the writer says so in one line, or was done before."""
     _, whole = written(place, words)
@@ -163,7 +163,15 @@ def test_a_reader_that_leaves_gets_the_start(place, words, times):
         assert names(place) == HOME
 
 
-@pytest.mark.parametrize("words", TO_OUTPUT, ids=" ".join)
+# one that compresses takes seconds for its six limits: from a pipe it is of the fast set
+@pytest.mark.parametrize(
+    "words",
+    [
+        pytest.param(words, id=" ".join(words), marks=pytest.mark.long if from_file else ())
+        for words in TO_OUTPUT
+        for from_file in [words[0] == "compress" and words[1] != "-"]
+    ],
+)
 def test_a_limit_of_output_is_one_line(place, words):
     """As on a full disk: of the spool as of the file that the shell opened."""
     _, whole = written(place, words)
@@ -280,7 +288,14 @@ def _assert_new(sources, what, target, before):
         back.unlink()
 
 
-@pytest.mark.parametrize("what", TO_FILES)
+# a file is read and written twice for each limit, which takes as long as all of the others
+@pytest.mark.parametrize(
+    "what",
+    [
+        pytest.param(what, marks=pytest.mark.long if what in ("archive of a file", "array") else ())
+        for what in TO_FILES
+    ],
+)
 def test_a_limit_of_size_leaves_the_old_or_the_new(sources, what):
     def limited(most_bytes):
         return lambda words, given: forked(

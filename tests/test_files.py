@@ -271,9 +271,13 @@ def test_a_pipe_larger_than_allowed_or_a_full_folder_is_one_line(tmp_path, monke
 # ---- what is no file to write to
 
 
-def test_devices_are_written_to_and_stay(table, tmp_path):
+# three interpreters for each
+@pytest.mark.parametrize(
+    "more_options", [[("-f",)], pytest.param([(), ("-f",)], marks=pytest.mark.long)]
+)
+def test_devices_are_written_to_and_stay(more_options, table, tmp_path):
     before = Path("/dev/null").stat()
-    for more in ((), ("-f",)):
+    for more in more_options:
         assert cli.status(["compress", str(table), "-q", "-o", "/dev/null", *more]) == 0
         assert Path("/dev/null").stat().st_rdev == before.st_rdev
         for name in ("/dev/stdout", "/dev/fd/1", "-"):
@@ -389,13 +393,17 @@ def test_two_writers_of_one_name_do_not_meet(tmp_path):
     assert (tmp_path / "u").read_bytes() == b"first"
 
 
-def test_what_is_read_is_never_replaced(tmp_path, run):
+# what learns from the data does so before it writes
+@pytest.mark.parametrize(
+    "commands", [["compress"], pytest.param(["detect", "fit"], marks=pytest.mark.long)]
+)
+def test_what_is_read_is_never_replaced(commands, tmp_path, run):
     source, archive = tmp_path / "t.csv", tmp_path / "t.aez"
     text = "a,b\n" + "".join(f"{i % 7},{i % 5}\n" for i in range(300))
     source.write_text(text)
     link = tmp_path / "link.csv"
     link.symlink_to(source)
-    for command in ("compress", "detect", "fit"):
+    for command in commands:
         for target in (source, link):
             done = run(command, source, "-o", target, "-f")
             assert done.status == 2 and "is the file that is read" in done.err

@@ -70,6 +70,8 @@ def saved(folder, pictures):
 # ---- as of an array of the same pixels
 
 
+# every way is measured twice; what the command picks of a folder is in the fast set
+@pytest.mark.long
 def test_the_command_tells_of_a_folder_what_it_tells_of_its_pixels(folder, array, tmp_path, run):
     with pytest.MonkeyPatch.context() as patch:
         patch.setattr(surveying, "RATIOS", (25.0, 18.0))
@@ -116,7 +118,11 @@ def test_a_folder_keeps_its_error(folder, pixels, model, tmp_path):
     assert error <= 0.3 and error == pytest.approx(facts["rmse_of_deviation"], rel=1e-6)
 
 
-@pytest.mark.parametrize("asked", [("--budget", "900"), ("--bytes-per-picture", "6")])
+# the same number of bytes, in other words
+@pytest.mark.parametrize(
+    "asked",
+    [pytest.param(("--budget", "900"), marks=pytest.mark.long), ("--bytes-per-picture", "6")],
+)
 def test_a_folder_is_stored_within_bytes(folder, model, tmp_path, run, asked):
     model_path, path = tmp_path / "m.aem", tmp_path / "a.aez"
     model.save(model_path)
@@ -323,6 +329,8 @@ def test_a_folder_of_several_sizes_meets_its_goal(of_sizes, asked, tmp_path):
     assert "untried" not in facts
 
 
+# a survey of two folders; their goals are met in the fast set
+@pytest.mark.long
 def test_tradeoff_tells_of_a_folder_of_several_sizes(of_sizes):
     folder, _, white = of_sizes
     told = aetool.tradeoff(folder, target_psnr=35, others=False)

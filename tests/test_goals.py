@@ -212,6 +212,8 @@ def test_numbers_too_coarse_to_be_rounded_do_not_dilute_the_error(tmp_path, low,
     assert found[0] == found[1]
 
 
+# some twenty archives of 6,000 rows; pieces decide in the fast set, too, in test_rivals.py
+@pytest.mark.long
 def test_a_budget_for_a_large_table_is_found_by_pieces_of_it(tmp_path, monkeypatch):
     rng = np.random.default_rng(6)
     steps = rng.normal(0, 1, (6000, 4)).cumsum(axis=0)

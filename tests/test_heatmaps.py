@@ -205,7 +205,15 @@ def test_blurring_keeps_what_is_even_and_the_total_in_the_middle():
     assert spread[10, 10] == pytest.approx(1 / (2 * np.pi), rel=0.01)
 
 
-@pytest.mark.parametrize("plugin", ["pca", "neighbours", "auto"])
+# a fit of 300 pictures each; maps of `pca` and of the join are in the other tests
+@pytest.mark.parametrize(
+    "plugin",
+    [
+        pytest.param("pca", marks=pytest.mark.long),
+        "neighbours",
+        pytest.param("auto", marks=pytest.mark.long),
+    ],
+)
 def test_a_planted_square_is_inside_the_box(plugin, tmp_path):
     np.save(tmp_path / "usual.npy", stripes(300, 0))
     np.save(tmp_path / "odd.npy", planted())

@@ -21,6 +21,7 @@ from aetool.codec.contents.parts import Part, Parts, is_inside, joined
 from aetool.codec.planning import Effort
 from aetool.errors import ArchiveError
 from tests import format_reader
+from tests.sweeps import checkered, one_in
 from tests.test_files import fed
 
 SMALL = Effort(block=1 << 13)  # so that a part has several blocks
@@ -187,6 +188,10 @@ def test_detect_judges_the_records_of_all_parts(run, days, suffix, tmp_path):
     assert top.status == 0 and '"flagged": 5,' in top.out
 
 
+# two processes are begun for each
+@pytest.mark.parametrize(
+    "suffix", one_in(3, [".csv", ".jsonl", ".arrow", ".parquet"]), indirect=True
+)
 def test_an_engine_writes_and_reads_the_same_parts(days, tmp_path):
     serial = tmp_path / "serial.aez"
     aetool.compress(days, serial, parts=True)
@@ -431,8 +436,7 @@ def cut_part(index: Path, name: str, kept: float) -> None:
     part.write_bytes(content[: int(kept * len(content))])
 
 
-@pytest.mark.parametrize("kept", [0, 0.01, 0.5])
-@pytest.mark.parametrize("cut", ["late/we", "tu"])
+@pytest.mark.parametrize(("cut", "kept"), checkered(["late/we", "tu"], [0, 0.01, 0.5]))
 def test_a_part_cut_short_is_told_as_lost_and_the_others_come_back(
     run, days, suffix, tmp_path, cut, kept
 ):
@@ -451,8 +455,7 @@ def test_a_part_cut_short_is_told_as_lost_and_the_others_come_back(
         pd.testing.assert_frame_equal(read(back / name), read(days / name))
 
 
-@pytest.mark.parametrize("kept", [0, 0.5])
-@pytest.mark.parametrize("cut", ["late/we", "tu"])
+@pytest.mark.parametrize(("cut", "kept"), checkered(["late/we", "tu"], [0, 0.5]))
 def test_all_rows_are_one_table_without_the_part_that_is_lost(
     run, days, suffix, tmp_path, cut, kept
 ):

@@ -135,6 +135,8 @@ def test_without_torch_a_join_is_of_what_there_is(rows_csv, monkeypatch):
     assert np.isfinite(operations.score(rows_csv, made, "cpu")).all()
 
 
+# it fits four members to large pictures; what is left out for its time is told in the fast set
+@pytest.mark.long
 def test_large_pictures_leave_out_what_takes_too_long(tmp_path, run):
     rng = np.random.default_rng(0)
     np.save(tmp_path / "p.npy", rng.integers(0, 255, (30, 80, 60), dtype=np.uint8))

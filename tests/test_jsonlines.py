@@ -57,7 +57,7 @@ def test_any_lines_come_back(lines, end, ended):
         assert restored(text) == text
 
 
-@settings(max_examples=50)
+@settings(max_examples=25)
 @given(st.lists(RECORD, min_size=1, max_size=4))
 def test_lines_that_are_alike_are_columns(records):
     text = b"".join(json.dumps(record).encode() + b"\n" for record in records * 20)

@@ -121,8 +121,9 @@ def check_instants(client, table, folder, monkeypatch, seeds) -> None:
     assert during > len(seeds) / 2
 
 
-def test_a_worker_is_killed_at_some_instants(client, table, tmp_path, monkeypatch):
-    check_instants(client, table, tmp_path, monkeypatch, range(3))
+def test_a_worker_is_killed_at_an_instant(client, table, tmp_path, monkeypatch):
+    # the third piece of work: there is always that much
+    check_instants(client, table, tmp_path, monkeypatch, [2])
 
 
 @pytest.mark.long

@@ -108,6 +108,8 @@ def test_a_model_without_labels_is_fitted_on_the_ordinary_rows_alone():
     assert not preparing.learns_from_labels(plugins.get_model("auto"))
 
 
+# two networks of 250 epochs; what labels do to a fit is in the other tests, too
+@pytest.mark.long
 def test_known_anomalies_teach_a_sphere_what_is_none_of_its():
     """Ones like them are found that are usual to a model that is not told."""
     table, fresh = sensors(seed=1), sensors(seed=2)
@@ -120,6 +122,8 @@ def test_known_anomalies_teach_a_sphere_what_is_none_of_its():
     assert areas[0] > 0.92 and areas[1] < 0.8, areas
 
 
+# two networks with more options; labels alone are of the fast set
+@pytest.mark.long
 def test_labels_go_with_rows_before_and_with_a_robust_fit():
     table = sensors(300)
     for more in ({"context": 2}, {"robust": True}):

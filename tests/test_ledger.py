@@ -1,5 +1,6 @@
 """What records cost in an archive: the ledger adds up, blames nobody for being first, and says why."""
 
+import dataclasses
 import json
 import re
 
@@ -17,6 +18,7 @@ from aetool.codec import (
     ledger,
     mixing,
     number_cells,
+    planning,
     rans,
     spans,
     stages,
@@ -151,9 +153,9 @@ def test_typed_tables_arrays_and_lines(tmp_path):
 
 
 def test_blocks_are_of_their_own(tmp_path):
-    frame = pd.concat([table(30_000, seed) for seed in range(2)])
-    frame["wide"] = "x" * 250
-    found = check_sum(archive_of(frame, tmp_path, effort="fast"))
+    frame = pd.concat([table(3000, seed) for seed in range(2)])
+    small = dataclasses.replace(planning.FAST, block=1 << 17)
+    found = check_sum(archive_of(frame, tmp_path, effort=small))
     assert len(found) > 1
     firsts = np.cumsum([0, *(len(costs.taken) for costs in found[:-1])])
     detected = operations.detect(tmp_path / "t.aez", all_rows=True)

@@ -11,6 +11,7 @@ from aetool import operations
 from aetool.detection import gaps
 from aetool.detection.calibration import Expected, Tail
 from aetool.operations import FitOptions
+from tests.sweeps import one_in
 
 DOUBT = 1000.0
 
@@ -74,8 +75,9 @@ def test_a_rare_kind_that_scores_as_rare_as_it_is_lies_beyond_no_gap():
     assert below_gap(np.concatenate([ordinary, kind + 3])) == ordinary.max()
 
 
-@pytest.mark.parametrize("share", [0.01, 0.03, 0.05, 0.08])
-@pytest.mark.parametrize("rows", [200, 600])
+# a fit of the default each
+@pytest.mark.parametrize("share", one_in(3, [0.01, 0.03, 0.05, 0.08]))
+@pytest.mark.parametrize("rows", [200, pytest.param(600, marks=pytest.mark.long)])
 def test_a_rare_level_is_no_anomaly(rows, share):
     """Of few kinds of rows each has a score of its own, and gaps between them say nothing."""
     rng = np.random.default_rng(rows)
@@ -135,7 +137,14 @@ def table_with_far_rows():
 
 
 @pytest.mark.parametrize(
-    "options", [None, FitOptions("pca"), FitOptions(), FitOptions(robust=True)]
+    "options",
+    [
+        None,
+        FitOptions("pca"),
+        # with and without a model it is the same join
+        pytest.param(FitOptions(), marks=pytest.mark.long),
+        FitOptions(robust=True),
+    ],
 )
 def test_a_dozen_far_rows_are_flagged_by_a_model_that_was_fitted_with_them(
     table_with_far_rows, options

@@ -99,7 +99,16 @@ def whole_and_in_pieces(tmp_path_factory):
     return folder / "whole.csv", pieces
 
 
-@pytest.mark.parametrize("plugin", CLOSED_FORMS)
+# five fits each: those that draw rows, or group them, do so from the same batches
+@pytest.mark.parametrize(
+    "plugin",
+    [
+        pytest.param(
+            n, marks=pytest.mark.long if n in ("prototypes", "neighbours", "trees") else ()
+        )
+        for n in CLOSED_FORMS
+    ],
+)
 def test_neither_files_nor_batches_change_a_bit_of_a_bundle(
     plugin, whole_and_in_pieces, monkeypatch
 ):

@@ -66,6 +66,8 @@ def test_context_costs_nothing(data):
     assert (spec.owners() == -1).sum() == 2, "sine and cosine of the hour of the day"
 
 
+# thousands of draws of a network against its sixteen
+@pytest.mark.long
 def test_sixteen_draws_are_close_to_many(data):
     spec, x = data
     net = training.train(
@@ -112,6 +114,8 @@ def test_l1_is_added_to_the_loss(data):
     )
 
 
+# a training against its mathematics, which no code but its own changes
+@pytest.mark.long
 def test_l1_makes_codes_sparser(data):
     spec, x = data
     sizes = []
@@ -243,7 +247,10 @@ def test_means_follow_squares_and_scales_follow_means(cloud):
         assert torch.allclose(likelihood(x, mean), plain(x, mean), atol=1e-5), "the same value"
 
 
-@pytest.mark.parametrize("given", [{}, {"k": 3, "latent": 24}])
+# 200 epochs each
+@pytest.mark.parametrize(
+    "given", [{}, pytest.param({"k": 3, "latent": 24}, marks=pytest.mark.long)]
+)
 def test_sparse_codes_are_exact_zeros_of_a_dictionary_of_unit_columns(cloud, given):
     spec, features = cloud
     model = plugins.get_model("sparse")

@@ -404,8 +404,16 @@ def columns_in(path, name):
     return list(zip(*csv.reader(io.StringIO(path.read_text()), delimiter=delimiter), strict=True))
 
 
-@pytest.mark.parametrize("name", ["commas", "thousands", "german"])
-@pytest.mark.parametrize("effort", [planning.FAST, planning.DEFAULT, planning.BEST])
+# the other reader and the best effort take seconds for each: one notation of each is of the fast set
+@pytest.mark.parametrize(
+    ("name", "effort"),
+    [
+        pytest.param(name, effort, marks=pytest.mark.long if name != quick else ())
+        for effort, quick in ((planning.DEFAULT, "german"), (planning.BEST, "thousands"))
+        for name in ("commas", "thousands", "german")
+    ]
+    + [(name, planning.FAST) for name in ("commas", "thousands", "german")],
+)
 def test_a_notation_costs_its_description_alone(files, size_of_points, name, effort, tmp_path):
     points = size_of_points(effort=effort)
     size, archive = size_of(files[name], tmp_path, effort=effort)
@@ -425,7 +433,15 @@ def number(cell, name):
     return Fraction(cell.replace(group, "").replace(decimal, "."))
 
 
-@pytest.mark.parametrize("name", ["commas", "thousands", "german"])
+# one that has both marks is of the fast set
+@pytest.mark.parametrize(
+    "name",
+    [
+        pytest.param("commas", marks=pytest.mark.long),
+        pytest.param("thousands", marks=pytest.mark.long),
+        "german",
+    ],
+)
 def test_a_bound_holds_for_the_numbers_and_their_notation_stays(
     files, size_of_points, name, tmp_path
 ):

@@ -17,6 +17,7 @@ from aetool.errors import ParamError
 from aetool.fits import preparing
 from aetool.operations import CompressOptions, FitOptions
 from aetool.testing import pictures
+from tests.trees import tree_of
 
 ROOT = Path(__file__).parent.parent
 
@@ -36,7 +37,7 @@ def words_typed():
     """Every word of a string in a test, and of a command in README, which a test runs."""
     words = set()
     for path in Path(__file__).parent.glob("*.py"):
-        for node in ast.walk(ast.parse(path.read_text(encoding="utf-8"))):
+        for node in ast.walk(tree_of(path)):
             if isinstance(node, ast.Constant) and isinstance(node.value, str):
                 words.update(word.partition("=")[0] for word in node.value.split())
     for line in (ROOT / "README.md").read_text(encoding="utf-8").splitlines():
@@ -112,6 +113,8 @@ def test_all_rows_are_fitted_where_a_sample_would_be(run, readings, tmp_path, mo
     assert all_of_them.get("fitted_rows", all_of_them["rows"]) == 200
 
 
+# two networks, for their number of steps
+@pytest.mark.long
 def test_a_training_step_has_as_many_rows_as_asked(run, rows_csv, tmp_path):
     steps = {}
     for size in (32, 128):
@@ -150,6 +153,8 @@ def test_a_report_lists_as_many_records_as_asked(run, rows_csv, pca, tmp_path):
     assert sizes[0] < sizes[1]
 
 
+# two fits of the default; levels are of test_drift.py, too
+@pytest.mark.long
 def test_drift_is_as_sure_as_asked(run, tmp_path):
     rng = np.random.default_rng(5)
     old, new = (pd.DataFrame({"a": rng.normal(mean, 1, 400)}) for mean in (0, 0.25))

@@ -166,6 +166,21 @@ def test_palettes_of_earlier_archives_are_restored(tmp_path):
         np.testing.assert_array_equal(places, field(number))
 
 
+def test_the_format_says_what_small_palettes_are(tmp_path):
+    folder = tmp_path / "maps"
+    folder.mkdir()
+    for number in range(2):
+        save(folder / f"{number}.png", field(number, 24), opacity=bytes([255, 128, 0]))
+    operations.compress(folder, tmp_path / "m.aez")
+    files = format_reader.restore((tmp_path / "m.aez").read_bytes())
+    for number in range(2):
+        mode, pixels = files[f"{number}.png"]
+        assert mode == ("P", COLOURS, bytes([255, 128, 0]))
+        np.testing.assert_array_equal(pixels[0], field(number, 24))
+
+
+# the other reader takes seconds for two pictures of 160 x 160
+@pytest.mark.long
 def test_the_format_says_what_palettes_are():
     """The reader that knows FORMAT.md alone restores the same."""
     files = format_reader.restore((GOLDEN / "maps.aez").read_bytes())

@@ -304,7 +304,8 @@ def test_changed_bytes_never_restore_other_pictures(stack, tmp_path):
     ("name", "loops"),
     [
         ("gray", "kernel"),
-        ("gray", "reference"),
+        # the reference takes five seconds, and learns the same as the kernel in the fast set
+        pytest.param("gray", "reference", marks=pytest.mark.long),
         ("colours", "kernel"),
         pytest.param("colours", "reference", marks=pytest.mark.long),
     ],
@@ -325,7 +326,9 @@ def test_golden_pictures_are_near_their_source(name, channels):
     assert 24 <= 20 * np.log10(255 / noise) < 26
 
 
-@pytest.mark.parametrize("name", ["gray", pytest.param("colours", marks=pytest.mark.long)])
+# the other reader restores a folder that was filtered in the fast set
+@pytest.mark.long
+@pytest.mark.parametrize("name", ["gray", "colours"])
 def test_the_other_reader_restores_golden_archives(name):
     restored = format_reader.restore((HOME / f"{name}.aez").read_bytes())
     expected = np.load(HOME / f"{name}.npy")

@@ -419,14 +419,14 @@ def test_the_background_is_what_differs_from_the_things_before_it(tmp_path):
 
 
 def test_one_rule_from_fit_to_detect(tmp_path, run):
-    sizes = [(60 + n, 48 + n) for n in range(30)]
+    sizes = [(30 + n, 24 + n) for n in range(30)]
     folder = scenes(tmp_path / "p", sizes, odd=[17])
     done = run("fit", folder, "-p", "pca", "--robust", "-o", tmp_path / "m.aem")
-    assert "30 pictures of 30 sizes (from 60 x 48 to 89 x 77): resized to 72 x 56" in done.err
+    assert "30 pictures of 30 sizes (from 30 x 24 to 59 x 53): resized to 40 x 32" in done.err
     model = load(tmp_path / "m.aem")
-    assert model.view == Framing(3, 72, 56, resize=(72, 56)) and model.shape == (3, 56, 72)
-    assert "resized to 72 x 56" in run("info", tmp_path / "m.aem").out
-    new = scenes(tmp_path / "new", [(200, 160), (50, 40), (72, 56)], odd=[1])
+    assert model.view == Framing(3, 40, 32, resize=(40, 32)) and model.shape == (3, 32, 40)
+    assert "resized to 40 x 32" in run("info", tmp_path / "m.aem").out
+    new = scenes(tmp_path / "new", [(120, 96), (30, 24), (40, 32)], odd=[1])
     (new / "empty.png").write_bytes(b"")
     done = run("detect", new, "-m", tmp_path / "m.aem", "--top", 1, "--format", "csv")
     lines = done.out.splitlines()

@@ -139,7 +139,8 @@ def test_tiles_of_a_picture_are_held_out_together():
     assert not set(owner[fitted]) & set(owner[held]) and len(set(owner[held])) >= 5
 
 
-@pytest.mark.parametrize("stride", [None, 8])
+# tiles that overlap are four times as many
+@pytest.mark.parametrize("stride", [None, pytest.param(8, marks=pytest.mark.long)])
 def test_a_picture_is_judged_by_its_worst_tile(stride, tmp_path):
     ordinary = np.stack([surface(seed, 48) for seed in range(40)])
     model = aetool.fit(ordinary, "pca", tile=16, stride=stride)

@@ -27,6 +27,7 @@ from aetool.files import atomic, new_folder, new_spool, outputs, path_of
 from aetool.operations import CompressOptions
 from aetool.report import times
 from aetool.writing.pictures import write_folder
+from tests.trees import tree_of
 
 ROOT = Path(aetool.__file__).parent
 PLUGINS = ROOT.parent / "plugins"
@@ -50,7 +51,7 @@ FOLDER_HANDLES = {"dir_fd", "src_dir_fd", "dst_dir_fd"}
 def own_files():
     """Every Python file of the package and of its plugins, with its tree."""
     for path in sorted([*ROOT.rglob("*.py"), *PLUGINS.rglob("*.py")]):
-        yield path, ast.parse(path.read_text(encoding="utf-8"))
+        yield path, tree_of(path)
 
 
 def calls_of_few_systems(tree):
@@ -85,8 +86,8 @@ def test_folders_are_opened_in_one_file():
     """Windows opens no folder, and os.open would write \\r\\n there."""
     opening = set()
     for path, tree in own_files():
-        calls = (ast.unparse(node) for node in ast.walk(tree) if isinstance(node, ast.Call))
-        if any(call.startswith("os.open(") for call in calls):
+        called = (ast.unparse(node.func) for node in ast.walk(tree) if isinstance(node, ast.Call))
+        if "os.open" in called:
             opening.add(path.relative_to(ROOT).as_posix())
     # a pipe or device to write to, and the null device
     assert opening == {"system.py", "files/outputs.py", "cli/terminal.py"}

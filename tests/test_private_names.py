@@ -3,6 +3,8 @@
 import ast
 from pathlib import Path
 
+from tests.trees import tree_of
+
 # Uses that may be there: instants at which a writer is killed, parts that are damaged and sealed
 # anew, and mathematics that no verb shows by itself. Lower it when there are fewer.
 MOST = 30
@@ -29,7 +31,7 @@ def test_few_tests_reach_for_private_names():
         {
             f"{path.name}: {name}"
             for path in Path(__file__).parent.glob("*.py")
-            for name in reached_for(ast.parse(path.read_text(encoding="utf-8")))
+            for name in reached_for(tree_of(path))
         }
     )
     said = "say it by what is public, or make public what is needed:\n" + "\n".join(uses)

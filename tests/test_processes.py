@@ -85,7 +85,16 @@ class TableRows:
             raise KilledError
 
 
-@pytest.mark.parametrize("plugin", ["ae", "vae", "vq", "sparse"])
+# four trainings each; a codebook has the most that is to be kept
+@pytest.mark.parametrize(
+    "plugin",
+    [
+        pytest.param("ae", marks=pytest.mark.long),
+        pytest.param("vae", marks=pytest.mark.long),
+        "vq",
+        pytest.param("sparse", marks=pytest.mark.long),
+    ],
+)
 def test_a_training_that_was_killed_goes_on_to_the_same_weights(
     table, tmp_path, monkeypatch, plugin
 ):
@@ -177,6 +186,8 @@ if not int(__import__("os").environ["RANK"]):
 """
 
 
+# torchrun and two processes that import torch
+@pytest.mark.long
 @needs_torchrun
 def test_two_processes_learn_what_one_does(table, tmp_path):
     """At equal steps; what they learn is not exported."""

@@ -546,7 +546,11 @@ def _(ran, capfd):
 
 @pytest.fixture(scope="module")
 def place(tmp_path_factory):
-    folder = tmp_path_factory.mktemp("readme")
+    return filled(tmp_path_factory.mktemp("readme"))
+
+
+def filled(folder):
+    """A folder with all that the README's commands find there."""
     shutil.copy(AIR, folder / "air.csv")
     with_parts(folder)
     with_pictures(folder)
@@ -580,12 +584,31 @@ def with_parts(folder):
         rows.to_csv(folder / "hours" / f"month={month}" / "a.csv", index=False)
 
 
-def test_its_commands_do_what_it_says(place, monkeypatch, capfd):
-    """One test, for each command needs what those before it have written."""
-    monkeypatch.chdir(place)
-    assert sorted(CHECKS) == sorted(line for line, _ in commands()), "a check for each"
-    printed, wrong = [], []
+# What takes longest: networks of all the table, searches of an archive by many that are written, and
+# rates by fits of parts of the table.
+SLOW_WORDS = (
+    "-p vae", "-p denoising", "-O latent=2", "tradeoff", "--best", "--rmse", "--budget", "--shard",
+    "--flag", "--float32", "--label", "--fpr 1%", "--max-error", "hours/",
+)  # fmt: skip
+
+
+def quick_commands():
+    """The commands of the README but those that take longest and those that need what they write."""
+    quick, written_by_others = [], set()
     for line, shown in commands():
+        words = shlex.split(line)
+        is_slow = any(word in line for word in SLOW_WORDS)
+        if is_slow or not written_by_others.isdisjoint(words):
+            written_by_others.update(words[words.index("-o") + 1 :][:1] if "-o" in words else ())
+        else:
+            quick.append((line, shown))
+    return quick
+
+
+def run_commands(chosen, capfd):
+    """What these commands printed, line by line; each needs what those before it have written."""
+    printed, wrong = [], []
+    for line, shown in chosen:
         assert line.startswith("aetool ")
         ran = said(*shlex.split(line)[1:], capfd=capfd)
         assert ran.status == 0, f"{line}\n{ran.err}"
@@ -599,10 +622,41 @@ def test_its_commands_do_what_it_says(place, monkeypatch, capfd):
             wrong.append((line, str(error)))
         printed += lines
     assert not wrong, "\n".join(map(str, wrong))
+    return printed
+
+
+@pytest.mark.usefixtures("fits_once")
+def test_its_quick_commands_do_what_it_says(place, monkeypatch, capfd):
+    monkeypatch.chdir(place)
+    assert sorted(CHECKS) == sorted(line for line, _ in commands()), "a check for each"
+    quick = quick_commands()
+    assert len(quick) > 0.4 * len(commands())
+    run_commands(quick, capfd)
+
+
+# two networks and a survey of ways take minutes; the fast set has the other commands
+@pytest.mark.long
+def test_its_commands_do_what_it_says(tmp_path, monkeypatch, capfd):
+    monkeypatch.chdir(filled(tmp_path))
+    printed = run_commands(commands(), capfd)
     for one in "".join(blocks("text")).splitlines():
         assert any(alike(one, other) for other in printed), one
 
 
+def test_its_first_python_runs(place, monkeypatch):
+    monkeypatch.chdir(place)
+    names = {}
+    first, *others = (compile(code, "README.md", "exec") for code in blocks("python"))
+    assert others
+    exec(first, names)
+    assert len(names["hundred"]) == 100 and names["hundred"]["time"][0] == table()["time"][100]
+    assert len(names["flagged"]) > 0 and set(names["flagged"]["row"]) >= {98, 1584}
+    flagged_by_strict = names["same"]["anomaly"]
+    assert len(flagged_by_strict) == 5000 and flagged_by_strict.sum() >= 2
+
+
+# a code by the whole table and a search over models take a quarter of a minute
+@pytest.mark.long
 def test_its_python_runs(place, monkeypatch):
     monkeypatch.chdir(place)
     names = {}

@@ -85,6 +85,8 @@ def test_bounded_is_taken_where_it_is_smaller_at_no_more_error(air, air_model, t
         assert archive.mode == "bounded" and archive.facts["errors"].keys() <= code["errors"].keys()
 
 
+# every way is priced again; the survey of test_goals.py holds the same of its pick
+@pytest.mark.long
 def test_what_is_taken_is_the_archive_that_max_error_writes(air, air_model, tmp_path):
     figures, data = written(air, tmp_path / "a.aez", air_model, LOSSY)
     bounds = {name: repr(bound) for name, bound in figures["bounds"].items()}
@@ -124,6 +126,8 @@ def test_the_code_is_kept_where_it_is_smaller_or_asked_for(air, air_model, air_p
     assert "fidelity         bounded" in run("info", path).out
 
 
+# every way is priced again; goals are met in test_goals.py
+@pytest.mark.long
 def test_a_target_is_met_by_what_is_taken(air, air_model, tmp_path):
     code, _ = written(air, tmp_path / "c.aez", air_model, dataclasses.replace(ONLY, target=0.05))
     figures, data = written(
@@ -175,6 +179,8 @@ def test_no_rows_and_standard_output(air, rows_csv, loaded, tmp_path, capfdbinar
     assert capfdbinary.readouterr().out == expected
 
 
+# it fits the default twice, and prices every way
+@pytest.mark.long
 def test_a_model_learned_on_the_spot_pays_for_its_place(air, tmp_path):
     options = CompressOptions(lossy=True)
     figures, data = written(air, tmp_path / "a.aez", None, options)
@@ -185,6 +191,8 @@ def test_a_model_learned_on_the_spot_pays_for_its_place(air, tmp_path):
         assert archive.mode == "lossy" and "model" in archive.reader.sections
 
 
+# five archives of the whole table; pieces decide in the fast set, too, of a small one
+@pytest.mark.long
 def test_a_large_source_is_priced_by_pieces(tmp_path, monkeypatch):
     air = DEMO / "beijing_air.csv"  # all of it: pieces of less say too little
     air_model = bundles.load(fitted(air, "pca", tmp_path / "m.aem", params={"latent": 11}))
@@ -327,6 +335,8 @@ def test_a_model_without_a_codec_says_what_it_is_for(rows_csv, pca, tmp_path, ru
     assert (tmp_path / "o").read_bytes() == rows_csv.read_bytes()
 
 
+# every way is priced again; Python writes the same bytes as the shell in test_api.py
+@pytest.mark.long
 def test_python_has_the_same_words(air, air_pca, tmp_path):
     model = aetool.load(air_pca)
     assert model.compress(air, tmp_path / "a.aez", embed=False, lossy=True)["taken"] == "bounded"
@@ -336,6 +346,8 @@ def test_python_has_the_same_words(air, air_pca, tmp_path):
         model.compress(air, tmp_path / "c.aez", lossy_only=True, max_error={"": "1%"})
 
 
+# every way is priced again, for one line
+@pytest.mark.long
 def test_an_archive_without_codes_says_how_to_get_them(air, air_pca, tmp_path, run):
     run("compress", air, "--lossy", "--no-embed", "-m", air_pca, "-o", tmp_path / "a.aez")
     done = run("similar", air, "--row", 1, "--in", tmp_path / "a.aez", "-m", air_pca)

@@ -60,6 +60,8 @@ def opened(path):
         return image
 
 
+# 2,505 steps of a network; a prior that is asked for is drawn from in test_options.py
+@pytest.mark.long
 def test_a_variational_model_draws_from_its_prior_or_as_its_codes_are():
     rng = np.random.default_rng(0)
     side = rng.choice([-4.0, 4.0], (4000, 1)) * [1, -1, 1]
@@ -93,6 +95,8 @@ def test_autoregressive_samples_have_the_probabilities_of_the_model():
     assert np.abs(found - wanted).max() < 0.02
 
 
+# a network and its prior take six seconds; what others draw is in the fast set
+@pytest.mark.long
 def test_discrete_codes_are_drawn_by_the_learned_prior(normal):
     made = aetool.fit(normal, "vq", latent=2, size=4, epochs=12)
     sampler = Sampler(made, "cpu", 0)

@@ -187,12 +187,18 @@ def test_no_query_is_drawn_as_one_line(blobs, tmp_path):
 def test_codes_of_two_levels_are_their_own_bits():
     rng = np.random.default_rng(0)
     data = pd.DataFrame(rng.normal(size=(600, 6)) @ rng.normal(size=(6, 6)), columns=list("abcdef"))
-    made = aetool.fit(data, "vq", size=2, latent=6, epochs=10, device="cpu")
+    made = aetool.fit(data, "vq", size=2, latent=6, epochs=3, device="cpu")
     found = made.similar(data[:30], data, k=200, binary=True)
     z = made.encode(data)
     far = [(z[q - 1] != z[r - 1]).sum() for q, r in zip(found["query"], found["row"], strict=True)]
     assert far == found["distance"].tolist() and max(far) > 0, "of 64 codes at most"
-    many = aetool.fit(data, "vq", size=8, latent=3, epochs=2, device="cpu")
+
+
+# another network, for one line
+@pytest.mark.long
+def test_codes_of_more_levels_are_not_compared_by_bits():
+    data = pd.DataFrame(np.random.default_rng(0).normal(size=(600, 6)), columns=list("abcdef"))
+    many = aetool.fit(data, "vq", size=8, latent=3, epochs=1, device="cpu")
     with pytest.raises(aetool.errors.ParamError, match="size=2"):
         many.similar(data[:3], data, binary=True)
 

@@ -54,7 +54,8 @@ def check_bound(source, restored):
 
 # Of rows without a model, of a few, of one block and of several; the largest takes seconds.
 RANGES = [
-    pytest.param(rows, narrow, marks=pytest.mark.long if rows > 900 and narrow != 0.3 else ())
+    # with and without a model, a second for each of 900 rows
+    pytest.param(rows, narrow, marks=pytest.mark.long if rows > 900 or narrow == 1.0 else ())
     for rows in (2, 60, 900, 6000)
     for narrow in (1.0, 0.3, 0.01)
 ]
@@ -72,11 +73,15 @@ def test_the_bound_is_of_the_files_own_range(model, tmp_path, rows, narrow):
     assert under["archive_bytes"] <= alone["archive_bytes"]
 
 
-def test_many_narrow_files_gain_by_the_model_and_are_read_from_the_format_page(model, tmp_path):
+# the reader by the page takes three seconds for each
+@pytest.mark.parametrize("files", [1, pytest.param(5, marks=pytest.mark.long)])
+def test_many_narrow_files_gain_by_the_model_and_are_read_from_the_format_page(
+    files, model, tmp_path
+):
     options = CompressOptions(max_error=BOUNDS)
     bundle = model.to_bytes()
     sizes = {"under": 0, "alone": 0}
-    for seed in range(5):
+    for seed in range(files):
         source, archive = tmp_path / f"{seed}.csv", tmp_path / f"{seed}.aez"
         table(100, seed=seed, narrow=0.4).to_csv(source, index=False)
         sizes["under"] += operations.compress(source, archive, model, options)["archive_bytes"]
@@ -118,7 +123,8 @@ def test_a_model_foresees_the_way_that_suits_what_it_has_not_seen(model_of_kinds
     assert levels == sorted(levels)
 
 
-@pytest.mark.parametrize("rows", [1, 120, 1000, 5000])
+# the other reader takes seconds for a thousand rows
+@pytest.mark.parametrize("rows", [1, 120, pytest.param(1000, marks=pytest.mark.long), 5000])
 def test_ways_that_are_foreseen_restore_every_byte(model_of_kinds, tmp_path, rows):
     bundle = model_of_kinds.to_bytes()
     for seed in (1, 2):
@@ -200,8 +206,15 @@ FAR = {
 }
 
 
-@pytest.mark.parametrize("case", FAR)
-@pytest.mark.parametrize("max_error", [None, {"y": "1%"}])
+# each fits a model: of bounds, one value is of the fast set
+@pytest.mark.parametrize(
+    ("case", "max_error"),
+    [
+        pytest.param(case, bound, marks=pytest.mark.long if bound and number else ())
+        for number, case in enumerate(FAR)
+        for bound in (None, {"y": "1%"})
+    ],
+)
 def test_a_column_that_never_changes_comes_back_however_far_its_value_is(tmp_path, case, max_error):
     many, constant = FAR[case]
     source = tmp_path / "many.csv"
@@ -244,16 +257,17 @@ def decimals(rows, high, digits, seed):
     return "x\n" + "".join(f"{value:.{digits}f}\n" for value in values)
 
 
+# each fits a model for bounds, which takes three seconds: more decimals, and fewer, are of the fast set
 @pytest.mark.parametrize(
     ("of_model", "of_file"),
     [
         ((1000, 0), (1, 3)),
-        ((1000, 2), (0.1, 4)),
-        ((1, 5), (1, 7)),
-        ((1000, 2), (1e-7, 9)),
-        ((1, 5), (0.01, 4)),
+        pytest.param((1000, 2), (0.1, 4), marks=pytest.mark.long),
+        pytest.param((1, 5), (1, 7), marks=pytest.mark.long),
+        pytest.param((1000, 2), (1e-7, 9), marks=pytest.mark.long),
+        pytest.param((1, 5), (0.01, 4), marks=pytest.mark.long),
         # as many decimals, or fewer, in a range that is far narrower
-        ((1000, 3), (1, 3)),
+        pytest.param((1000, 3), (1, 3), marks=pytest.mark.long),
         ((1000, 3), (100, 1)),
     ],
 )

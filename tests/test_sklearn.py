@@ -15,18 +15,24 @@ from sklearn.utils.estimator_checks import parametrize_with_checks
 import aetool
 from aetool.sklearn import AnomalyDetector, EstimatorError
 from tests.conftest import fresh
+from tests.sweeps import one_in
 
-CHECKED = [AnomalyDetector(plugin) for plugin in ("pca", "prototypes")]
-SLOW = [AnomalyDetector(), AnomalyDetector("ae", params={"depth": 0}, epochs=1)]
+CHECKED = parametrize_with_checks([AnomalyDetector("pca")])
+SLOW = [
+    AnomalyDetector("prototypes"),
+    AnomalyDetector(),
+    AnomalyDetector("ae", params={"depth": 0}, epochs=1),
+]
 
 
 # what cannot be checked here says so: some checks need an environment of their own
 @pytest.mark.filterwarnings("ignore::sklearn.exceptions.SkipTestWarning")
-@parametrize_with_checks(CHECKED)
+@pytest.mark.parametrize(CHECKED.args[0], one_in(3, CHECKED.args[1]), ids=CHECKED.kwargs["ids"])
 def test_checks_of_scikit_learn(estimator, check):
     check(estimator)
 
 
+# what is checked is the same for each model
 @pytest.mark.long
 @pytest.mark.filterwarnings("ignore::sklearn.exceptions.SkipTestWarning")
 @parametrize_with_checks(SLOW)
@@ -156,6 +162,8 @@ def test_in_a_pipeline(labelled):
     assert first.fit(X, direction).score(X, direction) > 0.95
 
 
+# nine fits by two processes; parameters are set and cloned in the checks of scikit-learn
+@pytest.mark.long
 def test_a_search_over_two_plugins(labelled):
     X, y = labelled
     grid = [

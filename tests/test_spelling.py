@@ -3,6 +3,7 @@ by the names of arguments."""
 
 import ast
 import dataclasses
+import functools
 import inspect
 import logging
 import re
@@ -16,6 +17,7 @@ from aetool import api, operations, spelling
 from aetool.cli import COMMANDS, main
 from aetool.csv.dialect import OPTIONS
 from tests.test_architecture import ROOT
+from tests.trees import tree_of
 
 # colours of a page are called --d-ink and the like
 BARE = re.compile(r"(?<![\w-])(--(?!d-)[a-z][a-z-]*|-[a-zA-Z])(?![\w-])")
@@ -28,7 +30,13 @@ def host_files():
     """(file, its tree) of all that speaks to both faces: not the command line's own room."""
     for path in sorted(ROOT.rglob("*.py")):
         if path.relative_to(ROOT).parts[0] not in ("cli", "spelling.py", "template"):
-            yield path, ast.parse(path.read_text())
+            yield path, tree_of(path)
+
+
+def is_of_option(node):
+    """Whether it is a call of option()."""
+    is_call = isinstance(node, ast.Call) and isinstance(node.func, ast.Name)
+    return is_call and node.func.id == "option"
 
 
 def texts(tree):
@@ -39,7 +47,7 @@ def texts(tree):
         first = body[0] if isinstance(body, list) and body else None
         if isinstance(first, ast.Expr) and isinstance(first.value, ast.Constant):
             passed_over.add(id(first.value))
-        if isinstance(node, ast.Call) and ast.unparse(node.func) == "option":
+        if is_of_option(node):
             passed_over |= {id(part) for part in ast.walk(node)}
     for node in ast.walk(tree):
         is_text = isinstance(node, ast.Constant) and isinstance(node.value, str)
@@ -58,15 +66,14 @@ def test_no_message_has_an_option_of_the_shell():
     assert not found, "\n".join(found)
 
 
+@functools.cache
 def named():
     """Every option that a message names."""
     return {
         node.args[0].value
         for _, tree in host_files()
         for node in ast.walk(tree)
-        if isinstance(node, ast.Call)
-        and ast.unparse(node.func) == "option"
-        and isinstance(node.args[0], ast.Constant)
+        if is_of_option(node) and isinstance(node.args[0], ast.Constant)
     }
 
 

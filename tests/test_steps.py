@@ -82,6 +82,8 @@ def test_a_forecast_starts_at_least_squares_and_sees_nothing_of_the_row_itself()
     assert off.mean() < 1.02 * least.mean()
 
 
+# networks of 200 and of 100 epochs
+@pytest.mark.long
 def test_a_network_over_time_finds_what_breaks_its_course():
     """A row that is usual by itself, but not after those before it."""
     table, fresh = pulses(), pulses(seed=1)

@@ -128,8 +128,15 @@ def test_tables_of_numbers_have_the_graphs_they_had():
     assert written[0] == written[1]
 
 
+@pytest.mark.usefixtures("fits_once")
 @pytest.mark.parametrize(
-    ("column", "slip"), [("sex", "femle"), ("school", "hihger"), ("town", "twon 7")]
+    ("column", "slip"),
+    # each is found in three fits of the default
+    [
+        ("sex", "femle"),
+        pytest.param("school", "hihger", marks=pytest.mark.long),
+        pytest.param("town", "twon 7", marks=pytest.mark.long),
+    ],
 )
 def test_one_misspelt_word_is_the_highest_score_and_flagged(column, slip):
     frame = people()
@@ -150,6 +157,8 @@ def test_a_word_among_rare_ones_is_no_stray():
     assert 345 not in operations.detect(frame).row
 
 
+# fits of the default again; a word that is new is flagged in the fast set, without a model
+@pytest.mark.long
 def test_a_model_flags_a_word_that_it_never_saw():
     frame = people()
     model = operations.fit(frame, FitOptions())
@@ -162,6 +171,8 @@ def test_a_model_flags_a_word_that_it_never_saw():
     assert given.schema["sex"].strays is None
 
 
+# two fits of the default and their exports; graphs in float32 have tests of their own
+@pytest.mark.long
 def test_a_stray_costs_the_same_in_graphs_of_float32(tmp_path, run):
     """Which know fewer comparisons of pairs of float32."""
     frame = people()

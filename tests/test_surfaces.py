@@ -318,7 +318,10 @@ def test_pictures_of_a_thing_are_told_from_a_surface():
     )
 
 
-@pytest.mark.parametrize("shape", [(3, 5, 4), (1, 1, 40), (1, 9, 1), (4, 40, 300)])
+# the largest takes as long as all other tests of odd shapes
+@pytest.mark.parametrize(
+    "shape", [(3, 5, 4), (1, 1, 40), (1, 9, 1), pytest.param((4, 40, 300), marks=pytest.mark.long)]
+)
 def test_pictures_of_any_size_and_few_of_them(shape):
     rng = np.random.default_rng(0)
     pixels = rng.integers(0, 256, (6, *shape), dtype=np.uint8)
@@ -340,11 +343,11 @@ def test_pictures_of_any_size_and_few_of_them(shape):
 
 def test_brightness_may_differ_unless_it_is_said_that_it_may_not():
     """Darker pictures: ordinary where brightness does not count, odd where it does."""
-    ordinary = stones(20, 1)
+    ordinary = stones(8, 1)
     asked = np.concatenate([ordinary, (ordinary * 0.6).astype(np.uint8)])
-    truth = np.arange(40) >= 20
+    truth = np.arange(16) >= 8
     for brightness, least, most in (("false", 0.99, 1.0), ("true", 0.0, 0.9)):
-        model = operations.fit(stones(30, 0), FitOptions("surface", {"brightness": brightness}))
+        model = operations.fit(stones(12, 0), FitOptions("surface", {"brightness": brightness}))
         assert least <= auroc(operations.score(asked, model, "cpu"), truth) <= most
 
 
@@ -356,7 +359,10 @@ def test_the_default_joins_it_for_large_pictures_alone():
     assert surface.in_bits and surface.fits == {"plain", "robust"}
 
 
-@pytest.mark.parametrize("kind", ["blank", "of a light of their own"])
+# a fit each
+@pytest.mark.parametrize(
+    "kind", [pytest.param("blank", marks=pytest.mark.long), "of a light of their own"]
+)
 def test_pictures_without_anything_on_them_are_ordinary(kind, tmp_path):
     """Their costs differ by rounding alone; a stain among them is far out."""
     light = np.full(30, 230) if kind == "blank" else 225 + np.arange(30) // 3

@@ -92,6 +92,8 @@ def table(rows):
     return "a,b,c\n" + "".join(f"{x},{y},{z}\n" for x, y, z in zip(a, b, c, strict=True))
 
 
+# the best effort and the other reader; mixtures of a golden archive are read in the fast set
+@pytest.mark.long
 def test_best_mixes_and_the_other_reader_restores_it(tmp_path, monkeypatch):
     monkeypatch.setattr(planning, "SMALL_BLOCK", 100)
     source, target = tmp_path / "t.csv", tmp_path / "t.aez"

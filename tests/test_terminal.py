@@ -64,7 +64,20 @@ COMMANDS = (
 )
 
 
-@pytest.mark.parametrize("command", COMMANDS, ids=" ".join)
+# two interpreters for each: of those that print the same way one is of the fast set
+SAID_ALIKE = {
+    ("info", "t.csv.aez", "--json"),
+    *(c for c in COMMANDS if c[-1] in ("table", "--json", "/dev/stdout", "doctor")),
+}
+
+
+@pytest.mark.parametrize(
+    "command",
+    [
+        pytest.param(c, id=" ".join(c), marks=pytest.mark.long if c in SAID_ALIKE else ())
+        for c in COMMANDS
+    ],
+)
 def test_a_full_or_closed_output_is_one_line(table, tmp_path, command):
     with Path("/dev/full").open("wb") as full:
         one_line(aetool(*command, folder=tmp_path, stdout=full), ": cannot write: No space")
@@ -136,7 +149,11 @@ NAMES = ["é", "a\x1b[2J", "b\x1b]0;pwned\x07", "c\x9b1m", "d\u202e", "日"]
 ASCII = {"LC_ALL": "C", "PYTHONIOENCODING": "ascii", "PYTHONUTF8": "0"}
 
 
-@pytest.mark.parametrize("env", [{}, ASCII], ids=["as it is", "ascii"])
+# dozens of commands each
+@pytest.mark.parametrize(
+    "env",
+    [pytest.param({}, id="as it is", marks=pytest.mark.long), pytest.param(ASCII, id="ascii")],
+)
 def test_names_do_not_steer_the_terminal_and_data_stay_as_they_are(tmp_path, env):
     lines = [("doctor",)]
     for number, name in enumerate(NAMES):

@@ -32,7 +32,8 @@ SOURCE = stages.LATER / "remarks.parquet"
 # ---- golden
 
 
-@pytest.mark.parametrize("loops", ["kernel", "reference"])
+# the reference takes five seconds; each way by itself is restored by it in the fast set
+@pytest.mark.parametrize("loops", ["kernel", pytest.param("reference", marks=pytest.mark.long)])
 def test_the_golden_archive_of_typed_text_is_restored_for_ever(loops, tmp_path, monkeypatch):
     if loops == "reference":
         monkeypatch.setattr(kernel, "C", None)
@@ -40,6 +41,8 @@ def test_the_golden_archive_of_typed_text_is_restored_for_ever(loops, tmp_path, 
     assert pq.read_table(out).equals(pq.read_table(SOURCE))
 
 
+# five seconds; typed archives of one way each are in test_singles.py and test_stages.py
+@pytest.mark.long
 def test_the_other_reader_restores_typed_text():
     frame = format_reader.restore(GOLDEN.read_bytes())
     assert frame == pq.read_table(SOURCE).to_pydict()
@@ -137,9 +140,9 @@ def test_quick_archives_are_offered_no_ways():
 # ---- sizes
 
 
-@pytest.mark.parametrize("name", ["requests", "matches"])
+@pytest.mark.parametrize("name", ["requests", pytest.param("matches", marks=pytest.mark.long)])
 def test_parquet_is_about_as_small_as_its_text(name, tmp_path):
-    text = made_tables.MADE[name](1500)
+    text = made_tables.MADE[name](1000)
     (tmp_path / "t.csv").write_text(text)
     pd.read_csv(io.StringIO(text)).to_parquet(tmp_path / "t.parquet")
     sizes = []

@@ -172,6 +172,8 @@ def test_the_wrong_value_is_named_and_not_those_it_predicts():
         assert found.row[0] == 20 and found.named[0][0][0] == column
 
 
+# many fits of the default; what mending tells is in test_mending.py
+@pytest.mark.long
 def test_a_chain_of_columns_is_told_by_mending_each():
     """The first column is told without the others: only mending it shows that it was the wrong one."""
     rng = np.random.default_rng(0)
@@ -435,7 +437,12 @@ def test_records_above_a_score_are_counted():
     assert calibration.count_above(-1.0) == 100
 
 
-def test_a_looser_rate_never_flags_fewer_where_records_judge_themselves(run, tmp_path):
+# the records are judged anew for each rate
+@pytest.mark.parametrize(
+    "rates",
+    [(0.001, 0.3), pytest.param((0.001, 0.005, 0.02, 0.1, 0.3), marks=pytest.mark.long)],
+)
+def test_a_looser_rate_never_flags_fewer_where_records_judge_themselves(rates, run, tmp_path):
     """Of 333 rows seven are far out. By ranks the seventh-highest score is exceeded by 1.8 % and
     no score by less than 0.3 %, so that asking for more than the default gave fewer."""
     data = plain(333, 0, odd=0)
@@ -443,7 +450,7 @@ def test_a_looser_rate_never_flags_fewer_where_records_judge_themselves(run, tmp
     rows = rng.choice(333, 7, replace=False)
     data.iloc[rows] += rng.choice([-30, 30], (7, 3))
     counts = [operations.detect(data).flagged]
-    counts += [operations.detect(data, fpr=rate).flagged for rate in (0.001, 0.005, 0.02, 0.1, 0.3)]
+    counts += [operations.detect(data, fpr=rate).flagged for rate in rates]
     assert counts[0] == counts[1] == 7
     assert counts == sorted(counts)
     # a rate by ranks: of the rows some are ordinary

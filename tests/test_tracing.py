@@ -11,18 +11,16 @@ from torch import nn
 from aetool import plugins, testing, tracing
 from aetool.export import Whole
 from tests.conftest import built_ins
+from tests.sweeps import one_in
 
 ROWS = 5
 
 
 def networks():
-    """A case for each kind of data of each network; of the fast set are two that have between them
-    nearly all operators of the others."""
+    """A case for each kind of data of each network."""
     for name in built_ins():
         for kind in sorted(plugins.get_model(name).data & {"table", "image"}):
-            quick = (name, kind) in {("ae", "image"), ("masked", "table")}
-            marks = () if quick else pytest.mark.long
-            yield pytest.param(name, kind, id=f"{name}-{kind}", marks=marks)
+            yield pytest.param(name, kind, id=f"{name}-{kind}")
 
 
 def by_order(model):
@@ -51,6 +49,8 @@ def with_all_passes(monkeypatch, *arguments, shortcuts=SHORTCUTS):
         return tracing.traced(*arguments)
 
 
+# networks of hundreds of operators, each of which is traced by itself below
+@pytest.mark.long
 @pytest.mark.parametrize(("name", "kind"), list(networks()))
 def test_graphs_are_those_of_all_passes(name, kind, monkeypatch):
     bench = testing._Bench(plugins.get_model(name), kind)
@@ -114,7 +114,8 @@ FUNCTIONS = {
 }
 
 
-@pytest.mark.parametrize("name", FUNCTIONS)
+# each is traced twice
+@pytest.mark.parametrize("name", one_in(2, FUNCTIONS))
 def test_each_operator_is_written_as_torch_would(name, monkeypatch):
     """The graph is that of all passes, and gives what torch gives."""
     needed, shape, function = FUNCTIONS[name]

@@ -209,7 +209,8 @@ def beside_words(tmp_path_factory):
     return folder / "alone.csv", folder / "beside.csv"
 
 
-@pytest.mark.parametrize("error", ["5%", "20%"])
+# two archives of each
+@pytest.mark.parametrize("error", [pytest.param("5%", marks=pytest.mark.long), "20%"])
 def test_columns_that_are_kept_exactly_do_not_dilute_the_error(beside_words, tmp_path, error):
     chosen = []
     for path in beside_words:
@@ -229,6 +230,8 @@ def test_columns_that_are_kept_exactly_do_not_dilute_the_error(beside_words, tmp
     assert told_beside == pytest.approx(told, rel=1e-9)
 
 
+# two surveys and a budget; columns that are kept exactly do not dilute in the fast set, too
+@pytest.mark.long
 def test_a_survey_and_a_budget_tell_the_error_of_the_numbers(beside_words, tmp_path):
     alone, beside = (
         {
@@ -298,6 +301,8 @@ def test_an_odd_cell_hides_no_column_from_a_survey(with_an_odd_cell, tmp_path):
 # ---- the table
 
 
+# each way is written again; the command and Python write what was picked in the fast set
+@pytest.mark.long
 def test_every_way_is_measured_and_its_arguments_write_it(walk, measured, tmp_path):
     ways = {point.way for point in measured.points}
     assert {"exact", "bounded", "code of m.aem", "xz", "bzip2", "zstd"} <= ways
@@ -311,6 +316,8 @@ def test_every_way_is_measured_and_its_arguments_write_it(walk, measured, tmp_pa
         assert error == pytest.approx(point.error, rel=1e-6, abs=1e-9), point.name
 
 
+# each code is written again; its price is told in test_rivals.py, too
+@pytest.mark.long
 def test_a_code_is_told_with_its_model_and_apart(walk, model, measured, tmp_path):
     codes = [point for point in measured.points if point.way == "code of m.aem"]
     assert codes
@@ -403,6 +410,8 @@ def test_pictures_and_their_formats(shapes, tmp_path):
         assert point.error == pytest.approx(noise / levels.std(), rel=1e-6)
 
 
+# a survey of pictures of its own; other programs are told in the fast set, too
+@pytest.mark.long
 def test_another_program_that_betters_an_exact_pick_of_pictures_is_said(
     shapes, tmp_path, run, monkeypatch
 ):
@@ -474,6 +483,8 @@ def test_compress_of_pictures_says_that_no_code_was_tried(shapes, tmp_path, run)
     assert "no code was tried" not in run(*words, "-p", "pca").err
 
 
+# a survey of its own for one point
+@pytest.mark.long
 def test_an_archive_that_several_errors_ask_for_is_one_point_of_a_code(walk, model, monkeypatch):
     monkeypatch.setattr(surveying, "ERRORS", (0.3, 0.3 + 1e-9, 0.5))
     options = TradeoffOptions(others=False)
@@ -533,7 +544,9 @@ def test_rmse_in_words_and_in_the_shell(walk, tmp_path, run):
     assert done.err.splitlines()[1].startswith(line)
 
 
-@pytest.mark.parametrize("share", [0.9, 0.6, 0.4])
+# each share is a search of its own
+@pytest.mark.parametrize("share", [pytest.param(0.9, marks=pytest.mark.long), 0.6,
+                                   pytest.param(0.4, marks=pytest.mark.long)])  # fmt: skip
 def test_a_budget_is_filled_by_the_nearest_archive(walk, tmp_path, share):
     exact = aetool.compress(walk, tmp_path / "e.aez")["archive_bytes"]
     budget = int(share * exact)
@@ -558,6 +571,8 @@ def test_an_impossible_budget_is_one_error_and_no_file(walk, tmp_path, run):
     assert not list(tmp_path.iterdir())
 
 
+# a survey of 3,000 rows; budgets are filled in the fast set, too
+@pytest.mark.long
 def test_a_budget_reaches_the_smallest_archive_that_was_measured(tmp_path, run):
     """A column of numbers that no bound moves takes no more room for being asked about."""
     rng = np.random.default_rng(5)
@@ -585,6 +600,8 @@ def test_the_model_is_counted_unless_it_is_apart(walk, model, tmp_path):
     assert counted["prices"]["code"] > apart["prices"]["code"] + 1000
 
 
+# goals of pictures are met in the fast set, too, in test_folders_of_one_form.py
+@pytest.mark.long
 def test_pictures_by_their_noise_and_by_bytes_for_each(shapes, tmp_path):
     model = aetool.fit(shapes, "pca", latent=20)
     near = aetool.compress(shapes, tmp_path / "a.aez", model, target_psnr=22, embed=False)

@@ -120,6 +120,11 @@ def test_few_epochs_are_remarked_on(data):
     said = " ".join(remarks.of_training(trained.facts))
     assert "5 epochs are 10 steps, too few for a network to learn (at least 1,000)" in said
     assert "leave --epochs out, or ask for 500" in said
+
+
+# a thousand steps
+@pytest.mark.long
+def test_enough_epochs_are_not_remarked_on(data):
     assert "few_steps" not in train(data, epochs=500).facts
 
 
@@ -137,6 +142,8 @@ def test_the_code_is_described():
     assert warning.startswith("warning: the code is dead")
 
 
+# a network that is made to die; a dead code is refused in test_rivals.py
+@pytest.mark.long
 def test_a_dead_code_is_said_by_fit_and_info(rows_csv, tmp_path, run):
     target = tmp_path / "m.aem"
     fitted = run("fit", rows_csv, "-p", "vae", "-O", "beta=100", "--epochs", 100, "-o", target)

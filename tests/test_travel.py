@@ -82,7 +82,14 @@ def test_dumped_by_joblib(model, frame, tmp_path):
 
 
 @pytest.mark.filterwarnings("ignore:.*fork:DeprecationWarning")
-@pytest.mark.parametrize("way", multiprocessing.get_all_start_methods())
+# a server of forks begins with an interpreter anew, as `spawn` does
+@pytest.mark.parametrize(
+    "way",
+    [
+        pytest.param(way, marks=pytest.mark.long if way == "forkserver" else ())
+        for way in multiprocessing.get_all_start_methods()
+    ],
+)
 def test_a_pool_of_two_processes(model, frame, way):
     context = multiprocessing.get_context(way)
     parts = [frame[:100], frame[100:200], frame[200:]]

@@ -60,7 +60,10 @@ def written(frame, folder):
     ]
 
 
-@pytest.mark.parametrize("effort", [planning.FAST, planning.DEFAULT])
+# eighty files take six seconds by default
+@pytest.mark.parametrize(
+    "effort", [planning.FAST, pytest.param(planning.DEFAULT, marks=pytest.mark.long)]
+)
 def test_small_typed_files_are_never_larger_than_general_compressors_make_them(effort, tmp_path):
     files = kept = 0
     options = CompressOptions(force=True, effort=effort)
@@ -270,13 +273,15 @@ def test_a_damaged_parquet_file_is_no_fault_of_the_bounded_archive(tmp_path, cap
     assert not (tmp_path / "t.aez").exists()
 
 
-def test_a_damaged_feather_file_is_kept_byte_for_byte(tmp_path, capsys):
+# each place is a compression or two of 9,000 rows: the fast set has every twentieth
+@pytest.mark.parametrize("step", [1940, pytest.param(97, marks=pytest.mark.long)])
+def test_a_damaged_feather_file_is_kept_byte_for_byte(step, tmp_path, capsys):
     path = tmp_path / "t.feather"
     frame = pd.DataFrame({"a": np.arange(9000) % 70, "w": ["word"] * 9000})
     feather.write_feather(frame, path, compression="lz4")
     whole = path.read_bytes()
     unread = 0
-    for at in range(500, len(whole) - 500, 97):
+    for at in range(500, len(whole) - 500, step):
         path.write_bytes(whole)
         content = damaged(path, at)
         assert status(["compress", str(path), "-o", str(tmp_path / "t.aez"), "-f"]) == 0

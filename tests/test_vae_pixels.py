@@ -136,6 +136,8 @@ def trained(pictures: np.ndarray, epochs: int, **params: Any) -> Any:
     )  # fmt: skip
 
 
+# two networks of many epochs; the score of one is in the fast set
+@pytest.mark.long
 def test_black_and_white_cost_less_than_a_gaussian_makes_them():
     """Half of the pixels are black or white by a coin, the rest noise of 64 levels: 1 + 3 bits."""
     rng = np.random.default_rng(0)
@@ -160,7 +162,7 @@ def test_the_score_is_in_bits_by_pixel_and_sees_a_grey_pixel_in_black_ones(tmp_p
     odd[:, 0, 7] = 30
     np.save(tmp_path / "odd.npy", odd)
     np.save(tmp_path / "same.npy", pixels[:40])
-    fitted = operations.fit(tmp_path / "train.npy", FitOptions("vae", {"latent": 2, "pixels": "logistic"}, epochs=60, device="cpu"))  # fmt: skip
+    fitted = operations.fit(tmp_path / "train.npy", FitOptions("vae", {"latent": 2, "pixels": "logistic"}, epochs=20, device="cpu"))  # fmt: skip
     assert fitted.unit == "bits"
     score = fitted.session("score.onnx", "cpu")
     parts = score(odd[:, None])["parts"]

@@ -10,6 +10,7 @@ import pytest
 from aetool import operations
 from aetool.data.table import Cells
 from aetool.operations import FitOptions
+from tests.sweeps import one_in
 
 ROWS = 240
 FORMATS = ("csv", "tsv", "jsonl", "parquet", "arrow", "table", "frame")
@@ -51,7 +52,7 @@ def tables(tmp_path_factory):
     return {**paths, "table": pa.Table.from_pandas(table), "frame": table}
 
 
-@pytest.mark.parametrize("fitted", FORMATS)
+@pytest.mark.parametrize("fitted", one_in(2, FORMATS))
 def test_fitted_on_any_and_detected_on_any(tables, fitted):
     model = operations.fit(tables[fitted], FitOptions("pca"))
     kinds = {column.name: column.kind for column in model.schema.columns}

@@ -104,7 +104,13 @@ def sizes_of_constants(model):
     return [math.prod(tensor.dims) for tensor in graph.initializer]
 
 
-@pytest.mark.parametrize("plugin", ["pca", "elm", "neighbours", "tails", "prototypes"])
+# each takes seconds; axes of many features are of the fast set in the tests above and below
+SLOW_BY_WIDTH = [
+    pytest.param(n, marks=pytest.mark.long) for n in ("pca", "elm", "neighbours", "prototypes")
+]
+
+
+@pytest.mark.parametrize("plugin", ["tails", *SLOW_BY_WIDTH])
 def test_more_features_than_the_old_wall(plugin):
     columns = WALL + 4
     x = of_factors(50, columns)
@@ -117,7 +123,8 @@ def test_more_features_than_the_old_wall(plugin):
     assert scores[:5].min() > scores[5:].max()
 
 
-@pytest.mark.parametrize("rows", [200, 900])
+# random axes of 900 rows take six seconds, and are compared with the covariance above
+@pytest.mark.parametrize("rows", [200, pytest.param(900, marks=pytest.mark.long)])
 def test_pairs_among_many_columns_that_contradict_each_other(rows):
     """By products of rows and by random axes: 1 % of the rows, each value of which is ordinary."""
     columns = DENSE + 100
@@ -127,6 +134,8 @@ def test_pairs_among_many_columns_that_contradict_each_other(rows):
     assert auroc(operations.score(frame_of(test), model, "cpu"), is_broken) > 0.95
 
 
+# the default of 5,000 columns; one member of as many is in the fast set
+@pytest.mark.long
 def test_factors_of_many_columns_that_are_broken_and_cells_far_out():
     columns = DENSE + 100
     x = of_factors(500, columns)
@@ -142,6 +151,8 @@ def test_factors_of_many_columns_that_are_broken_and_cells_far_out():
     assert [named[0][0] for named in found.named if named].count("c5") >= is_far.sum() - 1
 
 
+# three fits of 5,000 columns; robust fits of fewer are in test_thresholds.py
+@pytest.mark.long
 def test_a_robust_fit_of_many_columns_leaves_out_what_lies_far():
     x = of_factors(300, DENSE + 100)
     x[::20] += 3 * np.random.default_rng(3).standard_normal(x.shape[1])
@@ -160,7 +171,9 @@ for plugin in sys.argv[2:]:
 """
 
 
-def test_the_number_of_threads_changes_no_bit(tmp_path):
+# the other model shares its products by the same functions
+@pytest.mark.parametrize("plugins", [["pca"], pytest.param(["elm"], marks=pytest.mark.long)])
+def test_the_number_of_threads_changes_no_bit(plugins, tmp_path):
     """Products and factorisations of wide rows are large enough to be shared among threads."""
     x = of_factors(600, DENSE + 8)
     data = tmp_path / "wide.npy"
@@ -169,12 +182,14 @@ def test_the_number_of_threads_changes_no_bit(tmp_path):
     for threads in ("1", "2"):
         names = ("OMP_NUM_THREADS", "OPENBLAS_NUM_THREADS", "MKL_NUM_THREADS")
         env = os.environ | dict.fromkeys(names, threads)
-        command = [sys.executable, "-c", FIT_BYTES, str(data), "pca", "elm"]
+        command = [sys.executable, "-c", FIT_BYTES, str(data), *plugins]
         run = subprocess.run(command, env=env, capture_output=True, text=True, check=True)
         told.append(run.stdout.split())
-    assert len(told[0]) == 2 and told[0] == told[1]
+    assert len(told[0]) == 1 and told[0] == told[1]
 
 
+# three members of large pictures; what is left out for its time is told in test_joining.py
+@pytest.mark.long
 def test_a_network_takes_the_longer_the_wider_the_records():
     """Sixty pictures of 64 x 64 must not wait for minutes until one member of many is trained."""
     pixels = np.random.default_rng(0).integers(0, 255, (12, 64, 64, 3)).astype(np.uint8)

@@ -1,0 +1,11 @@
+"""The code of a file as a tree, which several tests walk: parsed once in a run."""
+
+import ast
+import functools
+from pathlib import Path
+
+
+@functools.cache
+def tree_of(path: Path) -> ast.Module:
+    """The tree of a file of Python. It is shared: nobody changes it."""
+    return ast.parse(path.read_text(encoding="utf-8"))
