@@ -507,6 +507,8 @@ def test_iwae_scores_are_tighter_and_still_add_up(plane):
     assert float(a.sum(dim=1).mean()) > float(b.sum(dim=1).mean())
 
 
+# a training against its mathematics, which no code but its own changes
+@pytest.mark.long
 def test_free_bits_keep_units_alive(plane):
     rng = np.random.default_rng(1)
     spec, features = prepared(rng.normal(size=(800, 3)))  # nothing to learn: KL would vanish

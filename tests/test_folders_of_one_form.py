@@ -154,6 +154,8 @@ def test_a_folder_is_stored_within_the_most_levels_that_keep_its_noise(folder, p
     assert 20 * np.log10(255 / noise) < 35
 
 
+# a survey of a folder; what a command that is told writes is in test_goals.py
+@pytest.mark.long
 def test_the_pick_of_a_folder_is_what_its_command_writes(folder, tmp_path, run):
     drawn = tmp_path / "t.svg"
     done = run("tradeoff", folder, "--budget", "3kB", "--no-others", "-o", drawn)

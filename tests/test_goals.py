@@ -14,6 +14,7 @@ from aetool import api, operations
 from aetool.archives import rivals
 from aetool.archives.candidates import Candidates
 from aetool.errors import ParamError
+from tests.sweeps import one_in
 
 
 @pytest.fixture
@@ -193,7 +194,9 @@ def test_a_survey_is_drawn_as_svg(run, rows_csv, tmp_path, monkeypatch, output, 
     assert not (tmp_path / output).exists()
 
 
-@pytest.mark.parametrize(("low", "high", "asked"), [(0, 1, 0.1), (-3, 3, 0.01), (0, 125, 0.01)])
+@pytest.mark.parametrize(
+    ("low", "high", "asked"), one_in(2, [(0, 1, 0.1), (0, 125, 0.01), (-3, 3, 0.01)])
+)
 def test_numbers_too_coarse_to_be_rounded_do_not_dilute_the_error(tmp_path, low, high, asked):
     rng = np.random.default_rng(5)
     numbers = pd.DataFrame({"x": rng.normal(50, 9, 2000).round(2)})

@@ -87,7 +87,7 @@ def check_table(columns, rows, seed, required):
     assert batches.difference(batch, stored(batch)) is None
 
 
-@settings(max_examples=100)
+@settings(max_examples=40)
 @given(TABLES, st.integers(0, 70), st.integers(0, 2**32), st.booleans())
 def test_tables_of_any_types(columns, rows, seed, required):
     check_table(columns, rows, seed, required)

@@ -211,6 +211,8 @@ def test_axes_of_many_features_are_those_of_few(monkeypatch):
     assert np.allclose(exact[2], found[2], rtol=1e-3)
 
 
+# a training against its mathematics, which no code but its own changes
+@pytest.mark.long
 def test_a_linear_autoencoder_has_the_error_of_pca(cloud):
     spec, features = cloud
     model = plugins.get_model("ae")

@@ -225,16 +225,28 @@ def test_a_source_that_cannot_be_stored_otherwise_keeps_its_code(
     assert figures["fidelity"] == "lossy" and len(list(tmp_path.iterdir())) == 1
 
 
-def test_a_dead_code_is_refused(air, air_model, tmp_path, run):
+def dead(air_model, folder):
+    """A model whose code says nothing."""
     code = {"units": 6, "active": 0, "explained": 0.0, "pca_explained": 0.5, "dead": True}
     facts = {**air_model.facts, "code": code}
-    path = tmp_path / "dead.aem"
+    path = folder / "dead.aem"
     dataclasses.replace(air_model, facts=facts, _sessions={}).save(path)
+    return path
+
+
+def test_a_dead_code_is_refused(air, air_model, tmp_path, run):
+    path = dead(air_model, tmp_path)
     for option in ("--lossy", "--lossy-only"):
         done = run("compress", air, option, "-m", path, "-o", tmp_path / "a.aez")
         assert done.status == 2 and done.err.count("\n") == 1
         assert "its code is dead (0 of 6 units active)" in done.err and "--epochs" in done.err
         assert not (tmp_path / "a.aez").exists()
+
+
+# every way is priced again
+@pytest.mark.long
+def test_a_dead_code_is_passed_over_where_it_need_not_be(air, air_model, tmp_path, run):
+    path = dead(air_model, tmp_path)
     assert run("compress", air, "--lossy", "-m", path, "-o", tmp_path / "a.aez", "-f").status == 0
     assert run("compress", air, "-m", path, "-o", tmp_path / "e.aez").status == 0, (
         "lossless: no code"
@@ -292,7 +304,10 @@ def test_a_model_is_used_for_lossless_archives_where_it_pays(parts, tmp_path, ru
     assert f"{len(without):,} bytes against " in note
 
 
-@pytest.mark.parametrize(("name", "source"), [("m", "one"), ("few", "air")])
+# 2,000 rows, thrice
+@pytest.mark.parametrize(
+    ("name", "source"), [("m", "one"), pytest.param("few", "air", marks=pytest.mark.long)]
+)
 def test_a_large_file_is_written_the_way_that_pieces_say(
     name, source, air, parts, tmp_path, monkeypatch
 ):

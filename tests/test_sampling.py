@@ -84,6 +84,8 @@ def tiny(rows):
     return pd.DataFrame({"a": a, "b": b.astype(str), "c": c})
 
 
+# a training against its mathematics, which no code but its own changes
+@pytest.mark.long
 def test_autoregressive_samples_have_the_probabilities_of_the_model():
     data = tiny(3000)
     made = aetool.fit(data, "masked", epochs=40, types={"b": "category"})

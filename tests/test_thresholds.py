@@ -226,6 +226,8 @@ def test_a_blurred_density_is_of_the_data_with_noise():
     assert off.std() < 0.01, "but for the width of buckets, which is the same for all"
 
 
+# fits of the default; what it joins is in test_joining.py
+@pytest.mark.long
 def test_a_robust_default_joins_what_anomalies_sway_little():
     made = operations.fit(plain(400, 0), FitOptions(robust=True))
     assert made.facts["members"] == ["pca", "neighbours", "tails", "histogram", "trees"]

@@ -177,7 +177,8 @@ def keyed(rng) -> pd.DataFrame:
     })  # fmt: skip
 
 
-@pytest.mark.parametrize("suffix", [".csv", ".parquet"])
+# text has more that can go wrong
+@pytest.mark.parametrize("suffix", [".csv", pytest.param(".parquet", marks=pytest.mark.long)])
 def test_keys_that_repeat_and_days_are_exact_unless_they_are_named(tmp_path, run, suffix):
     frame = keyed(np.random.default_rng(4))
     path = tmp_path / f"t{suffix}"
