@@ -55,8 +55,8 @@ Figures = dict[str, float]
 
 def measure(source: str) -> Figures:
     """The figures of one file's text, with its lines of code."""
-    tree = ast.parse(source)
-    docstrings = _places_of_docstrings(tree)
+    nodes = list(ast.walk(ast.parse(source)))
+    docstrings = _places_of_docstrings(nodes)
     lines: set[int] = set()
     tokens = comments = 0
     for token in tokenize.generate_tokens(io.StringIO(source).readline):
@@ -66,20 +66,20 @@ def measure(source: str) -> Figures:
             tokens += 1
             lines.update(range(token.start[0], token.end[0] + 1))
     count = max(len(lines), 1)
-    given = _names_given(tree)
+    given = _names_given(nodes)
     return {
         "lines": len(lines),
         "tokens": round(tokens / count, 2),
         "comments": round(100 * comments / count, 2),
         "names": round(statistics.mean(map(len, given)), 2) if given else 0.0,
-        "any": sum(isinstance(node, ast.Name) and node.id == "Any" for node in ast.walk(tree)),
+        "any": sum(isinstance(node, ast.Name) and node.id == "Any" for node in nodes),
     }
 
 
-def _places_of_docstrings(tree: ast.Module) -> set[tuple[int, int]]:
+def _places_of_docstrings(nodes: list[ast.AST]) -> set[tuple[int, int]]:
     """(line, column) at which each docstring begins."""
     places = set()
-    for node in ast.walk(tree):
+    for node in nodes:
         if not isinstance(node, ast.Module | ast.ClassDef | ast.FunctionDef | ast.AsyncFunctionDef):
             continue
         if ast.get_docstring(node, clean=False) is not None:
@@ -93,10 +93,10 @@ def _says_something(comment: str) -> bool:
     return not directed and any(letter.isalpha() for letter in text)
 
 
-def _names_given(tree: ast.Module) -> set[str]:
+def _names_given(nodes: list[ast.AST]) -> set[str]:
     """Every different name that is bound, without the underscores at its ends."""
     names = set()
-    for node in ast.walk(tree):
+    for node in nodes:
         if isinstance(node, ast.ClassDef | ast.FunctionDef | ast.AsyncFunctionDef):
             names.add(node.name)
         elif isinstance(node, ast.arg):
@@ -177,7 +177,7 @@ def totals(folder: Path) -> Figures:
     texts = [path.read_text() for path in sorted(folder.rglob("*.py"))]
     files = [measure(text) for text in texts]
     lines = max(sum(figures["lines"] for figures in files), 1)
-    names = [len(name) for text in texts for name in _names_given(ast.parse(text))]
+    names = [len(name) for text in texts for name in _names_given(list(ast.walk(ast.parse(text))))]
     lengths = [
         node.end_lineno - node.lineno + 1
         for text in texts
@@ -217,9 +217,9 @@ def _signature(node: ast.FunctionDef | ast.ClassDef, owner: ast.ClassDef | None)
     return f"{owner.name}.{signature}\n[{_heading(owner)}: {first}]"
 
 
-def _owners(tree: ast.Module) -> dict[ast.AST, ast.ClassDef]:
+def _owners(nodes: list[ast.AST]) -> dict[ast.AST, ast.ClassDef]:
     """The class that each method stands in, by the method."""
-    classes = [node for node in ast.walk(tree) if isinstance(node, ast.ClassDef)]
+    classes = [node for node in nodes if isinstance(node, ast.ClassDef)]
     return {member: owner for owner in classes for member in owner.body}
 
 
@@ -241,9 +241,9 @@ def _drawn_from(root: Path) -> tuple[list[str], list[str]]:
     for path in _paths():
         source = (root / path).read_text()
         lines = source.splitlines(keepends=True)
-        tree = ast.parse(source)
-        owners = _owners(tree)
-        for node in ast.walk(tree):
+        nodes = list(ast.walk(ast.parse(source)))
+        owners = _owners(nodes)
+        for node in nodes:
             if not isinstance(node, ast.FunctionDef | ast.ClassDef):
                 continue
             docstring = ast.get_docstring(node)

@@ -293,7 +293,7 @@ def test_a_model_never_makes_a_block_larger(model):
     learned = picture_models.model_of(model)
     like = golden("primed")[:, None]
     rng = np.random.default_rng(4)
-    many = np.concatenate([like, like[:, :, ::-1]] * 40)
+    many = np.concatenate([like, like[:, :, ::-1]] * 16)
     many = (many + rng.integers(0, 3, many.shape)).clip(0, 255).astype(np.uint8)
     for pixels in (like, many, in_colour(4, 1, 90, 130)):
         for effort in EFFORTS:

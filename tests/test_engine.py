@@ -333,6 +333,8 @@ def test_blank_lines_alone_are_told_as_without_an_engine(run, model, tmp_path, k
         assert (spread.status, spread.out, spread.err) == (serial.status, serial.out, serial.err)
 
 
+# figures of an engine are those of one thread in Python, in the fast set
+@pytest.mark.long
 def test_figures_of_an_engine_in_the_shell(run, files, table, model, tmp_path):
     model.save(tmp_path / "m.aem")
     labelled = tmp_path / "labelled.csv"

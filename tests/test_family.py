@@ -257,11 +257,11 @@ def on_both_kinds(options):
     ("vae", {"posterior": "full", "latent": 4}, ("image",)),
     ("vae", {"posterior": "flow", "latent": 4}, ()),
     ("vae", {"posterior": "fixed", "score": "iwae", "draws": 2, "free_bits": 0.1}, ()),
-    # likelihoods of pixels are of the fast set in test_vae_pixels.py, levels in test_searching.py,
+    # likelihoods of pixels are of the fast set in test_vae_pixels.py, codebooks in test_searching.py,
     # layers one by one with `denoising`, and what others add to a loss in tests of that loss
     ("vae", {"pixels": "bernoulli", "latent": 4}, ()),
     ("vae", {"pixels": "logistic", "latent": 4}, ()),
-    ("vq", {"relax": "gumbel", "latent": 3, "size": 16}, ("table",)),
+    ("vq", {"relax": "gumbel", "latent": 3, "size": 16}, ()),
     ("vq", {"levels": 2, "latent": 6, "size": 16}, ()),
     ("denoising", {"block": 0.2, "salt": 0.1, "swap": 0.1, "shift": 0.1, "stacked": True},
      ("image",)),

@@ -17,6 +17,7 @@ from aetool.codec.planning import Effort
 from aetool.data import arrow_files, cuts
 from aetool.data.located import BatchAt, BytesAt, FileAt
 from aetool.errors import ArchiveError, DataError
+from tests.sweeps import checkered
 from tests.test_engine import Scattered
 
 ROWS = 5000
@@ -131,8 +132,7 @@ def encoded_wrongly(content_class, monkeypatch):
     monkeypatch.setattr(content_class, "encode", without_the_last)
 
 
-@pytest.mark.parametrize("max_error", [{}, {"x": "0.01"}])
-@pytest.mark.parametrize("kind", ["parquet", "csv"])
+@pytest.mark.parametrize(("kind", "max_error"), checkered(["parquet", "csv"], [{}, {"x": "0.01"}]))
 def test_a_worker_refuses_what_would_not_come_back(frame, tmp_path, monkeypatch, kind, max_error):
     """The file's bytes are kept instead; where the archive was to be bounded, there is none."""
     path, out = tmp_path / f"t.{kind}", tmp_path / "t.aez"

@@ -588,7 +588,7 @@ def with_parts(folder):
 # rates by fits of parts of the table.
 SLOW_WORDS = (
     "-p vae", "-p denoising", "-O latent=2", "tradeoff", "--best", "--rmse", "--budget", "--shard",
-    "--flag", "--float32", "--label", "--fpr 1%", "--max-error", "hours/",
+    "--flag", "--float32", "--label", "--fpr 1%", "--max-error", "hours/", "parts",
 )  # fmt: skip
 
 

@@ -41,9 +41,9 @@ def bundle_bytes(data, name):
     return operations.fit(data, FitOptions(**FITS[name])).to_bytes()
 
 
-# the network is imported and exported twice, which takes four seconds
+# a network takes four seconds; the join is fitted in two processes below
 @pytest.mark.parametrize(
-    "name", [pytest.param(n, marks=pytest.mark.long if n == "vae" else ()) for n in FITS]
+    "name", [pytest.param(n, marks=pytest.mark.long if n in ("auto", "vae") else ()) for n in FITS]
 )
 def test_two_fits_give_the_same_bytes(name, rows_csv, monkeypatch):
     """The clocks of the second fit stand a year later and run a little faster."""

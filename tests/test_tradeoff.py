@@ -286,6 +286,8 @@ def test_a_code_stores_a_column_with_an_odd_cell_exactly(with_an_odd_cell, tmp_p
     assert done.status == 0, done.err
 
 
+# a survey of its own; odd cells are told of in test_unbounded.py
+@pytest.mark.long
 def test_an_odd_cell_hides_no_column_from_a_survey(with_an_odd_cell, tmp_path):
     found = aetool.tradeoff(with_an_odd_cell, plugins="pca", others=False)
     codes = {point.setting for point in found.points if point.way == "code of pca"}

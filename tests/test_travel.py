@@ -285,7 +285,9 @@ def test_what_fit_is_told_is_what_it_does(frame, tmp_path):
 
 
 @pytest.mark.parametrize(("plugin", "options"), [
-    ("pca", {}), ("auto", {}), ("ae", {"epochs": 3, "depth": 0}),
+    ("pca", {}), ("auto", {}),
+    # a network and its export
+    pytest.param("ae", {"epochs": 3, "depth": 0}, marks=pytest.mark.long),
     pytest.param("auto", {"max_time": 99.0, "epochs": 2}, marks=pytest.mark.long),
 ])  # fmt: skip
 def test_progress_is_told_step_by_step(frame, plugin, options):
