@@ -19,7 +19,6 @@ FOLDER = Path(__file__).parent / "tables"
 TABLES: list[dict[str, Any]] = json.loads((FOLDER / "tables.json").read_text("utf-8"))
 FEWEST, FEWEST_BY_PROGRAMS = 60, 20
 MOST_MISSED = 0.05  # of the tables
-EVERY = 20  # of the tables one in so many, and the first of each kind, is of the fast set
 
 # What is not right, and why. A table that is here and has become right is no failure.
 MISSES: dict[str, str] = {}
@@ -46,14 +45,13 @@ def test_few_tables_are_missed() -> None:
 
 
 def tables() -> list[Any]:
-    """Every table of the corpus, under the name of its file; most are of the long set, as each
-    takes seconds."""
+    """Every table of the corpus, under the name of its file; all but the first of each kind
+    are of the long set, as each takes seconds."""
     cases = []
     kinds = set()
-    for number, table in enumerate(TABLES):
-        is_new = table["kind"] not in kinds
+    for table in TABLES:
+        marks = [pytest.mark.long] if table["kind"] in kinds else []
         kinds.add(table["kind"])
-        marks = [] if is_new or number % EVERY == 0 else [pytest.mark.long]
         cases.append(pytest.param(table, id=table["file"], marks=marks))
     return cases
 
