@@ -96,8 +96,6 @@ def test_rows_of_a_lossy_archive(lossy, tmp_path):
         )
 
 
-# three fits and archives of the whole table; goals are met or refused in test_goals.py
-@pytest.mark.long
 def test_target_error_is_met_or_refused(air, tmp_path):
     fit = FitOptions(params={"latent": 30})
     sizes = []

@@ -70,7 +70,7 @@ def saved(folder, pictures):
 # ---- as of an array of the same pixels
 
 
-# every way is measured twice; what the command picks of a folder is in the fast set
+# every way is measured twice; points of pictures are told in test_tradeoff.py, too
 @pytest.mark.long
 def test_the_command_tells_of_a_folder_what_it_tells_of_its_pixels(folder, array, tmp_path, run):
     with pytest.MonkeyPatch.context() as patch:

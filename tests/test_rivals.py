@@ -126,7 +126,7 @@ def test_the_code_is_kept_where_it_is_smaller_or_asked_for(air, air_model, air_p
     assert "fidelity         bounded" in run("info", path).out
 
 
-# every way is priced again; goals are met in test_goals.py
+# every way is priced again; a target is met or refused in test_archive.py, too
 @pytest.mark.long
 def test_a_target_is_met_by_what_is_taken(air, air_model, tmp_path):
     code, _ = written(air, tmp_path / "c.aez", air_model, dataclasses.replace(ONLY, target=0.05))
