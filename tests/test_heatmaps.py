@@ -205,7 +205,7 @@ def test_blurring_keeps_what_is_even_and_the_total_in_the_middle():
     assert spread[10, 10] == pytest.approx(1 / (2 * np.pi), rel=0.01)
 
 
-# a fit of 300 pictures each; maps of `pca` and of the join are in the other tests
+# a fit of 300 pictures each; maps of `pca` are in the other tests, too
 @pytest.mark.parametrize(
     "plugin",
     [
