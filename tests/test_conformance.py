@@ -31,7 +31,7 @@ OF_ONE_KIND = {
 # others is in the same bundle.
 WITHOUT_TORCH = {"vae", "pca", "auto", "bounded"}
 # What is told beside a record goes one way into networks and one into closed forms.
-WITH_CONTEXT = {"ae", "vae", "auto", "pca", "elm", "bounded"}
+WITH_CONTEXT = {"ae", "auto", "pca", "elm"}
 
 
 def code_by_default(model):

@@ -85,6 +85,8 @@ def test_a_fitted_picture_is_scored_as_a_new_one_would_be(fitted):
     ).mean() < 0.05
 
 
+# bits against their formula, which no code but its own changes
+@pytest.mark.long
 def test_bits_are_those_of_the_formula():
     """Usual costs, power means and rarities by numpy, from the costs that the graph gives."""
     pictures = stones(12, 0)
