@@ -110,7 +110,9 @@ def _by_digits(
     is_short = short * 10**digits_saved == values
     if is_single.mean() < LEAST_SHARE:
         return None
-    if is_short.mean() >= LEAST_SHARE:
+    # what follows from the floats is told by the numbers that have more digits than these
+    is_long = ~is_short
+    if is_long.sum() < FEWEST or is_single[is_long].mean() < LEAST_SHARE:
         return None
     counted = Stream(
         np.where(is_single, short, values),
