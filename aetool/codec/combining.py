@@ -13,6 +13,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
+from aetool.codec import computing
 from aetool.codec.plans import MOST_FACTOR, Combination, Plan, Term, Transform
 from aetool.codec.streams import Known, Stream
 from aetool.model import Float, Int
@@ -40,9 +41,9 @@ class _Regressor:
 
 
 def combinations(stream: Stream, parents: Sequence[int], known: Known) -> Iterator[Plan]:
-    """Yield plans that predict a stream by a combination of parents, at most three: by a product of
+    """Yield plans that predict a stream by a combination of parents, at most five: by a product of
     two (or of one with itself) of the first PRODUCTS_OF (8); by a weighted sum; by the same sum, as
-    differences to the row before.
+    differences to the row before; and two by what is computed of them in floats.
 
     A combination that does not come near yields no plan; there is none at all without parents, if
     fewer than FEWEST (48) rows have a value, or those in the sample are all equal. The plans have
@@ -69,6 +70,7 @@ def combinations(stream: Stream, parents: Sequence[int], known: Known) -> Iterat
     if combined is not None:
         yield Plan(transform=Transform.LINEAR, combined=combined)
         yield Plan(transform=Transform.LINEAR_DIFFERENCE, combined=combined)
+    yield from computing.plans(by_row, rows, parents, known)
 
 
 def _regressors(parents: Sequence[int], known: Known, rows: Int) -> list[_Regressor]:

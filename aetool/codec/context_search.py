@@ -292,12 +292,12 @@ def bits_of_feature(feature: Feature) -> float:
 
 
 def bits_of_terms(plan: Plan) -> float:
-    """About how many bits a plan's combination of columns (a weighted sum or a product that
-    predicts) takes in the plan: TERM_BITS (56) for each of its terms, and for its divisor; 0
-    without one."""
+    """About how many bits a plan's combination of columns (a weighted sum, or what is computed of
+    two, that predicts) takes in the plan: TERM_BITS (56) for each of its terms, and for its divisor
+    or operator; 0 without one."""
     if plan.combined is None:
         return 0.0
-    return TERM_BITS * (1 + len(plan.combined.terms))
+    return TERM_BITS * plan.combined.size
 
 
 def classes_of(symbols: rans.U16, alphabet: int, most: int) -> Int:

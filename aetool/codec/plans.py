@@ -29,6 +29,8 @@ MAX_STREAM = 1 << 22  # numbers of streams are below
 MOST_FACTOR = 1 << 40  # of a term of a combination, and of its divisor
 MOST_LAG = 16  # rows
 MOST_TERMS = 16  # of a combination
+MOST_POWER = 22  # of ten, by which operands are scaled: all up to it are whole numbers in floats
+OPERATORS = "=+-*/"  # "=": of one operand alone
 MOST_OTHERS = 4  # streams that a mixture looks at
 MOST_REGRESSORS = 6  # of the regression of a mixture
 LEAST_REGRESSED = 3  # bins of a stream with a regression: of two any order is as good
@@ -115,7 +117,8 @@ class Transform(Enum):
     @property
     def is_linear(self) -> bool:
         """Whether the transform predicts by a combination of other streams: a sum of terms, in each
-        of which a factor multiplies one stream or the product of two."""
+        of which a factor multiplies one stream or the product of two, or what is computed of one or
+        two in floats."""
         return self in (Transform.LINEAR, Transform.LINEAR_DIFFERENCE)
 
 
@@ -158,6 +161,11 @@ class Combination:
     divisor: int = 1
 
     @property
+    def size(self) -> int:
+        """How many parts its description has: the terms and the divisor."""
+        return 1 + len(self.terms)
+
+    @property
     def streams(self) -> set[int]:
         """The numbers of the streams that the combination predicts by, in any of its terms."""
         return {stream for term in self.terms for stream, _ in term.streams}
@@ -184,6 +192,81 @@ class Combination:
         divisor = whole_number(raw[0], 1, MOST_FACTOR, "a divisor")
         terms = [Term.parsed(term) for term in raw[1:]]
         return cls(tuple(terms), divisor)
+
+
+@dataclass(frozen=True)
+class Operand:
+    """The value of stream number `stream`, `lag` rows before, times 10^power, as a float."""
+
+    power: int
+    stream: int
+    lag: int = 0
+
+
+@dataclass(frozen=True)
+class Computed:
+    """A prediction of a value from one other stream or two, computed in 64-bit floats as programs
+    compute a column of a table: their sum, difference, product or quotient.
+
+    operator: one of OPERATORS; operands: one with "=", two with all others.
+    """
+
+    operator: str
+    operands: tuple[Operand, ...]
+
+    @property
+    def size(self) -> int:
+        """How many parts its description has: the operands and the operator."""
+        return 1 + len(self.operands)
+
+    @property
+    def streams(self) -> set[int]:
+        """The numbers of the streams that it predicts by."""
+        return {operand.stream for operand in self.operands}
+
+    def moved(self, numbers: Mapping[int, int]) -> Computed:
+        """A copy with its streams renumbered. numbers: old number to new; KeyError for a stream
+        that is not in it."""
+        operands = []
+        for operand in self.operands:
+            stream = numbers[operand.stream]
+            operands.append(dataclasses.replace(operand, stream=stream))
+        return Computed(self.operator, tuple(operands))
+
+    def to_json(self) -> list[Json]:
+        """The computation as a JSON list: the operator, then power, stream and lag of each operand
+        in turn."""
+        stored: list[Json] = [self.operator]
+        for operand in self.operands:
+            stored += [operand.power, operand.stream, operand.lag]
+        return stored
+
+    @classmethod
+    def parsed(cls, raw: list[Json]) -> Computed:
+        """The computation that `to_json` wrote; ArchiveError for anything else, or a power, stream
+        or lag beyond MOST_POWER (22), MAX_STREAM (2^22) or MOST_LAG (16)."""
+        operator, *parts = raw
+        if not isinstance(operator, str) or len(operator) != 1 or operator not in OPERATORS:
+            raise refused(f"what is computed is by one of {OPERATORS}")
+        if len(parts) != (3 if operator == "=" else 6):
+            raise refused(f"{operator} has another number of operands")
+        operands = []
+        for power, stream, lag in zip(parts[::3], parts[1::3], parts[2::3], strict=True):
+            operand = Operand(
+                whole_number(power, -MOST_POWER, MOST_POWER, "a power of ten"),
+                whole_number(stream, 0, MAX_STREAM, "a stream's number"),
+                whole_number(lag, 0, MOST_LAG, "a lag"),
+            )
+            operands.append(operand)
+        return cls(operator, tuple(operands))
+
+
+def combination_from_json(raw: Json) -> Combination | Computed:
+    """The prediction by other streams that `to_json` of its class wrote; ArchiveError for anything
+    else."""
+    if isinstance(raw, list) and raw and isinstance(raw[0], str):
+        return Computed.parsed(raw)
+    return Combination.parsed(raw)
 
 
 # ---- features of a context
@@ -470,7 +553,7 @@ class Plan:
     usual: int = 0
     packed: Packed | None = None
     mixture: Mixture | None = None
-    combined: Combination | None = None
+    combined: Combination | Computed | None = None
     pair: tuple[int, int] | None = None
 
     @property
@@ -550,9 +633,9 @@ class Plan:
         # parts that need one another, before each is read by itself
         if transform.is_linear != ("p" in stored):
             raise refused("a linear transform and its combination are not without each other")
-        combined = None
+        combined: Combination | Computed | None = None
         if "p" in stored:
-            combined = Combination.parsed(stored["p"])
+            combined = combination_from_json(stored["p"])
         pair = None
         if "j" in stored:
             pair = pair_from_json(stored["j"], transform)

@@ -10,11 +10,20 @@ from __future__ import annotations
 import numpy as np
 
 from aetool.codec import bits, keys
-from aetool.codec.plans import Combination, Plan, Transform
+from aetool.codec.plans import Combination, Computed, Operand, Plan, Transform
 from aetool.codec.streams import Known, Stream, named_column, where_present
 from aetool.errors import ArchiveError
-from aetool.model import Int
+from aetool.model import Float, Int
 
+# what is computed in floats, by the operator of a plan
+OPERATIONS = {
+    "=": np.positive,
+    "+": np.add,
+    "-": np.subtract,
+    "*": np.multiply,
+    "/": np.divide,
+}
+LARGEST_COMPUTED = 2.0**62  # what is computed in floats and is larger predicts 0
 # values that a transform predicts by nothing
 VALUES_AT_THE_BEGINNING = {
     Transform.DIFFERENCE: 1,
@@ -98,11 +107,13 @@ def _sums(differences: Int) -> Int:
     return np.cumsum(differences, dtype=np.int64)
 
 
-def combination(combined: Combination, stream: Stream, known: Known) -> Int:
+def combination(combined: Combination | Computed, stream: Stream, known: Known) -> Int:
     """Predict values by a combination of streams, in the rows that the stream has values in: (n,)
-    int64, floor((sum of its terms + floor(divisor / 2)) / divisor), the sum modulo 2^64. stream:
-    only its mask, `present`, is read; known: the streams before it. ArchiveError if a term names a
-    stream that is not known."""
+    int64, floor((sum of its terms + floor(divisor / 2)) / divisor), the sum modulo 2^64; or what is
+    computed of them. stream: only its mask, `present`, is read; known: the streams before it.
+    ArchiveError if a stream that is named is not known."""
+    if isinstance(combined, Computed):
+        return where_present(computed(combined, known), stream)
     # half of the divisor is added, so that the quotient is rounded
     half_divisor = combined.divisor // 2
     total = np.full(known.rows, half_divisor, np.int64)
@@ -116,6 +127,37 @@ def combination(combined: Combination, stream: Stream, known: Known) -> Int:
         total += product
     predicted = total // np.int64(combined.divisor)
     return where_present(predicted, stream)
+
+
+def computed(combined: Computed, known: Known) -> Int:
+    """Compute a prediction in 64-bit floats, for every row of the block: (rows,) int64, rounded to
+    the nearest, halves to even; 0 where that is no number, or beyond 2^62. ArchiveError if a stream
+    that is named is not known.
+
+    Each step is a single operation of IEEE 754, and so the same wherever floats are.
+    """
+    operands = [_scaled(operand, known) for operand in combined.operands]
+    operation = OPERATIONS[combined.operator]
+    # what is divided by 0, or is too large, is no number
+    with np.errstate(divide="ignore", invalid="ignore", over="ignore"):
+        result = operation(*operands)
+        nearest = np.rint(result)
+        is_number = np.abs(nearest) <= LARGEST_COMPUTED
+    predicted = np.where(is_number, nearest, 0.0)
+    return predicted.astype(np.int64)
+
+
+def _scaled(operand: Operand, known: Known) -> Float:
+    """The operand in every row of the block, (rows,). ArchiveError if its stream is not known."""
+    if operand.stream >= len(known.values):
+        raise ArchiveError("damaged: a column's plan refers to a column that is not there")
+    values = _lagged(known.values[operand.stream], operand.lag)
+    floats = values.astype(np.float64)
+    # the powers of ten that are allowed are whole numbers that floats have
+    scale = float(10 ** abs(operand.power))
+    if operand.power < 0:
+        return floats / scale
+    return floats * scale
 
 
 def _lagged(values: Int, lag: int) -> Int:

@@ -264,7 +264,9 @@ class Streams:
         return changed
 
     def combination(self, divisor, *terms):
-        """What terms over a divisor come to in each row, modulo 2^64."""
+        """What terms over a divisor come to in each row, modulo 2^64; or what is computed."""
+        if isinstance(divisor, str):
+            return np.array([self.computed(divisor, terms, row) for row in range(self.rows)])
         total = [divisor // 2] * self.rows
         for factor, *pairs in terms:
             for row in range(self.rows):
@@ -274,6 +276,24 @@ class Streams:
                 total[row] += product
         wrapped = [(one + FULL // 2) % FULL - FULL // 2 for one in total]
         return np.array([one // divisor for one in wrapped], np.int64)
+
+    def computed(self, operator, parts, row):
+        """What an operator makes of one operand or two in a row, as floats."""
+        operands = []
+        for power, stream, lag in zip(parts[::3], parts[1::3], parts[2::3], strict=True):
+            value = float(int(self.values[stream][row - lag])) if row >= lag else 0.0
+            scale = float(10 ** abs(power))
+            operands.append(value * scale if power >= 0 else value / scale)
+        if operator == "/" and operands[1] == 0:
+            return 0
+        result = {
+            "=": lambda first: first,
+            "+": lambda first, second: first + second,
+            "-": lambda first, second: first - second,
+            "*": lambda first, second: first * second,
+            "/": lambda first, second: first / second,
+        }[operator](*operands)
+        return round(result) if abs(result) <= 2.0**62 else 0
 
     def keyed(self, plan, v, present, sign):
         """(values of residuals, or back; how often each row's key came before, in classes)."""

@@ -23,6 +23,7 @@ FIELDS = Path(__file__).parent / "3.7"
 MIXTURES = Path(__file__).parent / "3.8"
 NOTATIONS = Path(__file__).parent / "3.9"
 REGRESSIONS = Path(__file__).parent / "3.10"
+COMPUTED = Path(__file__).parent / "3.14"
 DEMO = Path(__file__).parents[2] / "aetool" / "demo" / "beijing_air.csv"
 
 
@@ -315,19 +316,32 @@ def readings(rows=4200):
     return "".join(",".join(cells[place] for place in places) + "\n" for cells in cut)
 
 
+def computed(rows=400):
+    """A quotient, a product and a sum of floats, and scores less the mean of their group."""
+    rng = np.random.default_rng(21)
+    length, width = rng.uniform(10, 90, rows).round(12), rng.uniform(3, 40, rows).round(12)
+    score = rng.integers(-3000, 3000, rows) / 1000
+    mean = np.repeat(rng.normal(0, 0.4, rows // 40), 40)
+    columns = [length, width, length / width, length * width, length + width, score, score - mean]
+    lines = zip(*(map(repr, column.tolist()) for column in columns), strict=True)
+    header = "length,width,ratio,area,both,score,centred\n"
+    return header + "".join(",".join(line) + "\n" for line in lines)
+
+
 SOURCES = {"totals": totals, "words": words, "ranks": prices, "floats": moved}
 MIXED_SOURCES = {"mixtures": mixtures, "weekly": weekly, "described": described}
 REGRESSED_SOURCES = {"readings": readings}
 LATER_SOURCES = {"keys": keys, "sentences": sentences}
 LAST_SOURCES = {"ratios": ratios}
 FLOAT_SOURCES = {"singles": singles}
+COMPUTED_SOURCES = {"computed": computed}
 TYPED_FLOAT_SOURCES = {"doubles": doubles}
 TYPED_SOURCES = {"numbers": numbers, "remarks": remarks}
 
 
 def main(names):
     """Write NAME.csv and NAME.aez."""
-    sources = SOURCES | LATER_SOURCES | LAST_SOURCES | FLOAT_SOURCES
+    sources = SOURCES | LATER_SOURCES | LAST_SOURCES | FLOAT_SOURCES | COMPUTED_SOURCES
     for name in names:
         if name == "fields":
             FIELDS.mkdir(exist_ok=True)
@@ -365,6 +379,8 @@ def main(names):
         home = LAST if name in LAST_SOURCES else LATER if name in LATER_SOURCES else HOME
         if name in FLOAT_SOURCES:
             home = FLOATS
+        if name in COMPUTED_SOURCES:
+            home = COMPUTED
         home.mkdir(exist_ok=True)
         source = home / f"{name}.csv"
         source.write_text(sources[name]())
