@@ -13,6 +13,7 @@ from aetool import operations
 from aetool.codec import textual
 from aetool.codec.metas import TextMeta
 from aetool.data.sources import open_source
+from aetool.errors import ParamError
 from aetool.fits.fitting import FitOptions
 from aetool.fits.preparing import inferred
 from aetool.operations import CompressOptions
@@ -86,10 +87,14 @@ def test_keys_codes_and_days_are_exact_unless_they_are_named(tmp_path):
     after = back.read_text(encoding="utf-8").splitlines()
     names = [line.split(",")[:4] for line in lines]
     assert [line.split(",")[:4] for line in after] == names and after != lines
-    asked = {"": "1%", "order": "3"}
+    asked = {"": "1%", "id": "3"}
     figures = aetool.compress(path, tmp_path / "b.aez", max_error=asked)
-    assert figures["errors"]["order"]["largest"] == 3
-    assert figures["unbounded"] == ["id is an identifier, stored exactly"]
+    assert figures["errors"]["id"]["largest"] == 3
+    assert figures["unbounded"] == ["order is an identifier, stored exactly"]
+    # whole numbers behind letters are labels: no bound makes sense for them
+    for name in ("order", "part"):
+        with pytest.raises(ParamError, match=f"'{name}' holds labels"):
+            aetool.compress(path, tmp_path / "c.aez", max_error={name: "3"})
 
 
 def test_keys_of_a_typed_table_are_exact_unless_they_are_named(tmp_path):
