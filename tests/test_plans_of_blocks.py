@@ -81,3 +81,41 @@ def test_a_table_of_many_blocks_comes_back(tmp_path):
         assert len(archive.reader.blocks) > 2
     again = decompress(tmp_path / "t.aez", tmp_path / "again.csv")
     assert again.read_bytes() == source.read_bytes()
+
+
+def test_a_column_that_begins_to_change_is_searched(searched):
+    """Of a column that is constant nothing is left: its plan tells nothing of what comes then."""
+    rng = np.random.default_rng(7)
+    walk = np.cumsum(rng.integers(-3, 4, 12_000))
+    late = 5 * walk + rng.integers(0, 3, len(walk))
+    late[:6000] = 0
+    lines = [f"{row},{x},{y}\n" for row, (x, y) in enumerate(zip(walk, late, strict=True))]
+    first_part = "".join(lines[:6000]).encode()
+    second_part = "".join(lines[6000:]).encode()
+    (first,) = records.encode(first_part, LAYOUT)
+    searched.clear()
+    (second,) = records.encode(second_part, LAYOUT, first.hints)
+    assert set(searched) == {2}
+    (alone,) = records.encode(second_part, LAYOUT)
+    assert len(second.payload) <= 1.02 * len(alone.payload)
+
+
+def test_a_plan_that_leaves_more_than_none_is_not_taken_over(searched):
+    """What was the other column in one block has nothing to do with it in the next."""
+    rng = np.random.default_rng(7)
+    walk = np.cumsum(rng.integers(-300, 301, 6000))
+    near = 3 * walk + rng.integers(0, 3, 6000)
+    other = rng.integers(0, 4, 6000)
+    (first,) = records.encode(text_of(walk, near), LAYOUT)
+    assert first.hints.plans[-1].asks_others
+    searched.clear()
+    (second,) = records.encode(text_of(walk, other), LAYOUT, first.hints)
+    assert 2 in searched
+    (alone,) = records.encode(text_of(walk, other), LAYOUT)
+    assert len(second.payload) <= 1.02 * len(alone.payload)
+
+
+def text_of(first, second):
+    """A count and two columns as text."""
+    pairs = zip(first, second, strict=True)
+    return "".join(f"{row},{x},{y}\n" for row, (x, y) in enumerate(pairs)).encode()

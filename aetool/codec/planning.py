@@ -344,6 +344,8 @@ class Planner:
         # of another column's plan only the transform and the features are taken over
         if self.effort.reuse and not is_like and _still_holds(hint, r):
             return hint
+        if not is_like and not self._is_still_worth_it(hint, stream, r):
+            return self._search(stream)
         plan = self._levels_as_in(hint, stream) or self._with_bins(transformed, r)
         symbols = integers.symbols_of(plan, r)
         plan = self._same_features(plan, hint, symbols)
@@ -356,6 +358,15 @@ class Planner:
         if hint.packed is not None:
             return self._otherwise_coded(plan, stream, 0.0)
         return self._otherwise_coded(plan, stream, self.effort.squeeze[1], LEAST_SQUEEZED_AGAIN)
+
+    def _is_still_worth_it(self, hint: Plan, stream: Stream, r: Int) -> bool:
+        """Whether the plan of the block before tells something of a stream in this one: not where
+        nothing was left of it there and now something is, r, (n,), nor where its transform leaves
+        more than the plainest do."""
+        left_nothing = hint.bins == 1 and not hint.widths.any()
+        if left_nothing and (r != r[0]).any():
+            return False
+        return self.effort.reuse or self._still_suits(hint, stream)
 
     def _levels_as_in(self, hint: Plan, stream: Stream) -> Plan | None:
         """The plan of one bin for each different value of a stream, if that is how the hint has it,

@@ -220,7 +220,11 @@ def _as_columns(
     within bounds, none if the text itself is stored. cells: the fields of the piece, of which every
     record has as many as the layout has columns; hints: the plans of the block before."""
     words, tails = line_ends(cells, layout)
-    columns = coded_columns(cells, layout, hints, apart="own" in words)
+    taken: Sequence[int] = ()
+    # the ways of the block before are taken if it had as many columns, line ends among them
+    if len(hints.ways) == len(layout.names) + len(tails):
+        taken = hints.ways[: len(layout.names)]
+    columns = coded_columns(cells, layout, taken, apart="own" in words)
     encoded = _block([*columns, *tails], len(cells), words, layout, hints)
     errors: dict[str, float] = {}
     squares: dict[str, float] = {}
@@ -294,11 +298,11 @@ def line_ends(cells: Fields, layout: Layout) -> tuple[Words, list[Coded]]:
 def coded_columns(
     cells: Fields,
     layout: Layout,
-    hints: Hints = NO_HINTS,
+    taken: Sequence[int] = (),
     apart: bool = False,
 ) -> list[Coded]:
     """Encode each column of a text, in order, by `textual.encode`, without a shared model with
-    other ways to store it beside, of those that were taken in the block that `hints` are of. cells:
+    other ways to store it beside; taken: those that the block will take, as `ways.offer`. cells:
     the fields of the text, in each record as many as the layout has names. apart: do not use the
     shared model's metas."""
     text = np.frombuffer(cells.text, np.uint8)
@@ -312,7 +316,7 @@ def coded_columns(
         mark = layout.marks.get(name)
         columns.append(textual.encode(text, start, stop, foreseen, bound, mark))
     if layout.shared is None:
-        ways.offer(columns, layout.effort, hints)
+        ways.offer(columns, layout.effort, taken)
     return columns
 
 

@@ -16,20 +16,21 @@ from aetool.codec.columns import Coded
 def offer(
     columns: Sequence[Coded],
     effort: planning.Effort,
-    hints: planning.Hints | None = None,
+    taken: Sequence[int] = (),
 ) -> None:
     """Add to `others` of the columns of a block, of text, in place, the encodings that may take
     fewer bits, and compress their texts more; nothing where the effort does not try ranks. To be
     called once, behind `textual.encode`, which makes such columns.
 
-    `blocks.encode` then writes, of each column, the encoding that takes fewest. hints: those that
-    it will be given, if any: a column that is stored in its first encoding there gets no other.
+    `blocks.encode` then writes, of each column, the encoding that takes fewest. taken: the
+    ways that it will take without a look, where they are known of all columns (Hints.ways): a
+    column that is stored in its first encoding is offered no other.
     """
     if not effort.ranks:
         return
     squeezing.squeeze(columns, effort)
-    if hints is not None and len(hints.ways) >= len(columns):
-        columns = [column for column, way in zip(columns, hints.ways, strict=False) if way]
+    if len(taken) == len(columns):
+        columns = [column for column, way in zip(columns, taken, strict=True) if way]
     units.offer(columns)
     singles.offer(columns)
     ranks.offer(columns, effort)

@@ -188,7 +188,7 @@ class ArrowContent(Content):
         rows = item.num_rows
         # other ways to code each column, of which the block takes the smallest
         books.offer(flat, self.effort)
-        ways.offer(flat, self.effort, hints)
+        ways.offer(flat, self.effort, hints.ways)
         content, payload, after = blocks.encode(
             flat,
             rows,

@@ -97,7 +97,7 @@ class JsonLines(ByteContent):
         smaller, as one compressed text. hints: of the block before. ArchiveError for values of more
         bytes than a block may have."""
         coded, rows, words = jsonlines.encode(item)
-        ways.offer(coded, self.effort, hints)
+        ways.offer(coded, self.effort, hints.ways)
         content, payload, after = blocks.encode(
             coded,
             rows,
