@@ -9,6 +9,7 @@ from __future__ import annotations
 import dataclasses
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
+from typing import NamedTuple
 
 import numpy as np
 
@@ -274,6 +275,16 @@ class _Transformed:
     residuals: Int
 
 
+class _Look(NamedTuple):
+    """When compressors of bytes are tried on a stream beside its plan. promise: LZMA2 is if a quick
+    look at two parts takes at most so many times the plan's bytes; 0: always. least: bytes of the
+    plan, of fewer none is tried; values: of each part."""
+
+    promise: float
+    least: int = LEAST_SQUEEZED
+    values: int = SQUEEZED
+
+
 class Planner:
     """Chooses the plans of the streams of one block, in order, by a sample of each.
 
@@ -356,8 +367,10 @@ class Planner:
             return plan
         # what was packed in the block before is tried without a quick look
         if hint.packed is not None:
-            return self._otherwise_coded(plan, stream, 0.0)
-        return self._otherwise_coded(plan, stream, self.effort.squeeze[1], LEAST_SQUEEZED_AGAIN)
+            return self._otherwise_coded(plan, stream, _Look(0.0))
+        # that the plan still suits is told by less
+        look = _Look(self.effort.squeeze[1], LEAST_SQUEEZED_AGAIN, SQUEEZED // 2)
+        return self._otherwise_coded(plan, stream, look)
 
     def _is_still_worth_it(self, hint: Plan, stream: Stream, r: Int) -> bool:
         """Whether the plan of the block before tells something of a stream in this one: not where
@@ -469,7 +482,7 @@ class Planner:
         plan = self._with_lanes(best.plan, stream, best.residuals)
         if not self.effort.repeats:
             return plan
-        return self._otherwise_coded(plan, stream, self.effort.squeeze[0])
+        return self._otherwise_coded(plan, stream, _Look(self.effort.squeeze[0]))
 
     def _transformed(
         self,
@@ -548,19 +561,11 @@ class Planner:
         bits, plan = search.best(plan, values)
         return _Choice(bits, plan, values)
 
-    def _otherwise_coded(
-        self,
-        plan: Plan,
-        stream: Stream,
-        promise: float,
-        least: int = LEAST_SQUEEZED,
-    ) -> Plan:
+    def _otherwise_coded(self, plan: Plan, stream: Stream, look: _Look) -> Plan:
         """Choose between a plan and other coders of the same stream, whichever takes fewest bytes:
         a mixture of contexts, if the effort mixes symbols, and compressors of bytes. The plan stays
         in a block of at most SMALL_BLOCK (4,096) rows, and if its bins need not hold all residuals.
-        promise: LZMA2 is tried on all values if a quick look at two parts takes at most so many
-        times the plan's bytes; 0: always. least: bytes of a plan beside which compressors are
-        tried."""
+        look: when compressors are tried."""
         if self.known.rows <= SMALL_BLOCK or not self.complete:
             return plan
         # counted once: what a mixture takes is known only when all its symbols were coded
@@ -570,7 +575,7 @@ class Planner:
         bits = 8 * len(ready.pushed.raw) + rans.cost(ready.pushed.pairs)
         if self.effort.mixes_symbols:
             plan, bits = self._mixed(plan, bits, stream)
-        return self._squeezed(plan, bits, stream, promise, least)
+        return self._squeezed(plan, bits, stream, look)
 
     def _mixed(self, plan: Plan, bits: float, stream: Stream) -> tuple[Plan, float]:
         """Choose between a plan and those that code the same stream by a mixture of contexts,
@@ -621,16 +626,14 @@ class Planner:
         plan: Plan,
         bits: float,
         stream: Stream,
-        promise: float,
-        least: int,
+        look: _Look,
     ) -> Plan:
         """Choose between a plan and storing the values as compressed bytes: the plan, or a copy
         that stores them by LZMA2 or a mixture of contexts, if these take fewer bytes.
 
-        bits: what the plan takes, its description not counted. promise: LZMA2 is tried on all
-        values if a quick look at two parts takes at most so many times the plan's bytes; 0: always.
-        The compressed bytes, if any were tried, are left in `stream.squeezed`. The plan stays if it
-        takes less than `least` bytes, or if they take LEAST_SAVING (0.99) of its bytes or more.
+        bits: what the plan takes, its description not counted. look: when compressors are tried.
+        The compressed bytes, if any were, are left in `stream.squeezed`. The plan stays if it takes
+        less than look.least bytes, or if they take LEAST_SAVING (0.99) of its bytes or more.
         """
         packed = _bytes_of_values(stream.values)
         as_bytes = plan.but(packed=packed, mixture=None)
@@ -640,9 +643,9 @@ class Planner:
             # many bins, one for each value, take far less, and bytes have them, too
             of_mixture = _bits_of_description(plan) - _bits_of_description(as_bytes)
             size = (bits + of_mixture) / 8
-        if size < least:
+        if size < look.least:
             return plan
-        names = self._promising_stages(packed, stream.values, size, promise)
+        names = self._promising_stages(packed, stream.values, size, look)
         if not names:
             return plan
         stream.squeezed = integers.squeezed(packed, stream.values, names)
@@ -655,26 +658,23 @@ class Planner:
         packed: Packed,
         values: Int,
         size: float,
-        promise: float,
+        look: _Look,
     ) -> list[str]:
         """The names of the compressors of bytes, see stages, that are worth trying on all values,
         (n,); [] if none is. packed: how values become bytes; size: bytes that the plan takes;
-        promise: LZMA2 is tried on all values if a quick look at two parts takes at most so many
-        times the plan's bytes; 0: always."""
+        look: when compressors are tried."""
         count = len(values)
         middle = count // 2
-        # that a plan of the block before still suits is told by less
-        looked_at = SQUEEZED if promise != self.effort.squeeze[1] else SQUEEZED // 2
-        parts = [values[:looked_at], values[middle : middle + looked_at]]
+        parts = [values[: look.values], values[middle : middle + look.values]]
         count_of_parts = sum(len(part) for part in parts)
         # what the plan takes of the parts, if it takes as much of all values
         share = size * count_of_parts / count
         names: list[str] = []
         looked = 0
-        if promise:
+        if look.promise:
             for part in parts:
                 looked += len(integers.squeezed(packed, part, quick=True))
-        if looked <= promise * share + 64:
+        if looked <= look.promise * share + 64:
             names += stages.USUAL
         if self.effort.mixes and packed.size <= WIDEST_MIXED:
             mixed = 0
