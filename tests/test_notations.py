@@ -21,6 +21,7 @@ from aetool.codec import (
     ranks,
     records,
     spans,
+    text_decimals,
     text_decoding,
     textual,
     ways,
@@ -490,3 +491,22 @@ def test_other_kinds_of_columns_stay_what_they_are(files):
     block = block_of(body, Layout(Rule(";"), names, effort=planning.FAST))
     assert isinstance(block.columns[6].meta, LevelMeta | TextMeta)
     assert all(one.meta.notation == Notation(decimal=",") for one in block.columns[:6])
+
+
+@pytest.mark.parametrize(
+    ("cell", "around"),
+    [
+        (b"12.50", (b"", b"")),
+        (b"1250", (b"", b"")),
+        (b"-3", (b"", b"")),
+        (b"--3", (b"-", b"")),
+        (b"$ -1,250 kg", (b"$ ", b" kg")),
+        (b"3-", (b"", b"-")),
+        (b"No. 7 of 9\n", (b"No. ", b"\n")),
+        (b"-", None),
+        (b"", None),
+        (b"x\xff", None),
+    ],
+)
+def test_what_stands_around_a_number(cell, around):
+    assert text_decimals.around_digits(cell) == around

@@ -81,6 +81,18 @@ def test_the_kernel_touches_nothing_outside_of_columns(start, length):
             kernel.C.records(columns, 0, 2, b",", out)
 
 
+@needs_kernel
+@given(st.lists(CELL, min_size=1, max_size=12))
+def test_the_kernel_writes_nothing_behind_the_last_cell(cells):
+    """Short cells are copied as 16 bytes, but not where these would be more than there is room."""
+    column = column_of(cells, range(len(cells)))
+    expected = b"".join(cells)
+    around = np.full(len(expected) + 16, 7, np.uint8)
+    spans_of_cells = column.pool, column.start, column.length
+    assert kernel.C.weave(*spans_of_cells, around[: len(expected)]) == len(expected)
+    assert around.tobytes() == expected + bytes([7]) * 16
+
+
 @given(st.lists(CELL, max_size=6), st.data())
 def test_spans_are_the_same_where_their_bytes_are(cells, data):
     others = [data.draw(st.one_of(st.just(cell), CELL)) for cell in cells]

@@ -901,6 +901,18 @@ static PyObject *write_numbers(PyObject *self, PyObject *args) {
     return PyLong_FromSsize_t(size);
 }
 
+/* Copy a cell of `size` bytes, which fit: short ones as 16 bytes, which takes one instruction or two,
+ * where both sides have as many (`room`, `left`). The next cell is written over what is too much. */
+static inline void copy_cell(char *to, const char *source, int64_t size, int64_t room, int64_t left) {
+    if (size > 16)
+        memcpy(to, source, (size_t)size);
+    else if (room >= 16 && left >= 16)
+        memcpy(to, source, 16);
+    else
+        for (int64_t k = 0; k < size; k++)
+            to[k] = source[k];
+}
+
 /* weave(pool u8, start i64, length i32, out u8) -> bytes written: the spans one after another */
 static PyObject *weave(PyObject *self, PyObject *args) {
     Py_buffer pool, starts, lengths, out;
@@ -922,11 +934,7 @@ static PyObject *weave(PyObject *self, PyObject *args) {
         }
         const char *source = (const char *)pool.buf + from;
         char *to = (char *)out.buf + at;
-        if (size <= 16)
-            for (int64_t j = 0; j < size; j++)
-                to[j] = source[j];
-        else
-            memcpy(to, source, (size_t)size);
+        copy_cell(to, source, size, out.len - at, pool.len - from);
         at += size;
     }
     Py_END_ALLOW_THREADS
@@ -1016,11 +1024,7 @@ static PyObject *records(PyObject *self, PyObject *args) {
             }
             const char *source = (const char *)c->pool.buf + from;
             char *to = (char *)out.buf + at;
-            if (size <= 16)
-                for (int64_t k = 0; k < size; k++)
-                    to[k] = source[k];
-            else
-                memcpy(to, source, (size_t)size);
+            copy_cell(to, source, size, out.len - at, c->pool.len - from);
             for (Py_ssize_t k = 0; k < between; k++)
                 to[size + k] = ((const char *)delimiter.buf)[k];
             at += size + between;

@@ -44,6 +44,7 @@ Counts = U32 | None  # of symbols in their contexts, to begin with
 MOVING, USUAL, STILL = 0, 1, 2
 MARK_STRENGTH = 2
 MOST_RAW_BITS = 64  # of a residual that lies in no bin
+NO_WIDTHS: U8 = np.zeros(0, np.uint8)
 # bytes of a varint: two values of 64 bits differ by one of 65 bits, its sign folded in
 LONGEST_DIFFERENCE = 10
 
@@ -677,9 +678,14 @@ def decode(
         symbols = source.symbols(plan, count, base, layout)
     if account is not None and takes_bits:
         account.symbols(plan, stream, symbols, known, prime)
-    widths, starts = _bins_of(plan, symbols)
-    offsets = source.raw(widths).view(np.int64)
-    r = starts + offsets
+    if plan.bins and plan.complete and not plan.widths.any():
+        # each residual is the one number of its bin
+        source.raw(NO_WIDTHS)
+        r = plan.starts[symbols]
+    else:
+        widths, starts = _bins_of(plan, symbols)
+        offsets = source.raw(widths).view(np.int64)
+        r = starts + offsets
     stream.values = transforms.restore(plan, r, stream, known)
     known.add(stream, symbols, plan.alphabet)
     return stream.values

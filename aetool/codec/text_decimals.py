@@ -21,6 +21,7 @@ from aetool.codec.columns import Coded
 from aetool.codec.metas import Notation, NumberMeta
 from aetool.codec.spans import SHORT, SHORT_ONE, digits_behind, ends_in_zero
 from aetool.codec.text_cells import (
+    MAX_SPECIAL,
     NO_AFFIXES,
     NUMBER,
     Affixes,
@@ -41,7 +42,9 @@ LARGEST_ALLOWED = 1 << 61  # units of the last decimal in a bound, so that twice
 LEAST_NUMBERS = 0.3  # of the cells, for a column of numbers
 MOST_NUMBERS = 0.99  # whose decimals set the scale of the column
 LONGER_PAID = 20  # one cell in so many must be longer, for each decimal that the scale grows by
-ZERO, NINE, MINUS = b"09-"
+DIGIT = re.compile(rb"[0-9]")
+# the sign belongs to the number: cells would else differ in what stands before it
+AROUND_DIGITS = re.compile(rb"([^0-9]*?)-?[0-9](?:.*[0-9])?([^0-9]*)", re.DOTALL)
 
 
 # ---- what stands around numbers
@@ -68,15 +71,14 @@ def affixes_of(text: TextCells) -> Affixes:
 def around_digits(cell: bytes) -> Affixes | None:
     """(the text before the first digit of a cell, or before a minus in front of that; the text
     behind its last digit); None without any digit."""
-    places = [place for place, byte in enumerate(cell) if ZERO <= byte <= NINE]
-    if not places:
+    # whole numbers, of which there are most, need no look
+    if cell.isdigit():
+        return b"", b""
+    match = AROUND_DIGITS.fullmatch(cell)
+    if match is None:
         return None
-    first = places[0]
-    behind = places[-1] + 1
-    # the sign belongs to the number: cells would else differ in what stands before it
-    if first > 0 and cell[first - 1] == MINUS:
-        first -= 1
-    return cell[:first], cell[behind:]
+    before, behind = match.groups()
+    return before, behind
 
 
 def parsed(text: TextCells, affixes: Affixes) -> tuple[Int, Array]:
@@ -158,7 +160,12 @@ class ParsedCells:
     def _in_other_notation(self, odd: Int) -> ParsedCells | None:
         """The same cells, read in the notation in which most of them are numbers; None unless that
         makes numbers of FEWEST_WRITTEN (8) more. odd: the rows of those that are none so far."""
-        of_odd = self.text.only(odd).sample(CELLS_FOR_NOTATION)
+        odd_cells = self.text.only(odd)
+        levels = odd_cells.levels(MAX_SPECIAL)
+        # gaps and words, as nearly always: no notation makes numbers of those
+        if levels is not None and not any(map(DIGIT.search, levels.cells)):
+            return None
+        of_odd = odd_cells.sample(CELLS_FOR_NOTATION)
         sample = [*self.text.sample(CELLS_FOR_NOTATION), *of_odd]
         best = self
         writings = notation_choice.writings(sample, self.mark)

@@ -145,10 +145,13 @@ def _written_numbers(meta: NumberMeta, kinds: Int, values: Int) -> Spans:
     check_text(size_around)
     forms = np.array(meta.forms, np.int8)
     units = np.array(meta.units, np.int64)
-    units_of_cells = units[kinds]
     forms_of_cells = forms[kinds]
-    wholes = values * units_of_cells
+    wholes = values
+    # numbers have a unit of their own only where zeros at their end are left out
+    if (units != 1).any():
+        wholes = values * units[kinds]
     if meta.single is not None:
+        wholes = wholes.copy()
         is_single = kinds == 0
         wholes[is_single] = singles.printed(values[is_single], meta.single, meta.decimals)
     pool, length = spans.write(wholes, forms_of_cells, meta.decimals)
