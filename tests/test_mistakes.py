@@ -15,6 +15,7 @@ import pandas as pd
 import pytest
 
 import aetool
+from aetool import operations
 from aetool.arguments import part_of
 from aetool.cli import main, status
 from aetool.errors import ParamError
@@ -381,3 +382,24 @@ def test_an_end_of_a_file_anywhere_else_is_a_bug_that_is_seen(monkeypatch):
     monkeypatch.setattr(main, "invoke", ending)
     with pytest.raises(EOFError, match="of a library"):
         status(["info", "x"])
+
+
+@pytest.mark.parametrize("line", ["detect rows.csv -f", "fit rows.csv -f", "detect rows.csv"])
+def test_an_output_that_is_read_is_refused_at_once(line, tmp_path, monkeypatch, run):
+    """Before anything is learned; also where what is read has another name."""
+    monkeypatch.chdir(tmp_path)
+    Path("rows.csv").write_text("a,b\n" + "1,2\n3,4\n" * 50)
+    Path("other.csv").symlink_to("rows.csv")
+    before = Path("rows.csv").read_bytes()
+
+    def learned(*_arguments, **_options):
+        raise AssertionError("learned")
+
+    monkeypatch.setattr(operations, "fit", learned)
+    for target in ("rows.csv", "other.csv"):
+        done = run(*line.split(), "-o", target)
+        expected = "is the file that is read" if "-f" in line else "exists already"
+        assert done.status == 2 and f"{target}: {expected}" in done.err
+    assert Path("rows.csv").read_bytes() == before
+    done = run(*line.split(), "-o", str(tmp_path))
+    assert done.status == 2 and "is a folder; name a file with -o" in done.err

@@ -125,6 +125,9 @@ def detect(data: str, model: str | None, quiet: bool, **given: Unpack[DetectGive
         _explain_columns(data, model, given, printing)
         return 0
     limit = _limit(given["max_flagged"])
+    # before anything is learned or scored
+    sources = (data, model, given["calibration"])
+    printing.refuse_target([path for path in sources if path is not None])
     bundle = options.load_model(model)
     # before a page or pictures are begun
     fit_options = options.fit_unless(bundle, "detect", given)

@@ -13,6 +13,7 @@ import click
 from aetool.cli import options, remarks, terminal, texts
 from aetool.errors import DataError
 from aetool.files import named_path
+from aetool.files.outputs import refuse_target
 
 if TYPE_CHECKING:
     from aetool.bundle import Bundle
@@ -95,10 +96,9 @@ def fit(
         terminal.say(*options.read_columns(list(data), given))
         return
     target = Path(output or default_output(data[0]))
-    if target.exists() and not force:
-        raise DataError(f"{target}: exists already; replace it with -f, or choose another -o")
-    fpr = options.percent(given["fpr"], "--fpr", doubtful=options.HALF)
     # before the fit, not after
+    refuse_target(target, force, data)
+    fpr = options.percent(given["fpr"], "--fpr", doubtful=options.HALF)
     check_part("fpr", fpr)
     if not target.parent.is_dir():
         raise DataError(f"{target.parent}: no such folder to write to; make it first, with mkdir")
@@ -130,17 +130,17 @@ def _summary(bundle: Bundle, target: Path, seconds: float) -> str:
     """The line that sums up a model that was written: what it was fitted on, its size, and the
     seconds taken. target: the file, which is there."""
     facts = bundle.facts
-    what = f"{len(bundle.spec.columns)} columns" if bundle.schema else f"pictures {bundle.shape}"
+    what = f"{len(bundle.spec.columns):,} columns" if bundle.schema else f"pictures {bundle.shape}"
     used = facts.get("fitted_rows", facts["rows"])
-    fitted = f" ({used} of them fitted)" if used != facts["rows"] else ""
+    fitted = f" ({used:,} of them fitted)" if used != facts["rows"] else ""
     if bundle.framing and bundle.framing.stride:
-        fitted = f" ({used} tiles fitted)"
+        fitted = f" ({used:,} tiles fitted)"
     code = f"code of {bundle.latent}, " if bundle.latent else ""
     threshold = f"threshold {bundle.threshold:.4g} {bundle.unit}"
     if bundle.threshold == math.inf:
         threshold = "no threshold"
     return (
-        f"{target}: {bundle.plugin}, {facts['rows']} rows{fitted}, {what}, "
+        f"{target}: {bundle.plugin}, {facts['rows']:,} rows{fitted}, {what}, "
         f"{code}{target.stat().st_size:,} bytes, {seconds:.2f} s; {threshold}"
     )
 

@@ -8,7 +8,7 @@ import click
 
 from aetool.cli import options, terminal, texts
 from aetool.cli.fitting import default_output
-from aetool.errors import DataError
+from aetool.files.outputs import refuse_target
 
 
 @click.command()
@@ -60,8 +60,7 @@ def report(
 
     target = Path(output or default_output(str(data), ".html", "report"))
     # before the records are scored, not after
-    if target.exists() and not force:
-        raise DataError(f"{target}: exists already; replace it with -f, or choose another -o")
+    refuse_target(target, force, [data])
     detection = operations.report(
         data,
         target,

@@ -15,6 +15,7 @@ import click
 
 from aetool.cli import terminal
 from aetool.errors import ParamError
+from aetool.files.outputs import refuse_target
 from aetool.printing import printable
 
 if TYPE_CHECKING:
@@ -60,6 +61,12 @@ class Printing:
         if self.output is None and sys.stdout is not None and sys.stdout.isatty():
             return "table"
         return SUFFIXES.get(self.output_suffix, "csv")
+
+    def refuse_target(self, sources: Sequence[str]) -> None:
+        """Raise DataError for an output that cannot be written, as it is a folder, exists (unless
+        force), or is one of the sources, paths that are read."""
+        if self.output not in (None, "-"):
+            refuse_target(Path(self.output), self.force, sources)
 
     @property
     def output_suffix(self) -> str:

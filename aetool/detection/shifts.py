@@ -105,7 +105,7 @@ class Comparison:
         if rows >= FEWEST_ROWS:
             return ""
         whose = "new" if self.rows <= self.rows_before else "earlier"
-        count = f"{rows} {whose} records are"
+        count = f"{rows:,} {whose} records are"
         if rows == 1:
             count = f"1 {whose} record is"
         return f"{count} too few to tell; at least {FEWEST_ROWS} are needed"

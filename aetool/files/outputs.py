@@ -12,7 +12,7 @@ import shutil
 import stat
 import sys
 import tempfile
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from pathlib import Path
 from typing import BinaryIO
@@ -56,24 +56,48 @@ def atomic(
             "standard output is for tables and archives: name a file with "
             f"{named_by or option('-o')}"
         )
+    refuse_target(target, force, (), named_by)
     there = looked_up(target)
-    if there is not None and stat.S_ISDIR(there.st_mode):
-        raise DataError(f"{target}: is a folder; name a file with {named_by or option('-o')}")
     # /dev/stdout and the like: no file, but an open one of this process
     number = _open_file(target)
     if number is not None or not (there is None or stat.S_ISREG(there.st_mode)):
         with _handed_over(str(target), lambda: _opened(target, number)) as spool:
             yield spool
         return
-    if there is not None and not force:
+    with _replacing(target, force, source, there, named_by) as file:
+        yield file
+
+
+def refuse_target(
+    target: Path,
+    force: bool,
+    sources: Sequence[str | os.PathLike[str]] = (),
+    named_by: str | None = None,
+) -> None:
+    """Raise the DataError with which `atomic` refuses a target, by what is at its place now: for a
+    folder, a file that is there (without force), and one that is read. For commands whose results
+    take long, to be called before they are computed.
+
+    force: whether the target may replace a file. sources: paths of what is read, beside what the
+    running command has opened already. named_by: the option that names target, if not -o.
+    """
+    there = looked_up(target)
+    if there is None:
+        return
+    if stat.S_ISDIR(there.st_mode):
+        raise DataError(f"{target}: is a folder; name a file with {named_by or option('-o')}")
+    # to a device, a pipe or an open file the bytes are added
+    if _open_file(target) is not None or not stat.S_ISREG(there.st_mode):
+        return
+    if not force:
         raise _exists(target, named_by)
     # replacing it would take the data away while they are read
-    if there is not None and is_read(there):
+    places = [looked_up(Path(source)) for source in sources]
+    is_source = any(os.path.samestat(there, place) for place in places if place is not None)
+    if is_source or is_read(there):
         raise DataError(
             f"{target}: is the file that is read; name another one with {named_by or option('-o')}"
         )
-    with _replacing(target, force, source, there, named_by) as file:
-        yield file
 
 
 @contextmanager

@@ -301,7 +301,7 @@ def _with_codec(bundle: Bundle, source: Source, options: FitOptions) -> Bundle:
 
 def _counted(rows: int) -> str:
     """A count of records with its noun, such as "1 record" or "2 records"."""
-    return "1 record" if rows == 1 else f"{rows} records"
+    return "1 record" if rows == 1 else f"{rows:,} records"
 
 
 def _say_what_was_understood(name: str, schema: Schema) -> None:

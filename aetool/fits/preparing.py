@@ -121,7 +121,7 @@ def paired(source: Source, options: FitOptions) -> tuple[Prepared, Features]:
         # pairs are by place: one picture too few would shift all the others
         if pixels.shape != prepared.inputs.shape:
             raise DataError(
-                f"{source.name} has {len(pixels)} pictures of {pixels.shape[1:]}, "
+                f"{source.name} has {len(pixels):,} pictures of {pixels.shape[1:]}, "
                 f"{option('--target')} "
                 f"{len(prepared.inputs)} of {prepared.inputs.shape[1:]}; they must be the same"
             )
@@ -130,7 +130,7 @@ def paired(source: Source, options: FitOptions) -> tuple[Prepared, Features]:
     # pairs are by place: one row too few would shift all the others
     if total != prepared.rows:
         raise DataError(
-            f"{source.name} has {total} rows, {option('--target')} {prepared.rows}; row by "
+            f"{source.name} has {total:,} rows, {option('--target')} {prepared.rows}; row by "
             "row they must be "
             "the same records"
         )

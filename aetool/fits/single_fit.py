@@ -513,8 +513,8 @@ def _check_finite(model: Model, parts: Features) -> None:
     failed = len(parts) - int(is_finite.sum())
     if failed:
         raise PluginError(
-            f"{model.name}: the score graph gives nan or inf for {failed} of {len(parts)} held-out "
-            "records; look for a division, logarithm or root of 0 in what it scores by"
+            f"{model.name}: the score graph gives nan or inf for {failed:,} of {len(parts):,} "
+            "held-out records; look for a division, logarithm or root of 0 in what it scores by"
         )
 
 

@@ -180,7 +180,7 @@ def _truth(source: Source, label: str | None, normal: Sequence[str], numbers: In
         ordinary = " or ".join(normal)
         where = label or labels.FOLDER
         raise ParamError(
-            f"both kinds of rows are needed: {anomalies} of {len(truth)} differ from "
+            f"both kinds of rows are needed: {anomalies:,} of {len(truth):,} differ from "
             f"{ordinary} in {where}"
         )
     return truth

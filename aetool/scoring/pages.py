@@ -299,8 +299,8 @@ class Watcher:
         truth = np.concatenate(self.truth)
         if truth.all() or not truth.any():
             raise ParamError(
-                f"both kinds of rows are needed: {int(truth.sum())} of {len(truth)} differ from "
-                f"{' or '.join(self.normal)} in {self.label}"
+                f"both kinds of rows are needed: {int(truth.sum()):,} of {len(truth):,} differ "
+                f"from {' or '.join(self.normal)} in {self.label}"
             )
         return curves(scores, truth)
 

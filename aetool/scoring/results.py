@@ -178,7 +178,7 @@ class Detection:
         if self.threshold == float("inf"):
             wanted = "no score is high enough"
         word = self.flagged_in_words
-        flagged = f"{self.flagged} of {self.total} records {word} ({part:.3g} %)"
+        flagged = f"{self.flagged:,} of {self.total:,} records {word} ({part:.3g} %)"
         return f"{flagged}: {wanted}{rare}{rest}"
 
     def most_blamed(self) -> tuple[str, int] | None:
