@@ -11,11 +11,11 @@ GROUP = $(call LISTED,$(VENV),dependency-groups,$(1))
 # pip compiles on one core, and what nothing imports, too: here a venv is compiled on all of them, but
 # for its packages' own tests, and large packages of which the program and its tests import next to
 # nothing. Some files are templates, and no Python.
-SELDOM_IMPORTED := moto|torch/_inductor|torch/testing|pip|mypy|mypyc|fontTools|pygments|networkx
+SELDOM_IMPORTED := moto|cfnlint|docker|antlr4|graphql|pydantic|torchgen|torch/_inductor|torch/testing|pip|mypy|mypyc|fontTools|pygments|onnxruntime/(quantization|tools|transformers)|sympy/(parsing|physics|stats)
 NOT_COMPILED := --no-compile -c constraints.txt
 COMPILE = $(1)/bin/python -m compileall -qq -j 0 -x '/(tests?|$(SELDOM_IMPORTED))/' $(1)/lib || true
 
-.PHONY: demo test lint slim bench scale gallery course reference readability long mutants stress cpus wheel sanitize valgrind fuzz gpu clean
+.PHONY: demo test lint slim collected bench scale gallery course reference readability long mutants stress cpus wheel sanitize valgrind fuzz gpu clean
 
 demo: $(VENV)/.train
 	$(BIN)/aetool demo
@@ -28,13 +28,18 @@ unexport PYTHONDONTWRITEBYTECODE
 test: export OMP_NUM_THREADS = 1
 test:
 	$(MAKE) -j2 $(VENV)/.dev $(VENV)-slim/.base
-	$(MAKE) -j2 lint slim
+	$(MAKE) -j2 lint slim collected
 	$(BIN)/python -m pytest -n auto --dist worksteal -m "not gpu and not long and not browser"
 
 lint: $(VENV)/.dev
 	$(BIN)/ruff check .
 	$(BIN)/ruff format --check .
 	$(BIN)/mypy
+
+# pytest writes what it makes of the asserts of each file beside it, which both of its workers would
+# do at once: here one does it while the other core has `slim` to do.
+collected: $(VENV)/.dev
+	$(BIN)/python -m pytest --collect-only -qqq
 
 # The runtime path in a venv of the base dependencies only: no torch, nothing of development.
 slim: $(VENV)-slim/.base $(VENV)/.dev

@@ -122,9 +122,21 @@ def fresh(code: str, *args: str) -> subprocess.CompletedProcess[str]:
 
 
 @pytest.fixture(scope="session")
-def air() -> Path:
+def whole_air() -> Path:
     """The bundled air-quality table."""
     return DEMO / "beijing_air.csv"
+
+
+HOURS = 1200
+
+
+@pytest.fixture(scope="session")
+def air(whole_air: Path, work: Path) -> Path:
+    """The first hours of the bundled air-quality table, which take a quarter of its time."""
+    lines = whole_air.read_bytes().splitlines(keepends=True)
+    path = work / whole_air.name
+    path.write_bytes(b"".join(lines[: 1 + HOURS]))
+    return path
 
 
 @pytest.fixture(scope="session")
@@ -234,7 +246,7 @@ def pca_pictures(folder: Path, work: Path) -> Path:
 
 @pytest.fixture(scope="session")
 def air_pca(air: Path, work: Path) -> Path:
-    """pca of the air-quality table, with a code as wide as its numbers."""
+    """pca of these hours, with a code as wide as its numbers."""
     return fitted(air, "pca", work / "air_pca.aem", params={"latent": 11})
 
 

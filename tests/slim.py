@@ -8,6 +8,7 @@ from pathlib import Path
 
 model = Path(sys.argv[1]).resolve()
 default = model.with_stem("default")
+part = model.with_name("part.csv")  # what both were fitted to
 for package in ("torch", "onnxscript", "pytest", "sklearn"):
     assert importlib.util.find_spec(package) is None, f"{package} is installed: this is not slim"
 
@@ -15,29 +16,30 @@ import aetool  # noqa: E402
 
 table = Path(aetool.__file__).parent / "demo" / "beijing_air.csv"
 assert ".venv-slim" in str(table), "the wheel must be installed, data and all"
+# of the whole table what a first user does with it, which `demo` does with it, too
 COMMANDS = f"""
 --help
 plugins list
 fit {table} -p pca -o m.aem
-fit {table} -o auto.aem
-fit {table} --context 2 --order time --robust -o context.aem
-detect {table} -m auto.aem --fdr 10% --calibration {table}
-detect {table} -m context.aem --top 3
-detect {table} -m {model} --all -q -o deep.csv
-detect {table} -m {default} --all -q -o default.csv
-detect {table} --top 3
 detect {table} -m m.aem
-detect {table} -m {model} --top 3
 compress {table} -o a.aez
 decompress a.aez -o a.csv
-compress {table} --lossy-only -m {model} --embed -o b.aez
+fit {part} -o auto.aem
+fit {part} --context 2 --order time --robust -o context.aem
+detect {part} -m auto.aem --fdr 10% --calibration {part}
+detect {part} -m context.aem --top 3
+detect {part} -m {model} --all -q -o deep.csv
+detect {part} -m {default} --all -q -o default.csv
+detect {part} --top 3
+detect {part} -m {model} --top 3
+compress {part} --lossy-only -m {model} --embed -o b.aez
 decompress b.aez -o b.csv
-compress {table} --lossy-only -o c.aez
+compress {part} --lossy-only -o c.aez
 decompress c.aez -c --rows 1:3
 info {model}
 info b.aez
 verify a.aez b.aez m.aem {model}
-evaluate {table} --label wd --normal N,NE,NW
+evaluate {part} --label wd --normal N,NE,NW
 export {model} -o onnx
 demo -o demo
 doctor

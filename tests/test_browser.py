@@ -51,9 +51,9 @@ def opened(browser):
 
 
 @pytest.fixture(scope="module")
-def air_page(air, tmp_path_factory):
+def air_page(whole_air, tmp_path_factory):
     path = tmp_path_factory.mktemp("browser") / "air.html"
-    operations.report(air, path, top=30)
+    operations.report(whole_air, path, top=30)
     return path
 
 

@@ -18,18 +18,18 @@ def table(tmp_path_factory):
     """(folder, denoising model) of a table whose columns tell one another."""
     folder = tmp_path_factory.mktemp("denoise")
     rng = np.random.default_rng(0)
-    x = rng.normal(size=2500)
-    frame = pd.DataFrame({"id": [f"r{i}" for i in range(2500)]})
+    x = rng.normal(size=1500)
+    frame = pd.DataFrame({"id": [f"r{i}" for i in range(1500)]})
     for i, name in enumerate("abcd"):
-        frame[name] = ((i + 1) * x + 0.05 * rng.normal(size=2500)).round(2)
+        frame[name] = ((i + 1) * x + 0.05 * rng.normal(size=1500)).round(2)
     frame["side"] = np.where(x > 0, "up", "down")
     frame.to_csv(folder / "clean.csv", index=False)
     gaps = frame.copy()
     for name in ("a", "c", "side"):
-        gaps.loc[rng.random(2500) < 0.2, name] = None
+        gaps.loc[rng.random(1500) < 0.2, name] = None
     gaps.to_csv(folder / "gaps.csv", index=False)
     noisy = frame.copy()
-    noisy["b"] = (noisy["b"] + rng.normal(0, 1.0, 2500)).round(2)
+    noisy["b"] = (noisy["b"] + rng.normal(0, 1.0, 1500)).round(2)
     noisy.to_csv(folder / "noisy.csv", index=False)
     made = operations.fit(
         folder / "clean.csv", FitOptions("denoising", {"noise": 0.4, "mask": 0.3, "latent": 8}, epochs=60, device="cpu")

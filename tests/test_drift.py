@@ -155,16 +155,16 @@ def test_columns_keep_how_often_each_value_was_there():
     assert many.bin_name(0) == f"below {many.show(many.low)}"
 
 
-def test_models_without_counts_are_compared_by_gaps_and_scores(air):
-    model = operations.fit(air, operations.FitOptions(plugin="pca"))
-    found = operations.drift(model, air)
+def test_models_without_counts_are_compared_by_gaps_and_scores(whole_air):
+    model = operations.fit(whole_air, operations.FitOptions(plugin="pca"))
+    found = operations.drift(model, whole_air)
     bare = [
         dataclasses.replace(c, counts=()) if hasattr(c, "few") else c for c in model.schema.columns
     ]
     schema = dataclasses.replace(model.schema, columns=tuple(bare))
     old = dataclasses.replace(model, schema=schema, _sessions={})
-    assert found.word == operations.drift(old, air).word == "same"
-    kinds = {(s.column, s.what) for s in operations.drift(old, air).shifts}
+    assert found.word == operations.drift(old, whole_air).word == "same"
+    kinds = {(s.column, s.what) for s in operations.drift(old, whole_air).shifts}
     assert (
         ("TEMP", "gaps") in kinds and ("TEMP", "location") not in kinds and ("", "score") in kinds
     )

@@ -227,6 +227,8 @@ def test_rows_of_groups_are_read_by_workers_alone(files, table, monkeypatch):
     )
     path = files / "rare.csv"
     rare.to_csv(path, index=False)
+    # a piece costs as much as a batch does
+    monkeypatch.setattr(pieces, "TEXT_BYTES", path.stat().st_size // 22)
     model = aetool.fit(rare, plugin="pca", context=3, group="kind")
     serial = model.detect(path, top=20)
     monkeypatch.setattr("aetool.scoring.spread.inputs_of", None)

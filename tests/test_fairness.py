@@ -99,6 +99,7 @@ def test_equal_rows_are_left_out_together_but_the_usual_stay():
     assert not folds.staying(prepared.features, kept)[210:].any()
 
 
+@pytest.mark.usefixtures("fits_once")
 def test_rows_of_few_contents_are_not_flagged_for_being_left_out():
     rng = np.random.default_rng(0)
     frame = pd.DataFrame({"a": rng.choice(list("abc"), 300), "b": rng.choice(list("xyzw"), 300)})
@@ -316,6 +317,7 @@ def test_the_column_whose_mending_helps_is_named_first():
 
 
 # `auto` joins the others
+@pytest.mark.usefixtures("fits_once")
 @pytest.mark.parametrize(
     "plugin", [pytest.param(n, marks=pytest.mark.long if n == "elm" else ()) for n in FAIR]
 )

@@ -414,7 +414,7 @@ def test_a_flow_changes_volume_by_its_triangular_jacobian():
     "posterior",
     [
         pytest.param("diagonal", marks=pytest.mark.long),
-        "full",
+        pytest.param("full", marks=pytest.mark.long),
         "flow",
         pytest.param("fixed", marks=pytest.mark.long),
     ],

@@ -15,6 +15,7 @@ from aetool.data.sources import open_source
 from aetool.errors import AetoolError
 from aetool.files import new_folder, repair, trees
 from tests.forked import forked
+from tests.sweeps import checkered
 
 CALLS = ("mkdir", "link", "open", "fsync", "rename", "chmod", "scandir", "unlink", "rmdir")
 
@@ -68,8 +69,7 @@ def strays(place):
 
 
 @pytest.mark.filterwarnings("ignore:.*fork:DeprecationWarning")
-@pytest.mark.parametrize("exchanged", [True, False])
-@pytest.mark.parametrize("exists", [True, False])
+@pytest.mark.parametrize(("exists", "exchanged"), checkered([True, False], [True, False]))
 @pytest.mark.parametrize("times", [8, pytest.param(500, marks=pytest.mark.long)])
 def test_a_kill_leaves_the_old_folder_or_the_new_one(place, monkeypatch, exchanged, exists, times):
     target = place / "target"

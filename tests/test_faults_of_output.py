@@ -55,10 +55,11 @@ def names(folder):
 
 
 HOME = {"t.csv", "t.parquet", "t.aez", "spools"}
+# how small an archive is does not matter here
 TO_OUTPUT = (
-    ("compress", "t.csv", "-q", "-c"),
-    ("compress", "-", "-q", "-c"),
-    ("compress", "t.parquet", "-q", "-c"),
+    ("compress", "t.csv", "-q", "--fast", "-c"),
+    ("compress", "-", "-q", "--fast", "-c"),
+    ("compress", "t.parquet", "-q", "--fast", "-c"),
     ("decompress", "t.aez", "-c"),
     ("decompress", "-", "-c"),
 )
@@ -190,19 +191,18 @@ def test_a_limit_of_output_is_one_line(place, words):
 # ---- files and folders on a disk that is full
 
 TO_FILES = {
-    "archive of a file": ("compress", "t.csv", "-q", "-f", "-o", "new"),
-    "archive of a pipe": ("compress", "-", "-q", "-f", "-o", "new"),
+    "archive of a file": ("compress", "t.csv", "-q", "--fast", "-f", "-o", "new"),
+    "archive of a pipe": ("compress", "-", "-q", "--fast", "-f", "-o", "new"),
     "file": ("decompress", "t.aez", "-f", "-o", "new"),
     "array": ("decompress", "a.aez", "-f", "-o", "new"),
     "folder": ("decompress", "f.aez", "-f", "-o", "new"),
 }
 
 
-@pytest.fixture
-def sources(place, monkeypatch):
-    """Also the archives of an array, which is put together in a file, and of a folder with a file
-    that is large and a picture."""
-    monkeypatch.setattr(array_files, "LARGE", 1)
+@pytest.fixture(scope="module")
+def further(tmp_path_factory):
+    """The archives of an array, and of a folder with a file that is large and a picture."""
+    place = tmp_path_factory.mktemp("further")
     # the last axis is outermost in the file: all must be there before it is written
     array = np.asfortranarray(np.random.default_rng(0).integers(0, 9, (5000, 3)))
     np.save(place / "a.npy", array)
@@ -214,6 +214,14 @@ def sources(place, monkeypatch):
     pixels = rng.integers(0, 255, (40, 40)).astype(np.uint8)
     Image.fromarray(pixels).save(folder / "sub" / "x.png")
     operations.compress(folder, place / "f.aez")
+    return place
+
+
+@pytest.fixture
+def sources(place, further, monkeypatch):
+    """Also the archives of an array, which is put together in a file, and of a folder."""
+    monkeypatch.setattr(array_files, "LARGE", 1)
+    shutil.copytree(further, place, dirs_exist_ok=True)
     return place
 
 

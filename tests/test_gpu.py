@@ -41,10 +41,10 @@ CASES = [
 
 
 @pytest.fixture(scope="module", params=CASES, ids="-".join)
-def fitted(request: pytest.FixtureRequest, air: Path, folder: Path) -> tuple[Bundle, Path]:
+def fitted(request: pytest.FixtureRequest, whole_air: Path, folder: Path) -> tuple[Bundle, Path]:
     """A model that was fitted on the GPU, and the data it was fitted on."""
     plugin, kind = request.param
-    data = air if kind == "table" else folder
+    data = whole_air if kind == "table" else folder
     options = FitOptions(plugin=plugin, max_time=SECONDS, device="cuda")
     return operations.fit(data, options), data
 
@@ -124,8 +124,8 @@ def share_alike(here: Path, there: Path) -> float:
 
 
 @pytest.mark.parametrize("kind", ["table", "image"])
-def test_an_exact_archive_is_the_same_bytes(kind, air, folder, tmp_path):
-    data = air if kind == "table" else folder
+def test_an_exact_archive_is_the_same_bytes(kind, whole_air, folder, tmp_path):
+    data = whole_air if kind == "table" else folder
     model = operations.fit(data, FitOptions(plugin="pca", codec=True, device="cuda"))
     for device in DEVICES:
         operations.compress(data, tmp_path / f"{device}.aez", model, CompressOptions(device=device))
@@ -134,7 +134,7 @@ def test_an_exact_archive_is_the_same_bytes(kind, air, folder, tmp_path):
     )
 
 
-def test_a_device_that_is_not_there_is_said(air, tmp_path):
-    model = operations.fit(air, FitOptions(plugin="pca"))
+def test_a_device_that_is_not_there_is_said(whole_air, tmp_path):
+    model = operations.fit(whole_air, FitOptions(plugin="pca"))
     with pytest.raises(ParamError, match="device cuda:99: CUDA could not be started"):
-        operations.score(air, model, "cuda:99")
+        operations.score(whole_air, model, "cuda:99")

@@ -171,6 +171,7 @@ def test_a_model_without_a_code_says_nothing_of_one(tmp_path, run):
     assert done.status == 0 and "pictures (1, 16, 16), " in done.err and "code of" not in done.err
 
 
+@pytest.mark.usefixtures("fits_once")
 def test_a_join_takes_no_parameters_and_must_be_fitted(rows_csv, run):
     with pytest.raises(ParamError, match="has no parameter"):
         aetool.fit(rows_csv, "auto", latent=3)

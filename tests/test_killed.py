@@ -17,7 +17,7 @@ import pytest
 import aetool
 from aetool.codec.planning import Effort
 
-ROWS = 6000
+ROWS = 4000
 SMALL = Effort(block=1 << 14)
 
 pytestmark = pytest.mark.filterwarnings("default")

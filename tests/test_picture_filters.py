@@ -264,7 +264,7 @@ def test_a_folder_is_filtered_too_and_read_by_the_other_reader(count, worth, tmp
     monkeypatch.setattr(picture_filters, "WORTH_OF_DECIBEL", worth)
     folder = tmp_path / "pictures"
     folder.mkdir()
-    pixels = discs(count, 3, 40, 36)
+    pixels = discs(count, 3, 30, 26)
     for number, picture in enumerate(pixels):
         Image.fromarray(picture.transpose(1, 2, 0)).save(folder / f"{number:02d}.png")
     facts = aetool.compress(folder, tmp_path / "a.aez", target_psnr=26)

@@ -231,11 +231,11 @@ def test_of_several_processes_one_writes_and_speaks(table, tmp_path):
 @needs_torchrun
 @pytest.mark.long
 @pytest.mark.parametrize("seed", [0, 1, 2])
-def test_the_loss_of_two_processes_on_the_bundled_table(air, tmp_path, seed):
-    one = aetool.fit(air, "ae", all_rows=True, seed=seed, device="cpu", epochs=10)
+def test_the_loss_of_two_processes_on_the_bundled_table(whole_air, tmp_path, seed):
+    one = aetool.fit(whole_air, "ae", all_rows=True, seed=seed, device="cpu", epochs=10)
     path = tmp_path / "m.aem"
     options = ("-p", "ae", "--all-rows", "--seed", seed, "--device", "cpu", "--epochs", "10")
-    subprocess.run(torchrun("fit", air, *options, "-o", path, "-q"), check=True, timeout=900)
+    subprocess.run(torchrun("fit", whole_air, *options, "-o", path, "-q"), check=True, timeout=900)
     both = aetool.load(path)
     loss, expected = (model.facts["held_out_loss_nats"] for model in (both, one))
     print(f"seed {seed}: one process {expected}, two {loss}, steps {both.facts['steps']}")
@@ -245,11 +245,11 @@ def test_the_loss_of_two_processes_on_the_bundled_table(air, tmp_path, seed):
 
 @pytest.mark.skipif(not Path("/proc/self/task").exists(), reason="processes are found by /proc")
 @pytest.mark.long
-def test_processes_that_are_killed_go_on_to_the_same_bundle(air, tmp_path):
+def test_processes_that_are_killed_go_on_to_the_same_bundle(whole_air, tmp_path):
     options = ("-p", "ae", "--all-rows", "--seed", "1", "--device", "cpu", "--epochs", "4", "-q")
     whole, path = tmp_path / "whole.aem", tmp_path / "m.aem"
-    subprocess.run(torchrun("fit", air, *options, "-o", whole), check=True, timeout=900)
-    command = torchrun("fit", air, *options, "-o", path, "--resume")
+    subprocess.run(torchrun("fit", whole_air, *options, "-o", whole), check=True, timeout=900)
+    command = torchrun("fit", whole_air, *options, "-o", path, "--resume")
     kept = tmp_path / "m.aem.checkpoint"
     begun = subprocess.Popen(command)
     while not kept.exists() and begun.poll() is None:

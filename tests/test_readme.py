@@ -27,13 +27,14 @@ PLANTED = [row for row, _, _ in demo.PLANTED]
 SCRATCHED = "3.png"
 NEAR = 0.02  # relative: printed results of floating point, and bytes that depend on them
 CHECKS = {}  # by command line: what must be true after it
+LONG_CHECKS = {}  # further ones, by what test_demo.py looks at in the fast set
 
 
-def after(line):
+def after(line, checks=CHECKS):
     """Declares the check of a command of the README."""
 
     def declare(check):
-        CHECKS[line] = check
+        checks[line] = check
         return check
 
     return declare
@@ -109,6 +110,10 @@ def flagged(model, capfd, *options):
 def _(ran, capfd):
     assert flagged("air.aem", capfd) == sorted([*PLANTED, 98, 1584]), "by its own"
     assert sorted(flagged("air.aem", capfd, "--top", 4)) == PLANTED
+
+
+@after("aetool fit air.csv --codec -o air.aem", LONG_CHECKS)
+def _(ran, capfd):
     # the anomalies of a file are found in that file, too
     assert said("fit", "damaged.csv", "-o", "damaged.aem", capfd=capfd).status == 0
     own = flagged("damaged.aem", capfd)
@@ -187,6 +192,12 @@ def every_column_is_explained(ran, capfd):
 
 
 @after("aetool detect air.csv --id time")
+def _(ran, capfd):
+    rows = [int(line.split(",")[0]) for line in ran.out.splitlines()[1:]]
+    assert {98, 1584} <= set(rows) and len(rows) <= 0.002 * 5000
+
+
+@after("aetool detect air.csv --id time", LONG_CHECKS)
 def _(ran, capfd):
     rows = flagged(None, capfd)
     assert set(PLANTED) <= set(rows) and len(rows) - len(PLANTED) <= 0.002 * 5000
@@ -605,8 +616,9 @@ def quick_commands():
     return quick
 
 
-def run_commands(chosen, capfd):
-    """What these commands printed, line by line; each needs what those before it have written."""
+def run_commands(chosen, capfd, further=None):
+    """What these commands printed, line by line; each needs what those before it have written.
+    further: checks by command line, beside CHECKS."""
     printed, wrong = [], []
     for line, shown in chosen:
         assert line.startswith("aetool ")
@@ -618,6 +630,8 @@ def run_commands(chosen, capfd):
             wrong.append((line, "prints no such line", missing, lines))
         try:
             CHECKS[line](ran, capfd)
+            if line in (further or {}):
+                further[line](ran, capfd)
         except AssertionError as error:
             wrong.append((line, str(error)))
         printed += lines
@@ -638,11 +652,12 @@ def test_its_quick_commands_do_what_it_says(place, monkeypatch, capfd):
 @pytest.mark.long
 def test_its_commands_do_what_it_says(tmp_path, monkeypatch, capfd):
     monkeypatch.chdir(filled(tmp_path))
-    printed = run_commands(commands(), capfd)
+    printed = run_commands(commands(), capfd, LONG_CHECKS)
     for one in "".join(blocks("text")).splitlines():
         assert any(alike(one, other) for other in printed), one
 
 
+@pytest.mark.usefixtures("fits_once")
 def test_its_first_python_runs(place, monkeypatch):
     monkeypatch.chdir(place)
     names = {}

@@ -264,7 +264,7 @@ def run_grammar(seeds, effort, folder):
     return tables
 
 
-@pytest.mark.parametrize("count", [25, pytest.param(100, marks=pytest.mark.long)])
+@pytest.mark.parametrize("count", [15, pytest.param(100, marks=pytest.mark.long)])
 @pytest.mark.parametrize("effort", EFFORTS)
 def test_hostile_texts(effort, count, tmp_path):
     tables = run_grammar(range(count), EFFORTS[effort], tmp_path)

@@ -271,7 +271,7 @@ def test_a_page_of_a_table(air, air_model, tmp_path, run):
     markup = judged(target.read_bytes())
     found = operations.detect(air, operations_model(air_model), fpr=0.01)
     text = words(markup)
-    assert f"{found.flagged} of 5,000 records" in text
+    assert f"{found.flagged} of 1,200 records" in text
     rows = [a["id"] for t, a in markup.elements if t == "tr" and "id" in a]
     ranked = found.ranked()
     assert rows == [f"r{row + 1}" for row in ranked.row.tolist()]
@@ -288,7 +288,7 @@ def operations_model(path):
 
 @pytest.fixture(scope="module")
 def air_model(air, tmp_path_factory):
-    """The bundled table as the default learns it."""
+    """The hours as the default learns them."""
     path = tmp_path_factory.mktemp("report") / "air.aem"
     return operations.fit(air).save(path)
 
@@ -299,7 +299,7 @@ def test_detect_writes_a_page_beside_what_it_prints(air, tmp_path, run):
     assert with_page.status == 0 and with_page.out == plain.out
     text = words(judged((tmp_path / "p.html").read_bytes()))
     count = len(plain.out.splitlines()) - 1
-    assert f"{count} of 5,000 records" in text and "learned from them" in text
+    assert f"{count} of 1,200 records" in text and "learned from them" in text
     refused = run("detect", air, "-q", "--report", tmp_path / "p.html")
     assert refused.status == 2 and "p.html" in refused.err and refused.out == ""
     assert run("detect", air, "-q", "--report", tmp_path / "p.html", "-f").status == 0

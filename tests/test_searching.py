@@ -136,7 +136,7 @@ def test_tables_rows_and_columns(air, air_pca, tmp_path, run):
     frame = aetool.load(air_pca).similar(air, air, rows=[5], k=2)
     assert frame["row"].tolist() == found["row"][:2].tolist()
     for wrong, words in (
-        (["--row", 99999], "has records 1 .. 5000"),
+        (["--row", 99999], "has records 1 .. 1200"),
         (["--id", "nothing"], "no such column"),
         (["--sheet", tmp_path / "x.png", "--row", 1], "for pictures"),
     ):

@@ -98,8 +98,8 @@ def test_thresholds_are_stored_and_exported(tmp_path, run):
 def test_a_rate_that_is_not_exact_says_so(tmp_path, run):
     data, target = tmp_path / "t.csv", tmp_path / "m.aem"
     plain(300, 0, odd=5).to_csv(data, index=False)
-    assert "these very records" in run("detect", data, "--fdr", "10%").err
-    assert run("fit", data, "--robust", "-o", target).status == 0
+    assert "these very records" in run("detect", data, "-p", "pca", "--fdr", "10%").err
+    assert run("fit", data, "-p", "pca", "--robust", "-o", target).status == 0
     assert "may hold anomalies" in run("detect", data, "-m", target, "--fdr", "10%").err
     assert run("fit", data, "-p", "pca", "-o", target, "-f").status == 0
     assert "the data that were fitted" in run("detect", data, "-m", target, "--fdr", "0.1").err
@@ -428,7 +428,7 @@ def test_what_is_said_of_a_threshold_counts_the_records_that_were_held_out(run, 
     assert f"which {said} exceed" in run("detect", tmp_path / "d.csv", "-m", tmp_path / "m.aem").err
     assert f"exceeded by      {said}" in run("info", tmp_path / "m.aem").out
     # of the file itself nothing was held out
-    assert "held out" not in run("detect", tmp_path / "d.csv").err
+    assert "held out" not in run("detect", tmp_path / "d.csv", "-p", "pca").err
 
 
 def test_records_above_a_score_are_counted():

@@ -24,7 +24,7 @@ from aetool.errors import ParamError
 from aetool.operations import CompressOptions, FitOptions, TradeoffOptions, surveying
 from aetool.testing import pictures
 
-ROWS = 600
+ROWS = 300
 
 
 @pytest.fixture(scope="module", autouse=True)
@@ -63,7 +63,7 @@ def measured(walk, model):
 @pytest.fixture(scope="module")
 def shapes(tmp_path_factory):
     path = tmp_path_factory.mktemp("shapes") / "shapes.npy"
-    np.save(path, pictures(150)[:, 0])
+    np.save(path, pictures(80)[:, 0])
     return path
 
 

@@ -291,7 +291,7 @@ def test_no_message_has_a_name_of_thousands_of_letters(name, tmp_path, run):
     rows = np.random.default_rng(0).normal(size=(100, 2)).round(3)
     path.write_text("\n".join([f"{name},y", *(f"{a},{b}" for a, b in rows)]) + "\n")
     for arguments in (
-        ("fit", path, "-o", tmp_path / "m.aem"),
+        ("fit", path, "-p", "pca", "-o", tmp_path / "m.aem"),
         ("detect", path, "--drop", "q"),
         ("compress", path, "--max-error", "q=1"),
         ("compress", path, "--max-error", "1%", "-f"),
