@@ -175,7 +175,7 @@ for plugin in sys.argv[2:]:
 @pytest.mark.parametrize("plugins", [["pca"], pytest.param(["elm"], marks=pytest.mark.long)])
 def test_the_number_of_threads_changes_no_bit(plugins, tmp_path):
     """Products and factorisations of wide rows are large enough to be shared among threads."""
-    x = of_factors(400, DENSE + 8)
+    x = of_factors(240, DENSE + 8)
     data = tmp_path / "wide.npy"
     np.save(data, x)
     told = []
