@@ -411,21 +411,22 @@ def quantiles_of(ordered: Float, count: Int, part: float) -> Float:
     place = (count - 1) * part
     below = np.floor(place).astype(np.intp)
     above = np.minimum(below + 1, count - 1)
-    lower = np.take_along_axis(ordered, below[None], axis=0)[0]
-    upper = np.take_along_axis(ordered, above[None], axis=0)[0]
+    lower: Float = np.take_along_axis(ordered, below[None], axis=0)[0]
+    upper: Float = np.take_along_axis(ordered, above[None], axis=0)[0]
     span = upper - lower
     beyond = place - below
     # from the nearer of the two, so that rounding is NumPy's, too
     from_lower = lower + span * beyond
     from_upper = upper - span * (1 - beyond)
-    return np.where(beyond >= 0.5, from_upper, from_lower)
+    nearer: Float = np.where(beyond >= 0.5, from_upper, from_lower)
+    return nearer
 
 
 def medians_of(ordered: Float, count: Int) -> Float:
     """The median of each column, (k,). ordered: (rows, k), rising; count: (k,), how many of them
     count, the first."""
-    lower = np.take_along_axis(ordered, (count - 1)[None] // 2, axis=0)[0]
-    upper = np.take_along_axis(ordered, count[None] // 2, axis=0)[0]
+    lower: Float = np.take_along_axis(ordered, (count - 1)[None] // 2, axis=0)[0]
+    upper: Float = np.take_along_axis(ordered, count[None] // 2, axis=0)[0]
     return (lower + upper) / 2
 
 
