@@ -633,7 +633,7 @@ class Archive:
         """Bytes of the payloads of all blocks, but for what describes the columns: {column's name:
         {coder: bytes}}. The streams of small blocks, which are coded as one, count together as
         "streams of small blocks", of coder "joined"; what belongs to no column counts as "line
-        ends", "irregular records" or the archive's kind. All blocks are decoded for it:
+        ends", "text as a whole" or the archive's kind. All blocks are decoded for it:
         ArchiveError for a damaged one, which is left out if lenient; BundleError where a model is
         needed and not there. look: is shown each of them."""
         sizes: dict[str, dict[str, int]] = {}
@@ -646,7 +646,7 @@ class Archive:
 
         # of lines that are no records nothing has a name
         names = [] if self.content.rows_told(self) else self.content.names(self)
-        other = "irregular records" if self.kind == "table" else self.kind
+        other = "text as a whole" if self.kind == "table" else self.kind
         for block, _ in self.blocks(0, self.rows):
             if look is not None:
                 look(block)
