@@ -639,3 +639,15 @@ def test_max_time_is_a_limit_of_the_fit(shapes, tmp_path, run):
     words = ("compress", shapes, "--psnr", "30", "-p", "pca", "--max-time", "60")
     done = run(*words, "-o", tmp_path / "a.aez")
     assert done.status == 0 and "chosen: " in done.err
+
+
+def test_pictures_of_any_shape_are_measured_in_the_formats_that_can_hold_them(monkeypatch):
+    """A sheet of long pictures is no longer than they are, and WebP has none of 16,384 pixels."""
+    monkeypatch.setattr(packers, "FORMATS", packers.FORMATS[:2])
+    monkeypatch.setattr(packers, "QUALITIES", (10,))
+    long = np.zeros((37, 1, 3000, 2), np.uint8)
+    sizes = {packed.program for packed in packers.pictured(long)}
+    assert sizes == {"PNG sheet", "PNG files", "WebP sheet", "WebP files"}
+    longer = np.zeros((2, 1, 5, 16_384), np.uint8)
+    sizes = {packed.program for packed in packers.pictured(longer)}
+    assert sizes == {"PNG sheet", "PNG files"}

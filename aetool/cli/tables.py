@@ -63,8 +63,9 @@ class Printing:
         return SUFFIXES.get(self.output_suffix, "csv")
 
     def refuse_target(self, sources: Sequence[str]) -> None:
-        """Raise DataError for an output that cannot be written, as it is a folder, exists (unless
-        force), or is one of the sources, paths that are read."""
+        """Raise DataError for an output that is a folder, or a file that exists (without force) or
+        is one of the sources, paths that are read. Standard output, devices and pipes are never
+        refused."""
         if self.output not in (None, "-"):
             refuse_target(Path(self.output), self.force, sources)
 

@@ -44,20 +44,22 @@ class Packed:
 @dataclass(frozen=True)
 class _Format:
     """A format of picture files. name: Pillow's; feature: Pillow's name of the library it needs;
-    lossless, lossy: Pillow's options to write it so, by name, None where it is not tried so."""
+    longest: pixels of a side, at most; lossless, lossy: Pillow's options to write it so, by name,
+    None where it is not tried so."""
 
     name: str
     feature: str
+    longest: int
     lossless: Settings | None
     lossy: Settings | None
 
 
 FORMATS = (
-    _Format("PNG", "zlib", {"optimize": True}, None),
-    _Format("WebP", "webp", {"lossless": True, "method": 4}, {"method": 4}),
+    _Format("PNG", "zlib", (1 << 31) - 1, {"optimize": True}, None),
+    _Format("WebP", "webp", 16_383, {"lossless": True, "method": 4}, {"method": 4}),
     # one thread, so that the bytes are the same on every machine
-    _Format("AVIF", "avif", None, {"speed": 6, "max_threads": 1}),
-    _Format("JPEG", "jpg", None, {"optimize": True}),
+    _Format("AVIF", "avif", 65_535, None, {"speed": 6, "max_threads": 1}),
+    _Format("JPEG", "jpg", 65_500, None, {"optimize": True}),
 )
 
 
@@ -84,7 +86,8 @@ def pictured(pixels: Pixels) -> Iterator[Packed]:
     """Yield sizes and errors of pictures, (n, channels, height, width) of 1 or 3 channels, at least
     one, in each of FORMATS that Pillow has here, lossless and at QUALITIES as far as the format has
     these: two of each setting, on contact sheets, "PNG sheet", and each picture in a file of its
-    own, "PNG files". A part of the pictures is written, in memory, and its size scaled to all."""
+    own, "PNG files". A part of the pictures is written, in memory, and its size scaled to all. A
+    format that has no pictures as large is left out."""
     # only here: who stores tables needs no Pillow
     from PIL import features
 
@@ -94,6 +97,9 @@ def pictured(pixels: Pixels) -> Iterator[Packed]:
     many = _evenly(pictures, ON_SHEETS)
     for picture_format in FORMATS:
         if not features.check(picture_format.feature):
+            continue
+        # a sheet is longer than LONGEST only if a picture is
+        if max(LONGEST, *pictures.shape[1:3]) > picture_format.longest:
             continue
         name = picture_format.name
         for setting, settings in _settings(picture_format):
@@ -126,7 +132,8 @@ def _settings(picture_format: _Format) -> Iterator[tuple[str, Settings]]:
 
 def _sheets(pictures: Pixels) -> Iterator[Pixels]:
     """Yield the pictures, (n, height, width, channels), in order in groups, as many as fit on one
-    sheet of at most LONGEST (4,096) pixels a side; the last may be smaller."""
+    sheet of at most LONGEST (4,096) pixels a side; the last may be smaller. Pictures that are
+    longer are a group each."""
     _, height, width, _ = pictures.shape
     down = max(1, LONGEST // (height + BLOCK))
     across = max(1, LONGEST // (width + BLOCK))
@@ -187,16 +194,20 @@ class _Sheet:
 
     @classmethod
     def of(cls, group: Pixels) -> _Sheet:
-        """The sheet for a group, (n, height, width, channels), nearly square. Its tiles are
-        multiples of BLOCK (16), so that no block of the format is of two pictures; one picture
-        alone fills its tile."""
+        """The sheet for a group, (n, height, width, channels), as `_sheets` makes them: with about
+        as many tiles down as across, unless a side would be longer than LONGEST (4,096) pixels. Its
+        tiles are multiples of BLOCK (16), so that no block of the format is of two pictures; one
+        picture alone fills its tile."""
         count, height, width, channels = group.shape
         if count > 1:
             height += -height % BLOCK
             width += -width % BLOCK
-        room = max(1, LONGEST // width)
-        across = min(math.ceil(count**0.5), room)
-        down = -(-count // across)
+        most_down = max(1, LONGEST // height)
+        most_across = max(1, LONGEST // width)
+        across = min(math.ceil(count**0.5), most_across)
+        # of long pictures few stand one below the other
+        across = max(across, math.ceil(count / most_down))
+        down = math.ceil(count / across)
         return cls(down, across, height, width, channels)
 
     def laid_out(self, group: Pixels) -> Pixels:

@@ -354,9 +354,9 @@ def _write_parquet(
     dtypes: Mapping[str, str],
 ) -> None:
     """Write batches of columns, by name, to a file as Parquet, each as a group of rows, compressed
-    by ZSTD; without batches nothing is written. dtypes: Arrow's names of the source's types, by
-    column. DataError for a text that is no value of its column's type, and other errors as of
-    `arrow_table`."""
+    by ZSTD; without batches nothing is written. A notice names the columns whose levels were in an
+    order, which is lost. dtypes: Arrow's names of the source's types, by column. DataError for a
+    text that is no value of its column's type, and other errors as of `arrow_table`."""
     import pyarrow.parquet as pq
 
     _say_unordered(dtypes)

@@ -75,9 +75,9 @@ def leave_one_out(schema: Schema, X: Float, scores: Scores) -> tuple[Float, Floa
     X: (rows, inputs) in user units, the records, not changed; scores: computes the scores of such
     records, (rows,). Under an exact density the difference is how much less likely the value is,
     given all others, than the likeliest of those tried: 16 over the range where numbers lie, or the
-    16 most frequent levels. In context columns, such as dates, only the column's own mended value
-    is tried. Where a column has nothing to try, or X no rows, surprise is 0, and best the value
-    itself.
+    16 most frequent levels. In context columns only one value is tried: of dates the nearest moment
+    of the usual range, of others the value itself, whose surprise is 0. Where a column has nothing
+    to try, or X no rows, surprise is 0, and best the value itself.
     """
     columns = schema.modelled
     surprise = np.zeros((len(X), len(columns)))

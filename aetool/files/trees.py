@@ -158,9 +158,10 @@ def _raise(error: OSError) -> None:
 
 def _keep_others(old: Path, new: Path, shown: Path) -> None:
     """Link the files of the old folder, and of the folders in it, that the new one lacks into the
-    new one, with the modes and times of folders; files are copied where there are no hard links.
-    shown: the target, for messages. DataError where one of them has a file and the other a folder,
-    or a file system is mounted in the old one; OSError where it cannot be read or linked."""
+    new one; files are copied where there are no hard links. Folders that the new one lacks are made
+    there, with the modes and times of the old ones; others keep theirs. shown: the target, for
+    messages. DataError where one of them has a file and the other a folder, or a file system is
+    mounted in the old one; OSError where it cannot be read or linked."""
     device = old.stat().st_dev
     with os.scandir(old) as entries:
         for entry in sorted(entries, key=lambda entry: entry.name):

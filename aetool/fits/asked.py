@@ -81,8 +81,9 @@ def refuse_beside_model(verb: str, options: FitOptions | None, *besides: str) ->
 
 
 def refuse_without_fit(options: FitOptions | None, what: str) -> None:
-    """Raise ParamError for options of a fit where an archive is written that no model is fitted
-    for. what: the option that would have one fitted, such as "--lossy"."""
+    """Raise ParamError if options of a fit, but for the device, differ from their defaults where an
+    archive is written that no model is fitted for; None: none were given. what: the option that
+    would have one fitted, such as "--lossy"."""
     named = names_asked(options)
     if not named:
         return

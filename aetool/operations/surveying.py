@@ -167,8 +167,9 @@ class _Survey:
 
     def add_bounded(self) -> None:
         """Measure bounded archives, as points of this survey: of a table by one error of all
-        columns, and by a share of each column's range; of pictures by levels; and the one that
-        meets a goal in bytes, if any does. Nothing for data that cannot be bounded."""
+        columns, and by a share of each column's range; of pictures by levels; with a goal in bytes
+        also the one of least error that takes no more, or, where all take more, the coarsest.
+        Nothing for data that cannot be bounded."""
         if not self.candidates.can_be_bounded:
             return
         if isinstance(self.source, ImageSource):
@@ -236,8 +237,9 @@ class _Survey:
     def add_code(self, way: str, named: Mapping[str, str], bundle: Bundle) -> None:
         """Measure the code of a model at several errors, and add a point for each; where one
         archive meets several, the smallest counts. With a goal in bytes a point is added for the
-        one that meets it, if any does. A model that cannot be used, or reaches none of them, is
-        added to self.skipped with the reason.
+        archive of least error that takes no more, or, where all take more, for the coarsest; none
+        where the model cannot write that. A model that cannot be used, or reaches none of the
+        errors, is added to self.skipped with the reason.
 
         way: what the point is called. named: the argument of compress that names the model,
         {"model": its name} or {"plugin": its plugin}.

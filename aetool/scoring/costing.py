@@ -209,14 +209,14 @@ def refuse_fit(
     calibration: object,
 ) -> None:
     """Raise ParamError if something is given that detection in an archive cannot use: options of
-    fitting that differ from their defaults, a calibration, or options of reading text, which a
-    TextPath has. None is nothing given."""
+    fitting, but for the device, that differ from their defaults, a calibration, or options of
+    reading text, which a TextPath has. None is nothing given."""
     useless = []
     if options is not None:
         # with a model nothing is fitted, and what it takes to fit is not loaded
         from aetool.fits.asked import names_asked
 
-        useless += names_asked(options, "all_rows")
+        useless += names_asked(options)
     if calibration is not None:
         useless.append(option("--calibration"))
     if isinstance(data, TextPath):
