@@ -121,6 +121,26 @@ def test_the_group_is_handed_on_or_its_rights_are_cut(table, tmp_path, monkeypat
     assert mode(tmp_path / "u.aez") == oct(0o644)
 
 
+@pytest.mark.skipif(os.geteuid() != 0, reason="only root gives files to other groups")
+def test_another_group_may_do_no_more_than_all_others(table, tmp_path):
+    """Its members were others to the file that is replaced, which only its own group could read."""
+    target = tmp_path / "t.aez"
+    for of_source, of_replaced, expected in (
+        (0o640, 0o640, 0o600), (0o664, 0o640, 0o600), (0o664, 0o664, 0o644),
+    ):  # fmt: skip
+        table.chmod(of_source)
+        os.chown(table, 0, 4321)
+        target.write_text("old")
+        target.chmod(of_replaced)
+        operations.compress(table, target, None, operations.CompressOptions(force=True))
+        assert (target.stat().st_gid, mode(target)) == (4321, oct(expected))
+    # of the same group it stays as it was
+    target.chmod(0o640)
+    table.chmod(0o640)
+    operations.compress(table, target, None, operations.CompressOptions(force=True))
+    assert mode(target) == oct(0o640)
+
+
 def test_a_file_system_without_modes_takes_files(tmp_path, monkeypatch):
     def refused(*_, **__):
         raise PermissionError(1, "Operation not permitted")

@@ -59,9 +59,14 @@ class NumberColumn:
 
 @dataclass(frozen=True, eq=False)
 class TableYardstick:
-    """Measures the error of a table's archive as a part of its columns' standard deviations, 0
-    being exact. numbers: by name the columns of numbers, constant ones left out. chance: by column
-    of words, the share that is wrong if each is taken for the commonest."""
+    """Measures the error of a table's archive in its columns' standard deviations, 0 being exact:
+    the root of the mean loss over the columns that lost something, and the numbers that could have
+    lost as much (see the module).
+
+    numbers: by name the columns of numbers. chance: by column of words, the share that is wrong if
+    each is taken for the commonest, by which the share that is wrong is divided. Constant columns
+    and columns of one word are in neither.
+    """
 
     numbers: Mapping[str, NumberColumn]
     chance: Mapping[str, float]

@@ -362,7 +362,7 @@ def _below(
 
 def _is_better(below: Cut, doubtful: Cut) -> bool:
     """Whether what is cut from a line below is a table rather than a doubtful cut above it: it has
-    as many columns, and hardly a cell with another delimiter."""
+    at least as many columns, and hardly a cell with another delimiter."""
     return below.columns >= doubtful.columns and below.clean >= LEAST_REGULAR
 
 

@@ -60,7 +60,8 @@ class Cells:
 
     def take(self, rows: Int | slice) -> Cells:
         """The cells of these rows, in this order, in a new buffer that has only their bytes. rows:
-        positions from 0, or a slice of them; IndexError for a position that there is not."""
+        positions from 0, which are not checked: one below 0 counts from the end, IndexError for one
+        beyond it; or a slice of them."""
         old_start = self.start[rows]
         length = self.stop[rows] - old_start
         # in the new buffer cells lie behind one another

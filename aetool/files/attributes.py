@@ -73,8 +73,11 @@ def hand_on(handle: int, source: Attributes | None, replaced: os.stat_result | N
     owner of the file that it replaces; without either, the mode that the umask leaves. handle: its
     number; replaced: the stat of the file that it replaces.
 
-    A file that replaces another is never open to more people than that was. What this user may not
-    set, or the file system has not, is left out; OSError for any other failure.
+    Group and others get no permission that the file which is replaced did not give them, and a
+    group of its own no more than all others had there; owner and group are the source's all the
+    same. Where the group cannot be set, group and others get what both have in the source. An owner
+    that this user may not set, or what the file system has not, is left out; OSError for any other
+    failure.
     """
     if source is None and replaced is not None:
         source = Attributes(replaced.st_mode & ALL, replaced.st_uid, replaced.st_gid)
@@ -83,7 +86,11 @@ def hand_on(handle: int, source: Attributes | None, replaced: os.stat_result | N
         return
     mode = source.mode
     if replaced is not None:
-        mode &= replaced.st_mode | ~OTHERS
+        allowed = replaced.st_mode
+        # who is of the new group alone was one of all others
+        if source.group != replaced.st_gid:
+            allowed &= ((replaced.st_mode & 0o007) << 3) | ~0o070
+        mode &= allowed | ~OTHERS
     system.give_user(handle, source.user)
     if not system.give_group(handle, source.group):
         # Another group than the source's: it may do no more than both its group and all others

@@ -180,8 +180,9 @@ class Findings:
 
     def _commonest(self) -> str:
         """Why most of the flagged records stand out, as words that follow "most often", such as
-        "because CO is high", or "" where nothing is named: by the column that most of them name,
-        and its largest group, else by the largest group of all."""
+        "because CO is high": by the column that most of them name, and its largest group, or "named
+        is CO" where it has none; where no column is named, by the largest group of all; "" where
+        there is none."""
         blamed = self.blamed()
         groups = self.groups
         if blamed:

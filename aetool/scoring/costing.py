@@ -179,10 +179,10 @@ def ledger_of(
     columns: Sequence[str] = (),
 ) -> ArchiveLedger:
     """How an archive's bits are spent on columns. model: the one that the archive needs, or None.
-    columns: list these alone; empty for all. ParamError for columns that are not there; DataError
-    for one that no block stores apart, as where rows are stored as one text, and for a content that
-    does not tell what a record costs; ArchiveError or BundleError for an archive or a model that is
-    damaged."""
+    columns: those that the ledger lists, each once; empty for all. Its sums and shares are of all
+    columns in any case. ParamError for columns that are not there; DataError for one that no block
+    stores apart, as where rows are stored as one text, and for a content that does not tell what a
+    record costs; ArchiveError or BundleError for an archive or a model that is damaged."""
     with Archive(data, model) as archive, archive.sensible():
         if columns:
             archive.content.places(archive, columns)

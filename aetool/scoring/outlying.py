@@ -68,9 +68,10 @@ def bits_of(columns: Sequence[Float | None], rows: int) -> tuple[Float, Float]:
 
 
 def _placed(numbers: Float) -> Float | None:
-    """(rows,): the bits that the numbers of a column, NaN for gaps, cost by how many of them lie as
-    far out, 0 for a gap and for an infinity. None if fewer than half of the rows have one, there
-    are fewer than three different ones, or they follow their rows."""
+    """(rows,): the bits that the numbers of a column, NaN for gaps, cost by how many of them,
+    counted from the nearer end, lie as far out, 0 for a gap and for an infinity. None if fewer than
+    half of the rows have one, there are fewer than three different ones, or they follow their
+    rows."""
     is_number = np.isfinite(numbers)
     found = numbers[is_number]
     count = len(found)

@@ -377,9 +377,10 @@ class Scoring:
             yield result
 
     def _spread(self) -> tuple[Worker, Iterable[Item]]:
-        """(the worker to send, the items that it is to score): pieces of files where workers can
-        read those, else batches of records. Rows with those before them in the order of a column
-        are always prepared here."""
+        """(the worker to send, the items that it is to score). Items are pieces of files where
+        workers can read those, else batches of records, prepared here. Where the model looks back,
+        a piece comes with the rows before it (Continued), for which workers first read all pieces
+        once; where that goes by the order of a column, rows are always prepared here."""
         source = self.source
         schema = self.bundle.schema
         worker = Worker(

@@ -246,7 +246,8 @@ class Straight:
         return within * self.curved + x * straight
 
     def squares(self, g: Builder, difference: Value, apart: Value) -> Value:
-        """The square of each coordinate's difference, `apart`, (batch, features)."""
+        """The square of each feature's difference in coordinates, (batch, features), from `apart`,
+        those differences; `difference`, that of the features themselves, is not read."""
         return apart * apart
 
 

@@ -154,9 +154,14 @@ class PCA(ClosedForm):
         3.2), of the numbers among features of rows in batches. DataError with fewer than two
         numbers, or without rows.
 
-        sigma^2 is the mean of the eigenvalues left out, W = U (Lambda - sigma^2 I)^(1/2), and with
-        M = W^T W + sigma^2 I the posterior of z is N(M^-1 W^T (x - mean), sigma^2 M^-1). With z its
-        posterior mean, the density needs no d x d inverse:
+        There are as many axes as `latent` says, or, where that is 0, as explain 95 % of the
+        variance, at most one fewer than there are numbers. sigma^2 is the mean of the eigenvalues
+        left out and blur^2, at least the variance that rounding has and 1e-6; Lambda has blur^2
+        added, too; without blur this is the likeliest solution.
+
+        W = U (Lambda - sigma^2 I)^(1/2), and with M = W^T W + sigma^2 I the posterior of z is
+        N(M^-1 W^T (x - mean), sigma^2 M^-1). With z its posterior mean, the density needs no d x d
+        inverse:
 
             (x - mean)^T C^-1 (x - mean) = |x - mean - W z|^2 / sigma^2 + |z|^2,
             log |C| = d log sigma^2 + log |M / sigma^2|,

@@ -281,8 +281,8 @@ class Components(Solution):
 
 def rarer_nats(g: Builder, square: Value, scale: Float, weight: Float) -> Value:
     """By how many nats the density of a zero-mean mixture of Gaussians is lower at values than at
-    0: (batch, k). square: (batch, k), the values' squares, finite; scale, weight: (components,
-    k)."""
+    0: (batch, k), 0 or more. square: (batch, k), the values' squares, finite; scale, weight:
+    (components, k), the standard deviation and the weight of each Gaussian."""
     costs = []
     components = zip(scale, weight, strict=True)
     for component_scale, component_weight in components:
