@@ -130,6 +130,7 @@ def test_another_group_may_do_no_more_than_all_others(table, tmp_path):
     ):  # fmt: skip
         table.chmod(of_source)
         os.chown(table, 0, 4321)
+        target.unlink(missing_ok=True)
         target.write_text("old")
         target.chmod(of_replaced)
         operations.compress(table, target, None, operations.CompressOptions(force=True))
