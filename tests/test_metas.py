@@ -88,7 +88,7 @@ META = st.one_of(
         st.booleans(),
         notation=NOTATION,
     ),
-    st.builds(DateMeta, GAP, SPECIALS, st.booleans(), FORMAT, LATIN),
+    st.builds(DateMeta, GAP, SPECIALS, st.booleans(), FORMAT, LATIN, st.integers(1, 86400)),
     st.builds(IntegerMeta, st.booleans(), STEP, limbs=st.integers(1, 4)),
     st.builds(IntegerMeta, st.booleans(), allowed=STEP, dictionary=st.none() | st.integers(0, 9)),
     st.builds(RealMeta, NUMERALS, st.booleans(), st.booleans(), st.booleans(), book=BOOK),

@@ -22,6 +22,7 @@ Stored = Mapping[str, Json]  # a meta as it is stored
 MOST_DECIMALS = 15  # of a float
 LARGEST_STEP = (1 << 62) - 1
 MOST_FINE = 9  # digits of a second
+LARGEST_DATE_UNIT = 86400 * 10**MOST_FINE  # ticks: a day
 MOST_LIMBS = 4  # of 64 bits, in a decimal
 MOST_DICTIONARIES = 1 << 31
 MOST_OFFSETS = 17  # ways in which floats lie beside decimals
@@ -628,13 +629,15 @@ class DateMeta(PatternMeta):
     """Dates, stored as whole ticks (seconds or fractions of them) since 1970 began; see
     `ticks_a_second`.
 
-    format: the text form of a dates.DateFormat. quote: the text before and behind each date.
+    format: the text form of a dates.DateFormat. quote: the text before and behind each date. unit:
+    how many ticks each of the whole numbers counts, such as those of a day.
     """
 
     kind = "date"
-    letters = "t a s r gap"
+    letters = "t a s r q gap"
     format: str = ""
     quote: str = ""
+    unit: int = 1
 
     @property
     def ticks_a_second(self) -> int:
@@ -643,9 +646,12 @@ class DateMeta(PatternMeta):
         return int(10 ** DateFormat.of(self.format).digits)
 
     def to_json(self) -> dict[str, Json]:
-        """The meta as JSON: "k", "gap", "s" and "r" as every PatternMeta, "t", format, and "a",
-        quote."""
-        return {**super().to_json(), "t": self.format, "a": self.quote}
+        """The meta as JSON: "k", "gap", "s" and "r" as every PatternMeta, "t", format, "a", quote,
+        and "q", unit, where it is not 1."""
+        stored = {**super().to_json(), "t": self.format, "a": self.quote}
+        if self.unit != 1:
+            stored["q"] = self.unit
+        return stored
 
     @classmethod
     def parsed(cls, stored: Stored) -> DateMeta:
@@ -660,6 +666,7 @@ class DateMeta(PatternMeta):
             has_rest=flag(stored, "r"),
             format=format,
             quote=text(stored["a"], "what stands around dates"),
+            unit=whole(stored.get("q", 1), 1, LARGEST_DATE_UNIT, "the unit of dates"),
         )
 
 

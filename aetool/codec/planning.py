@@ -66,8 +66,8 @@ LANE_BYTES = 1024  # a lane's state is 4 bytes: below 0.4 % of what it codes
 ABOUT_AS_LITTLE = 0.25  # bits a value, between ways to make residuals
 MOST_LEVELS_TRIED = 128  # different values of a column, each with a bin of its own
 MOST_GROUPS = 64  # symbols of a stream that others are grouped by
-LEAST_SPREAD_GROUPED = 16  # of values whose differences within groups are tried
-LEAST_SPREAD = 8  # of values whose differences to another column are tried
+LEAST_SPREAD = 8  # of values whose differences to another column are tried, or within groups
+LEAST_SPREAD_OF_FEW = 16  # of a small block's, whose differences within groups are tried
 LESS_SPREAD = 0.7  # of their spread must those differences have
 BITS_OUTSIDE = 80  # of a residual in no bin: 64, and what its rare symbol takes
 TRANSFORMS = 4  # that look at other streams, of which bins are found
@@ -703,13 +703,16 @@ class Planner:
             yield from combining.combinations(stream, parents, self.known)
             yield from self.keying.plans(stream, parents, self.known)
         spread = estimates.spread(stream.values)
+        # of few rows each group has but a few, and what describes it counts
+        is_small = self.known.rows <= SMALL_BLOCK
+        least_grouped = LEAST_SPREAD_OF_FEW if is_small else LEAST_SPREAD
         for parent in parents:
             other = self.known.values[parent]
             if stream.present is not None:
                 other = other[stream.present]
             # of more groups each has few rows, and its last value is long ago
             makes_groups = 2 <= self.known.alphabets[parent] <= MOST_GROUPS
-            if makes_groups and spread > LEAST_SPREAD_GROUPED:
+            if makes_groups and spread > least_grouped:
                 yield Plan(transform=Transform.GROUPED, of=parent)
             if spread <= LEAST_SPREAD:
                 continue

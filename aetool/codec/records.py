@@ -243,6 +243,10 @@ def _as_columns(
         compressed = plain.packed(text, len(encoded.payload), quick, promising)
         if compressed is None:
             continue
+        # columns are larger than what takes a moment: mixing, which takes longer, is not in vain
+        if not quick and len(text) <= LONGEST_MIXED:
+            mixed = plain.packed(text, len(compressed), quick, (stages.MIXED,))
+            compressed = compressed if mixed is None else mixed
         one_text = _as_bytes(compressed, cells, layout)
         # the plans that were found still are hints for the block after this one
         encoded = dataclasses.replace(one_text, hints=encoded.hints)

@@ -24,6 +24,8 @@ from aetool.data.table import Bytes
 from aetool.errors import ArchiveError
 from aetool.model import Int
 
+LARGEST_TICKS = (1 << 63) - 1  # of a date, and the same before 1970
+
 
 @sensible()
 def decode(column: Decoded) -> Spans:
@@ -107,14 +109,18 @@ def _written_floats(meta: FloatMeta, kinds: Int, values: Int) -> Spans:
     return written
 
 
-def _written_dates(meta: DateMeta, ticks: Int) -> Spans:
-    """Write ticks, (n,), parts of a second since 1970, see DateMeta.ticks_a_second, as dates in the
+def _written_dates(meta: DateMeta, values: Int) -> Spans:
+    """Write values, (n,), the meta's units since 1970, see DateMeta.ticks_a_second, as dates in the
     meta's format, between quotes if the column has them; ArchiveError for more text than a block
-    may have."""
+    may have, or a date that no 64 bits hold."""
     quote = meta.quote
     width = len(quote + meta.format + quote)
     # before anything is written: a damaged block may ask for more text than there is memory
-    check_text(len(ticks) * width)
+    check_text(len(values) * width)
+    largest = LARGEST_TICKS // meta.unit
+    if (values > largest).any() or (values < -largest).any():
+        raise ArchiveError("damaged: a date lies beyond all calendars")
+    ticks = values * meta.unit
     seconds = ticks / meta.ticks_a_second
     written = dates.render(seconds, meta.format)
     texts = [quote + date + quote for date in written]

@@ -442,9 +442,9 @@ def _dates_by_meta(meta: DateMeta, levels: Levels) -> Coded:
 
 
 def _ticks_of(texts: list[str], meta: DateMeta) -> tuple[Int, Mask]:
-    """Read texts, (n,), as dates in the meta's format: ((n,) int64 ticks since 1970, each a second
-    over meta.ticks_a_second; (n,) bool: whether the format writes just this text of them). Where it
-    does not the ticks mean nothing."""
+    """Read texts, (n,), as dates in the meta's format: ((n,) int64, how many of the meta's units
+    since 1970; (n,) bool: whether the format writes just this text of them). Where it does not the
+    numbers mean nothing."""
     seconds = dates.parse(texts, meta.format)
     good = np.isfinite(seconds)
     # NaN, of what is no date, has no whole number
@@ -455,4 +455,6 @@ def _ticks_of(texts: list[str], meta: DateMeta) -> tuple[Int, Mask]:
     written = dates.render(ticks / meta.ticks_a_second, meta.format)
     same = [again == text for again, text in zip(written, texts, strict=True)]
     good &= np.array(same, np.bool_)
-    return ticks, good
+    # a model's unit may be one that this date is no multiple of
+    good &= ticks % meta.unit == 0
+    return ticks // meta.unit, good

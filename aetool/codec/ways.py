@@ -9,7 +9,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
-from aetool.codec import planning, ranks, singles, skeletons, squeezing, units
+from aetool.codec import common_units, planning, ranks, singles, skeletons, squeezing, units
 from aetool.codec.columns import Coded
 
 
@@ -29,9 +29,13 @@ def offer(
     if not effort.ranks:
         return
     squeezing.squeeze(columns, effort)
+    undecided_columns = columns
+    # the first way, 0, is there already
     if len(taken) == len(columns):
-        columns = [column for column, way in zip(columns, taken, strict=True) if way]
-    units.offer(columns)
-    singles.offer(columns)
-    ranks.offer(columns, effort)
-    skeletons.offer(columns, effort)
+        undecided_columns = [column for column, way in zip(columns, taken, strict=True) if way]
+    units.offer(undecided_columns)
+    singles.offer(undecided_columns)
+    ranks.offer(undecided_columns, effort)
+    skeletons.offer(undecided_columns, effort)
+    # the others look at the numbers as they are written
+    common_units.take(columns)

@@ -163,7 +163,7 @@ def ordered(bits):
 
 def date(ticks, meta):
     order, separator, joint, fields, digits, zone, padding = meta["t"].split("|")
-    seconds, fraction = divmod(ticks, 10 ** int(digits))
+    seconds, fraction = divmod(ticks * meta.get("q", 1), 10 ** int(digits))
     if zone not in ("", "Z"):
         seconds += int(zone[0] + "1") * (int(zone[1:3]) * 3600 + int(zone[-2:]) * 60)
     t = EPOCH + datetime.timedelta(seconds=seconds)

@@ -24,6 +24,7 @@ MIXTURES = Path(__file__).parent / "3.8"
 NOTATIONS = Path(__file__).parent / "3.9"
 REGRESSIONS = Path(__file__).parent / "3.10"
 COMPUTED = Path(__file__).parent / "3.14"
+COMMON = Path(__file__).parent / "3.15"
 DEMO = Path(__file__).parents[2] / "aetool" / "demo" / "beijing_air.csv"
 
 
@@ -328,6 +329,32 @@ def computed(rows=400):
     return header + "".join(",".join(line) + "\n" for line in lines)
 
 
+def dated(rows=600):
+    """Days of birth, midnights, quarters of an hour in a zone, milliseconds that are whole seconds,
+    counts that were floats and shares that change hands by the hundred; gaps and odd cells."""
+    rng = np.random.default_rng(61)
+    day, minute = np.timedelta64(1, "D"), np.timedelta64(1, "m")
+    begin = np.datetime64("1949-03-01T00:00:00")
+    lines = []
+    for place in range(rows):
+        birth, seen, at = (begin + int(rng.integers(0, 20000)) * day for _ in range(3))
+        at = at + int(rng.integers(0, 96)) * 15 * minute
+        line = [
+            str(birth)[:10],
+            str(seen).replace("T", " "),
+            str(at)[:16] + "+05:30",
+            f"{at}.000Z",
+            f"{rng.integers(0, 3000)}.0",
+            str(100 * rng.integers(0, 90000)),
+        ]
+        if place % 53 == 7:
+            line[place % 6] = ""
+        if place in (30, 31):
+            line[0] = "1800-02-30"
+        lines.append(",".join(line) + "\n")
+    return "birth,seen,at,sent,count,shares\n" + "".join(lines)
+
+
 SOURCES = {"totals": totals, "words": words, "ranks": prices, "floats": moved}
 MIXED_SOURCES = {"mixtures": mixtures, "weekly": weekly, "described": described}
 REGRESSED_SOURCES = {"readings": readings}
@@ -335,6 +362,7 @@ LATER_SOURCES = {"keys": keys, "sentences": sentences}
 LAST_SOURCES = {"ratios": ratios}
 FLOAT_SOURCES = {"singles": singles}
 COMPUTED_SOURCES = {"computed": computed}
+COMMON_SOURCES = {"dated": dated}
 TYPED_FLOAT_SOURCES = {"doubles": doubles}
 TYPED_SOURCES = {"numbers": numbers, "remarks": remarks}
 
@@ -342,6 +370,7 @@ TYPED_SOURCES = {"numbers": numbers, "remarks": remarks}
 def main(names):
     """Write NAME.csv and NAME.aez."""
     sources = SOURCES | LATER_SOURCES | LAST_SOURCES | FLOAT_SOURCES | COMPUTED_SOURCES
+    sources |= COMMON_SOURCES
     for name in names:
         if name == "fields":
             FIELDS.mkdir(exist_ok=True)
@@ -381,6 +410,8 @@ def main(names):
             home = FLOATS
         if name in COMPUTED_SOURCES:
             home = COMPUTED
+        if name in COMMON_SOURCES:
+            home = COMMON
         home.mkdir(exist_ok=True)
         source = home / f"{name}.csv"
         source.write_text(sources[name]())
