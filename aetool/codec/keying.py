@@ -18,7 +18,7 @@ from aetool.model import Int
 ROWS = 1 << 16  # the first, by which keys are judged
 JUDGED = 1 << 13  # of them
 FEWEST = 64
-LEAST_REPEATED = 2.0  # rows for each different key
+LEAST_REPEATED = 1.2  # rows for each different key
 FEWEST_KEYS = 4
 MOST_KEYS = 2  # keys of a stream that are looked at closely
 IN_COMMON = 0.3  # of the keys of the smaller of two streams that are of the same things
@@ -120,7 +120,7 @@ class Keying:
     def _keys(self, number: int, known: Known) -> _Keys | None:
         """Prepare stream `number` of `known`, those before the next, as possible keys, once, and
         note it in looked_at; None if it has, in the first ROWS (2^16) rows, fewer than FEWEST_KEYS
-        (4) different values, or less than LEAST_REPEATED (2) rows for each."""
+        (4) different values, or less than LEAST_REPEATED (1.2) rows for each."""
         if number not in self.looked_at:
             self.looked_at[number] = _keys_of(known.values[number][:ROWS])
         return self.looked_at[number]
@@ -169,7 +169,7 @@ def _size(r: Int) -> float:
 
 def _keys_of(values: Int) -> _Keys | None:
     """Prepare values, (rows,) int64 in the order of the block, as keys of another stream; None if
-    fewer than FEWEST_KEYS (4) of them are different, or each comes fewer than LEAST_REPEATED (2)
+    fewer than FEWEST_KEYS (4) of them are different, or each comes fewer than LEAST_REPEATED (1.2)
     times on average."""
     order = bits.ascending(values)
     ordered = values[order]

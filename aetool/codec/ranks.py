@@ -28,7 +28,7 @@ from aetool.model import Int
 
 FEWEST = 32  # different cells of a column that is tried
 MOST = 1 << 16
-LEAST_REPEATED = 2  # rows for each different cell
+LEAST_REPEATED = 1.5  # rows for each different cell
 LEAST_GAPS = 2.0  # of whole numbers in a range, for each that occurs: a dense range needs no ranks
 IN_COMMON = 0.3  # of the cells of the smaller of two dictionaries that are one
 
@@ -114,7 +114,7 @@ class _Group(Group[_Candidate]):
 
 def offer(columns: Sequence[Coded], effort: planning.Effort) -> None:
     """Add to `others` of each column, in place, its encoding as ranks in a sorted dictionary of its
-    different cells, if its cells repeat enough: 32 to 2^16 different ones, each in two rows or more
+    different cells, if its cells repeat enough: 32 to 2^16 different ones, each in 1.5 rows or more
     on average. Columns with many cells in common share a dictionary. Left as they are: columns of
     anything but numbers or levels, those whose cells are not there (Coded.cells), and numbers that
     fill more than half of their range. effort: how far to search for ways to store the
@@ -148,7 +148,7 @@ def _candidate(column: Coded) -> _Candidate | None:
     """The column as a candidate for ranks, places of its cells in a sorted dictionary; None if it
     is no column of numbers or levels (different texts), it has no numbers at all, its cells are not
     there (Coded.cells), fewer than FEWEST (32) or more than MOST (2^16) of them differ, or more
-    than half as many as it has rows, or if its numbers fill more than half of their range."""
+    than two thirds as many as it has rows, or if its numbers fill more than half of their range."""
     if not isinstance(column.meta, NumberMeta | LevelMeta):
         return None
     # without cells it is not to be stored in another way
@@ -160,7 +160,7 @@ def _candidate(column: Coded) -> _Candidate | None:
         if not len(values) or _is_dense(values):
             return None
     text, start, stop = column.cells.places()
-    most = min(MOST, len(start) // LEAST_REPEATED)
+    most = min(MOST, int(len(start) / LEAST_REPEATED))
     levels = spans.levels(text, start, stop, most)
     # more different cells than that come too seldom each
     if levels is None:

@@ -16,7 +16,7 @@ from aetool.codec.metas import LevelMeta, TextMeta
 
 SMALL_TABLE = 4 << 20  # bytes of all cells: the texts of a larger table are not mixed
 MIXED_SHARE = 8  # one byte of so many of a table's cells may be mixed: about a quarter more time
-ALWAYS_MIXED = 64 << 10  # bytes of texts that are mixed in any small table
+ALWAYS_MIXED = 384 << 10  # bytes of texts that are mixed in any small table: a second at most
 
 
 def squeeze(
@@ -25,7 +25,7 @@ def squeeze(
 ) -> None:
     """Compress the texts and levels (different texts) of a block's columns by a mixture of
     contexts, which is slow, where that takes fewer bytes: the shortest first, until an eighth of
-    the bytes of all cells, or ALWAYS_MIXED (2^16) if that is more, is mixed. The first blob of
+    the bytes of all cells, or ALWAYS_MIXED (384 KiB) if that is more, is mixed. The first blob of
     these columns is changed in place. Texts of at most stages.FEW (2^14) bytes, which were mixed as
     they were packed, are passed over, and do not count.
 
