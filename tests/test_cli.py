@@ -108,11 +108,16 @@ def test_exit_codes(run, rows_csv, pca, tmp_path):
     assert run("nonsense").status == 2 and run("detect").status == 2
 
 
-def test_many_flagged_is_explained(run, rows_csv, pca):
+def test_many_flagged_is_explained(run, rows_csv, pca, tmp_path):
     done = run("detect", rows_csv, "-m", pca, "--threshold", "0", "--count")
     assert (
         "more than 10 % flagged" in done.err and "aetool drift" in done.err and "--fpr" in done.err
     )
+    # a share of so few says nothing of them
+    few = tmp_path / "few.csv"
+    few.write_text("".join(rows_csv.read_text().splitlines(keepends=True)[:20]))
+    done = run("detect", few, "-m", pca, "--threshold", "0", "--count")
+    assert done.out == "19\n" and "more than 10 % flagged" not in done.err
 
 
 def test_variables_stand_for_options(run, rows_csv, pca, monkeypatch):
@@ -145,6 +150,9 @@ def test_labels(run, rows_csv, tmp_path):
     bad = run("fit", path, "--label", "label", "--normal", "fine", "-o", tmp_path / "x.aem")
     assert bad.status == 2 and "no row of" in bad.err and "bad, ok" in bad.err
     assert run("evaluate", path, "-m", model, "--label", "zz", "--normal", "ok").status == 2
+    none = run("evaluate", path, "-m", model, "--label", "label", "--normal", "fine")
+    assert none.status == 2
+    assert "300 of 300 differ from fine in label, which holds bad, ok" in none.err
 
 
 def test_pictures_are_labelled_by_folder(run, folder, pca_pictures):

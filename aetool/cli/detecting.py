@@ -20,7 +20,8 @@ if TYPE_CHECKING:
     from aetool.scoring.pages import Page
     from aetool.scoring.watching import Watch
 
-FEW = 500  # records: of fewer those that come next are worth a look, too
+FEW = 2_000  # records: of fewer those that come next are worth a look, too
+FEWEST_REMARKED = 20  # records, of which a share of those flagged says something of the data
 NEXT = 5  # of these, how many are offered
 
 
@@ -324,7 +325,7 @@ def _talk(found: Detection, is_chosen: bool) -> None:
         )
     for note in found.notes():
         terminal.say(f"note: {note}", err=True)
-    if part > 0.1 and not is_chosen:
+    if part > 0.1 and not is_chosen and found.total >= FEWEST_REMARKED:
         terminal.say(
             f"more than 10 % flagged{_mostly(found)}: these data differ from what the model was "
             "fitted on, or it needs refitting; aetool drift MODEL DATA says how they differ; "

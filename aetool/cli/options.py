@@ -78,6 +78,11 @@ class FiniteNumber(click.FloatRange):
         super().__init__(min=lowest, max=highest, min_open=above)
         self.example = example
 
+    def _describe_range(self) -> str:
+        """What the help says of the ends: nothing where there are none, of which click would write
+        `x<=None`."""
+        return "" if self.min is None and self.max is None else super()._describe_range()
+
     def convert(
         self,
         value: float,

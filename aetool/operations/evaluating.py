@@ -31,6 +31,7 @@ if TYPE_CHECKING:
     from aetool.fits.fitting import FitOptions
 
 Texts = npt.NDArray[np.str_]
+LABELS_TOLD = 8  # of a column, at most, where none is the one that is named
 
 
 def score(
@@ -179,9 +180,11 @@ def _truth(source: Source, label: str | None, normal: Sequence[str], numbers: In
     if anomalies in (0, len(truth)):
         ordinary = " or ".join(normal)
         where = label or labels.FOLDER
+        # a few of the values that there are, for whoever has misspelt one
+        values = ", ".join(sorted(set(map(str, found.tolist())))[:LABELS_TOLD])
         raise ParamError(
             f"both kinds of rows are needed: {anomalies:,} of {len(truth):,} differ from "
-            f"{ordinary} in {where}"
+            f"{ordinary} in {where}, which holds {values}"
         )
     return truth
 
