@@ -733,9 +733,14 @@ def law() -> list[str]:
         over = few[few["larger"]]
         beyond = over["bytes"] - over[["bounded_bytes", "exact_bytes"]].min(axis=1)
         share = (beyond / (over["bytes"] - beyond)).max() if len(over) else 0.0
-        parts += [f"\nThe same of the first {count} rows alone, at more error levels: {broken} of {len(few)} points are broken, "
-                  f"{int(few['worse'].sum())} of them in error,\nthe others by at most {int(beyond.max()) if len(over) else 0} bytes "
-                  f"({share:.1%}): so small an archive does not shrink steadily as bounds grow.\n",
+        told = f"{broken} of {len(few)} points are broken"
+        if broken:
+            told += (
+                f", {int(few['worse'].sum())} of them in error,\nthe others by at most {int(beyond.max()) if len(over) else 0} "
+                f"bytes ({share:.1%})"
+            )
+        parts += [f"\nThe same of the first {count} rows alone, at more error levels: {told}. So small\nan archive does not "
+                  "shrink steadily as bounds grow: what a search finds is challenged by bounds that follow from its errors.\n",
                   shown, provenance(few)]  # fmt: skip
     rate = read("rate", ["data", "way", "setting"])
     if not rate.empty:
