@@ -97,6 +97,25 @@ def test_detect_options(run, rows_csv, pca, tmp_path):
     assert pd.read_parquet(target)["row"].tolist()[0] == 7
 
 
+def test_numbers_of_the_input_are_numbers_in_files_that_have_types(run, tmp_path):
+    lines = ["id,name,x,n,key"]
+    for i in range(90):
+        lines.append(f"{i:03d},{'ab'[i % 2]},{i % 7}.5,{i if i % 9 else 'NA'},{10**18 + i}")
+    source, target = tmp_path / "t.csv", tmp_path / "highest.parquet"
+    source.write_text("\n".join(lines) + "\n")
+    highest = ("detect", source, "--all", "--append", "-q")
+    assert run(*highest, "-o", target).status == 0
+    import pandas as pd
+
+    frame = pd.read_parquet(target)
+    assert (frame["x"].dtype, frame["id"].dtype == frame["key"].dtype) == ("float64", True)
+    assert frame["id"].tolist()[3] == "003" and frame["key"].tolist()[3] == str(10**18 + 3)
+    assert frame["n"].isna().sum() == 10 and frame["n"].tolist()[3] == 3
+    record = json.loads(run(*highest, "--json").out)["records"][9]
+    assert [record[name] for name in ("id", "x", "n", "name")] == ["009", 2.5, None, "b"]
+    assert records(run(*highest, "--format", "csv").out)[9]["n"] == "NA"
+
+
 def test_exit_codes(run, rows_csv, pca, tmp_path):
     odd = spoil(rows_csv, tmp_path / "t.csv", 7, "a", "99")
     assert run("detect", odd, "-m", pca, "--exit-code", "--top", 1).status == 1

@@ -10,7 +10,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from aetool import kernel
-from aetool.csv.cells import GAP_WORDS, is_gap
+from aetool.csv.cells import GAP_WORDS, is_gap, numbers_of
 from aetool.data.notation import calendar, dates, evidence, gaps, scanning
 from aetool.data.notation.dates import DateEvidence, DateNotation
 from aetool.data.notation.evidence import GAP, ODD, VALUE, OddCells
@@ -723,3 +723,18 @@ def test_the_same_is_decided_and_read_without_the_kernel(texts, affixes):
 
 def test_the_kinds_of_state_are_told_apart():
     assert (VALUE, GAP, ODD) == (0, 1, 2) and dates.VALUE == VALUE
+
+
+@pytest.mark.parametrize(("cells", "numbers"), [
+    (["1", "-20", "0"], [1, -20, 0]),
+    (["1.50", "", "1e-7"], [1.5, None, 1e-7]),
+    (["0.1234567890123456", "NA", "2"], [0.1234567890123456, None, 2.0]),
+    # digits that a double has not, zeros in front, whole numbers that JavaScript would round
+    (["0.12345678901234567890"], None), (["007", "1"], None), ([str(2**53 + 1)], None),
+    (["1,5"], None), (["1", "one"], None), (["", "NA"], None), ([], None), ([" 1"], None),
+    (["+1"], None), (["1_000"], None), (["inf"], None), (["1e999"], None), (["\u0661"], None),
+])  # fmt: skip
+def test_cells_that_are_all_numbers_of_programs(cells, numbers):
+    assert numbers_of(cells) == numbers
+    if numbers:
+        assert [type(value) for value in numbers_of(cells)] == [type(value) for value in numbers]

@@ -106,7 +106,8 @@ def show(found: Detection, printing: Printing, all_rows: bool = False) -> None:
     for Parquet without a file to write to; OutputError if standard output cannot be written to."""
     form = printing.chosen()
     # in a table for people the words say where
-    columns = found.columns(all_rows, boxes=form != "table")
+    is_text = form in ("csv", "table")
+    columns = found.columns(all_rows, boxes=form != "table", as_numbers=not is_text)
     if _written_by_a_plugin(columns, printing):
         return
     if form not in ("json", "jsonl"):

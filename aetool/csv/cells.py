@@ -45,6 +45,11 @@ DIGITS = re.compile(r"\d+")
 LETTERS = re.compile(r"[^\W\d_]+")
 PLAIN_NUMBER = re.compile(r"[+-]?(\d+([.,]\d*)?|[.,]\d+)([eE][+-]?\d+)?")
 
+# as JSON writes numbers
+PROGRAMS_NUMBER = re.compile(r"-?(?:0|[1-9][0-9]*)(?:\.[0-9]+)?(?:[eE][+-]?[0-9]+)?")
+DOUBLE_DIGITS = 15  # of any decimal number that a double restores
+LARGEST_WHOLE = float(2**53)  # up to which every whole number is a double
+
 
 def _sure(mark: str, other: str) -> re.Pattern[str]:
     """A pattern of the numbers that can have no other decimal mark than `mark`: of a point 1.5,
@@ -103,6 +108,32 @@ def is_plain_number(cell: str) -> bool:
     """Whether the cell is a number written with nothing but digits, a sign, a decimal mark (point
     or comma) and an exponent; blanks around it do not count."""
     return bool(PLAIN_NUMBER.fullmatch(cell.strip()))
+
+
+def numbers_of(cells: Sequence[str]) -> list[int | float | None] | None:
+    """The values of cells that are all numbers as programs write them, such as -12, 0.5 or 1e-7, or
+    gaps, such as NA: whole numbers if all are, else doubles, None for a gap. None in place of all
+    where a cell is anything else, all are gaps, or a number would lose digits or a zero in front: a
+    key such as 007, or one of 19 digits, stays the text that it is."""
+    is_whole = True
+    has_gap = [is_gap_word(cell) for cell in cells]
+    for cell, is_missing in zip(cells, has_gap, strict=True):
+        if is_missing:
+            continue
+        if not PROGRAMS_NUMBER.fullmatch(cell):
+            return None
+        value = float(cell)
+        digits = sum(c.isdigit() for c in cell)
+        # up to 15 digits a double restores; more, if it was printed from one
+        if abs(value) > LARGEST_WHOLE or (digits > DOUBLE_DIGITS and repr(value) != cell):
+            return None
+        is_whole = is_whole and cell.lstrip("-").isdigit()
+    if all(has_gap):
+        return None
+    read = int if is_whole else float
+    return [
+        None if is_missing else read(cell) for cell, is_missing in zip(cells, has_gap, strict=True)
+    ]
 
 
 def is_number(cell: str, decimal: str) -> bool:

@@ -14,6 +14,7 @@ from typing import TYPE_CHECKING, TypeAlias
 import numpy as np
 
 from aetool import hypertext
+from aetool.csv.cells import numbers_of
 from aetool.data import arrow_files
 from aetool.data.table import Mask, Table, as_cells
 from aetool.data.text import name_beside
@@ -309,13 +310,19 @@ class Detection:
             trace, self.limit, self.unit, marks, limit_in_words=self.limit_in_words
         )
 
-    def columns(self, everything: bool = False, boxes: bool = True) -> Columns:
+    def columns(
+        self,
+        everything: bool = False,
+        boxes: bool = True,
+        as_numbers: bool = False,
+    ) -> Columns:
         """The result as a table of columns by name: row (1-based), score, p, why; of an archive
         bits; of pictures left, top, width and height of the box around the worst, in pixels, and
         share, of the excess; anomaly if `everything`; then the input's own columns, called
         "input.NAME" where NAME is taken; error where pictures could not be read, which have neither
         score nor p. Each column is a list of Python's own values, None for a gap; score and bits
-        are rounded to 6 digits, p to 4. boxes: whether those of pictures are in it."""
+        are rounded to 6 digits, p to 4. boxes: whether those of pictures are in it. as_numbers:
+        whether an input column of nothing but numbers and gaps is given as these, else as texts."""
         # few digits: what is beyond them differs between processors
         out: Columns = {
             "row": (self.row + 1).tolist(),
@@ -333,7 +340,9 @@ class Detection:
         if self.table is not None:
             for name, values in zip(self.table.names, self.table.values, strict=True):
                 label = name_beside(name, out)
-                out[label] = list(as_cells(values).strings())
+                texts = list(as_cells(values).strings())
+                numbers = numbers_of(texts) if as_numbers else None
+                out[label] = texts if numbers is None else numbers
         return self._with_unread(out) if self.unread else out
 
     def _with_unread(self, columns: Columns) -> Columns:
