@@ -116,6 +116,26 @@ def test_numbers_of_the_input_are_numbers_in_files_that_have_types(run, tmp_path
     assert records(run(*highest, "--format", "csv").out)[9]["n"] == "NA"
 
 
+def test_evaluate_flags_as_detect_does(run, rows_csv, pca, tmp_path):
+    odd = spoil(rows_csv, tmp_path / "t.csv", 7, "a", "99")
+    lines = odd.read_text().splitlines()
+    labelled = tmp_path / "labelled.csv"
+    states = ["state", *("bad" if row in (7, 9) else "ok" for row in range(1, len(lines)))]
+    labelled.write_text("".join(f"{line},{s}\n" for line, s in zip(lines, states, strict=True)))
+    for choice in ((), ("--fpr", "5%"), ("--top", 3), ("--contamination", "2%"), ("--fdr", "40%"),
+                   ("--threshold", 0)):  # fmt: skip
+        rows = {int(r["row"]) for r in records(run("detect", odd, "-m", pca, *choice).out)}
+        judged = run("evaluate", labelled, "-m", pca, "--label", "state", "--normal", "ok", *choice)
+        figures = dict(line.rsplit(maxsplit=1) for line in judged.out.splitlines())
+        assert int(figures["flagged"]) == len(rows), choice
+        assert float(figures["recall"]) == len(rows & {7, 9}) / 2
+        right = len(rows & {7, 9}) / max(len(rows), 1)
+        assert float(figures["precision"]) == pytest.approx(right, abs=1e-4)
+    known = ("evaluate", labelled, "-m", pca, "--label", "state", "--normal", "ok")
+    both = run(*known, "--top", 3, "--fpr", "1%")
+    assert both.status == 2 and "--fpr and --top exclude each other" in both.err
+
+
 def test_exit_codes(run, rows_csv, pca, tmp_path):
     odd = spoil(rows_csv, tmp_path / "t.csv", 7, "a", "99")
     assert run("detect", odd, "-m", pca, "--exit-code", "--top", 1).status == 1

@@ -23,7 +23,7 @@ from aetool.api.conversion import (
 )
 from aetool.api.detecting import detect, drift
 from aetool.api.doors import door
-from aetool.arguments import check_path, checked, checked_options
+from aetool.arguments import check_path, checked_options
 from aetool.engine import Chosen
 from aetool.model import Float
 
@@ -248,6 +248,12 @@ class JudgingModel(bundles.Bundle):
         device: str = "auto",
         *,
         masks: Path | None = None,
+        # what is flagged, by one of these
+        threshold: float | None = None,
+        fpr: Part | None = None,
+        fdr: Part | None = None,
+        contamination: Part | None = None,
+        top: int | None = None,
         # how the text of a path is written
         header: bool | None = None,
         delimiter: str | None = None,
@@ -258,22 +264,22 @@ class JudgingModel(bundles.Bundle):
         executor: Chosen = None,
     ) -> dict[str, float]:
         """Judge the score against labels: a dictionary of auroc, average_precision, and precision
-        and recall at the threshold, each from 0 to 1, the threshold, and how many are rows,
+        and recall of what is flagged, each from 0 to 1, the threshold, and how many are rows,
         anomalies and flagged; with masks also pixel_auroc, pro and box_hits of the heat maps.
 
         label: the column of data that says what each record is, needed for tables; pictures are
         labelled by their folders. normal: the labels that mean an ordinary record [of pictures:
         good]. masks: a folder of pictures that mark what is wrong, for a model of pictures: for
-        scratch/003.png the mask scratch/003_mask.png. header to comment, executor: as in score.
-        AetoolError where labels are missing, or all are ordinary or none.
+        scratch/003.png the mask scratch/003_mask.png. threshold to top: what is flagged, as in
+        detect [what lies above the model's own threshold]. header to comment, executor: as in
+        score. AetoolError where labels are missing, or all are ordinary or none.
         """
-        text = text_options(locals())
+        # before any name but those of the arguments is set
+        arguments = with_parts("evaluate", dict(locals()))
+        options = options_of(arguments, operations.evaluate, "data", "model", "fit")
+        data = data_of("evaluate", data, text_options(arguments))
         if masks is not None:
             check_path("evaluate", "masks", masks)
-        checked("evaluate", "label", label, "str | None")
-        ordinary = listed(normal)
-        checked("evaluate", "normal", ordinary, "Sequence[str]")
-        data = data_of("evaluate", data, text)
-        return operations.evaluate(
-            data, self, label, ordinary, device, masks=masks, executor=executor
-        )
+        options["normal"] = listed(normal)
+        taken = checked_options("evaluate", operations.evaluate, options)
+        return operations.evaluate(data, self, **taken)

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Unpack
 
 import click
 
-from aetool.cli import options, tables, terminal, texts
+from aetool.cli import flagging, options, tables, terminal, texts
 from aetool.errors import ParamError
 from aetool.printing import printable
 
@@ -25,16 +25,11 @@ FEWEST_REMARKED = 20  # records, of which a share of those flagged says somethin
 NEXT = 5  # of these, how many are offered
 
 
-class DetectGiven(options.FitGiven, total=False):
+class DetectGiven(options.FitGiven, flagging.ChoiceGiven, total=False):
     """The options of the command `detect` by name, those of a fit among them, as click gives them:
     None, False and () stand for options that were left out."""
 
-    top: int | None
-    threshold: float | None
-    fpr: str | None
-    fdr: str | None
     calibration: str | None
-    contamination: str | None
     count: bool
     append: bool
     columns: tuple[str, ...]
@@ -61,19 +56,12 @@ class DetectGiven(options.FitGiven, total=False):
 @options.explain_columns
 @texts.text_options("data", "calibration")
 @options.context_options
-@click.option("--top", type=click.IntRange(0), help="The N highest scores, highest first.")
-@click.option("--threshold", type=options.ScoreType(), help="Anomaly: score above this.")
-@click.option(
-    "--fpr",
-    help="Part of ordinary records that may be flagged, such as 1%; less or more where rows drift.",
-)
-@click.option("--fdr", help="Part of the flagged records that may be ordinary, such as 10%.")
+@flagging.choice_options
 @click.option(
     "--calibration",
     metavar="CLEAN",
     help="Ordinary records not fitted on: makes --fpr, --fdr exact.",
 )
-@click.option("--contamination", help="Part of these records to flag, such as 1%.")
 @click.option(
     "--all",
     "all_rows",
@@ -197,14 +185,8 @@ def _detected(
         data,
         bundle,
         fit=fit_options,
-        threshold=given["threshold"],
-        fpr=options.percent(given["fpr"], "--fpr", doubtful=options.HALF),
-        fdr=options.percent(given["fdr"], "--fdr", doubtful=options.HALF),
+        **flagging.choice(given),
         calibration=given["calibration"],
-        contamination=options.percent(
-            given["contamination"], "--contamination", doubtful=options.HALF
-        ),
-        top=given["top"],
         all_rows=all_rows,
         append=append,
         columns=options.names(given["columns"]),

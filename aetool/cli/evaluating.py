@@ -7,7 +7,11 @@ from typing import Unpack
 
 import click
 
-from aetool.cli import options, terminal, texts
+from aetool.cli import flagging, options, terminal, texts
+
+
+class EvaluateGiven(options.FitGiven, flagging.ChoiceGiven, total=False):
+    """The options of a fit, where no model is given, and of what is flagged, by name."""
 
 
 @click.command()
@@ -18,6 +22,7 @@ from aetool.cli import options, terminal, texts
     "--normal", metavar="VALUE[,VALUE]", help="Labels of ordinary rows [of pictures: good]."
 )
 @click.option("--masks", metavar="DIR", help="Masks of what is wrong in pictures, by their names.")
+@flagging.choice_options
 @options.data_options
 @options.picture_options
 @texts.text_options("data")
@@ -30,10 +35,10 @@ def evaluate(
     masks: str | None,
     engine: str | None,
     as_json: bool,
-    **given: Unpack[options.FitGiven],
+    **given: Unpack[EvaluateGiven],
 ) -> None:
-    """Judge a model against labels: AUROC, average precision, and the precision and recall at its
-    threshold.
+    """Judge a model against labels: AUROC, average precision, and the precision and recall of what
+    it flags: what lies above its threshold, or what an option says.
 
     Without a model one is learned from DATA, labels left out. --masks also judges heat maps:
     pixel_auroc; pro, the part of each defect that the map marks, averaged over strict to lax
@@ -57,6 +62,7 @@ def evaluate(
         fit=options.fit_unless(bundle, "evaluate", of_fit),
         masks=masks,
         executor=engine,
+        **flagging.choice(given),
     )
     if as_json:
         # a threshold may be infinite, which JSON does not know

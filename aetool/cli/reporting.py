@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 from pathlib import Path
+from typing import Unpack
 
 import click
 
-from aetool.cli import options, terminal, texts
+from aetool.cli import flagging, options, terminal, texts
 from aetool.cli.fitting import default_output
 from aetool.files.outputs import refuse_target
 
@@ -20,14 +21,7 @@ from aetool.files.outputs import refuse_target
     "--label", metavar="COL", help="The column of labels, for curves: folder of pictures."
 )
 @click.option("--normal", metavar="VALUE[,VALUE]", help="Labels of ordinary records.")
-@click.option("--threshold", type=options.ScoreType(), help="Anomaly: score above this.")
-@click.option(
-    "--fpr",
-    help="Part of ordinary records that may be flagged, such as 1%; less or more where rows drift.",
-)
-@click.option("--fdr", help="Part of the flagged records that may be ordinary, such as 10%.")
-@click.option("--contamination", help="Part of these records to flag, such as 1%.")
-@click.option("--top", type=click.IntRange(0), help="List the N highest scores.")
+@flagging.choice_options
 @click.option("--calibration", metavar="CLEAN", help="Ordinary records not fitted on.")
 @texts.text_options("data", "calibration")
 @options.device
@@ -40,15 +34,11 @@ def report(
     show: int,
     label: str | None,
     normal: str | None,
-    threshold: float | None,
-    fpr: str | None,
-    fdr: str | None,
-    contamination: str | None,
-    top: int | None,
     calibration: str | None,
     device: str,
     force: bool,
     quiet: bool,
+    **given: Unpack[flagging.ChoiceGiven],
 ) -> None:
     """Write what MODEL finds in DATA as one HTML page: a verdict, the scores, the records that
     stand out with reasons, how the columns were read, and how DATA differ from the data that were
@@ -69,11 +59,7 @@ def report(
         label=label,
         normal=options.values(normal),
         force=force,
-        threshold=threshold,
-        fpr=options.percent(fpr, "--fpr", doubtful=options.HALF),
-        fdr=options.percent(fdr, "--fdr", doubtful=options.HALF),
-        contamination=options.percent(contamination, "--contamination", doubtful=options.HALF),
-        top=top,
+        **flagging.choice(given),
         calibration=calibration,
         device=device,
     )

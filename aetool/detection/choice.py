@@ -7,7 +7,8 @@ from dataclasses import dataclass, fields
 
 import numpy as np
 
-from aetool.detection.calibration import discoveries
+from aetool.data.table import Mask
+from aetool.detection.calibration import Calibration, discoveries
 from aetool.errors import ParamError
 from aetool.model import Float
 from aetool.spelling import option
@@ -66,6 +67,28 @@ class Choice:
         if self.top is not None:
             return self.top
         return round(len(p_values) * (self.contamination or 0))
+
+    def flags(self, scores: Float, known: Calibration) -> tuple[Mask, float]:
+        """Which records are flagged where the scores of all are known: ((n,) True for flagged ones;
+        the score that they lie above, infinite where none is flagged or all are). scores: (n,);
+        known: the calibration, by which rates are met and p-values computed."""
+        if not self.is_by_rank:
+            cut = self.threshold_by(known)
+            return scores > cut, cut
+        p_values = known.p_values(scores)
+        count = self.count(p_values)
+        places, cut = highest(scores, count)
+        # by place, since scores alone do not tell equal ones apart
+        is_flagged = np.zeros(len(scores), np.bool_)
+        is_flagged[places] = True
+        return is_flagged, cut
+
+    def threshold_by(self, known: Calibration) -> float:
+        """The score above which a record is flagged, where `is_by_rank` is False: the user's own,
+        or that which a known part of ordinary records exceeds. known: the calibration."""
+        if self.threshold is not None:
+            return self.threshold
+        return known.threshold(self.fpr)
 
 
 def highest(scores: Float, count: int) -> tuple[list[int], float]:

@@ -16,6 +16,8 @@ from aetool.bundle import Bundle
 from aetool.data.images import ImageSource
 from aetool.data.pictures import labels
 from aetool.data.sources import open_source
+from aetool.data.table import Mask
+from aetool.detection.choice import Choice
 from aetool.detection.ranking import Truth, auroc, average_precision
 from aetool.errors import ParamError
 from aetool.mapping import pixels_of
@@ -99,11 +101,17 @@ def evaluate(
     fit: FitOptions | None = None,
     masks: str | os.PathLike[str] | None = None,
     executor: engines.Chosen = None,
+    *,
+    threshold: float | None = None,
+    fpr: float | None = None,
+    fdr: float | None = None,
+    contamination: float | None = None,
+    top: int | None = None,
 ) -> dict[str, float]:
-    """Compare scores with labels: AUROC and average precision, and the precision and recall at the
-    model's threshold. Returns the figures by name: auroc, average_precision, precision, recall,
-    threshold, and how many are rows, anomalies and flagged; with masks also those of
-    judging.pixel_figures.
+    """Compare scores with labels: AUROC and average precision, and the precision and recall of what
+    is flagged at the model's threshold, or as asked for. Returns the figures by name: auroc,
+    average_precision, precision, recall, threshold, and how many are rows, anomalies and flagged;
+    with masks also those of judging.pixel_figures.
 
     label: the column of a table that holds labels; pictures are labelled by their folders: of these
     None or "folder". normal: the labels of ordinary records; of pictures, unless given, such
@@ -114,8 +122,11 @@ def evaluate(
     where all records are ordinary or none is; DataError for pictures none of which can be read;
     with masks also ParamError for a model of tables, and DataError for a mask that cannot be read
     or where no mask shows a defect. device: where the model runs. executor: what computes, by a
-    name that aetool.engine knows, or an executor; None for this process.
+    name that aetool.engine knows, or an executor; None for this process. threshold to top: what
+    is flagged, as detection.choice.Choice says; ParamError for two of them.
     """
+    choice = Choice(threshold, fpr, fdr, contamination, top)
+    choice.check()
     engines.check(executor)
     source = open_source(data, known_of(model))
     if isinstance(source, ImageSource):
@@ -134,7 +145,8 @@ def evaluate(
     numbers, scores = _scores(judge, device, executor)
     check_readable(judge.source)
     truth = _truth(judge.source, label, normal, numbers)
-    figures = _figures(scores, truth, judge.calibration.threshold())
+    flags, cut = choice.flags(scores, judge.calibration)
+    figures = _figures(scores, truth, flags, cut)
     if masks is None:
         return figures
     # who has no masks need not load how maps are judged by them
@@ -189,11 +201,11 @@ def _truth(source: Source, label: str | None, normal: Sequence[str], numbers: In
     return truth
 
 
-def _figures(scores: Float, truth: Truth, threshold: float) -> dict[str, float]:
+def _figures(scores: Float, truth: Truth, flagged: Mask, threshold: float) -> dict[str, float]:
     """How well scores, (records,), tell anomalies, by name: auroc, average_precision; precision (0
-    if nothing is flagged) and recall of the records above the threshold; threshold, and how many
-    are rows, anomalies and flagged. truth: (records,), True for anomalies, at least one."""
-    flagged = scores > threshold
+    if nothing is flagged) and recall of the flagged records; threshold, and how many are rows,
+    anomalies and flagged. truth: (records,), True for anomalies, at least one; flagged: (records,);
+    threshold: the score that flagged ones lie above."""
     hits = int((flagged & truth).sum())
     flags = int(flagged.sum())
     anomalies = int(truth.sum())

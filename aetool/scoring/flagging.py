@@ -19,7 +19,7 @@ from aetool.data.pictures import labels
 from aetool.data.sources import open_source
 from aetool.data.table import Mask, concat
 from aetool.data.table_source import TableSource
-from aetool.detection.choice import Choice, highest
+from aetool.detection.choice import Choice
 from aetool.detection.trace import ScoreTrace
 from aetool.errors import ParamError
 from aetool.scoring import costing, threads
@@ -186,16 +186,10 @@ class _Run:
         score that flagged ones lie above). That score may be infinite, where no record is flagged
         or all are."""
         known = self.judge.calibration
-        choice = self.choice
-        if not choice.is_by_rank:
-            threshold = choice.threshold
-            return None, known.threshold(choice.fpr) if threshold is None else threshold
+        if not self.choice.is_by_rank:
+            return None, self.choice.threshold_by(known)
         _, scores = self.scoring.scores()
-        places, cut = highest(scores, choice.count(known.p_values(scores)))
-        # by place, since scores alone do not tell equal ones apart
-        flags = np.zeros(len(scores), np.bool_)
-        flags[places] = True
-        return flags, cut
+        return self.choice.flags(scores, known)
 
     def _reported(self, kept: Kept, threshold: float) -> Detection:
         """The detection that reports the kept records. threshold: the score that flagged ones lie

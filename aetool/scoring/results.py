@@ -342,7 +342,7 @@ class Detection:
                 label = name_beside(name, out)
                 texts = list(as_cells(values).strings())
                 numbers = numbers_of(texts) if as_numbers else None
-                out[label] = texts if numbers is None else numbers
+                out[label] = [*(texts if numbers is None else numbers)]
         return self._with_unread(out) if self.unread else out
 
     def _with_unread(self, columns: Columns) -> Columns:
