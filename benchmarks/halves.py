@@ -29,7 +29,7 @@ PART = 0.05  # of the rows, the most that are anomalies
 OURS = {"semi": "auto", "mixed": "auto --robust"}
 # what the default joins, each fitted alone: beside the best of them, told by labels, is its regret
 MEMBERS = {
-    "semi": ("pca", "neighbours", "elm", "tails", "histogram"),
+    "semi": ("pca", "neighbours", "elm", "tails", "histogram", "ranks", "dependence"),
     "mixed": tuple(
         f"{name} --robust" for name in ("pca", "neighbours", "tails", "histogram", "trees")
     ),

@@ -26,7 +26,8 @@ from tests.conftest import built_ins
 ROWS = 300
 CLOSE = 1e-4
 QUICK = {
-    "pca", "prototypes", "neighbours", "tails", "elm", "histogram", "trees", "auto", "vae",
+    "pca", "prototypes", "neighbours", "tails", "elm", "histogram", "dependence", "trees", "auto",
+    "vae",
 }  # fmt: skip
 ALL = [pytest.param(n, marks=() if n in QUICK else pytest.mark.long) for n in built_ins()]
 
@@ -148,7 +149,7 @@ def test_units_of_columns_are_told(tmp_path):
 
 
 # What `auto` joins of a table is exported with it: by themselves its members are of the long set.
-WITH_AUTO = {"trees", "neighbours", "tails", "histogram", "elm", "prototypes"}
+WITH_AUTO = {"trees", "neighbours", "tails", "histogram", "dependence", "elm", "prototypes"}
 OF_TABLES = [
     pytest.param(n, marks=() if n in QUICK - WITH_AUTO - {"vae"} else pytest.mark.long)
     for n in built_ins()
@@ -237,7 +238,7 @@ def on_cuts(seed):
 @pytest.mark.parametrize(
     "seed", [pytest.param(seed, marks=pytest.mark.long if seed else ()) for seed in range(3)]
 )
-@pytest.mark.parametrize("plugin", ["histogram", "trees", "neighbours"])
+@pytest.mark.parametrize("plugin", ["histogram", "dependence", "trees", "neighbours"])
 def test_numbers_at_a_cut_lie_on_the_same_side_in_float32(plugin, seed, tmp_path):
     frame = on_cuts(seed)
     made = fit(frame, plugin)

@@ -18,7 +18,7 @@ from aetool.model import make_params
 from aetool.operations import FitOptions
 from aetool.rarity import Rarity
 
-FAIR = ["pca", "elm", "neighbours", "histogram", "trees", "auto"]
+FAIR = ["pca", "elm", "neighbours", "histogram", "dependence", "trees", "auto"]
 
 
 def normal(rows=1000, seed=0):

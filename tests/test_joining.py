@@ -179,8 +179,8 @@ def test_a_join_takes_no_parameters_and_must_be_fitted(rows_csv, run):
     assert refused.status == 2 and "takes a closed form" in refused.err
     assert run("detect", rows_csv, "-p", "auto").out == run("detect", rows_csv).out
     assert (
-        "joins pca + views + patches + surface + neighbours + elm + tails + histogram + trees + denoising"
-        in run("plugins", "show", "auto").out
+        "joins pca + views + patches + surface + neighbours + elm + tails + histogram + trees"
+        " + ranks + dependence + denoising" in run("plugins", "show", "auto").out
     )
 
 

@@ -19,6 +19,7 @@ CLOSED_FORMS = {
     "neighbours": {"size": 64},
     "tails": {},
     "histogram": {},
+    "dependence": {},
     "trees": {"trees": 20},
 }
 ROWS = 9_000  # two blocks

@@ -1,5 +1,6 @@
 """The nearest of rows remembered: by which measures, which row is the record itself, who is blamed."""
 
+from statistics import NormalDist
 from typing import NamedTuple
 
 import numpy as np
@@ -13,7 +14,14 @@ from aetool.detection.ranking import auroc
 from aetool.fits import preparing
 from aetool.operations import FitOptions
 from aetool.rarity import SHARPNESS
-from aetool_neighbours.measures import Plain, Ranked, Straight, Whitened, pairs_of_halves
+from aetool_neighbours.measures import (
+    NormalScores,
+    Plain,
+    Ranked,
+    Straight,
+    Whitened,
+    pairs_of_halves,
+)
 from aetool_neighbours.net import Nearest
 from aetool_neighbours.search import FEW_ROWS, table_of, two_nearest, with_one
 
@@ -223,6 +231,37 @@ def test_ranks_are_of_the_rows():
     np.testing.assert_allclose(laid, below * np.sqrt(12), atol=1e-12)
     beyond = Ranked.of(values, np.array([0])).lay(np.array([[-9.0], [1000.0]]))[:, 0]
     np.testing.assert_allclose(beyond, [laid[0], laid[-1]], atol=1e-12)
+
+
+def test_normal_scores_are_of_the_ranks():
+    """And beyond all values they rise by one for each deviation, to 100."""
+    values = np.array([0.0, 0, 0, 0, 1, 2, 3, 50.0])[:, None]
+    asked = np.array([-9.0, 0, 0.5, 1, 2, 3, 50, 51, 1000])[:, None]
+    laid = NormalScores.of(values, np.array([0])).lay(asked)[:, 0]
+    normal = NormalDist().inv_cdf
+    zero, one, two, three, fifty = (normal(part / 8) for part in (2, 4.5, 5.5, 6.5, 7.5))
+    middle = (zero + one) / 2
+    known = [zero - 9, zero, middle, one, two, three, fifty, fifty + 1, fifty + 100]
+    np.testing.assert_allclose(laid, known, atol=1e-9)
+    skewed = np.random.default_rng(0).lognormal(0, 2, (5000, 1))
+    spread = NormalScores.of(skewed, np.array([0])).lay(skewed)[:, 0]
+    np.testing.assert_allclose([spread.mean(), spread.std()], [0, 1], atol=0.02)
+    for part in (0.01, 0.1, 0.5, 0.9, 0.99):
+        assert np.quantile(spread, part) == pytest.approx(normal(part), abs=0.02)
+
+
+def test_ranks_see_what_lies_apart_among_values_of_any_scale():
+    """Two clusters within a heavy tail: between them is nobody, though it is near to both."""
+    rng = np.random.default_rng(0)
+    low = np.exp(rng.normal(0, 0.1, 700))
+    high = np.exp(rng.normal(6, 0.1, 300))
+    frame = pd.DataFrame({"a": np.concatenate([low, high]), "b": rng.normal(size=1000)})
+    frame = frame.sample(frac=1, random_state=0, ignore_index=True)
+    model = operations.fit(frame, FitOptions("ranks"))
+    usual, between = operations.score(pd.DataFrame({"a": [1.0, 20], "b": [0.0, 0]}), model, "cpu")
+    assert between > usual + 1
+    found = operations.detect(pd.DataFrame({"a": [1.0], "b": [9.0]}), model, all_rows=True)
+    assert found.why[0].startswith("b=9")
 
 
 def test_whitened_coordinates_have_unit_covariance():

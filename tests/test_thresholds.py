@@ -21,6 +21,10 @@ from aetool.operations import FitOptions
 pytestmark = pytest.mark.usefixtures("fits_once")
 
 
+# what the default joins of any table
+OF_ROWS = ["pca", "neighbours", "elm", "tails", "histogram"]
+
+
 def plain(rows, seed, odd=0):
     """Three related numbers; the last `odd` rows lie elsewhere."""
     rng = np.random.default_rng(seed)
@@ -128,7 +132,7 @@ def test_a_robust_fit_is_of_the_bulk():
     dirty += 0.05 * np.random.default_rng(1).standard_normal(dirty.shape)
     made = operations.fit(dirty.round(3), FitOptions("auto", robust=True))
     assert made.facts["robust"] and made.facts["fitted_rows"] == 950
-    assert set(made.facts["left_out"]) == {"elm", "denoising"}
+    assert set(made.facts["left_out"]) == {"elm", "ranks", "dependence", "denoising"}
     scores = operations.score(dirty.round(3), made, "cpu")
     # a twentieth is no rarer than one in twenty: an ordinary row or two may be as rare
     assert len(set(np.argsort(-scores)[:50]) & set(range(950, 1000))) >= 47
@@ -233,12 +237,12 @@ def test_a_robust_default_joins_what_anomalies_sway_little():
     assert made.facts["members"] == ["pca", "neighbours", "tails", "histogram", "trees"]
     also = operations.fit(plain(400, 0), FitOptions(robust=True, context=1))
     assert also.facts["members"] == ["pca"]
-    assert set(also.facts["left_out"]) == {"neighbours", "elm", "tails", "histogram", "denoising"}
+    assert set(also.facts["left_out"]) == {*OF_ROWS[1:], "ranks", "dependence", "denoising"}
 
 
 def test_a_few_rows_can_be_fitted():
     made = operations.fit(plain(3, 0))
-    assert made.facts["members"] == ["pca", "neighbours", "elm", "tails", "histogram"]
+    assert made.facts["members"] == [*OF_ROWS, "ranks", "dependence"]
     assert np.isfinite(operations.score(plain(3, 0), made, "cpu")).all()
     with pytest.raises(ParamError, match="neither"):
         operations.fit(plain(60, 0), FitOptions("denoising", robust=True, target=plain(60, 0)))

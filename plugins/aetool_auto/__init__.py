@@ -18,6 +18,7 @@ ROBUST_OR_CONTEXT = ROBUST | {"context"}
 TABLES = frozenset({"table"})
 # pictures
 IMAGES = frozenset({"image"})
+DEPENDENT = 256  # features whose dependences are counted pair by pair
 SMALL = 3 * 32 * 32  # features of a small picture
 
 
@@ -102,6 +103,22 @@ def aetool_models() -> Iterable[Model]:
                 fits=ROBUST,
                 withstands=True,
                 weight=2.0,
+            ),
+            # rows that are alone by the ranks of their numbers, and numbers that do not go
+            # together; chosen on tables without words
+            Member(
+                "ranks",
+                data=TABLES,
+                in_bits=True,
+                weight=0.6,
+                words=False,
+            ),
+            Member(
+                "dependence",
+                data=TABLES,
+                weight=0.3,
+                most=DEPENDENT,
+                words=False,
             ),
             Member("denoising", DEEP, data=TABLES, seconds=30.0),
         ),

@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 import math
+from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import ClassVar, Protocol
+from statistics import NormalDist
+from typing import ClassVar, Protocol, Self
 
 import numpy as np
 
@@ -13,6 +15,7 @@ from aetool.model import Float, Int, Spec
 
 PIECES = 16  # straight pieces of a column's distribution
 CLOSEST = 1e-3  # deviations between the ends of a piece
+NORMAL_PIECES = 32  # the same, where ranks become normal scores
 UNIFORM = math.sqrt(12.0)  # numbers spread evenly over 0 .. 1, times this, have a deviation of 1
 AXES = 64  # most principal axes
 MOST_BENT = 20.0  # argument of sinh that is bent back: 240 million robust deviations
@@ -81,7 +84,7 @@ class Ranked:
     differences count where values lie close together, and not far out; scales and tails do not
     matter.
 
-    The map of a number is straight between `knots`, (PIECES + 1, numbers); at each its slope
+    The map of a number is straight between `knots`, (k, numbers); at each its slope
     changes by `turns`, of the same shape; both are 0 where a column has fewer knots. lowest:
     (numbers,), what is below all knots is mapped to. order: (features,), the index of the feature
     that each coordinate is of: those that stay as they are, then the numbers.
@@ -119,12 +122,25 @@ class Ranked:
     def of(cls, x: Float, numeric: Int) -> Ranked:
         """The measure by the ranks among rows x, (rows, features), of the features `numeric`,
         (numbers,), their indices. There must be a row."""
-        shape = (PIECES + 1, len(numeric))
+        lines = [_distribution(x[:, feature]) for feature in numeric]
+        return cls._of_lines(lines, numeric, x.shape[1])
+
+    @classmethod
+    def _of_lines(
+        cls,
+        lines: Sequence[tuple[Float, Float]],
+        numeric: Int,
+        features: int,
+    ) -> Self:
+        """The measure by lines of straight pieces, one for each of the features `numeric`,
+        (numbers,), their indices: (knots, coordinates), (k,) both, rising. features: how many there
+        are in all, those that stay as they are included."""
+        most = max((len(values) for values, _ in lines), default=0)
+        shape = (most, len(numeric))
         knots = np.zeros(shape)
         turns = np.zeros(shape)
         lowest = np.zeros(len(numeric))
-        for number, feature in enumerate(numeric):
-            values, ranks = _distribution(x[:, feature])
+        for number, (values, ranks) in enumerate(lines):
             slopes = np.diff(ranks) / np.diff(values)
             # the map is level below the first knot and above the last; of fewer knots than there
             # is room for, the others are 0 and turn nothing
@@ -133,8 +149,8 @@ class Ranked:
             knots[:count, number] = values
             turns[:count, number] = np.diff(beyond_both_ends)
             lowest[number] = ranks[0]
-        features = np.arange(x.shape[1])
-        others = np.setdiff1d(features, numeric)
+        every_feature = np.arange(features)
+        others = np.setdiff1d(every_feature, numeric)
         order = np.concatenate([others, numeric])
         return cls(knots, turns, lowest, order)
 
@@ -173,6 +189,22 @@ class Ranked:
         `apart`, of the same shape."""
         # back from the order of the coordinates to that of the features
         return g.columns_of(apart * apart, self.place_of_feature)
+
+
+@dataclass(frozen=True, eq=False)
+class NormalScores(Ranked):
+    """The measure that replaces each number by the normal score of its rank (van der Waerden 1952):
+    the number that as large a part of a standard normal distribution lies below. Ranks close to
+    either end lie farther apart than those in the middle, and what lies beyond all values is
+    farther out by as many deviations as it is beyond them, to 100.
+    """
+
+    @classmethod
+    def of(cls, x: Float, numeric: Int) -> NormalScores:
+        """The measure by the normal scores among rows x, (rows, features), of the features
+        `numeric`, (numbers,), their indices. There must be a row."""
+        lines = [_normal_scores(x[:, feature]) for feature in numeric]
+        return cls._of_lines(lines, numeric, x.shape[1])
 
 
 @dataclass(frozen=True, eq=False)
@@ -369,15 +401,44 @@ def pairs_of_halves(spec: Spec, most: int) -> list[tuple[Int, Int]]:
     return list(pairs.values())
 
 
+def _normal_scores(values: Float) -> tuple[Float, Float]:
+    """(knots, scores), both rising: at most NORMAL_PIECES + 1 (33) quantiles of values, (n,) with n
+    at least 1, or all values where so few are different, but none closer to the next than 0.001,
+    and the normal score of each; beyond these, 100 deviations away, a knot on either side."""
+    highest = NormalDist().inv_cdf(1 - 0.5 / len(values))
+    # as far from each other in the scores, so that the ends have as many as the middle
+    scores_of_parts = np.linspace(-highest, highest, NORMAL_PIECES + 1)
+    parts = [NormalDist().cdf(score) for score in scores_of_parts.tolist()]
+    # beyond the last knots nothing is left of the values
+    parts[0] = 0.0
+    parts[-1] = 1.0
+    knots, part = _parts_below(values, parts)
+    scores = [NormalDist().inv_cdf(below) for below in part.tolist()]
+    below_all = knots[0] - FARTHEST
+    above_all = knots[-1] + FARTHEST
+    lowest = scores[0] - FARTHEST
+    highest = scores[-1] + FARTHEST
+    with_ends = np.array([below_all, *knots, above_all])
+    return with_ends, np.array([lowest, *scores, highest])
+
+
 def _distribution(values: Float) -> tuple[Float, Float]:
     """(knots, ranks), (at most PIECES + 1 = 17,) both, rising: quantiles of values, (n,) with n at
     least 1, or all values if at most 17 are different, but none closer to the next than 0.001; and
     the rank of each: the part of the values below it, plus half of those at it, less 0.5, times
     UNIFORM (the root of 12), by which ranks have about deviation 1."""
+    knots, part = _parts_below(values, np.linspace(0, 1, PIECES + 1))
+    ranks = (part - 0.5) * UNIFORM
+    return knots, ranks
+
+
+def _parts_below(values: Float, parts: Sequence[float] | Float) -> tuple[Float, Float]:
+    """(knots, the part of the values below each, plus half of those at it), (k,) both, rising: the
+    quantiles of values, (n,), at these parts, (m,), from 0 to 1, or all values if at most m are
+    different, but none closer to the next than 0.001."""
     knots = np.unique(values)
     # few values are all knots
-    if len(knots) > PIECES + 1:
-        parts = np.linspace(0, 1, PIECES + 1)
+    if len(knots) > len(parts):
         quantiles = np.quantile(values, parts)
         knots = np.unique(quantiles)
     # between knots that lie closer the map would be nearly upright
@@ -388,6 +449,6 @@ def _distribution(values: Float) -> tuple[Float, Float]:
     # the rank of equal values is the middle of theirs
     below = np.searchsorted(ordered, knots, side="left")
     not_above = np.searchsorted(ordered, knots, side="right")
+    # of the lowest and the highest half a value is below, and above
     part = (below + not_above) / (2 * len(values))
-    ranks = (part - 0.5) * UNIFORM
-    return knots, ranks
+    return knots, part

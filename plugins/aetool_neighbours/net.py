@@ -19,6 +19,7 @@ from aetool_neighbours.halves import Halves
 from aetool_neighbours.measures import (
     Half,
     Measure,
+    NormalScores,
     Plain,
     Ranked,
     Straight,
@@ -312,6 +313,22 @@ class Nearest(ClosedForm):
             turn = number % len(wholes)
             parts[turn] += [Half(wholes[turn], seen) for seen in pair]
         return [_halves_by(halves, x) for halves in parts if halves]
+
+
+class NearestByRanks(Nearest):
+    """Fits a memory of rows as Nearest does, that are compared by the normal scores of their
+    numbers alone."""
+
+    def _measures(self, x: Float) -> list[Measure]:
+        """The one measure by which rows x, (rows, features), are compared: fewer than 20 rows by
+        `Plain`, others by `NormalScores`."""
+        if len(x) < FEWEST_TO_SPLIT:
+            return [Plain(self.spec.features)]
+        return [NormalScores.of(x, self.spec.numeric)]
+
+    def _halves(self, x: Float, measures: Sequence[Measure]) -> list[Halves]:
+        """No halves of the columns: []."""
+        return []
 
 
 def _rarity_by(measure: Measure, x: Float) -> Rarity:

@@ -1,0 +1,29 @@
+"""How rare each value is beside the value of the one column that tells most of it."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from dataclasses import dataclass
+
+from aetool import Model, hookimpl, param
+
+
+@dataclass(frozen=True)
+class Params:
+    """The options of `dependence`, each as its help says."""
+
+    bins: int = param(8, "bins of a column of numbers, of about as many rows each", min=2, max=100)
+    prior: float = param(4.0, "rows for which a column's own shares count", min=0.1, max=1e6)
+
+
+@hookimpl
+def aetool_models() -> Iterable[Model]:
+    """Declare the model `dependence`."""
+    yield Model(
+        "dependence",
+        "a tree in which each column hangs on the one that tells most of it; a closed form that "
+        "knows which values do not go together",
+        net="aetool_dependence.net:DependenceTree",
+        Params=Params,
+        data=frozenset({"table"}),
+    )

@@ -1,0 +1,145 @@
+"""The cells that the values of a column fall into, so that they can be counted."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import numpy as np
+
+from aetool.closed_form import Builder, Value
+from aetool.model import Float, Int, Spec
+
+MARGIN = 0.05  # of the span of a column: beyond it lies what no row was near
+LEAST_MARGIN = 1e-5  # in standard deviations: float32 tells no less apart
+
+
+@dataclass(frozen=True, eq=False)
+class Variable:
+    """A number or a category, whose values fall into cells, 0 .. size - 1.
+
+    column: the column that it is of. feature: the index of the number, or of the category's first
+    level. edges: (k,), rising, between the cells of a number: values below the first edge and above
+    the last lie in the last cell, outside. gate: the index of the flag that says that the number is
+    missing, which has a cell of its own; -1 for none. levels: how many levels a category has, each
+    a cell; 0 for a number.
+    """
+
+    column: int
+    feature: int
+    edges: Float
+    gate: int = -1
+    levels: int = 0
+
+    @property
+    def is_number(self) -> bool:
+        """Whether it is a number, not a category."""
+        return not self.levels
+
+    @property
+    def size(self) -> int:
+        """How many cells there are: of a number those between edges, one outside, and one for a
+        missing value if it may be missing."""
+        if self.levels:
+            return self.levels
+        between = len(self.edges) - 1
+        may_be_missing = self.gate >= 0
+        return between + 1 + may_be_missing
+
+    def cells(self, x: Float) -> Int:
+        """(rows,): the cell of each row of x, (rows, features)."""
+        if self.levels:
+            one_hot = x[:, self._levels]
+            return np.asarray(one_hot.argmax(axis=1))
+        number = x[:, self.feature]
+        step = np.searchsorted(self.edges, number, side="right")
+        cell = self._cell_of_step[step].astype(np.int64)
+        if self.gate >= 0:
+            missing = x[:, self.gate] > 0
+            cell = np.where(missing, self.size - 1, cell)
+        return cell
+
+    def cell(self, g: Builder, x: Value) -> Value:
+        """The same in a graph: (batch, 1), whole numbers in float32, of x, (batch, features)."""
+        if self.levels:
+            one_hot = g.columns_of(x, self._levels)
+            # by a product: of equal numbers runtimes differ in which they take for the largest
+            number_of_level = np.arange(self.levels)
+            return g.sum_of(one_hot, number_of_level)
+        number = g.columns_of(x, [self.feature])
+        # one column of numbers, and the tables of one
+        edges = self.edges[None]
+        cell_of_step = self._cell_of_step[None]
+        cell = g.steps(number, edges, cell_of_step)
+        if self.gate < 0:
+            return cell
+        missing = g.columns_of(x, [self.gate])
+        # a missing number has its place between all others, too, which does not count
+        present = 1.0 - missing
+        last_cell = float(self.size - 1)
+        return cell * present + missing * last_cell
+
+    @property
+    def _levels(self) -> Int:
+        """(levels,): the indices of the features that are the levels of a category."""
+        last_level = self.feature + self.levels
+        return np.arange(self.feature, last_level)
+
+    @property
+    def _cell_of_step(self) -> Float:
+        """(edges + 1,): the cell of a value below the first edge, then from each edge on; whole
+        numbers."""
+        between = len(self.edges) - 1
+        inside = np.arange(between, dtype=np.float64)
+        outside = [float(between)]
+        # what lies below all edges, and above them, is of the same cell
+        return np.concatenate([outside, inside, outside])
+
+
+def variables_of(spec: Spec, x: Float, bins: int) -> list[Variable]:
+    """The numbers and categories among the features of spec that are judged, with cells for rows x,
+    (rows, features), one at least; a number that is missing from all rows is left out. bins: how
+    many cells of about as many rows a number has; one of fewer values has a cell each."""
+    owners = spec.owners()
+    variables = []
+    gates = spec.gate.tolist()
+    features = spec.numeric.tolist()
+    for feature, gate in zip(features, gates, strict=True):
+        values = x[:, feature]
+        if gate >= 0:
+            is_present = x[:, gate] == 0
+            values = values[is_present]
+        column = int(owners[feature])
+        # context is seen, and not judged
+        if column >= 0 and len(values):
+            edges = _edges(values, bins)
+            variable = Variable(column, feature, edges, gate)
+            variables.append(variable)
+    for column, first_level, levels in spec.categories:
+        if owners[first_level] >= 0:
+            no_edges = np.zeros(0)
+            variable = Variable(column, first_level, no_edges, levels=levels)
+            variables.append(variable)
+    return variables
+
+
+def _edges(values: Float, bins: int) -> Float:
+    """The edges of cells, rising, for values, (n,), n at least 1: in the middle between values that
+    follow each other, where at most `bins` are different, else at quantiles; and before and behind
+    all values by a twentieth of their span."""
+    different = np.unique(values)
+    lowest = different[0]
+    highest = different[-1]
+    if len(different) <= bins:
+        # between neighbours
+        inner = (different[:-1] + different[1:]) / 2
+    else:
+        parts = np.linspace(0, 1, bins + 1)
+        inner_parts = parts[1:-1]
+        quantiles = np.quantile(values, inner_parts)
+        # of values that many rows have there are several
+        inner = np.unique(quantiles)
+    span = highest - lowest
+    margin = max(MARGIN * span, LEAST_MARGIN)
+    below_all = lowest - margin
+    above_all = highest + margin
+    return np.concatenate([[below_all], inner, [above_all]])

@@ -1,0 +1,228 @@
+"""A tree of dependences between columns (Chow & Liu 1968, IEEE Trans. Inf. Theory 14:462): each
+column's values are counted beside those of one other."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+import numpy as np
+
+from aetool.closed_form import Batches, Builder, ClosedForm, Solution, Value, costs
+from aetool.errors import DataError
+from aetool.model import Float, Int, Spec
+from aetool_dependence.cells import Variable, variables_of
+from aetool_dependence.tree import parents_of
+
+ROWS = 1 << 15  # that are counted at most
+PRIOR_OF_CELL = 0.5  # rows in each cell, beside those that are counted
+
+
+@dataclass(frozen=True, eq=False)
+class Dependences(Solution):
+    """A tree of columns: a record costs the surprise of each value, -log p given the value of the
+    column that it hangs on.
+
+    variables: what is counted, numbers and categories. parents: (variables,), the index of the
+    variable that each hangs on, its own where it hangs on none. nats: of each variable (cells of
+    its parent, cells), the surprise; of one that hangs on none (1, cells). medians: of each number
+    (cells of its parent,), what is expected of it; of a category (0,). centre: (features,), what is
+    expected whatever the parent: how often flags and levels occur.
+    """
+
+    variables: Sequence[Variable]
+    parents: Int
+    nats: Sequence[Float]
+    medians: Sequence[Float]
+    centre: Float
+    fair: bool = True  # no row counts itself
+
+    def expected(self, g: Builder, x: Value) -> Value:
+        """(batch, features): the median of each number where the column that it hangs on is as in
+        the record x, (batch, features); of flags and levels how often they occur."""
+        usual = x * 0.0 + self.centre
+        numbers = self._numbers
+        if not numbers:
+            return usual
+        tables = [self.medians[number] for number in numbers]
+        sizes = [len(table) for table in tables]
+        cells = self._cells(g, x)
+        place = self._parent_cells(g, cells, numbers) + _firsts(sizes)
+        index = g.as_index(place)
+        medians = g.look_up(np.concatenate(tables), index)
+        # behind the usual values, in place of which they are taken
+        both = g.side_by_side(usual, medians)
+        order = np.arange(g.spec.features)
+        for column, number in enumerate(numbers):
+            feature = self.variables[number].feature
+            order[feature] = g.spec.features + column
+        return g.columns_of(both, order)
+
+    def parts(self, g: Builder, x: Value) -> Value:
+        """(batch, columns + 1), in nats: the surprise of each column's value in x, (batch,
+        features), beside that of the column which it hangs on; last 0."""
+        if not self.variables:
+            return costs.by_column(g, x)
+        every_variable = range(len(self.variables))
+        sizes = [table.size for table in self.nats]
+        widths = [table.shape[1] for table in self.nats]
+        cells = self._cells(g, x)
+        row = self._parent_cells(g, cells, every_variable)
+        # a table is stored row after row, a row for each cell of the parent
+        place = row * widths + cells + _firsts(sizes)
+        index = g.as_index(place)
+        tables = [table.ravel() for table in self.nats]
+        nats = g.look_up(np.concatenate(tables), index)
+        owners = [variable.column for variable in self.variables]
+        return costs.summed(g, nats, owners)
+
+    def surprise(self, g: Builder, x: Value) -> Value:
+        """(batch, columns), in bits, of x, (batch, features): the surprise of each column's value,
+        `bits` without the last."""
+        bits = self.bits(g, x)
+        columns = range(len(g.spec.columns))
+        return g.columns_of(bits, list(columns))
+
+    @property
+    def _numbers(self) -> list[int]:
+        """The places of the variables that are numbers, rising."""
+        places = []
+        for place, variable in enumerate(self.variables):
+            if variable.is_number:
+                places.append(place)
+        return places
+
+    def _cells(self, g: Builder, x: Value) -> Value:
+        """(batch, variables): the cell that each variable of x, (batch, features), lies in, whole
+        numbers from 0 in float32."""
+        cells = []
+        for variable in self.variables:
+            cell = variable.cell(g, x)
+            cells.append(cell)
+        return g.side_by_side(*cells)
+
+    def _parent_cells(
+        self,
+        g: Builder,
+        cells: Value,
+        places: Sequence[int],
+    ) -> Value:
+        """(batch, k): the cell of the variable that each of `places`, (k,), hangs on, 0 where it
+        hangs on none. cells: of all variables, (batch, variables)."""
+        children = np.array(places)
+        parents = self.parents[children]
+        # a root hangs on nothing, and its table has one row
+        hangs = parents != children
+        cells_of_parents = g.columns_of(cells, parents)
+        weighed: Value = cells_of_parents * hangs
+        return weighed
+
+
+class DependenceTree(ClosedForm):
+    """Fits a tree of dependences: of all trees of columns the one whose pairs tell most of each
+    other, by their mutual information."""
+
+    def fit(self, batches: Batches) -> Dependences:
+        """Count pairs of columns in all rows of batches, or in a random sample of 32,768 of them.
+        DataError without rows."""
+        x = _sample(batches, self.spec)
+        variables = variables_of(self.spec, x, self.params.bins)
+        cells = [variable.cells(x) for variable in variables]
+        sizes = [variable.size for variable in variables]
+        parents = parents_of(cells, sizes)
+        nats = []
+        medians = []
+        for place, variable in enumerate(variables):
+            parent = int(parents[place])
+            beside = cells[parent]
+            cells_of_parent = sizes[parent]
+            if parent == place:
+                # a root hangs on what is the same in all rows
+                beside = np.zeros_like(beside)
+                cells_of_parent = 1
+            counts = _counts(beside, cells[place], cells_of_parent, variable.size)
+            nats_of_pairs = _nats(counts, self.params.prior)
+            nats.append(nats_of_pairs)
+            medians_of_cells = _medians(variable, x, beside, cells_of_parent)
+            medians.append(medians_of_cells)
+        # how often a flag or level occurs
+        centre = x.mean(axis=0)
+        centre = centre.clip(0, 1)
+        return Dependences(variables, parents, nats, medians, centre)
+
+
+def _sample(batches: Batches, spec: Spec) -> Float:
+    """(rows, features) float64, in the order of the table: all rows in batches, or ROWS (32,768) of
+    them, drawn at random. DataError without rows."""
+    no_rows = np.zeros((0, spec.features), np.float32)
+    rows = np.concatenate([no_rows, *batches])
+    if not len(rows):
+        raise DataError("no rows to fit")
+    if len(rows) > ROWS:
+        rng = np.random.default_rng(0)
+        drawn = rng.choice(len(rows), ROWS, replace=False)
+        in_order = np.sort(drawn)
+        rows = rows[in_order]
+    return rows.astype(np.float64)
+
+
+def _counts(
+    beside: Int,
+    cells: Int,
+    cells_of_parent: int,
+    size: int,
+) -> Int:
+    """(cells of the parent, cells): how many rows lie in each two cells. beside, cells: (rows,),
+    the cell of the parent and that of the variable, which has `size` of them."""
+    pair = beside * size + cells
+    counts = np.bincount(pair, minlength=cells_of_parent * size)
+    return counts.reshape(cells_of_parent, size)
+
+
+def _firsts(sizes: Sequence[int]) -> Int:
+    """(tables,): where each table begins if all are stored one behind the other. sizes: how many
+    numbers each has."""
+    ends = np.cumsum(sizes)
+    # each begins where the one before it ends
+    return np.concatenate([[0], ends[:-1]])
+
+
+def _nats(counts: Int, prior: float) -> Float:
+    """The surprise of each cell given that of the parent, -log p in nats, (cells of the parent,
+    cells), for a row which is one of those counted and does not count itself.
+
+    counts: of the same shape, how many rows have each pair of cells. prior: for how many rows the
+    shares of the cells whatever the parent count, which have half a row in each cell more.
+    """
+    in_cell = counts.sum(axis=0)
+    of_parent = counts.sum(axis=1, keepdims=True)
+    rows = int(in_cell.sum())
+    cells = len(in_cell)
+    # without the row that is judged
+    others = np.maximum(counts - 1, 0)
+    others_in_cell = np.maximum(in_cell - 1, 0)
+    others_of_parent = np.maximum(of_parent - 1, 0)
+    all_others = max(rows - 1, 0)
+    all_priors = PRIOR_OF_CELL * cells
+    share = (others_in_cell + PRIOR_OF_CELL) / (all_others + all_priors)
+    part = (others + prior * share) / (others_of_parent + prior)
+    # a row that is alone in its pair leaves its parent's cell to the others
+    at_most_one = np.minimum(part, 1.0)
+    nats: Float = -np.log(at_most_one)
+    return nats
+
+
+def _medians(variable: Variable, x: Float, beside: Int, cells: int) -> Float:
+    """(cells,): the median of a number where the parent lies in each cell, that of all rows where
+    no row does; (0,) of a category. x: (rows, features); beside: (rows,), the cells of the
+    parent."""
+    if not variable.is_number:
+        return np.zeros(0)
+    values = x[:, variable.feature]
+    of_all = np.median(values)
+    medians = np.full(cells, of_all)
+    # a cell in which no row lies has the median of all
+    for cell in np.unique(beside).tolist():
+        is_in_cell = beside == cell
+        medians[cell] = np.median(values[is_in_cell])
+    return medians
