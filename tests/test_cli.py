@@ -187,11 +187,14 @@ def test_labels(run, rows_csv, tmp_path):
     shown = run("evaluate", path, "--label", "label", "--normal", "ok")
     assert "auroc" in shown.out and shown.status == 0
     bad = run("fit", path, "--label", "label", "--normal", "fine", "-o", tmp_path / "x.aem")
-    assert bad.status == 2 and "no row of" in bad.err and "bad, ok" in bad.err
+    assert bad.status == 2 and "no row of" in bad.err
+    assert "it holds ok (297), bad (3)\n" in bad.err
+    near = run("fit", path, "--label", "label", "--normal", "okk", "-o", tmp_path / "x.aem")
+    assert "it holds ok (297), bad (3); did you mean 'ok'?" in near.err
     assert run("evaluate", path, "-m", model, "--label", "zz", "--normal", "ok").status == 2
     none = run("evaluate", path, "-m", model, "--label", "label", "--normal", "fine")
     assert none.status == 2
-    assert "300 of 300 differ from fine in label, which holds bad, ok" in none.err
+    assert "300 of 300 differ from fine in label, which holds ok (297), bad (3)" in none.err
 
 
 def test_pictures_are_labelled_by_folder(run, folder, pca_pictures):

@@ -1,6 +1,7 @@
 """Files as gzip and xz treat them: modes and times, links, pipes and devices."""
 
 import os
+import shutil
 import stat
 import subprocess
 import sys
@@ -10,6 +11,7 @@ from pathlib import Path
 import numpy as np
 import pandas as pd
 import pytest
+from PIL import Image
 
 from aetool import cli, operations
 from aetool.errors import DataError
@@ -433,3 +435,30 @@ def test_what_is_read_is_never_replaced(commands, tmp_path, run):
     before = archive.read_bytes()
     assert run("decompress", archive, "-o", archive, "-f").status == 2
     assert archive.read_bytes() == before
+
+
+def test_what_is_restored_has_the_suffix_of_what_was_stored(tmp_path, run, monkeypatch):
+    """Where the archive's own name has none; a folder has none either, whatever its name."""
+    monkeypatch.chdir(tmp_path)
+    Path("t.csv").write_text("a,b\n1,2\n3,4\n")
+    np.save("a.npy", np.arange(12.0).reshape(3, 4))
+    pictures = Path("pictures.old")
+    pictures.mkdir()
+    Image.fromarray(np.zeros((8, 8), np.uint8)).save(pictures / "0.png")
+    into = Path("into")
+    into.mkdir()
+    cases = {
+        ("t.csv", "short.aez"): "short.csv",
+        ("t.csv", "short.txt.aez"): "short.txt",
+        ("t.csv", "nothing"): "t.csv",
+        ("t.csv", ".aez"): "t.csv",
+        ("a.npy", "short.aez"): "short.npy",
+        (pictures, "short.aez"): "short",
+    }
+    for (source, archive), restored in cases.items():
+        assert run("compress", source, "-o", into / archive, "-q").status == 0
+        done = run("decompress", into / archive)
+        assert done.status == 0, done.err
+        assert {path.name for path in into.iterdir()} == {archive, restored}
+        for path in into.iterdir():
+            shutil.rmtree(path) if path.is_dir() else path.unlink()

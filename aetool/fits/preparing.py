@@ -27,13 +27,14 @@ from aetool.data.notation.gaps import is_gap
 from aetool.data.pictures.choosing import chosen
 from aetool.data.pictures.framed import framed
 from aetool.data.pictures.framing import Framing
+from aetool.data.pictures.labels import counted
 from aetool.data.sources import RESERVOIR, Source, open_source
 from aetool.data.table import Cells, Mask, Table
 from aetool.data.table_source import TableSource
 from aetool.engine import Chosen, opened
 from aetool.errors import DataError, ParamError
 from aetool.model import Int, Model, Records, Spec
-from aetool.spelling import option, there_are
+from aetool.spelling import did_you_mean, option, there_are
 
 if TYPE_CHECKING:
     from aetool.fits.fitting import FitOptions
@@ -395,10 +396,10 @@ def normal_rows(
     else:
         keep = np.ones(len(table), bool)
     if not keep.any():
-        # a few of the values that there are, for whoever has misspelt one
-        values = sorted(set(labels(table, label, name).tolist()))[:8]
+        values = labels(table, label, name).tolist()
         raise ParamError(
-            f"no row of {name} has {label} = {' or '.join(normal)}; it holds {', '.join(values)}"
+            f"no row of {name} has {label} = {' or '.join(normal)}; it holds {counted(values)}"
+            + did_you_mean(next(iter(normal), ""), set(values))
         )
     return table.without([label]).take(np.flatnonzero(keep))
 

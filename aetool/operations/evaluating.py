@@ -27,13 +27,12 @@ from aetool.scoring.batches import scored
 from aetool.scoring.inputs import Source, check_readable, known_of, unread_of
 from aetool.scoring.judges import Judge, judge_of
 from aetool.scoring.spread import Scoring
-from aetool.spelling import option
+from aetool.spelling import did_you_mean, option
 
 if TYPE_CHECKING:
     from aetool.fits.fitting import FitOptions
 
 Texts = npt.NDArray[np.str_]
-LABELS_TOLD = 8  # of a column, at most, where none is the one that is named
 
 
 def score(
@@ -192,11 +191,11 @@ def _truth(source: Source, label: str | None, normal: Sequence[str], numbers: In
     if anomalies in (0, len(truth)):
         ordinary = " or ".join(normal)
         where = label or labels.FOLDER
-        # a few of the values that there are, for whoever has misspelt one
-        values = ", ".join(sorted(set(map(str, found.tolist())))[:LABELS_TOLD])
+        values = [str(value) for value in found.tolist()]
         raise ParamError(
             f"both kinds of rows are needed: {anomalies:,} of {len(truth):,} differ from "
-            f"{ordinary} in {where}, which holds {values}"
+            f"{ordinary} in {where}, which holds {labels.counted(values)}"
+            + did_you_mean(next(iter(normal), ""), set(values) - set(normal))
         )
     return truth
 

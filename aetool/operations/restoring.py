@@ -259,15 +259,23 @@ def _records(archive: Archive, rows: tuple[int, int | None] | None) -> tuple[int
 
 def default_name(path: str | os.PathLike[str], archive: Archive) -> Path:
     """The path of the restored file where the user names none: the archive's name without .aez and
-    without .gz, .zst or .xz; for a name without any of these the name that the archive stores, in
-    the archive's folder, or if it stores none the archive's without its suffix; "-", standard
-    output, for an archive from a pipe."""
+    without .gz, .zst or .xz, and with the suffix of the stored name if it has none, as `air.csv`
+    for `air.aez`; for a name without any of these the name that the archive stores, in the
+    archive's folder, or if it stores none the archive's without its suffix; "-", standard output,
+    for an archive from a pipe."""
     if archive.piped:
         return Path("-")
     name = Path(path)
-    base = name.with_name(name.name.removesuffix(".aez"))
+    stored = archive.format.get("name") or ""
+    without = name.name.removesuffix(".aez")
+    # a file called .aez has no other name
+    if without in ("", name.name):
+        return name.with_name(stored or name.stem)
+    base = name.with_name(without)
     if base.suffix in (".gz", ".zst", ".xz"):
         base = base.with_suffix("")
-    if base != name:
+    content = archive.content
+    is_folder = isinstance(content, Folder | LossyPictures | Parts) and content.is_folder
+    if is_folder or base.suffix:
         return base
-    return name.with_name(archive.format.get("name") or name.stem)
+    return base.with_suffix(Path(stored).suffix)

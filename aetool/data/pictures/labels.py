@@ -47,8 +47,8 @@ def _part_of(name: str) -> str:
 
 
 def counted(labels: Sequence[str]) -> str:
-    """How many pictures have each label, the most frequent first, as text: "good (20), scratch
-    (3)". labels: one for each picture, of which "" is written as none; of more than NAMED (8)
+    """How many records have each label, the most frequent first, as text: "good (20), scratch
+    (3)". labels: one for each record, of which "" is written as none; of more than NAMED (8)
     labels the others are only counted."""
     counts = Counter(label or "none" for label in labels).most_common()
     few = ", ".join(f"{label} ({count:,})" for label, count in counts[:NAMED])
