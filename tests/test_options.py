@@ -12,7 +12,7 @@ import pytest
 
 import aetool
 from aetool import bundle as bundles
-from aetool.cli import main
+from aetool.cli import main, options
 from aetool.errors import ParamError
 from aetool.fits import preparing
 from aetool.operations import CompressOptions, FitOptions
@@ -291,3 +291,13 @@ def test_numbers_of_python_that_are_not_finite_are_refused(call, said):
 def test_any_max_time_is_enough():
     frame = pd.DataFrame({"a": np.arange(40) % 7, "b": np.linspace(0, 1, 40)})
     assert aetool.fit(frame, "pca", max_time=1e308).facts["fitted_rows"] == 40
+
+
+@pytest.mark.parametrize(("given", "bounds"), [
+    (("1%",), {"": "1%"}), (("a=0.5", "2"), {"a": "0.5", "": "2"}),
+    (("a=0.5,b=2",), {"a": "0.5", "b": "2"}), (("a=b=0.5",), {"a=b": "0.5"}),
+    # commas in a name, and in a number
+    (("a,b=0.5",), {"a,b": "0.5"}), (("a=0,5",), {"a": "0,5"}), (("a,b",), {"": "a,b"}),
+])  # fmt: skip
+def test_bounds_of_several_columns(given, bounds):
+    assert options.bounds(given) == bounds

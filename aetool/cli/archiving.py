@@ -33,7 +33,7 @@ FEW = 8  # names of files that are said
 @click.option(
     "--max-error",
     multiple=True,
-    metavar="[COL=]E[%]",
+    metavar="[COL=]E[%][,...]",
     help="Numbers may differ by E, or by E % of their column's range in FILE; pixels by E levels.",
 )
 @click.option(

@@ -369,13 +369,17 @@ def fit_unless(
 
 
 def bounds(given: tuple[str, ...]) -> dict[str, str]:
-    """Bounds by column, as texts, from texts such as "2%" or "temp=0.5", unchecked; "" stands for
-    all columns that are not named."""
+    """Bounds by column, as texts, from texts such as "2%", "temp=0.5" or "temp=0.5,load=2",
+    unchecked; "" stands for all columns that are not named."""
     found = {}
     for item in given:
-        # the last sign, since a column may have one in its name
-        name, _, value = item.rpartition("=")
-        found[name] = value
+        several = item.split(",")
+        # a name may hold a comma, and so may a number: then not every part names a column
+        is_list = all("=" in one for one in several)
+        for one in several if is_list else [item]:
+            # the last sign, since a column may have one in its name
+            name, _, value = one.rpartition("=")
+            found[name] = value
     return found
 
 

@@ -86,7 +86,7 @@ def bound_of(asked: str, low: Fraction, high: Fraction) -> Fraction:
             raise ValueError(asked)
     except (ValueError, ZeroDivisionError):
         raise ParamError(
-            f"{option('--max-error')} {asked}: write a number such as 0.5 or 1%"
+            f"{option('--max-error')} {asked}: write a number such as 0.5 or 1%, or COLUMN=0.5"
         ) from None
     if value < 0:
         raise ParamError(f"{option('--max-error')} {asked}: an error is 0 or more")
