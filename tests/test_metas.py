@@ -13,6 +13,8 @@ from aetool.codec.metas import (
     DigitsMeta,
     FloatMeta,
     IntegerMeta,
+    Lender,
+    LetterCase,
     LevelMeta,
     Multiples,
     Notation,
@@ -48,11 +50,14 @@ NOTATION = st.none() | st.builds(
     st.sampled_from(["", ","]),
     st.integers(0, metas.WIDEST_CELL),
 )
+CELLS = st.lists(
+    st.builds(Lender, st.integers(0, 9), st.sampled_from(LetterCase)), max_size=metas.MOST_LENDERS
+).map(tuple)
 META = st.one_of(
     st.builds(BytesMeta),
     st.builds(WholeMeta),
-    st.builds(TextMeta, GAP),
-    st.builds(LevelMeta, GAP, SPECIALS),
+    st.builds(TextMeta, GAP, lenders=CELLS),
+    st.builds(LevelMeta, GAP, SPECIALS, lenders=CELLS),
     st.builds(
         NumberMeta,
         GAP,
@@ -66,8 +71,8 @@ META = st.one_of(
         st.none() | st.integers(0, 18),
         NOTATION,
     ),
-    st.builds(RankMeta, GAP, st.none() | st.integers(0, 9)),
-    st.builds(PartsMeta, GAP),
+    st.builds(RankMeta, GAP, st.none() | st.integers(0, 9), lenders=CELLS),
+    st.builds(PartsMeta, GAP, lenders=CELLS),
     st.builds(
         DigitsMeta,
         GAP,

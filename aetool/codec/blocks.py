@@ -395,6 +395,8 @@ class _Decoder:
             self._open_joined(lengths[-1], streams)
         for meta in self.metas:
             self._column(meta)
+        for column in self.out.columns:
+            column.lenders = self._lenders(column.meta)
         if self.joined is not None:
             self.joined.finish()
         if self.ledger is not None:
@@ -443,6 +445,14 @@ class _Decoder:
             book = self._cell_book(meta, blobs)
         self.out.columns.append(Decoded(meta, kinds, values, raws, blobs, book))
         self.out.sizes.append(sizes)
+
+    def _lenders(self, meta: Meta) -> list[Decoded]:
+        """The decoded columns of the block whose cells stand in those of a column of this meta, in
+        the order in which it names them; [] if none do. ArchiveError for one that is not there."""
+        lenders = metas.lenders_in(meta)
+        if any(lender.place >= len(self.out.columns) for lender in lenders):
+            raise ArchiveError("damaged: a column is made of one that is not there")
+        return [self.out.columns[lender.place] for lender in lenders]
 
     def _blobs(self, meta: Meta, sizes: dict[str, int]) -> list[bytes]:
         """The blobs of the next column, packed as they are, but those of pixels decoded:

@@ -3,7 +3,7 @@ and blobs of bytes."""
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 
@@ -66,7 +66,8 @@ class Decoded:
     values: (n,) int64, of the cells whose kind has a value, in order; raws: (m,) int64, of the
     cells of the last kind, if the meta has raws, else empty; blobs: bytes, still packed, but of
     pictures their pixels. book: the dictionary of cells that values are ranks in, which may be
-    stored with another column; None without one.
+    stored with another column; None without one. lenders: the columns whose cells stand in those of
+    this one, as the meta names them; () if none do.
     """
 
     meta: Meta
@@ -75,6 +76,7 @@ class Decoded:
     raws: Int
     blobs: list[bytes]
     book: Book | None = None
+    lenders: Sequence[Decoded] = ()
 
 
 def bytes_column(blob: bytes) -> Coded:

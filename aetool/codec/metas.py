@@ -7,6 +7,8 @@ Whatever is out of range is an ArchiveError in one line.
 
 from __future__ import annotations
 
+import dataclasses
+import enum
 import math
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
@@ -33,6 +35,7 @@ OWN_BOOK = -1
 MOST_WIDE = {10: 18, 16: 16}  # digits of a number in each base
 LONGEST_GROUP_MARK = 4  # bytes between groups of digits
 WIDEST_CELL = 64  # bytes to which cells of numbers are filled up with blanks
+MOST_LENDERS = 8  # columns whose cells a column is made of: marks end before the tabulator, byte 9
 # the parts of a notation that are stored as they are
 LETTERS_OF_NOTATIONS = {
     "d": "decimal",
@@ -192,17 +195,58 @@ class WholeMeta(Meta):
 # ---- cells of text
 
 
+class LetterCase(enum.IntEnum):
+    """How a cell stands in cells that are made of it: as it is, in small letters, or in capitals;
+    letters are those of ASCII."""
+
+    AS_IT_IS = 0
+    LOWER = 1
+    UPPER = 2
+
+
+@dataclass(frozen=True)
+class Lender:
+    """A column whose cells stand in those of another column of the block. place: its own in the
+    block, from 0; case: how its letters stand there."""
+
+    place: int
+    case: LetterCase = LetterCase.AS_IT_IS
+
+    def to_json(self) -> Json:
+        """The place alone, or, where letters are changed, [place, number of the case]."""
+        if self.case == LetterCase.AS_IT_IS:
+            return self.place
+        return [self.place, int(self.case)]
+
+    @classmethod
+    def parsed(cls, stored: Json) -> Lender:
+        """The lender that `to_json` wrote; ArchiveError for a value out of range, ValueError for a
+        list of another length. Whether the column is there is not looked at."""
+        if not isinstance(stored, list):
+            return cls(whole(stored, 0, MAX_COLUMNS, "a lender's place"))
+        place, case = stored
+        number = whole(case, LetterCase.LOWER, LetterCase.UPPER, "the case of letters")
+        return cls(whole(place, 0, MAX_COLUMNS, "a lender's place"), LetterCase(number))
+
+
 @dataclass(frozen=True)
 class CellsMeta(Meta):
     """Cells of text or bytes. gap: the text, of characters below 256, stored in place of missing
-    cells; None if no cell is missing."""
+    cells; None if no cell is missing. lenders: the columns whose cells stand in these: what is
+    stored has a mark for each, see `composed`; () if nothing stands for another cell."""
 
     gap: str | None = None
+    lenders: tuple[Lender, ...] = field(default=(), kw_only=True)
 
     def to_json(self) -> dict[str, Json]:
-        """The meta as JSON: "k", and "gap" if cells are missing."""
-        gap = {} if self.gap is None else {"gap": self.gap}
-        return {**super().to_json(), **gap}
+        """The meta as JSON: "k", "gap" if cells are missing, and "cells", the lenders, if there are
+        any."""
+        stored = super().to_json()
+        if self.gap is not None:
+            stored["gap"] = self.gap
+        if self.lenders:
+            stored["cells"] = [lender.to_json() for lender in self.lenders]
+        return stored
 
 
 def gap_in(meta: Meta) -> str | None:
@@ -219,12 +263,26 @@ def gap_of(stored: Stored) -> str | None:
     return None
 
 
+def lenders_in(meta: Meta) -> tuple[Lender, ...]:
+    """The columns whose cells stand in those of a column of this meta; () if none do."""
+    return meta.lenders if isinstance(meta, CellsMeta) else ()
+
+
+def lenders_of(stored: Json) -> tuple[Lender, ...]:
+    """The columns whose cells stand in those of another, of the JSON that its meta has for them;
+    ArchiveError for anything but a list of 1 to MOST_LENDERS (8) of these, ValueError for one that
+    is a list of another length than 2."""
+    if not isinstance(stored, list) or not 1 <= len(stored) <= MOST_LENDERS:
+        raise refused(f"lenders of cells must be a list of 1 to {MOST_LENDERS}")
+    return tuple(map(Lender.parsed, stored))
+
+
 @dataclass(frozen=True)
 class CellsInABlob(CellsMeta):
     """Cells that are all stored in one blob, without streams; a subclass for each way to pack
     them."""
 
-    letters = "gap"
+    letters = "gap cells"
 
     @property
     def blobs(self) -> int:
@@ -255,7 +313,7 @@ class LevelMeta(CellsMeta):
     texts: first `levels`, which the meta has, then those in the blob."""
 
     kind = "level"
-    letters = "v gap"
+    letters = "v gap cells"
     levels: tuple[str, ...] = ()
 
     @property
@@ -286,7 +344,7 @@ class RankMeta(CellsMeta):
     """
 
     kind = "rank"
-    letters = "c gap"
+    letters = "c gap cells"
     of: int | None = None
 
     @property
@@ -436,7 +494,7 @@ class NumberMeta(PatternMeta):
     """
 
     kind = "number"
-    letters = "d f q a s r u o n e gap"
+    letters = "d f q a s r u o n e gap cells"
     decimals: int = 0
     forms: tuple[int, ...] = (0,)
     step: int = 1
@@ -528,7 +586,7 @@ class FloatMeta(PatternMeta):
     """
 
     kind = "float"
-    letters = "d f i s r o n gap"
+    letters = "d f i s r o n gap cells"
     places: int | None = None
     offsets: tuple[int, ...] = (0,)
     bare: bool = False
@@ -586,7 +644,7 @@ class DigitsMeta(PatternMeta):
     """
 
     kind = "digits"
-    letters = "b w u a s r gap"
+    letters = "b w u a s r gap cells"
     base: int = 10
     width: int = 1
     is_upper: bool = False
@@ -634,7 +692,7 @@ class DateMeta(PatternMeta):
     """
 
     kind = "date"
-    letters = "t a s r q gap"
+    letters = "t a s r q gap cells"
     format: str = ""
     quote: str = ""
     unit: int = 1
@@ -915,7 +973,10 @@ def from_json(stored: Json) -> Meta:
     if unknown:
         raise refused(f"a column of kind {kind} has no part {min(unknown)[:40]!r}")
     try:
-        return known.parsed(stored)
+        meta = known.parsed(stored)
+        if isinstance(meta, CellsMeta) and "cells" in stored:
+            return dataclasses.replace(meta, lenders=lenders_of(stored["cells"]))
+        return meta
     except KeyError as error:
         raise refused(f"a column of kind {kind} has no {error}") from None
     except ValueError as error:

@@ -7,6 +7,7 @@ that numbers in it are coded by small differences. Columns with many cells in co
 
 from __future__ import annotations
 
+import dataclasses
 import math
 from abc import ABC, abstractmethod
 from collections.abc import Iterable, Sequence
@@ -15,11 +16,29 @@ from typing import Generic, Self, TypeVar
 
 import numpy as np
 
-from aetool.codec import blocks, notations, planning, skeletons, spans, text_decoding, textual
+from aetool.codec import (
+    blocks,
+    composed,
+    notations,
+    planning,
+    skeletons,
+    spans,
+    text_decoding,
+    textual,
+)
 from aetool.codec.blobs import read_varint, varint
 from aetool.codec.columns import Book, Coded, Decoded, sensible
 from aetool.codec.limits import check_cells
-from aetool.codec.metas import LevelMeta, NumberMeta, PartsMeta, RankMeta, gap_in
+from aetool.codec.metas import (
+    CellsMeta,
+    Lender,
+    LevelMeta,
+    NumberMeta,
+    PartsMeta,
+    RankMeta,
+    gap_in,
+    lenders_in,
+)
 from aetool.codec.spans import I32, Spans
 from aetool.codec.streams import Stream
 from aetool.codec.text_cells import TextCells, affixes_in
@@ -229,6 +248,9 @@ def cells_of(column: Decoded) -> Spans:
     """The text of each row of a decoded column of text, however it is stored. A dictionary that it
     uses is decoded once, and kept in column.book. ArchiveError where the column is damaged, or not
     of text."""
+    lenders = lenders_in(column.meta)
+    if lenders:
+        return _made_of_others(column, lenders)
     if isinstance(column.meta, PartsMeta):
         return skeletons.decode(column)
     if not isinstance(column.meta, RankMeta):
@@ -239,6 +261,21 @@ def cells_of(column: Decoded) -> Spans:
     if book.cells is None:
         book.cells = _unpacked(book.blob)
     return _chosen(book.cells, column)
+
+
+def _made_of_others(column: Decoded, lenders: Sequence[Lender]) -> Spans:
+    """The text of each row of a decoded column that cells of others stand in. lenders: the columns
+    that its meta names; ArchiveError where they are not there, or are made of others themselves."""
+    if len(column.lenders) != len(lenders):
+        raise ArchiveError("damaged: a column is made of others that are not there")
+    # of columns that are made of one another none could be read first
+    if any(lenders_in(one.meta) for one in column.lenders):
+        raise ArchiveError("damaged: a column is made of one that is made of others itself")
+    assert isinstance(column.meta, CellsMeta)
+    alone = dataclasses.replace(column.meta, lenders=())
+    rest = cells_of(dataclasses.replace(column, meta=alone, lenders=()))
+    cells = [cells_of(one) for one in column.lenders]
+    return composed.put_together(rest, cells, lenders)
 
 
 def _chosen(book: Spans, column: Decoded) -> Spans:

@@ -9,7 +9,15 @@ from aetool.codec import digits, floats, notations, singles, spans
 from aetool.codec.blobs import read_varint
 from aetool.codec.columns import Decoded, sensible
 from aetool.codec.limits import MAX_ROWS, check_text
-from aetool.codec.metas import DateMeta, DigitsMeta, FloatMeta, LevelMeta, NumberMeta, TextMeta
+from aetool.codec.metas import (
+    DateMeta,
+    DigitsMeta,
+    FloatMeta,
+    LevelMeta,
+    NumberMeta,
+    TextMeta,
+    lenders_in,
+)
 from aetool.codec.spans import I32, Spans, begins, behind_another, unpack_cells
 from aetool.codec.text_cells import (
     NO_AFFIXES,
@@ -31,8 +39,11 @@ LARGEST_TICKS = (1 << 63) - 1  # of a date, and the same before 1970
 def decode(column: Decoded) -> Spans:
     """The text of each row of a decoded column that is stored as texts, levels (numbers of the
     different texts), numbers, floats, digits or dates; ArchiveError if it is damaged, or its meta
-    is another, also RankMeta or PartsMeta, which `ranks.cells_of` reads."""
+    is another, also RankMeta or PartsMeta, or one with lenders, which `ranks.cells_of` reads."""
     meta = column.meta
+    # marks are no text: where cells of others do not stand, none may be named
+    if lenders_in(meta):
+        raise ArchiveError("damaged: a column is made of others where it may not be")
     if isinstance(meta, TextMeta):
         rows = len(column.kinds)
         return unpack_cells(column.blobs[0], rows)

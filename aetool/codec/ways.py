@@ -9,7 +9,16 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
-from aetool.codec import common_units, planning, ranks, singles, skeletons, squeezing, units
+from aetool.codec import (
+    common_units,
+    composing,
+    planning,
+    ranks,
+    singles,
+    skeletons,
+    squeezing,
+    units,
+)
 from aetool.codec.columns import Coded
 
 
@@ -33,9 +42,16 @@ def offer(
     # the first way, 0, is there already
     if len(taken) == len(columns):
         undecided_columns = [column for column, way in zip(columns, taken, strict=True) if way]
-    units.offer(undecided_columns)
-    singles.offer(undecided_columns)
-    ranks.offer(undecided_columns, effort)
-    skeletons.offer(undecided_columns, effort)
+    compositions = composing.compositions(columns, undecided_columns)
+    rests = [composition.rest for composition in compositions]
+    squeezing.squeeze(rests, effort)
+    for some_columns in (undecided_columns, rests):
+        units.offer(some_columns)
+        singles.offer(some_columns)
+        ranks.offer(some_columns, effort)
+        skeletons.offer(some_columns, effort)
     # the others look at the numbers as they are written
-    common_units.take(columns)
+    common_units.take([*columns, *rests])
+    # what is left of a column that others stand in is stored in any way that columns are
+    for composition in compositions:
+        composition.offer()

@@ -28,6 +28,7 @@ class Column(NamedTuple):
     raws: np.ndarray
     blob: bytes
     dictionary: bytes = b""  # whose cells are meant, of a `rank`
+    others: list = []  # noqa: RUF012, the columns of its block
 
 
 class Shape(NamedTuple):
@@ -86,7 +87,7 @@ def columns_of(block, streams=Streams, about=None, learned=None):
             dictionary = dictionaries[meta.get("c", len(columns))]
         else:
             dictionary = b""
-        columns.append(Column(meta, kinds, values, raws, blob, dictionary))
+        columns.append(Column(meta, kinds, values, raws, blob, dictionary, columns))
         values = ranks
         digests += [blob] * one.blobs + [kinds] * (one.kinds > 1)
         digests += [values] * (one.valued > 0) + [raws] * one.raws

@@ -62,11 +62,30 @@ def digits(value, meta):
     return f"{before}{value % (1 << 64):0{meta['w']}{letter}}{behind}"
 
 
+def as_lender(column, case):
+    """The cells of a column as they stand in others."""
+    assert "cells" not in column.meta
+    bare = [re.sub(rb'\A"(.*)"\Z', rb"\1", cell, flags=re.DOTALL) for cell in text_cells(column)]
+    return [(cell, cell.lower(), cell.upper())[case] for cell in bare]
+
+
+def of_others(column):
+    """Cells in which those of other columns stand."""
+    meta = dict(column.meta)
+    lenders = [one if isinstance(one, list) else [one, 0] for one in meta.pop("cells")]
+    assert 1 <= len(lenders) <= 8
+    of_lenders = [as_lender(column.others[place], case) for place, case in lenders]
+    found = []
+    for rest, *row in zip(text_cells(column._replace(meta=meta)), *of_lenders, strict=True):
+        found.append(re.sub(rb"[\1-\10]", lambda mark, row=row: row[mark[0][0] - 1], rest))
+    return found
+
+
 def text_cells(column):
     """The cells of a column of text."""
     meta = column.meta
-    if meta["k"] == "parts":
-        return whole_cells(column)
+    if "cells" in meta or meta["k"] == "parts":
+        return of_others(column) if "cells" in meta else whole_cells(column)
     if meta["k"] == "rank":
         known = dictionary(column.dictionary)
         return [known[value] for value in column.values]

@@ -25,6 +25,7 @@ NOTATIONS = Path(__file__).parent / "3.9"
 REGRESSIONS = Path(__file__).parent / "3.10"
 COMPUTED = Path(__file__).parent / "3.14"
 COMMON = Path(__file__).parent / "3.15"
+COMPOSED = Path(__file__).parent / "3.17"
 DEMO = Path(__file__).parents[2] / "aetool" / "demo" / "beijing_air.csv"
 
 
@@ -355,6 +356,26 @@ def dated(rows=600):
     return "birth,seen,at,sent,count,shares\n" + "".join(lines)
 
 
+def labels(rows=90):
+    """Cells made of others of their row: as they are, in other letters, without their quotes, among
+    text and numbers of their own, of columns behind them; some are others, and some are empty."""
+    rng = np.random.default_rng(29)
+    ids = [f"{letter}{number}" for letter in "QXZ" for number in range(1000)]
+    lines = []
+    for one in rng.permutation(ids)[:rows]:
+        name = "".join(rng.choice(list("aeioubdfgklmnprst"), 7)).title()
+        town = f"{name}, {'NSW'[rng.integers(3)]}" if rng.integers(2) else name
+        year = int(rng.integers(1800, 2020))
+        code = one if rng.integers(10) else ["", f"N{year}"][rng.integers(2)]
+        label = f"{one}-{name} ({year})"
+        site = f"https://www.{name.lower()}.org/{rng.integers(100)}/{one}"
+        quoted = f'"{town}"' if "," in town else town
+        place = f'"{town} ({one})"' if "," in town else f"{town} ({one})"
+        cells = [label, name.upper(), one, code, quoted, place, site, name, str(year)]
+        lines.append(",".join(cells) + "\n")
+    return "label,caps,id,code,town,place,site,name,year\n" + "".join(lines)
+
+
 SOURCES = {"totals": totals, "words": words, "ranks": prices, "floats": moved}
 MIXED_SOURCES = {"mixtures": mixtures, "weekly": weekly, "described": described}
 REGRESSED_SOURCES = {"readings": readings}
@@ -363,6 +384,7 @@ LAST_SOURCES = {"ratios": ratios}
 FLOAT_SOURCES = {"singles": singles}
 COMPUTED_SOURCES = {"computed": computed}
 COMMON_SOURCES = {"dated": dated}
+COMPOSED_SOURCES = {"labels": labels}
 TYPED_FLOAT_SOURCES = {"doubles": doubles}
 TYPED_SOURCES = {"numbers": numbers, "remarks": remarks}
 
@@ -370,7 +392,7 @@ TYPED_SOURCES = {"numbers": numbers, "remarks": remarks}
 def main(names):
     """Write NAME.csv and NAME.aez."""
     sources = SOURCES | LATER_SOURCES | LAST_SOURCES | FLOAT_SOURCES | COMPUTED_SOURCES
-    sources |= COMMON_SOURCES
+    sources |= COMMON_SOURCES | COMPOSED_SOURCES
     for name in names:
         if name == "fields":
             FIELDS.mkdir(exist_ok=True)
@@ -412,6 +434,8 @@ def main(names):
             home = COMPUTED
         if name in COMMON_SOURCES:
             home = COMMON
+        if name in COMPOSED_SOURCES:
+            home = COMPOSED
         home.mkdir(exist_ok=True)
         source = home / f"{name}.csv"
         source.write_text(sources[name]())

@@ -1,0 +1,164 @@
+"""Cells that are made of cells of other columns of the same row, put together.
+
+    id,year,label                label    \\1 - \\2
+    17,2004,P17 - 2004
+
+What is stored of such a column has marks, bytes 1, 2 .., for cells of its first, second .. lender;
+`composing` finds it out. A cell stands without quotes around it, and perhaps in other letters.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+import numpy as np
+
+from aetool.codec import spans
+from aetool.codec.limits import check_text
+from aetool.codec.metas import MOST_LENDERS, Lender, LetterCase
+from aetool.codec.spans import I32, Spans, begins
+from aetool.data.table import Bytes
+from aetool.errors import ArchiveError
+from aetool.model import Int
+
+FIRST_MARK = 1  # the byte that stands for cells of the first lender
+LAST_MARK = MOST_LENDERS
+QUOTE = ord('"')
+LETTERS = 26
+OTHER_CASE = 32  # the bit that small letters have, and capitals have not
+# the first of the letters that a case changes
+FIRST_CHANGED = {
+    LetterCase.LOWER: ord("A"),
+    LetterCase.UPPER: ord("a"),
+}
+
+
+def inside(cells: Spans, case: LetterCase) -> Spans:
+    """Cells as they stand in others, one behind the other in a pool of their own: without the
+    quotes where they begin and end with one, and their letters in this case. ArchiveError if they
+    are more text than a block may have."""
+    size = len(cells.pool)
+    if not size:
+        return cells
+    # an empty cell may lie at either end of the pool, where it has no first or last byte
+    first = np.minimum(cells.start, size - 1)
+    stop = cells.start + cells.length
+    last = np.maximum(stop - 1, 0)
+    begins_quoted = cells.pool[first] == QUOTE
+    ends_quoted = cells.pool[last] == QUOTE
+    # a single quote would else be taken for both
+    is_long = cells.length >= 2
+    quotes = begins_quoted & ends_quoted & is_long
+    start = cells.start + quotes
+    length = cells.length - 2 * quotes.astype(np.int32)
+    bare = compact(Spans(cells.pool, start, length))
+    pool = _in_case(bare.pool, case)
+    return Spans(pool, bare.start, bare.length)
+
+
+def _in_case(pool: Bytes, case: LetterCase) -> Bytes:
+    """The bytes with letters of ASCII in this case; bytes of other letters stay as they are."""
+    if case == LetterCase.AS_IT_IS:
+        return pool
+    first = FIRST_CHANGED[case]
+    last = first + LETTERS - 1
+    is_changed = (pool >= first) & (pool <= last)
+    changed = pool ^ OTHER_CASE
+    return np.where(is_changed, changed, pool)
+
+
+def compact(cells: Spans) -> Spans:
+    """The same cells one behind the other in a pool of their own; ArchiveError if they are more
+    text than a block may have, as cells that share their bytes may be."""
+    size = cells.length.sum(dtype=np.int64)
+    check_text(int(size))
+    return _copied(cells, cells.length)
+
+
+def _copied(pieces: Spans, length: I32) -> Spans:
+    """The bytes of all pieces, one behind the other, cut anew into cells of these lengths."""
+    pool = spans.weave(pieces.pool, pieces.start, pieces.length)
+    start = begins(length)
+    return Spans(pool, start, length)
+
+
+def put_together(
+    rest: Spans,
+    cells: Sequence[Spans],
+    lenders: Sequence[Lender],
+) -> Spans:
+    """The cells of a column that others stand in: `rest`, with the cell of a lender in the same row
+    for each mark. cells: those of each lender, whole. ArchiveError for a mark without a lender,
+    columns of different lengths, or more text than a block may have."""
+    parts = []
+    for of_lender, lender in zip(cells, lenders, strict=True):
+        if len(of_lender) != len(rest):
+            raise ArchiveError("damaged: a column is made of one of other rows")
+        part = inside(of_lender, lender.case)
+        parts.append(part)
+    return woven(rest, parts)
+
+
+def marks_in(cells: Spans) -> Int:
+    """Where marks stand in the pool of cells that lie one behind the other, ascending."""
+    is_mark = (cells.pool >= FIRST_MARK) & (cells.pool <= LAST_MARK)
+    return np.flatnonzero(is_mark)
+
+
+def woven(rest: Spans, parts: Sequence[Spans]) -> Spans:
+    """The cells of a column, of which `rest` is stored, with a cell of a part in the same row for
+    each mark: of the first part for the first mark, and so on. parts: as `inside` returns them, as
+    many cells each. ArchiveError for a mark without a part, or more text than a block may have."""
+    rest = compact(rest)
+    places = marks_in(rest)
+    if not len(places):
+        return rest
+    # of each mark the part that it stands for, and its row
+    marks = rest.pool[places]
+    numbers = marks.astype(np.int64) - FIRST_MARK
+    most = numbers.max()
+    if most >= len(parts):
+        raise ArchiveError("damaged: a column is made of more columns than it names")
+    ends = rest.start + rest.length
+    rows = np.searchsorted(ends, places, side="right")
+    # cells of a part stand behind those of the parts before it
+    chosen = numbers * len(rest) + rows
+    cells = spans.chained(*parts).take(chosen)
+    length = rest.length.astype(np.int64)
+    # a mark goes, and a cell comes
+    growth = cells.length.astype(np.int64) - 1
+    np.add.at(length, rows, growth)
+    # before anything is written: a damaged block may ask for more text than there is memory
+    check_text(int(length.sum()))
+    pieces = _between_marks(rest, places)
+    in_order = _in_turns(pieces, cells, rows)
+    return _copied(in_order, length.astype(np.int32))
+
+
+def _between_marks(cells: Spans, places: Int) -> Spans:
+    """The pieces that cells, which lie one behind the other, are cut into at marks: of a cell with
+    m of them m + 1, which may be empty. places: (marks,), where marks stand in the pool,
+    ascending."""
+    # pieces are in the order of the text, and so are their begins and their ends
+    start = np.append(cells.start, places + 1)
+    ends = cells.start + cells.length
+    stop = np.append(ends, places)
+    start.sort()
+    stop.sort()
+    length = stop - start
+    return Spans(cells.pool, start, length.astype(np.int32))
+
+
+def _in_turns(pieces: Spans, cells: Spans, rows: Int) -> Spans:
+    """Pieces of a text and the cells that come between them, in order. rows: (cells,), the row that
+    each cell comes in, ascending; a row of m cells has m + 1 pieces."""
+    every = spans.chained(pieces, cells)
+    count = len(cells)
+    # before a cell are all cells before it, as many pieces, and one more for each row and its own
+    places = 2 * np.arange(count) + rows + 1
+    is_cell = np.zeros(len(every), np.bool_)
+    is_cell[places] = True
+    # in `every` all pieces come first
+    order = np.cumsum(~is_cell) - 1
+    order[places] = len(pieces) + np.arange(count)
+    return every.take(order)
