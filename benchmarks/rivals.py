@@ -443,7 +443,7 @@ SWITCHES: dict[str, list[tuple[Any, str, Any]]] = {
     "sentences and parts": [(skeletons, "offer", nothing)],
     "units of their own": [(units, "offer", nothing)],
     "numbers of one width": [(textual, "_as_digits", nothing)],
-    "floats": [(textual, "_as_floats", nothing)],
+    "floats": [(textual, "_as_floats", nothing), (textual, "_by_origins", no_plans)],
     "combinations": [(combining, "combinations", no_plans)],
     "keys": [(keying.Keying, "plans", no_plans)],
 }

@@ -46,7 +46,7 @@ def way_of(cells):
     singles.offer([column])
     if len(column.others) == before:
         return None
-    (way,) = column.others[before:]
+    way = column.others[0]
     block = blocks.as_decoded([way], len(cells), {})
     assert text_decoding.decode(block.columns[0]).bytes() == [cell.encode() for cell in cells]
     return way

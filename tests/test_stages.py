@@ -478,7 +478,7 @@ SUMS = st.lists(st.integers(-(10**6), 10**6).map(lambda n: n / 100 + 0.1), min_s
 
 
 @settings(deadline=None, max_examples=60)
-@given(BITS | SUMS.map(lambda some: floats._ordered(np.array(some)).tolist()), st.booleans())
+@given(BITS | SUMS.map(lambda some: floats.ordered_bits(np.array(some)).tolist()), st.booleans())
 def test_any_book_comes_back(numbers_in_it, are_floats):
     ascending = np.array(sorted(numbers_in_it))
     blob = blocks.book_to_bytes(ascending, planning.FAST, are_floats)

@@ -116,8 +116,8 @@ def taken_apart(
     if places is None:
         everything = np.ones(len(numbers), np.bool_)
         meta = FloatMeta(bare=bare)
-        return meta, _ordered(numbers), kinds, everything
-    wholes, distance = _by_decimals(numbers, places, single)
+        return meta, ordered_bits(numbers), kinds, everything
+    wholes, distance = by_decimals(numbers, places, single)
     near = np.abs(distance) <= NEAR
     offsets = _commonest(distance[near])
     for kind, offset in enumerate(offsets):
@@ -138,8 +138,8 @@ def taken_apart_by(meta: FloatMeta, numbers: Doubles) -> tuple[Int, Int, Mask]:
     # bits hold every float
     if meta.places is None:
         everything = np.ones(len(numbers), np.bool_)
-        return _ordered(numbers), kinds, everything
-    wholes, distance = _by_decimals(numbers, meta.places, meta.single)
+        return ordered_bits(numbers), kinds, everything
+    wholes, distance = by_decimals(numbers, meta.places, meta.single)
     # one whose distance is none of the offsets has no kind
     fits = np.zeros(len(numbers), np.bool_)
     for kind, offset in enumerate(meta.offsets):
@@ -182,7 +182,7 @@ def near_decimals(bits: Int) -> tuple[int, Int, Int] | None:
     bits: (n,), at least one, the bits of 64-bit floats, as whole numbers that are in the floats'
     order.
     """
-    numbers = _from_ordered(bits)
+    numbers = from_ordered_bits(bits)
     is_finite = np.isfinite(numbers)
     if not is_finite.all():
         return None
@@ -205,7 +205,7 @@ def from_decimals(places: int, wholes: Int, above: Int) -> Int:
     """The inverse of `near_decimals`: (n,), the bits of floats as whole numbers in their order,
     from wholes / 10^places and `above`, how many floats each lies above that, (n,) each."""
     nearest = wholes / np.float64(10**places)
-    return _ordered(nearest) + above
+    return ordered_bits(nearest) + above
 
 
 def restored(meta: FloatMeta, stored: Int, kinds: Int) -> list[str]:
@@ -216,8 +216,8 @@ def restored(meta: FloatMeta, stored: Int, kinds: Int) -> list[str]:
     if meta.places is not None:
         base = _decimals(stored, meta.places, meta.single)
         offsets = np.array(meta.offsets, np.int64)
-        ordered = _ordered(base) + offsets[kinds]
-    return written(_from_ordered(ordered), meta.bare)
+        ordered = ordered_bits(base) + offsets[kinds]
+    return written(from_ordered_bits(ordered), meta.bare)
 
 
 def _places(sample: Doubles, single: bool = False) -> int | None:
@@ -226,7 +226,7 @@ def _places(sample: Doubles, single: bool = False) -> int | None:
     decimal that is rounded to a 32-bit float, of which fewer decimals are tried."""
     most = MOST_SINGLE if single else MOST_DECIMALS
     for places in range(most + 1):
-        _, distance = _by_decimals(sample, places, single)
+        _, distance = by_decimals(sample, places, single)
         is_near = np.abs(distance) <= NEAR
         if is_near.mean() >= NEARLY_ALL:
             return places
@@ -246,7 +246,7 @@ def _decimals(wholes: Int, places: int, single: bool) -> Doubles:
         return singles.astype(np.float64)
 
 
-def _by_decimals(
+def by_decimals(
     numbers: Doubles,
     places: int,
     single: bool = False,
@@ -264,7 +264,7 @@ def _by_decimals(
     # whole numbers have no -0, which so lies one float under 0
     wholes = rounded.astype(np.int64)
     nearest = _decimals(wholes, places, single)
-    distance = _ordered(numbers) - _ordered(nearest)
+    distance = ordered_bits(numbers) - ordered_bits(nearest)
     # whatever has no such whole number is far from any
     distance[~small] = NEAR + 1
     # the lowest of all numbers has no absolute value
@@ -273,15 +273,15 @@ def _by_decimals(
     return wholes, distance
 
 
-def _ordered(numbers: Doubles) -> Int:
+def ordered_bits(numbers: Doubles) -> Int:
     """The bits of floats as whole numbers that sort as the floats do; (n,) int64; neighbours differ
     by 1, and -0, which is -1, lies under 0."""
     bits = np.ascontiguousarray(numbers).view(np.int64)
     return np.where(bits < 0, bits ^ SIGN, bits)
 
 
-def _from_ordered(ordered: Int) -> Doubles:
-    """The inverse of `_ordered`: floats, (n,) float64, from whole numbers that sort as the floats
-    do."""
+def from_ordered_bits(ordered: Int) -> Doubles:
+    """The inverse of `ordered_bits`: floats, (n,) float64, from whole numbers that sort as the
+    floats do."""
     bits = np.where(ordered < 0, ordered ^ SIGN, ordered)
     return np.ascontiguousarray(bits).view(np.float64)

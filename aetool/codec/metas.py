@@ -29,6 +29,9 @@ MOST_LIMBS = 4  # of 64 bits, in a decimal
 MOST_DICTIONARIES = 1 << 31
 MOST_OFFSETS = 17  # ways in which floats lie beside decimals
 MOST_OFFSET = 1 << 20
+MOST_ORIGINS = 64  # of the numbers of a column
+ALL_DIGITS = 17  # that tell any float of 64 bits from all others
+MOST_ROUNDED = 24  # decimals to which a 32-bit float is rounded
 FORMS = (*range(DIGITS + 1), SHORT, SHORT_ONE)
 WIDTHS = (16, 32, 64)
 OWN_BOOK = -1
@@ -582,16 +585,22 @@ class FloatMeta(PatternMeta):
     to the float; None: the value is the float's bits, as a number in the order of floats. offsets:
     how many floats above that decimal the number lies, a kind for each. bare: whole numbers are
     written without ".0". single: the decimal is first rounded to a 32-bit float. notation: how the
-    numbers' digits are written, where not as in -1234.5; None: so.
+    numbers' digits are written, where not as in -1234.5; None: so. digits: for each kind to how
+    many digits, 1 .. ALL_DIGITS (17), or decimals, as a number below 0, a 32-bit float was rounded,
+    of which places None then means the bits, or 0: the number was none; (): all were none, or as
+    `single` says. zeros: for each
+    kind how many fewer places it has, with `digits` and places alone; (): none has.
     """
 
     kind = "float"
-    letters = "d f i s r o n gap cells"
+    letters = "d f i s r o n p e gap cells"
     places: int | None = None
     offsets: tuple[int, ...] = (0,)
     bare: bool = False
     single: bool = False
     notation: Notation | None = None
+    digits: tuple[int, ...] = ()
+    zeros: tuple[int, ...] = ()
 
     @property
     def valued(self) -> int:
@@ -600,8 +609,13 @@ class FloatMeta(PatternMeta):
 
     def to_json(self) -> dict[str, Json]:
         """The meta as JSON: "k", "gap", "s" and "r" as every PatternMeta; "d", places, "f",
-        offsets, "i", bare, "o", single, and "n", notation, where they are not the default."""
+        offsets, "i", bare, "o", single, "n", notation, "p", digits, and "e", zeros, where they are
+        not the default."""
         stored = super().to_json()
+        if self.digits:
+            stored["p"] = list(self.digits)
+        if self.zeros:
+            stored["e"] = list(self.zeros)
         if self.notation is not None:
             stored["n"] = self.notation.to_json()
         if self.places is not None:
@@ -619,9 +633,18 @@ class FloatMeta(PatternMeta):
         """The meta that `to_json` wrote; ArchiveError for a value out of range, KeyError without
         "s"."""
         offsets = stored.get("f", [0])
-        if not isinstance(offsets, list) or not 0 < len(offsets) <= MOST_OFFSETS:
+        most = MOST_ORIGINS if "p" in stored else MOST_OFFSETS
+        if not isinstance(offsets, list) or not 0 < len(offsets) <= most:
             raise refused("floats have too many offsets, or none")
         places = whole(stored["d"], 0, MOST_DECIMALS, "decimals") if "d" in stored else None
+        digits = numbers_of_kinds(
+            stored, "p", len(offsets), -MOST_ROUNDED, ALL_DIGITS, "the digits of floats"
+        )
+        if digits and "o" in stored:
+            raise refused("32-bit floats are told in two ways")
+        zeros = numbers_of_kinds(stored, "e", len(offsets), 0, places or 0, "the zeros of floats")
+        if zeros and not digits:
+            raise refused("floats of one origin have zeros of their own")
         return cls(
             gap=gap_of(stored),
             specials=texts(stored["s"], "special cells"),
@@ -631,7 +654,28 @@ class FloatMeta(PatternMeta):
             bare=flag(stored, "i"),
             single=flag(stored, "o"),
             notation=notation_of(stored),
+            digits=digits,
+            zeros=zeros,
         )
+
+
+def numbers_of_kinds(
+    stored: Stored,
+    letter: str,
+    kinds: int,
+    low: int,
+    high: int,
+    what: str,
+) -> tuple[int, ...]:
+    """Read from a meta's JSON a list of whole numbers, low .. high, one for each of so many kinds;
+    () if it has none of this letter. ArchiveError for anything else. what: the field's name in the
+    message."""
+    if letter not in stored:
+        return ()
+    numbers = stored[letter]
+    if not isinstance(numbers, list) or len(numbers) != kinds:
+        raise refused(f"{what} are not one number for each kind")
+    return tuple(whole(number, low, high, what) for number in numbers)
 
 
 @dataclass(frozen=True)

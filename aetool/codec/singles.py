@@ -64,8 +64,9 @@ def offer(columns: Sequence[Coded]) -> None:
         if single is None:
             continue
         way = _by_digits(column, meta, single)
+        # of ways as small the one that is restored soonest
         if way is not None:
-            column.others.append(way)
+            column.others.insert(0, way)
 
 
 def _digits_of(values: Int, decimals: int) -> int | None:

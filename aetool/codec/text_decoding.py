@@ -5,7 +5,7 @@ from __future__ import annotations
 
 import numpy as np
 
-from aetool.codec import digits, floats, notations, singles, spans
+from aetool.codec import digits, floats, notations, origins, singles, spans
 from aetool.codec.blobs import read_varint
 from aetool.codec.columns import Decoded, sensible
 from aetool.codec.limits import MAX_ROWS, check_text
@@ -111,8 +111,9 @@ def _written(meta: Pattern, kinds: Int, values: Int) -> Spans:
 def _written_floats(meta: FloatMeta, kinds: Int, values: Int) -> Spans:
     """The texts of floats in the fewest digits. values: (n,), whole numbers, as the meta says
     floats are stored; kinds: (n,), for each the place, in the meta's offsets, of how far it is from
-    its decimal."""
-    texts = floats.restored(meta, values, kinds)
+    its decimal. ArchiveError for a 32-bit float that is too large."""
+    restored = origins.restored if meta.digits else floats.restored
+    texts = restored(meta, values, kinds)
     cells = bytes_of_texts(texts)
     written = behind_another(cells)
     if meta.notation is not None:

@@ -14,9 +14,10 @@ from fractions import Fraction
 
 import numpy as np
 
-from aetool.codec import digits, floats, notations
+from aetool.codec import digits, floats, notations, origin_search, origins
 from aetool.codec.blobs import varint
 from aetool.codec.columns import Coded
+from aetool.codec.floats import Doubles
 from aetool.codec.metas import (
     MOST_WIDE,
     DateMeta,
@@ -55,6 +56,7 @@ CELLS_FOR_DATES = 64  # different ones that are looked at for their format
 LONG_FLOAT = 16  # bytes of a cell that may be all digits of a float
 LEAST_LONG = 0.01  # of the cells are as long, in a column that is tried as floats
 LEAST_FLOATS = 0.5  # of the cells, for a column of floats
+CELLS_FOR_ORIGINS = 96  # that are looked at for 32-bit floats
 FEWEST_RESCALED = 150  # cells of a column whose numbers get decimals of their own under a model
 LEAST_DIGITS = 0.8  # of the cells, for a column of numbers of one width
 # digits, hexadecimal ones of one case only, between text without any
@@ -92,8 +94,12 @@ def encode(
     # stored in any way that is
     length = stop - start
     coded.cells = Spans(buffer, start.astype(np.int64), length)
+    share_of_nine = float((length > origin_search.FEWEST_DIGITS).mean())
+    if share_of_nine >= origin_search.LEAST_LONG:
+        coded.others += _by_origins(cells)
     share_of_long = float((length >= LONG_FLOAT).mean())
-    if share_of_long >= LEAST_LONG:
+    # what has origins is a float by them
+    if share_of_long >= LEAST_LONG and not coded.others:
         _add_way(coded, _as_floats(cells))
     if isinstance(coded.meta, TextMeta | LevelMeta):
         _add_way(coded, _as_digits(text))
@@ -236,10 +242,7 @@ def _as_floats(cells: ParsedCells) -> Coded | None:
     digits; None if less than half of the cells, or of a sample, are such, or the others are more
     than a twentieth of all cells, and more than 62 different ones."""
     text = cells.text
-    written = text
-    # nothing stands around floats
-    if cells.notation is not None and cells.affixes == NO_AFFIXES:
-        written = cells.plain
+    written = _written_floats(cells)
     # a few cells tell of most columns that they are none
     _, good_of_sample, _ = floats.read(written.sample())
     if good_of_sample.mean() < LEAST_FLOATS:
@@ -258,6 +261,55 @@ def _as_floats(cells: ParsedCells) -> Coded | None:
     return with_odd_cells(text, meta, stored[fits], good, kinds)
 
 
+def _written_floats(cells: ParsedCells) -> TextCells:
+    """The cells as floats are written: in plain notation, unless something stands around them, as
+    nothing does around floats."""
+    if cells.notation is not None and cells.affixes == NO_AFFIXES:
+        return cells.plain
+    return cells.text
+
+
+def _by_origins(cells: ParsedCells) -> list[Coded]:
+    """Encode the column, of at least one cell, as numbers of several origins, of which many are
+    32-bit floats with the digits of a 64-bit one: at most three ways. [] if a sample has few of
+    these, or less than half of the cells are floats, or the others are more than a twentieth of all
+    cells, and more than 62 different ones."""
+    text = cells.text
+    written = _written_floats(cells)
+    numbers, good, _ = floats.read(written.sample(CELLS_FOR_ORIGINS))
+    likely = origin_search.likely_digits(numbers[good], len(text))
+    if not likely or good.mean() < LEAST_FLOATS:
+        return []
+    numbers, good, bare = floats.read(written.cells())
+    notation = None if written is text else cells.notation
+    ways: list[Coded] = []
+    for meta in origin_search.metas(numbers[good], bare, likely):
+        meta = dataclasses.replace(meta, notation=notation)
+        stored, kinds, fits = _taken_apart(meta, numbers, good)
+        specials = specials_of(text, fits)
+        if specials is not None and fits.mean() >= LEAST_FLOATS:
+            meta = dataclasses.replace(meta, specials=specials)
+            way = with_odd_cells(text, meta, stored, fits, kinds)
+            # cells that are odd by their digits are none to other columns
+            way.worth *= float(fits.sum() / good.sum())
+            ways.append(way)
+    return ways
+
+
+def _taken_apart(meta: FloatMeta, numbers: Doubles, good: Mask) -> tuple[Int, Int, Mask]:
+    """Take the floats of a column apart by its meta: ((m,) what is stored of those that it can
+    store, (n,) the kind of each, (n,) bool: which these are). numbers: (n,); good: which of them
+    are floats at all."""
+    by_meta = origins.taken_apart if meta.digits else floats.taken_apart_by
+    rows = np.flatnonzero(good)
+    stored, kinds_of_good, fits = by_meta(meta, numbers[rows])
+    is_stored = good.copy()
+    is_stored[rows[~fits]] = False
+    kinds = np.zeros(len(numbers), np.int64)
+    kinds[rows] = kinds_of_good
+    return stored[fits], kinds, is_stored
+
+
 def _floats_by_meta(text: TextCells, meta: FloatMeta) -> Coded:
     """Encode the column by a meta of floats; other cells are stored as its specials, or as their
     text."""
@@ -265,12 +317,8 @@ def _floats_by_meta(text: TextCells, meta: FloatMeta) -> Coded:
     if meta.notation is not None:
         written = notations.plain(text, NO_AFFIXES, meta.notation)
     numbers, good = floats.read_as(written.cells(), meta.bare)
-    rows = np.flatnonzero(good)
-    stored, kinds_of_good, fits = floats.taken_apart_by(meta, numbers[rows])
-    good[rows[~fits]] = False
-    kinds = np.zeros(len(text), np.int64)
-    kinds[rows] = kinds_of_good
-    return with_odd_cells(text, meta, stored[fits], good, kinds)
+    stored, kinds, fits = _taken_apart(meta, numbers, good)
+    return with_odd_cells(text, meta, stored, fits, kinds)
 
 
 # ---- digits of one width

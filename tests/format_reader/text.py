@@ -1,6 +1,8 @@
 """Tables in text, and their cells (FORMAT.md, sections 3 and 7)."""
 
 import datetime
+import decimal
+import math
 import re
 import struct
 
@@ -164,15 +166,45 @@ def printed_single(value, meta):
 
 
 def float_text(value, kind, meta):
-    if "d" in meta:
-        decimal = value / 10 ** meta["d"]
+    if "p" in meta:
+        value = ordered(bits_of(origin(value, kind, meta))) + meta.get("f", [0])[kind]
+    elif "d" in meta:
+        quotient = value / 10 ** meta["d"]
         if "o" in meta:
-            (decimal,) = struct.unpack("<f", struct.pack("<f", decimal))
-        (value,) = struct.unpack("<q", struct.pack("<d", decimal))
-        value = ordered(value) + meta.get("f", [0])[kind]
+            quotient = single(quotient)
+        value = ordered(bits_of(quotient)) + meta.get("f", [0])[kind]
     (number,) = struct.unpack("<d", struct.pack("<q", ordered(value)))
     text = repr(number)
     return in_notation(text.removesuffix(".0") if "i" in meta else text, meta).encode("latin-1")
+
+
+def origin(value, kind, meta):
+    """The float from which a number's place is counted, where kinds have origins."""
+    digits = meta["p"][kind]
+    if "d" in meta:
+        number = value / 10 ** (meta["d"] - meta.get("e", [0] * len(meta["p"]))[kind])
+        number = single(number) if digits else number
+    elif digits:
+        (number,) = struct.unpack("<f", struct.pack("<i", value ^ (2**31 - 1) * (value < 0)))
+    else:
+        (number,) = struct.unpack("<d", struct.pack("<q", ordered(value)))
+    if not math.isfinite(number):
+        raise ValueError("a float beyond all numbers")
+    if digits in (0, 17):
+        return number
+    exact, widest = decimal.Decimal(number), decimal.Context(1200)
+    if digits < 0:
+        return float(exact.quantize(decimal.Decimal((0, (1,), digits)), "ROUND_HALF_EVEN", widest))
+    return float(decimal.Context(digits, decimal.ROUND_HALF_EVEN).create_decimal(exact))
+
+
+def single(number):
+    """The nearest float of 32 bits."""
+    return struct.unpack("<f", struct.pack("<f", number))[0]
+
+
+def bits_of(number):
+    return struct.unpack("<q", struct.pack("<d", number))[0]
 
 
 def ordered(bits):

@@ -25,6 +25,7 @@ NOTATIONS = Path(__file__).parent / "3.9"
 REGRESSIONS = Path(__file__).parent / "3.10"
 COMPUTED = Path(__file__).parent / "3.14"
 COMMON = Path(__file__).parent / "3.15"
+ORIGINS = Path(__file__).parent / "3.16"
 COMPOSED = Path(__file__).parent / "3.17"
 DEMO = Path(__file__).parents[2] / "aetool" / "demo" / "beijing_air.csv"
 
@@ -356,6 +357,30 @@ def dated(rows=600):
     return "birth,seen,at,sent,count,shares\n" + "".join(lines)
 
 
+def coordinates(rows=700):
+    """Places by several programs: floats of 32 bits with all digits that a float of 64 bits needs,
+    with 12 digits and a float beside these, and decimals, some of them long; wages with 15 digits; logarithms, of
+    which the bits are stored; and lengths that come again and again. Gaps and odd cells."""
+    rng = np.random.default_rng(67)
+    lengths = np.sort(rng.gamma(3, 9, 50)).astype(np.float32).astype(float).tolist()
+    lines = []
+    for place in range(rows):
+        degrees = rng.integers(-900000, 900000) / 10**4
+        single = float(np.float32(degrees))
+        near = float(f"{single:.12g}")
+        longer = round(degrees + rng.integers(10**6) / 10**10, 10)
+        spelled = [single, single, single, single, near, np.nextafter(near, 99), degrees, longer]
+        latitude = float(spelled[place % 8])
+        wage = float(np.float32(rng.integers(300, 9000) / 100))
+        logarithm = float(np.log(rng.gamma(3, 9)).astype(np.float32))
+        line = [repr(latitude), f"{wage:.15g}", repr(logarithm), repr(lengths[rng.integers(50)])]
+        if place % 61 == 9:
+            line[place % 4] = ""
+        lines.append(",".join(line) + "\n")
+    lines[5], lines[6] = "-0.0,NA,-0.0,0.10\n", "1.5,1e-05,1.1754943508222875e-38,7\n"
+    return "latitude,wage,logarithm,length\n" + "".join(lines)
+
+
 def labels(rows=90):
     """Cells made of others of their row: as they are, in other letters, without their quotes, among
     text and numbers of their own, of columns behind them; some are others, and some are empty."""
@@ -384,6 +409,7 @@ LAST_SOURCES = {"ratios": ratios}
 FLOAT_SOURCES = {"singles": singles}
 COMPUTED_SOURCES = {"computed": computed}
 COMMON_SOURCES = {"dated": dated}
+ORIGIN_SOURCES = {"coordinates": coordinates}
 COMPOSED_SOURCES = {"labels": labels}
 TYPED_FLOAT_SOURCES = {"doubles": doubles}
 TYPED_SOURCES = {"numbers": numbers, "remarks": remarks}
@@ -392,7 +418,7 @@ TYPED_SOURCES = {"numbers": numbers, "remarks": remarks}
 def main(names):
     """Write NAME.csv and NAME.aez."""
     sources = SOURCES | LATER_SOURCES | LAST_SOURCES | FLOAT_SOURCES | COMPUTED_SOURCES
-    sources |= COMMON_SOURCES | COMPOSED_SOURCES
+    sources |= COMMON_SOURCES | ORIGIN_SOURCES | COMPOSED_SOURCES
     for name in names:
         if name == "fields":
             FIELDS.mkdir(exist_ok=True)
@@ -434,6 +460,8 @@ def main(names):
             home = COMPUTED
         if name in COMMON_SOURCES:
             home = COMMON
+        if name in ORIGIN_SOURCES:
+            home = ORIGINS
         if name in COMPOSED_SOURCES:
             home = COMPOSED
         home.mkdir(exist_ok=True)

@@ -1,0 +1,225 @@
+"""Numbers of several origins in one column of text: floats of 32 bits, printed with all digits of
+a 64-bit float or with fewer, and plain decimals among them.
+
+    40.07080078125    -151.695999146    35.350498199499995    33.9493
+
+The first is the 32-bit float nearest to 40.0708. The second was printed with 12 digits, the third,
+too, and then lies a 64-bit float beside what was printed. The last never was a 32-bit float. Of
+each is stored the short decimal, or the 32 bits of the float, and its origin, as a kind: all other
+digits follow.
+
+A quotient of whole numbers, what it rounds to in 32 bits (both IEEE 754), and the decimal of so
+many digits that is nearest to a float, of two the even one (David Gay's algorithm), are the same on
+every machine.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import numpy as np
+
+from aetool.codec import floats
+from aetool.codec.floats import Doubles, Mask
+from aetool.codec.metas import ALL_DIGITS, FloatMeta
+from aetool.errors import ArchiveError
+from aetool.model import Int
+
+SIGN_OF_SINGLE = np.int32((1 << 31) - 1)
+LARGEST_SINGLE = (
+    1 << 31
+)  # 32-bit floats, as whole numbers, lie below it, and not below its negative
+SURE_DIGITS = 15  # decimals of so many digits lie farther apart than 64-bit floats do
+
+
+@dataclass(frozen=True)
+class Origin:
+    """Where a number comes from, and so how it is stored.
+
+    digits: it was a 32-bit float, and was rounded to so many digits, 1 .. ALL_DIGITS (17), which is
+    all of them, or, below 0, to so many decimals; 0: it was none. offset: how many 64-bit floats it
+    lies above that, below 0: under it. places: how many decimals the whole number has that is
+    stored; None: stored are the bits, 32 or 64, as whole numbers in the floats' order.
+    """
+
+    digits: int
+    offset: int
+    places: int | None
+
+    def nearest(self, stored: Int) -> Doubles:
+        """The floats of stored whole numbers, (n,), before the offset; ArchiveError if one is
+        beyond all floats of 32 bits, or of 64."""
+        numbers = self._numbers(stored)
+        is_number = np.isfinite(numbers)
+        if not is_number.all():
+            raise ArchiveError("damaged: a column of 32-bit floats has one that is too large")
+        return rounded(numbers, self.digits)
+
+    def stored(self, numbers: Doubles) -> tuple[Int, Mask]:
+        """Store floats, (n,), by this origin: ((n,) whole numbers, (n,) bool: which floats come
+        back from these); the whole number of another means nothing."""
+        wholes, fits = self._wholes(numbers)
+        # to round to digits takes long: only what is near may be the same then
+        before = self._numbers(wholes)
+        fits &= are_near(numbers, before, self.digits)
+        ordered = floats.ordered_bits(numbers[fits])
+        again = rounded(before[fits], self.digits)
+        nearest = floats.ordered_bits(again)
+        distance = ordered - nearest
+        fits[fits] = distance == self.offset
+        return wholes, fits
+
+    def _numbers(self, stored: Int) -> Doubles:
+        """The floats of stored whole numbers, (n,), before they are rounded to digits."""
+        if self.places is not None:
+            unit = np.float64(10**self.places)
+            decimals = stored / unit
+            return as_singles(decimals) if self.digits else decimals
+        if not self.digits:
+            return floats.from_ordered_bits(stored)
+        is_below = stored < -LARGEST_SINGLE
+        is_above = stored >= LARGEST_SINGLE
+        if is_below.any() or is_above.any():
+            raise ArchiveError("damaged: a column of 32-bit floats has one of more bits")
+        ordered = stored.astype(np.int32)
+        turned = ordered ^ SIGN_OF_SINGLE
+        bits = np.where(ordered < 0, turned, ordered)
+        singles = bits.view(np.float32)
+        # bits that are no number are none in 64 bits, too
+        with np.errstate(invalid="ignore"):
+            return singles.astype(np.float64)
+
+    def _wholes(self, numbers: Doubles) -> tuple[Int, Mask]:
+        """((n,) the whole numbers that floats, (n,), may come back from, (n,) bool: where there is
+        one)."""
+        fits = np.ones(len(numbers), np.bool_)
+        if self.places is not None:
+            unit = np.float64(10**self.places)
+            # a number so large that its product is infinite has no whole number either
+            with np.errstate(over="ignore"):
+                scaled = np.rint(numbers * unit)
+            size = np.abs(scaled)
+            fits = size < floats.LARGEST_WHOLE
+            small = np.where(fits, scaled, 0)
+            return small.astype(np.int64), fits
+        if not self.digits:
+            return floats.ordered_bits(numbers), fits
+        with np.errstate(over="ignore"):
+            singles = numbers.astype(np.float32)
+        bits = singles.view(np.int32)
+        turned = bits ^ SIGN_OF_SINGLE
+        ordered = np.where(bits < 0, turned, bits)
+        return ordered.astype(np.int64), fits
+
+
+# ---- floats of 32 bits, and what is printed of them
+
+
+def as_singles(numbers: Doubles) -> Doubles:
+    """The nearest 32-bit floats, (n,), as 64-bit ones; infinite beyond their range."""
+    with np.errstate(over="ignore"):
+        singles = numbers.astype(np.float32)
+    return singles.astype(np.float64)
+
+
+def rounded(numbers: Doubles, digits: int) -> Doubles:
+    """The floats nearest to the decimals of so many digits, below 0: with so many digits behind the
+    point, that are nearest to finite numbers, (n,); for 0 digits, and for ALL_DIGITS (17), by which
+    every float is told from all others, the numbers themselves."""
+    if digits in (0, ALL_DIGITS):
+        return numbers
+    form = f".{digits}g" if digits > 0 else f".{-digits}f"
+    texts = [format(number, form) for number in numbers.tolist()]
+    decimals = list(map(float, texts))
+    return np.array(decimals, np.float64)
+
+
+def are_near(
+    numbers: Doubles,
+    others: Doubles,
+    digits: int,
+) -> Mask:
+    """(n,) bool: which of the numbers may be the others, finite or not, rounded to so many digits,
+    0 and ALL_DIGITS (17) for not rounded, below 0 to so many decimals, and moved by a few
+    floats."""
+    told = SURE_DIGITS
+    if digits > 0:
+        told = min(digits, told)
+    # a number of so many digits is moved by half a unit of the last, of which the first is 1 at
+    # least: by a tenth of this
+    part = 10.0 ** (2 - told)
+    reach = np.abs(numbers) * part
+    if digits < 0:
+        reach += 10.0**digits
+    with np.errstate(invalid="ignore"):
+        distance = np.abs(numbers - others)
+    is_near = distance <= reach
+    return is_near & np.isfinite(others)
+
+
+# ---- columns
+
+
+def origins_in(meta: FloatMeta) -> list[Origin]:
+    """The origins that a column's meta has, one for each kind of cells with a number."""
+    count = len(meta.offsets)
+    zeros = meta.zeros or (0,) * count
+    kinds = zip(
+        meta.digits,
+        meta.offsets,
+        zeros,
+        strict=True,
+    )
+    origins = []
+    for digits, offset, fewer in kinds:
+        places = meta.places
+        if places is not None:
+            places -= fewer
+        origin = Origin(digits, offset, places)
+        origins.append(origin)
+    return origins
+
+
+def restored(
+    meta: FloatMeta,
+    stored: Int,
+    kinds: Int,
+) -> list[str]:
+    """The text of each of the numbers that `taken_apart` took apart. stored, kinds: (n,) each, only
+    of those that could be stored so; ArchiveError for a number beyond all floats."""
+    ordered = np.zeros(len(stored), np.int64)
+    origins = origins_in(meta)
+    for kind, origin in enumerate(origins):
+        is_so = kinds == kind
+        nearest = origin.nearest(stored[is_so])
+        before = floats.ordered_bits(nearest)
+        ordered[is_so] = before + origin.offset
+    numbers = floats.from_ordered_bits(ordered)
+    return floats.written(numbers, meta.bare)
+
+
+def taken_apart(
+    meta: FloatMeta,
+    numbers: Doubles,
+) -> tuple[Int, Int, Mask]:
+    """Take floats apart by a meta that has origins: ((n,) what is stored of each, (n,) the kind of
+    each, (n,) bool: which floats the meta can store). numbers: (n,). Of several origins that suit a
+    number it has that of the fewest places, of those the first in the meta."""
+    count = len(numbers)
+    stored = np.zeros(count, np.int64)
+    kinds = np.zeros(count, np.int64)
+    is_stored = np.zeros(count, np.bool_)
+    origins = origins_in(meta)
+    kinds_of_origins = range(len(origins))
+    # stable: of as many places the first
+    fewest_first = sorted(kinds_of_origins, key=lambda kind: origins[kind].places or 0)
+    for kind in fewest_first:
+        origin = origins[kind]
+        rows = np.flatnonzero(~is_stored)
+        open_numbers = numbers[rows]
+        wholes, fits = origin.stored(open_numbers)
+        suited = rows[fits]
+        stored[suited] = wholes[fits]
+        kinds[suited] = kind
+        is_stored[suited] = True
+    return stored, kinds, is_stored
