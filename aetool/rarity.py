@@ -16,6 +16,7 @@ from aetool.model import Float
 TAIL = 0.1  # part of the held-out scores whose mean excess is the tail's scale
 BODY = (1.0, 0.75, 0.5, 0.35, 0.25, 0.175, 0.125, TAIL)  # parts above which scores are kept
 LEAST_SCALE = 1e-3  # of the tail, beside the spread of the middle 80 %
+LEAST_BITS = 0.05  # the same, of scores that are bits: by less no record differs from others
 ROUNDED = 1e-4  # the same, beside the scores: those of equal rows differ by float32's rounding
 # of few scores: how many excesses the fall from their middle to their highest tenth counts for
 EXPECTED_EXCESSES = 10.0
@@ -98,7 +99,12 @@ class Rarity:
     bend: float
 
     @classmethod
-    def of(cls, held_out: Float, expected: float = 0.0) -> Rarity:
+    def of(
+        cls,
+        held_out: Float,
+        expected: float = 0.0,
+        least: float = 0.0,
+    ) -> Rarity:
         """The rarity of scores such as these, (n,) with n at least 1, of ordinary records held out
         of the fit; higher is rarer. A score that many of them have is as rare as all that score as
         high together.
@@ -110,6 +116,7 @@ class Rarity:
         scores = np.quantile(held_out, [1 - part for part in BODY])
         bits = -np.log2(BODY)
         scale = _scale_beyond(held_out, scores[-1], expected)
+        scale = max(scale, least)
         # of equal scores the lowest part holds: a score that most records have is not rare
         rises = np.diff(scores) > 1e-6 * scale
         is_last_of_equals = np.append(rises, True)

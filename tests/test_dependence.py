@@ -134,7 +134,35 @@ def test_many_columns_have_a_tree_for_each_stretch(monkeypatch):
     assert parents[6] == 6
 
 
+def test_a_wide_cell_costs_as_many_bits_more_as_it_is_wider():
+    """Cells of about as many rows each: what is left is the logarithm of their widths."""
+    values = np.random.default_rng(0).exponential(size=4000).round(4)
+    frame = pd.DataFrame({"a": values})
+    edges = np.quantile(values, np.linspace(0, 1, 9))
+    middles = pd.DataFrame({"a": (edges[:-1] + edges[1:]) / 2})
+    wide = bits(fitted(frame), middles)[:, 0] - bits(fitted(frame, widths=False), middles)[:, 0]
+    scale = fitted(frame).schema["a"].scale
+    widths = np.diff(scale.standardised(edges))
+    np.testing.assert_allclose(wide, np.log2(widths / widths.min()), atol=0.02)
+
+
+@pytest.mark.parametrize("rows", [60, 400, 2000])
+def test_columns_that_say_the_same_do_not_make_new_rows_odd(rows):
+    """Beside each other both say nothing more, and most rows are about as usual."""
+    rng = np.random.default_rng(0)
+    a = rng.normal(size=rows + 3000)
+    frame = pd.DataFrame({"a": a, "b": 2 * a})
+    for plugin in ("dependence", "auto"):
+        model = operations.fit(frame[:rows], FitOptions(plugin))
+        found = operations.detect(frame[rows:], model, all_rows=True)
+        assert (found.p <= 0.1).mean() < 0.2
+        assert found.anomaly.mean() < 0.02 if rows > 100 else found.anomaly.mean() < 0.05
+
+
 def test_beyond_all_values_is_a_cell_of_its_own():
     frame = pd.DataFrame({"a": np.random.default_rng(0).normal(size=2000)})
     inside, below, above = bits(fitted(frame), pd.DataFrame({"a": [0.0, -30.0, 30.0]}))[:, 0]
     assert below == above > np.log2(2000) > inside
+    # of one column whose cells have as many rows each there is no more to say than in which it is
+    alone = fitted(frame, widths=False)
+    assert np.ptp(operations.score(frame, alone, "cpu")) < 0.05

@@ -47,7 +47,8 @@ class Fitted:
         if self.in_bits:
             rows = len(self.parts)
             return Rarity.told(rows)
-        return Rarity.of(self.scores)
+        # where all records score about the same, the highest are no rarer than the others
+        return Rarity.of(self.scores, least=rarity.LEAST_BITS)
 
     @property
     def scores(self) -> Float:

@@ -115,6 +115,8 @@ def aetool_models() -> Iterable[Model]:
             ),
             Member(
                 "dependence",
+                # how far out numbers lie the others tell
+                {"widths": False},
                 data=TABLES,
                 weight=0.3,
                 most=DEPENDENT,

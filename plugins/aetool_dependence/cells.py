@@ -10,6 +10,7 @@ from aetool.closed_form import Builder, Value
 from aetool.model import Float, Int, Spec
 
 MARGIN = 0.05  # of the span of a column: beyond it lies what no row was near
+LEAST_WIDTH = 1e-3  # of a cell, in standard deviations: what lies closer is as good as equal
 LEAST_MARGIN = 1e-5  # in standard deviations: float32 tells no less apart
 
 
@@ -21,7 +22,8 @@ class Variable:
     level. edges: (k,), rising, between the cells of a number: values below the first edge and above
     the last lie in the last cell, outside. gate: the index of the flag that says that the number is
     missing, which has a cell of its own; -1 for none. levels: how many levels a category has, each
-    a cell; 0 for a number.
+    a cell; 0 for a number. margin: how far beyond all values the outer edges lie. is_counted:
+    whether each value of a number has a cell of its own.
     """
 
     column: int
@@ -29,6 +31,8 @@ class Variable:
     edges: Float
     gate: int = -1
     levels: int = 0
+    margin: float = 0.0
+    is_counted: bool = False
 
     @property
     def is_number(self) -> bool:
@@ -44,6 +48,25 @@ class Variable:
         between = len(self.edges) - 1
         may_be_missing = self.gate >= 0
         return between + 1 + may_be_missing
+
+    @property
+    def nats_of_widths(self) -> Float:
+        """(size,), in nats: by how much less dense the rows of each cell of a number lie than the
+        same rows in its narrowest, whose width counts as 0.001 deviations at least. 0 for a missing
+        value; the cell outside counts as the widest. All 0 for a category, and for a number of few
+        values, whose cells have no width of their own."""
+        nats = np.zeros(self.size)
+        if self.levels or self.is_counted:
+            return nats
+        widths = np.diff(self.edges)
+        # as wide as the values in them: beyond these lies the margin
+        widths[[0, -1]] -= self.margin
+        widths = np.maximum(widths, LEAST_WIDTH)
+        relative = np.log(widths / widths.min())
+        between = len(widths)
+        nats[:between] = relative
+        nats[between] = relative.max()
+        return nats
 
     def cells(self, x: Float) -> Int:
         """(rows,): the cell of each row of x, (rows, features)."""
@@ -111,8 +134,7 @@ def variables_of(spec: Spec, x: Float, bins: int) -> list[Variable]:
         column = int(owners[feature])
         # context is seen, and not judged
         if column >= 0 and len(values):
-            edges = _edges(values, bins)
-            variable = Variable(column, feature, edges, gate)
+            variable = _number(values, bins, column, feature, gate)
             variables.append(variable)
     for column, first_level, levels in spec.categories:
         if owners[first_level] >= 0:
@@ -122,14 +144,21 @@ def variables_of(spec: Spec, x: Float, bins: int) -> list[Variable]:
     return variables
 
 
-def _edges(values: Float, bins: int) -> Float:
-    """The edges of cells, rising, for values, (n,), n at least 1: in the middle between values that
-    follow each other, where at most `bins` are different, else at quantiles; and before and behind
-    all values by a twentieth of their span."""
+def _number(
+    values: Float,
+    bins: int,
+    column: int,
+    feature: int,
+    gate: int,
+) -> Variable:
+    """A number with cells for values, (n,), n at least 1: with edges in the middle between values
+    that follow each other, where at most `bins` are different, else at quantiles; and before and
+    behind all values by a twentieth of their span. column, feature, gate: as of Variable."""
     different = np.unique(values)
     lowest = different[0]
     highest = different[-1]
-    if len(different) <= bins:
+    is_counted = len(different) <= bins
+    if is_counted:
         # between neighbours
         inner = (different[:-1] + different[1:]) / 2
     else:
@@ -138,8 +167,16 @@ def _edges(values: Float, bins: int) -> Float:
         quantiles = np.quantile(values, inner_parts)
         # of values that many rows have there are several
         inner = np.unique(quantiles)
-    span = highest - lowest
+    span = float(highest - lowest)
     margin = max(MARGIN * span, LEAST_MARGIN)
     below_all = lowest - margin
     above_all = highest + margin
-    return np.concatenate([[below_all], inner, [above_all]])
+    edges = np.concatenate([[below_all], inner, [above_all]])
+    return Variable(
+        column,
+        feature,
+        edges,
+        gate,
+        margin=margin,
+        is_counted=is_counted,
+    )

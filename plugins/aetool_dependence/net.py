@@ -21,7 +21,7 @@ PRIOR_OF_CELL = 0.5  # rows in each cell, beside those that are counted
 @dataclass(frozen=True, eq=False)
 class Dependences(Solution):
     """A tree of columns: a record costs the surprise of each value, -log p given the value of the
-    column that it hangs on.
+    column that it hangs on; p is that of the value's cell, or with params.widths of a part of it.
 
     variables: what is counted, numbers and categories. parents: (variables,), the index of the
     variable that each hangs on, its own where it hangs on none. nats: of each variable (cells of
@@ -142,6 +142,8 @@ class DependenceTree(ClosedForm):
                 cells_of_parent = 1
             counts = _counts(beside, cells[place], cells_of_parent, variable.size)
             nats_of_pairs = _nats(counts, self.params.prior)
+            if self.params.widths:
+                nats_of_pairs = nats_of_pairs + variable.nats_of_widths
             nats.append(nats_of_pairs)
             medians_of_cells = _medians(variable, x, beside, cells_of_parent)
             medians.append(medians_of_cells)
