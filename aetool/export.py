@@ -133,7 +133,7 @@ def _decoder(
     """The bytes of the graph from codes "z", (B, *size) float32, and a "condition" where the
     network takes one, to "x_hat", the records in user units, (B, columns) float64, or levels of
     pixels, (B, C, H, W) float32, and "likely", the network's own output. model: the traced network;
-    schema: None for pictures."""
+    size: the shape of one code; schema: None for pictures."""
     g = Graph()
     inputs = {"z": g.input("z", TensorProto.FLOAT, size)}
     if schema is not None and is_told(net):

@@ -357,10 +357,11 @@ def _write_mean(
 
 
 def _write_blame(bits: Term, power: Term, weights: Sequence[float]) -> Term:
-    """Add to a graph how much of a record's score is each model's, (B, models), whose sum is 1.
+    """Add to a graph each model's share in a record's score, (B, models); each row adds up to 1.
 
-    bits: (B, models), the rarity that each model finds; power: (B, models), what `_write_mean`
-    gives first; weights: how much each model counts.
+    bits: (B, models), the rarity that each model finds. power: (B, models), how near each model's
+    bits are to the highest, 1 for the highest itself (the first result of `_write_mean`). weights:
+    how much each model counts. A share is in proportion to the product of all three.
     """
     weighed = power * weights
     # of a record that no model finds rare, models share as they count

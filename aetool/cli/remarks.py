@@ -64,8 +64,9 @@ def of_training(facts: Mapping[str, Json]) -> Iterator[str]:
 
 
 def of_code(code: Mapping[str, Json]) -> Iterator[str]:
-    """Yield remarks on a model's code, a line each: how much of the variance of held-out rows it
-    keeps, compared with PCA. code: the figures of nn.usage.code_use."""
+    """Yield remarks on a model's code, a line each: how many units are in use, how much of the
+    variance of held-out rows it keeps, compared with PCA, and a warning if the code is dead. code:
+    the figures of nn.usage.code_use."""
     in_use = f"{code['active']:.3g} of {code['units']} units in use"
     by_pca = f"PCA of {code['pca_numbers']}: {100 * code['pca_explained']:.1f} %"
     said = (

@@ -29,7 +29,7 @@ def _letters(meta: DigitsMeta) -> bytes:
 
 
 def _affixes(meta: DigitsMeta) -> tuple[bytes, bytes]:
-    """(before, behind): the text around the digits of each cell, as bytes."""
+    """(before, behind): the text that stands around the digits of every cell, as bytes."""
     before, behind = meta.affixes
     return before.encode("latin-1"), behind.encode("latin-1")
 

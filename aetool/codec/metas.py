@@ -945,8 +945,9 @@ class RealMeta(NumberedMeta):
 
     @classmethod
     def parsed(cls, stored: Stored) -> RealMeta:
-        """The meta that `to_json` wrote; ArchiveError for a value out of range, or unless just one
-        of "d", "g" and "b" is there; ValueError for a distance that is no hexadecimal float."""
+        """The meta that `to_json` wrote; ArchiveError for a value out of range, unless just one of
+        "d", "g" and "b" is there, and for "q" or "o" without "d", or both; ValueError for a
+        spacing, "g", that is no hexadecimal float."""
         return cls(
             numerals=numerals_of(stored),
             has_gaps=flag(stored, "z"),
@@ -959,7 +960,7 @@ class RealMeta(NumberedMeta):
 def numerals_of(stored: Stored) -> Numerals:
     """Read from a meta's JSON how floats are stored; ArchiveError unless it is just one of three
     ways, as decimals ("d", also with "q" or "o", not both), multiples ("g") or bits ("b"), with
-    numbers in their range; ValueError for a distance that is no hexadecimal float."""
+    numbers in their range; ValueError for a spacing that is no hexadecimal float."""
     ways = [letter for letter in "dgb" if letter in stored]
     if len(ways) != 1 or (ways != ["d"] and ("q" in stored or "o" in stored)):
         raise refused("floats must be told in one way")
@@ -970,14 +971,14 @@ def numerals_of(stored: Stored) -> Numerals:
         allowed = whole(stored["q"], 1, LARGEST_STEP, "the largest error") if "q" in stored else 0
         return Decimals(places, allowed, flag(stored, "o"))
     if ways == ["g"]:
-        hexadecimal = text(stored["g"], "the distance of floats")
+        hexadecimal = text(stored["g"], "the spacing of floats")
         try:
             spacing = float.fromhex(hexadecimal)
         except OverflowError:
             # an exponent beyond that of any float, which is no ValueError of Python's
             spacing = math.inf
         if not math.isfinite(spacing) or spacing <= 0:
-            raise refused("the distance of floats is out of range")
+            raise refused("the spacing of floats is out of range")
         return Multiples(spacing)
     if type(stored["b"]) is not int or stored["b"] not in WIDTHS:
         raise refused("floats of a width that there is not")

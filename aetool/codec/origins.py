@@ -123,9 +123,9 @@ def as_singles(numbers: Doubles) -> Doubles:
 
 
 def rounded(numbers: Doubles, digits: int) -> Doubles:
-    """The floats nearest to the decimals of so many digits, below 0: with so many digits behind the
-    point, that are nearest to finite numbers, (n,); for 0 digits, and for ALL_DIGITS (17), by which
-    every float is told from all others, the numbers themselves."""
+    """Round numbers, (n,), all finite, to so many significant digits, or, if `digits` is below 0,
+    to -digits digits behind the point: the floats nearest to these decimals. For 0 digits, and for
+    ALL_DIGITS (17, enough to tell every float from all others), the numbers unchanged."""
     if digits in (0, ALL_DIGITS):
         return numbers
     form = f".{digits}g" if digits > 0 else f".{-digits}f"

@@ -255,11 +255,12 @@ def _replacing(
     replaced: os.stat_result | None,
     named_by: str | None,
 ) -> Iterator[BinaryIO]:
-    """Context manager: a new file that is renamed to target, or to the file that target leads to,
-    when the block ends without an error, and removed if not. force: a file may be replaced; source:
-    what it inherits, or None; named_by: the option that names target, for messages. replaced: the
-    stat of the file that is there, or None. DataError where it cannot be written, or, without
-    force, a file has come there meanwhile."""
+    """Context manager: write a new file, which takes the place of target (or of the file that
+    target leads to) when the block ends without an error, and is removed otherwise. force: a file
+    that is there may be replaced. source: attributes that the new file gets; None: mode and owner
+    of the replaced file. replaced: the stat of the file that is there, or None; group and others
+    get no permission that it did not give. named_by: the option that names target, for messages.
+    DataError where it cannot be written, or, without force, a file has come there meanwhile."""
     # the link stays, and the file behind it is replaced
     resolved = Path(os.path.realpath(target))
     part: Path | None = None

@@ -417,8 +417,8 @@ def values_a_block(tensor: Tensor) -> int:
 
 
 def rows_a_block(tensor: Tensor) -> int:
-    """How many rows a full block has: those of values_a_block values, of one or two axes at most
-    MOST_ROWS (2^16); at least 1."""
+    """How many rows a full block has, at least 1: as many as values_a_block values fill; of an
+    array of one or two axes MOST_ROWS (2^16) at most."""
     values_a_row = max(1, prod(tensor.row_shape))
     most = values_a_block(tensor) // values_a_row
     if len(tensor.shape) <= 2:
