@@ -363,6 +363,59 @@ def test_more_text_than_a_block_may_have_is_refused_before_it_is_written(monkeyp
         composed.inside(shared, LetterCase.AS_IT_IS)
 
 
+def test_all_columns_of_a_block_that_are_made_of_others_share_its_text(monkeypatch):
+    """One long cell and many columns of a few bytes would else be any number of gigabytes."""
+    monkeypatch.setattr(limits, "MAX_TEXT", 1 << 16)
+    long = dataclasses.replace(coded(["x" * 30000, ""]), others=[])
+    made = []
+    for _ in range(3):
+        column = coded(["\1", ""])
+        meta = dataclasses.replace(column.meta, lenders=(Lender(0),))
+        made.append(dataclasses.replace(column, meta=meta, others=[]))
+    for count, fits in ((2, True), (3, False)):
+        _, payload, _ = blocks.encode([long, *made[:count]], 2, {}, DEFAULT)
+        columns = blocks.decode(payload, 2, None).columns
+        texts = [ranks.cells_of(column) for column in columns[:3]]
+        assert [int(text.length.sum()) for text in texts] == [30000] * 3
+        # read again they count once
+        assert ranks.cells_of(columns[1]) is texts[1]
+        if not fits:
+            with pytest.raises(ArchiveError, match="claims 90000 bytes"):
+                ranks.cells_of(columns[3])
+
+
+def test_rows_without_a_mark_copy_no_cell_of_a_lender(monkeypatch):
+    monkeypatch.setattr(limits, "MAX_TEXT", 1 << 16)
+    lender = text_column(TextMeta(), [b"x" * 60000, b"y" * 20000, b"z"])
+    cells = ranks.cells_of(text_column(OF_ONE, [b"", b"", b"(\1)"], [lender]))
+    assert cells.bytes() == [b"", b"", b"(z)"]
+
+
+def test_a_template_longer_than_the_cells_makes_no_text_of_them(monkeypatch):
+    """Rows that are looked at may be long, and all others short."""
+    monkeypatch.setattr(limits, "MAX_TEXT", 1 << 20)
+    looked_at = set(composing.evenly_spread(6400, 64).tolist())
+    keys = [f"K{row}" + "y" * 80 for row in range(6400)]
+    labels = ["" if row % 20 else f"n{row}" for row in range(6400)]
+    for row in looked_at:
+        labels[row] = "x" * 400 + " " + keys[row]
+    lenders, rests = made_of(keys, labels)[1]
+    assert lenders == as_it_is(0)
+    assert {rests[row] for row in looked_at} == {"x" * 400 + " \1"}
+
+
+def test_a_long_cell_is_not_searched_at_each_of_its_bytes():
+    """At every byte of it a text may begin that ends at none."""
+    looked_at = set(composing.evenly_spread(300, 64).tolist())
+    long = "a" * 5000
+    keys = [f"K{row}" if row in looked_at else long for row in range(300)]
+    labels = [f"{key},{row}" if row in looked_at else long + long for row, key in enumerate(keys)]
+    lenders, rests = made_of(keys, labels)[1]
+    assert lenders == as_it_is(0)
+    # as they are, though the text of the lender stands in them twice
+    assert rests.count(long + long) == 300 - len(looked_at)
+
+
 @pytest.mark.parametrize(
     ("lenders", "words"),
     [
@@ -370,6 +423,7 @@ def test_more_text_than_a_block_may_have_is_refused_before_it_is_written(monkeyp
         ([-1], "place"), ([65537], "place"), ([1.5], "place"), ([None], "place"), (["0"], "place"),
         ([[0, 0]], "case"), ([[0, 3]], "case"), ([[0, True]], "case"), ([[-1, 1]], "place"),
         ([[0]], "damaged"), ([[0, 1, 2]], "damaged"),
+        ([0, 1, 0], "twice"), ([[0, 1], [0, 1]], "twice"),
     ],
     ids=str,
 )  # fmt: skip

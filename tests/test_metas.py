@@ -51,7 +51,9 @@ NOTATION = st.none() | st.builds(
     st.integers(0, metas.WIDEST_CELL),
 )
 CELLS = st.lists(
-    st.builds(Lender, st.integers(0, 9), st.sampled_from(LetterCase)), max_size=metas.MOST_LENDERS
+    st.builds(Lender, st.integers(0, 9), st.sampled_from(LetterCase)),
+    max_size=metas.MOST_LENDERS,
+    unique=True,
 ).map(tuple)
 META = st.one_of(
     st.builds(BytesMeta),

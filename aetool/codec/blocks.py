@@ -19,7 +19,7 @@ from aetool.codec import columns, descriptions, floats, integers, metas, picture
 from aetool.codec import ledger as ledgers
 from aetool.codec.blobs import read_varint, varint
 from aetool.codec.block_encoding import JOINED, BlockEncoder, digest_of_values
-from aetool.codec.columns import Book, Coded, Decoded
+from aetool.codec.columns import Book, Coded, Decoded, TextOfOthers
 from aetool.codec.container.digests import digest
 from aetool.codec.ledger import Ledger
 from aetool.codec.limits import check_cells
@@ -395,8 +395,10 @@ class _Decoder:
             self._open_joined(lengths[-1], streams)
         for meta in self.metas:
             self._column(meta)
+        text_of_others = TextOfOthers()
         for column in self.out.columns:
             column.lenders = self._lenders(column.meta)
+            column.text_of_others = text_of_others
         if self.joined is not None:
             self.joined.finish()
         if self.ledger is not None:

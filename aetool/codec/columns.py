@@ -7,6 +7,9 @@ from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 
+import numpy as np
+
+from aetool.codec.limits import check_text
 from aetool.codec.metas import BytesMeta, Meta, PixelsMeta, WholeMeta
 from aetool.codec.spans import Spans
 from aetool.codec.streams import Stream
@@ -60,6 +63,24 @@ class Book:
 
 
 @dataclass(eq=False)
+class TextOfOthers:
+    """How much text the columns of a block that others stand in were found to have together, so
+    far. A few bytes of an archive make a column of others: each by itself may be as long as a
+    block's text may be, and all of them together may not be longer."""
+
+    size: int = 0
+
+    def add(self, cells: Spans) -> None:
+        """Count the text of one column more; ArchiveError if all together are more than a block may
+        have."""
+        # cells that share their bytes count as often as they stand there
+        text_of_column = cells.length.sum(dtype=np.int64)
+        self.size += int(text_of_column)
+        # before the next column is read
+        check_text(self.size)
+
+
+@dataclass(eq=False)
 class Decoded:
     """A decoded column of a block. meta: how it was stored. kinds: (rows,) int64, for every row the
     number of the kind of its cell (a value, a gap, a special text ...), as meta counts them;
@@ -67,7 +88,9 @@ class Decoded:
     cells of the last kind, if the meta has raws, else empty; blobs: bytes, still packed, but of
     pictures their pixels. book: the dictionary of cells that values are ranks in, which may be
     stored with another column; None without one. lenders: the columns whose cells stand in those of
-    this one, as the meta names them; () if none do.
+    this one, as the meta names them; () if none do. text_of_others: of such columns of the block
+    together; None where it is read by itself. text: the text of each row, once it was read, of such
+    a column and of its lenders.
     """
 
     meta: Meta
@@ -77,6 +100,8 @@ class Decoded:
     blobs: list[bytes]
     book: Book | None = None
     lenders: Sequence[Decoded] = ()
+    text_of_others: TextOfOthers | None = None
+    text: Spans | None = None
 
 
 def bytes_column(blob: bytes) -> Coded:

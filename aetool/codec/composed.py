@@ -9,7 +9,7 @@ What is stored of such a column has marks, bytes 1, 2 .., for cells of its first
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 
 import numpy as np
 
@@ -90,13 +90,16 @@ def put_together(
     """The cells of a column that others stand in: `rest`, with the cell of a lender in the same row
     for each mark. cells: those of each lender, whole. ArchiveError for a mark without a lender,
     columns of different lengths, or more text than a block may have."""
-    parts = []
-    for of_lender, lender in zip(cells, lenders, strict=True):
+    for of_lender in cells:
         if len(of_lender) != len(rest):
             raise ArchiveError("damaged: a column is made of one of other rows")
-        part = inside(of_lender, lender.case)
-        parts.append(part)
-    return woven(rest, parts)
+
+    def part(number: int, rows: Int) -> Spans:
+        """The cells of a lender, by its number from 0, in these rows, as they stand in others."""
+        chosen = cells[number].take(rows)
+        return inside(chosen, lenders[number].case)
+
+    return woven(rest, part, len(lenders))
 
 
 def marks_in(cells: Spans) -> Int:
@@ -105,25 +108,40 @@ def marks_in(cells: Spans) -> Int:
     return np.flatnonzero(is_mark)
 
 
-def woven(rest: Spans, parts: Sequence[Spans]) -> Spans:
-    """The cells of a column, of which `rest` is stored, with a cell of a part in the same row for
-    each mark: of the first part for the first mark, and so on. parts: as `inside` returns them, as
-    many cells each. ArchiveError for a mark without a part, or more text than a block may have."""
+def woven(
+    rest: Spans,
+    part: Callable[[int, Int], Spans],
+    lenders: int,
+) -> Spans:
+    """The cells of a column, of which `rest` is stored, with a cell of a lender in the same row for
+    each mark: of the first lender for the first mark, and so on. part: gives the cells of a lender,
+    by its number from 0, in the rows of its marks, as `inside` returns them; lenders: how many
+    there are. ArchiveError for a mark without a lender, or more text than a block may have."""
     rest = compact(rest)
     places = marks_in(rest)
     if not len(places):
         return rest
-    # of each mark the part that it stands for, and its row
+    # of each mark the lender that it stands for, and its row
     marks = rest.pool[places]
     numbers = marks.astype(np.int64) - FIRST_MARK
-    most = numbers.max()
-    if most >= len(parts):
+    if numbers.max() >= lenders:
         raise ArchiveError("damaged: a column is made of more columns than it names")
     ends = rest.start + rest.length
     rows = np.searchsorted(ends, places, side="right")
-    # cells of a part stand behind those of the parts before it
-    chosen = numbers * len(rest) + rows
-    cells = spans.chained(*parts).take(chosen)
+    parts = []
+    orders = []
+    text = 0
+    for number in np.unique(numbers).tolist():
+        is_of_lender = np.flatnonzero(numbers == number)
+        cells_of_lender = part(number, rows[is_of_lender])
+        # of all lenders together, before the next ones are copied
+        text += len(cells_of_lender.pool)
+        check_text(text)
+        parts.append(cells_of_lender)
+        orders.append(is_of_lender)
+    # back into the order of the marks
+    order = np.argsort(np.concatenate(orders))
+    cells = spans.chained(*parts).take(order)
     length = rest.length.astype(np.int64)
     # a mark goes, and a cell comes
     growth = cells.length.astype(np.int64) - 1

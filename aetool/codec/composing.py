@@ -17,7 +17,7 @@ from __future__ import annotations
 import dataclasses
 import re
 from collections import Counter
-from collections.abc import Collection, Iterator, Sequence
+from collections.abc import Callable, Collection, Iterator, Sequence
 from dataclasses import dataclass, field
 
 import numpy as np
@@ -401,12 +401,18 @@ def _rests_of_all(
     rests = [b""] * len(cells)
     left = np.arange(len(cells))
     for template in templates:
+        # only cells as long as what the template restores can be equal to it, so that never more
+        # text is made than there is
+        length = _restored_lengths(template, parts)
+        fits = length[left] == cells.length[left]
+        fitting = left[fits]
         once = behind_another([template])
-        first_of_all = np.zeros(len(left), np.int64)
+        first_of_all = np.zeros(len(fitting), np.int64)
         in_each_row = once.take(first_of_all)
-        parts_of_left = [part.take(left) for part in parts]
-        restored = composed.woven(in_each_row, parts_of_left)
-        is_equal = _equal(cells.take(left), restored)
+        part = _taken(parts, fitting)
+        restored = composed.woven(in_each_row, part, len(parts))
+        fits = _equal(cells.take(fitting), restored)
+        is_equal = np.isin(left, fitting[fits])
         for row in left[is_equal].tolist():
             rests[row] = template
         left = left[~is_equal]
@@ -416,8 +422,37 @@ def _rests_of_all(
     texts_of_rows = zip(*texts_of_parts, strict=True)
     rows = left.tolist()
     for row, cell, texts in zip(rows, own_cells, texts_of_rows, strict=True):
-        rests[row] = _marked(cell, texts)
+        # long cells are not looked into, in which texts may begin at every byte
+        rests[row] = cell
+        if len(cell) <= LONGEST:
+            rests[row] = _marked(cell, texts)
     return rests
+
+
+def _restored_lengths(template: bytes, parts: Sequence[Spans]) -> Int:
+    """(rows,): how many bytes a template, with a mark at least, restores in each row. parts: of
+    each lender its cells, as they stand in others."""
+    marks = MARK.findall(template)
+    rows = len(parts[0])
+    own_bytes = len(template) - len(marks)
+    length = np.full(rows, own_bytes, np.int64)
+    for mark in marks:
+        number = mark[0] - FIRST_MARK
+        length += parts[number].length
+    return length
+
+
+def _taken(parts: Sequence[Spans], chosen: Int) -> Callable[[int, Int], Spans]:
+    """What `composed.woven` takes cells of lenders by, where its rows are these of the parts.
+    chosen: (n,), rows; parts: of each lender its cells, as they stand in others."""
+
+    def part(number: int, rows: Int) -> Spans:
+        """The cells of a lender, by its number from 0, in rows, counted among those chosen."""
+        rows_of_parts = chosen[rows]
+        cells = parts[number].take(rows_of_parts)
+        return composed.compact(cells)
+
+    return part
 
 
 def _equal(cells: Spans, others: Spans) -> Mask:

@@ -273,11 +273,14 @@ def lenders_in(meta: Meta) -> tuple[Lender, ...]:
 
 def lenders_of(stored: Json) -> tuple[Lender, ...]:
     """The columns whose cells stand in those of another, of the JSON that its meta has for them;
-    ArchiveError for anything but a list of 1 to MOST_LENDERS (8) of these, ValueError for one that
-    is a list of another length than 2."""
+    ArchiveError for anything but a list of 1 to MOST_LENDERS (8) of these, each once, ValueError
+    for one that is a list of another length than 2."""
     if not isinstance(stored, list) or not 1 <= len(stored) <= MOST_LENDERS:
         raise refused(f"lenders of cells must be a list of 1 to {MOST_LENDERS}")
-    return tuple(map(Lender.parsed, stored))
+    lenders = tuple(map(Lender.parsed, stored))
+    if len(set(lenders)) < len(lenders):
+        raise refused("a lender of cells is named twice")
+    return lenders
 
 
 @dataclass(frozen=True)

@@ -248,9 +248,13 @@ def cells_of(column: Decoded) -> Spans:
     """The text of each row of a decoded column of text, however it is stored. A dictionary that it
     uses is decoded once, and kept in column.book. ArchiveError where the column is damaged, or not
     of text."""
+    # a lender is read by each column that its cells stand in, and such a column once alone
+    if column.text is not None:
+        return column.text
     lenders = lenders_in(column.meta)
     if lenders:
-        return _made_of_others(column, lenders)
+        column.text = _made_of_others(column, lenders)
+        return column.text
     if isinstance(column.meta, PartsMeta):
         return skeletons.decode(column)
     if not isinstance(column.meta, RankMeta):
@@ -274,8 +278,13 @@ def _made_of_others(column: Decoded, lenders: Sequence[Lender]) -> Spans:
     assert isinstance(column.meta, CellsMeta)
     alone = dataclasses.replace(column.meta, lenders=())
     rest = cells_of(dataclasses.replace(column, meta=alone, lenders=()))
+    for one in column.lenders:
+        one.text = cells_of(one)
     cells = [cells_of(one) for one in column.lenders]
-    return composed.put_together(rest, cells, lenders)
+    together = composed.put_together(rest, cells, lenders)
+    if column.text_of_others is not None:
+        column.text_of_others.add(together)
+    return together
 
 
 def _chosen(book: Spans, column: Decoded) -> Spans:
