@@ -146,7 +146,10 @@ def test_a_wide_cell_costs_as_many_bits_more_as_it_is_wider():
     np.testing.assert_allclose(wide, np.log2(widths / widths.min()), atol=0.02)
 
 
-@pytest.mark.parametrize("rows", [60, 400, 2000])
+@pytest.mark.parametrize(
+    "rows",
+    [pytest.param(60, marks=pytest.mark.long), 400, pytest.param(2000, marks=pytest.mark.long)],
+)
 def test_columns_that_say_the_same_do_not_make_new_rows_odd(rows):
     """Beside each other both say nothing more, and most rows are about as usual."""
     rng = np.random.default_rng(0)

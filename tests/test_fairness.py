@@ -325,7 +325,8 @@ def test_rows_that_are_all_equal_are_no_anomalies(plugin, tmp_path):
     frame = pd.DataFrame({"a": [1] * 100, "b": ["z"] * 100, "c": [2.5] * 100})
     pictures = tmp_path / "pictures.npz"
     np.savez(pictures, x=np.full((60, 8, 8), 7, np.uint8))
-    for data in (frame, pictures):
+    kinds = plugins.get_model(plugin).data
+    for data in (frame, pictures) if "image" in kinds else (frame,):
         made = operations.fit(data, FitOptions(plugin))
         assert operations.detect(data, made).flagged == 0
     other = frame.assign(a=[1] * 99 + [2])

@@ -95,7 +95,9 @@ def test_parts_of_a_join_are_the_members_joined(rows_csv):
         members.append(weighed)
         parts.append(own.bundle.session("score.onnx", "cpu")(p.inputs)["parts"].astype(float))
     rarities = [
-        Rarity.told(len(m.parts)) if m.in_bits else Rarity.of(m.parts.sum(axis=1, dtype=np.float64))
+        Rarity.told(len(m.parts))
+        if m.in_bits
+        else Rarity.of(m.parts.sum(axis=1, dtype=np.float64), least=0.05)
         for m in members
     ]
     usual = [np.median(m.parts, axis=0) for m in members]

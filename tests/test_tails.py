@@ -97,5 +97,5 @@ def test_scores_in_bits_join_as_they_are():
     assert told.of_scores(bits)[4] < rarity.knee(1000) + rarity.ROOM
     members = plugins.get_model("auto").members
     of_tables = [m for m in members if "table" in m.data]
-    for fits, models in (("plain", {"neighbours", "tails"}), ("robust", {"tails"})):
+    for fits, models in (("plain", {"neighbours", "tails", "ranks"}), ("robust", {"tails"})):
         assert {m.model for m in of_tables if fits in m.fits and m.in_bits} == models

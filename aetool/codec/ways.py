@@ -45,7 +45,10 @@ def offer(
     compositions = composing.compositions(columns, undecided_columns)
     rests = [composition.rest for composition in compositions]
     squeezing.squeeze(rests, effort)
-    for some_columns in (undecided_columns, rests):
+    to_store = [undecided_columns]
+    if rests:
+        to_store.append(rests)
+    for some_columns in to_store:
         units.offer(some_columns)
         singles.offer(some_columns)
         ranks.offer(some_columns, effort)
