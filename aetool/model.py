@@ -62,10 +62,12 @@ class Member:
     among the rows; "context", if it gains by the rows before a row. A fit that asks for several of
     these tries a member that has all of them. withstands: in a robust fit it is given all rows, for
     the farthest sway it little. in_bits: its score is -log2 p already, p being the part of ordinary
-    records that are as odd, or more than that part; it joins the others as it is. weight: how many
-    members of weight 1 it counts for. least, most: it is tried where a record has from `least` to
-    `most` features, both included; most 0: `least` or more. words: True: it is tried on tables of
-    which a column is a category; False: on all others; None: on both.
+    records that are as odd, or more than that part; it joins the others as it is. adds_bits: its
+    score adds up -log2 p of values; beyond the scores of ordinary records each bit of it counts as
+    one bit at most, for where these are all about the same they tell nothing of how scores fall
+    off. weight: how many members of weight 1 it counts for. least, most: it is tried where a record
+    has from `least` to `most` features, both included; most 0: `least` or more. words: True: it is
+    tried on tables of which a column is a category; False: on all others; None: on both.
     """
 
     model: str
@@ -75,6 +77,7 @@ class Member:
     fits: frozenset[str] = frozenset({"plain"})
     withstands: bool = False
     in_bits: bool = False
+    adds_bits: bool = False
     weight: float = 1.0
     least: int = 0
     most: int = 0

@@ -17,6 +17,7 @@ TAIL = 0.1  # part of the held-out scores whose mean excess is the tail's scale
 BODY = (1.0, 0.75, 0.5, 0.35, 0.25, 0.175, 0.125, TAIL)  # parts above which scores are kept
 LEAST_SCALE = 1e-3  # of the tail, beside the spread of the middle 80 %
 LEAST_BITS = 0.05  # the same, of scores that are bits: by less no record differs from others
+ONE_BIT = 1 / math.log(2)  # the scale of an exponential that falls by one bit for each bit
 ROUNDED = 1e-4  # the same, beside the scores: those of equal rows differ by float32's rounding
 # of few scores: how many excesses the fall from their middle to their highest tenth counts for
 EXPECTED_EXCESSES = 10.0

@@ -91,13 +91,16 @@ def test_parts_of_a_join_are_the_members_joined(rows_csv):
         params = make_params(plugins.get_model(member.model), member.params)
         options = FitOptions(member.model, member.params, epochs=5, device="cpu")
         own = fitting.fitted(plugins.get_model(member.model), params, p, options, None)
-        weighed = dataclasses.replace(own, in_bits=member.in_bits, weight=member.weight)
+        joins = {"in_bits": member.in_bits, "adds_bits": member.adds_bits, "weight": member.weight}
+        weighed = dataclasses.replace(own, **joins)
         members.append(weighed)
         parts.append(own.bundle.session("score.onnx", "cpu")(p.inputs)["parts"].astype(float))
     rarities = [
         Rarity.told(len(m.parts))
         if m.in_bits
-        else Rarity.of(m.parts.sum(axis=1, dtype=np.float64), least=0.05)
+        else Rarity.of(
+            m.parts.sum(axis=1, dtype=np.float64), least=1 / np.log(2) if m.adds_bits else 0.05
+        )
         for m in members
     ]
     usual = [np.median(m.parts, axis=0) for m in members]

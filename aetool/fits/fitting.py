@@ -483,6 +483,7 @@ class _JointFit:
             dataclasses.replace(
                 fitted_member,
                 in_bits=member.in_bits,
+                adds_bits=member.adds_bits,
                 weight=member.weight,
             )
         )

@@ -30,14 +30,15 @@ FACTS_OF_CODE = ("code_levels", "explained", "code")
 class Fitted:
     """A fitted model that may be joined with others. rows: (n,), the indices of rows that it was
     not fitted on; parts: (n, columns + 1), and surprise: (n, columns) or None, of those rows.
-    in_bits: whether its scores are bits of rarity already; weight: how much it counts among
-    others."""
+    in_bits: whether its scores are bits of rarity already; adds_bits: whether they add up bits,
+    each of which counts as one at most; weight: how much it counts among others."""
 
     bundle: Bundle
     rows: Int
     parts: Features
     surprise: Features | None = None
     in_bits: bool = False
+    adds_bits: bool = False
     weight: float = 1.0
 
     @property
@@ -48,7 +49,8 @@ class Fitted:
             rows = len(self.parts)
             return Rarity.told(rows)
         # where all records score about the same, the highest are no rarer than the others
-        return Rarity.of(self.scores, least=rarity.LEAST_BITS)
+        least = rarity.ONE_BIT if self.adds_bits else rarity.LEAST_BITS
+        return Rarity.of(self.scores, least=least)
 
     @property
     def scores(self) -> Float:

@@ -118,6 +118,7 @@ def aetool_models() -> Iterable[Model]:
                 # how far out numbers lie the others tell
                 {"widths": False},
                 data=TABLES,
+                adds_bits=True,
                 weight=0.3,
                 most=DEPENDENT,
                 words=False,
