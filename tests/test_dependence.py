@@ -3,6 +3,7 @@
 import itertools
 
 import numpy as np
+import onnx
 import pandas as pd
 import pytest
 
@@ -160,6 +161,21 @@ def test_columns_that_say_the_same_do_not_make_new_rows_odd(rows):
         found = operations.detect(frame[rows:], model, all_rows=True)
         assert (found.p <= 0.1).mean() < 0.2
         assert found.anomaly.mean() < 0.02 if rows > 100 else found.anomaly.mean() < 0.05
+
+
+def test_many_columns_of_few_rows_are_judged_by_one_short_graph():
+    """Of few rows there is a model for each fold; with a search for each column they would have more
+    nodes than a graph may have."""
+    frame = pd.DataFrame(np.random.default_rng(0).normal(size=(60, 200)).round(3))
+    frame.columns = [f"c{place}" for place in frame]
+    frame.loc[7, "c3"] = np.nan
+    model = fitted(frame)
+    graph = onnx.ModelProto.FromString(model.graphs["score.onnx"]).graph
+    few = fitted(frame[["c0", "c1", "c2", "c3", "c4"]])
+    of_few = onnx.ModelProto.FromString(few.graphs["score.onnx"]).graph
+    # as many for 200 columns as for 5, but for what lays these out
+    assert len(graph.node) < 2 * len(of_few.node)
+    assert np.isfinite(operations.score(frame, model, "cpu")).all()
 
 
 def test_beyond_all_values_is_a_cell_of_its_own():

@@ -26,9 +26,8 @@ from aetool.errors import ArchiveError
 from aetool.model import Int
 
 SIGN_OF_SINGLE = np.int32((1 << 31) - 1)
-LARGEST_SINGLE = (
-    1 << 31
-)  # 32-bit floats, as whole numbers, lie below it, and not below its negative
+# 32-bit floats, as whole numbers, lie below it, and not below its negative
+LARGEST_SINGLE = 1 << 31
 SURE_DIGITS = 15  # decimals of so many digits lie farther apart than 64-bit floats do
 
 

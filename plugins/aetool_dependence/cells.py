@@ -6,7 +6,6 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from aetool.closed_form import Builder, Value
 from aetool.model import Float, Int, Spec
 
 MARGIN = 0.05  # of the span of a column: beyond it lies what no row was near
@@ -71,44 +70,24 @@ class Variable:
     def cells(self, x: Float) -> Int:
         """(rows,): the cell of each row of x, (rows, features)."""
         if self.levels:
-            one_hot = x[:, self._levels]
+            one_hot = x[:, self.places_of_levels]
             return np.asarray(one_hot.argmax(axis=1))
         number = x[:, self.feature]
         step = np.searchsorted(self.edges, number, side="right")
-        cell = self._cell_of_step[step].astype(np.int64)
+        cell = self.cell_of_step[step].astype(np.int64)
         if self.gate >= 0:
             missing = x[:, self.gate] > 0
             cell = np.where(missing, self.size - 1, cell)
         return cell
 
-    def cell(self, g: Builder, x: Value) -> Value:
-        """The same in a graph: (batch, 1), whole numbers in float32, of x, (batch, features)."""
-        if self.levels:
-            one_hot = g.columns_of(x, self._levels)
-            # by a product: of equal numbers runtimes differ in which they take for the largest
-            number_of_level = np.arange(self.levels)
-            return g.sum_of(one_hot, number_of_level)
-        number = g.columns_of(x, [self.feature])
-        # one column of numbers, and the tables of one
-        edges = self.edges[None]
-        cell_of_step = self._cell_of_step[None]
-        cell = g.steps(number, edges, cell_of_step)
-        if self.gate < 0:
-            return cell
-        missing = g.columns_of(x, [self.gate])
-        # a missing number has its place between all others, too, which does not count
-        present = 1.0 - missing
-        last_cell = float(self.size - 1)
-        return cell * present + missing * last_cell
-
     @property
-    def _levels(self) -> Int:
+    def places_of_levels(self) -> Int:
         """(levels,): the indices of the features that are the levels of a category."""
         last_level = self.feature + self.levels
         return np.arange(self.feature, last_level)
 
     @property
-    def _cell_of_step(self) -> Float:
+    def cell_of_step(self) -> Float:
         """(edges + 1,): the cell of a value below the first edge, then from each edge on; whole
         numbers."""
         between = len(self.edges) - 1

@@ -12,7 +12,7 @@ from aetool.closed_form import Batches, Builder, ClosedForm, Solution, Value, co
 from aetool.errors import DataError
 from aetool.model import Float, Int, Spec
 from aetool_dependence.cells import Variable, variables_of
-from aetool_dependence.tree import parents_of
+from aetool_dependence.tree import begins, parents_of
 
 ROWS = 1 << 15  # that are counted at most
 PRIOR_OF_CELL = 0.5  # rows in each cell, beside those that are counted
@@ -47,15 +47,16 @@ class Dependences(Solution):
         tables = [self.medians[number] for number in numbers]
         sizes = [len(table) for table in tables]
         cells = self._cells(g, x)
-        place = self._parent_cells(g, cells, numbers) + _firsts(sizes)
+        parent = self._parent_cells(g, cells, numbers)
+        place = parent + begins(sizes)
         index = g.as_index(place)
         medians = g.look_up(np.concatenate(tables), index)
         # behind the usual values, in place of which they are taken
         both = g.side_by_side(usual, medians)
         order = np.arange(g.spec.features)
         for column, number in enumerate(numbers):
-            feature = self.variables[number].feature
-            order[feature] = g.spec.features + column
+            variable = self.variables[number]
+            order[variable.feature] = g.spec.features + column
         return g.columns_of(both, order)
 
     def parts(self, g: Builder, x: Value) -> Value:
@@ -69,7 +70,8 @@ class Dependences(Solution):
         cells = self._cells(g, x)
         row = self._parent_cells(g, cells, every_variable)
         # a table is stored row after row, a row for each cell of the parent
-        place = row * widths + cells + _firsts(sizes)
+        first_of_row = row * widths + begins(sizes)
+        place = first_of_row + cells
         index = g.as_index(place)
         tables = [table.ravel() for table in self.nats]
         nats = g.look_up(np.concatenate(tables), index)
@@ -95,10 +97,14 @@ class Dependences(Solution):
     def _cells(self, g: Builder, x: Value) -> Value:
         """(batch, variables): the cell that each variable of x, (batch, features), lies in, whole
         numbers from 0 in float32."""
+        numbers = [variable for variable in self.variables if variable.is_number]
+        categories = [variable for variable in self.variables if not variable.is_number]
+        # in the order of the variables, of which numbers come first
         cells = []
-        for variable in self.variables:
-            cell = variable.cell(g, x)
-            cells.append(cell)
+        if numbers:
+            cells.append(_cells_of_numbers(g, x, numbers))
+        if categories:
+            cells.append(_cells_of_categories(g, x, categories))
         return g.side_by_side(*cells)
 
     def _parent_cells(
@@ -153,6 +159,62 @@ class DependenceTree(ClosedForm):
         return Dependences(variables, parents, nats, medians, centre)
 
 
+def _cells_of_numbers(
+    g: Builder,
+    x: Value,
+    numbers: Sequence[Variable],
+) -> Value:
+    """(batch, numbers): the cell of each of the numbers, one at least, of x, (batch, features)."""
+    # all at once: a graph of a search for each would be long
+    most = max(len(number.edges) for number in numbers)
+    count_of_numbers = len(numbers)
+    edges = np.full((count_of_numbers, most), np.inf)
+    cell_of_step = np.zeros((count_of_numbers, most + 1))
+    for place, number in enumerate(numbers):
+        count = len(number.edges)
+        edges[place, :count] = number.edges
+        steps = count + 1
+        # behind the last edge nothing lies
+        cell_of_step[place, :steps] = number.cell_of_step
+    features = [number.feature for number in numbers]
+    values = g.columns_of(x, features)
+    cells = g.steps(values, edges, cell_of_step)
+    gates = np.array([number.gate for number in numbers])
+    may_be_missing = gates >= 0
+    if not may_be_missing.any():
+        return cells
+    # of those that have no flag another is read, and does not count
+    flags = np.where(may_be_missing, gates, gates.max())
+    missing = g.columns_of(x, flags) * may_be_missing
+    last_cells = np.array([number.size - 1 for number in numbers])
+    # a missing number has its place between all others, too, which does not count
+    present = 1.0 - missing
+    of_missing = missing * last_cells
+    together: Value = cells * present + of_missing
+    return together
+
+
+def _cells_of_categories(
+    g: Builder,
+    x: Value,
+    categories: Sequence[Variable],
+) -> Value:
+    """(batch, categories): the level of each of the categories, one at least, of x, (batch,
+    features), counted from 0."""
+    index = [category.places_of_levels for category in categories]
+    every_level = np.concatenate(index)
+    number_of_level = np.zeros((len(every_level), len(categories)))
+    first = 0
+    for place, levels in enumerate(index):
+        count = len(levels)
+        last = first + count
+        number_of_level[first:last, place] = np.arange(count)
+        first = last
+    # by a product: of equal numbers runtimes differ in which they take for the largest
+    one_hot = g.columns_of(x, every_level)
+    return one_hot @ number_of_level
+
+
 def _sample(batches: Batches, spec: Spec) -> Float:
     """(rows, features) float64, in the order of the table: all rows in batches, or ROWS (32,768) of
     them, drawn at random. DataError without rows."""
@@ -179,14 +241,6 @@ def _counts(
     pair = beside * size + cells
     counts = np.bincount(pair, minlength=cells_of_parent * size)
     return counts.reshape(cells_of_parent, size)
-
-
-def _firsts(sizes: Sequence[int]) -> Int:
-    """(tables,): where each table begins if all are stored one behind the other. sizes: how many
-    numbers each has."""
-    ends = np.cumsum(sizes)
-    # each begins where the one before it ends
-    return np.concatenate([[0], ends[:-1]])
 
 
 def _nats(counts: Int, prior: float) -> Float:

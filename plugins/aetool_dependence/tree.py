@@ -62,15 +62,15 @@ def _information(cells: Sequence[Int], sizes: Sequence[int]) -> Float:
     has_rows = part > 0
     np.divide(part, if_independent, out=ratio, where=has_rows)
     pointwise = part * np.log(ratio)
-    first_cells = _first_cells(sizes)
+    first_cells = begins(sizes)
     by_row = np.add.reduceat(pointwise, first_cells, axis=0)
     by_both = np.add.reduceat(by_row, first_cells, axis=1)
     return np.asarray(by_both)
 
 
-def _first_cells(sizes: Sequence[int]) -> Int:
-    """(variables,): where the cells of each variable begin among those of all. sizes: how many each
-    has."""
+def begins(sizes: Sequence[int]) -> Int:
+    """(n,): where each of several parts begins where all lie one behind the other. sizes: how long
+    each is, of one part at least."""
     ends = np.cumsum(sizes)
     # each begins where the one before it ends
     return np.concatenate([[0], ends[:-1]])
@@ -81,7 +81,7 @@ def _pair_counts(cells: Sequence[Int], sizes: Sequence[int]) -> Float:
     others; whole numbers."""
     total = sum(sizes)
     side_by_side = np.stack(cells, axis=1)
-    places = side_by_side + _first_cells(sizes)
+    places = side_by_side + begins(sizes)
     counts = np.zeros((total, total))
     for begin in range(0, len(places), ROWS_AT_ONCE):
         end = begin + ROWS_AT_ONCE
