@@ -157,25 +157,31 @@ def _activations(
         inferred = onnx.shape_inference.infer_shapes(fixed, strict_mode=True, data_prop=True)
     except Exception as error:  # the library raises what it likes on a malformed graph
         raise refuse(f"its shapes do not fit together ({str(error)[:100]})") from None
-    shapes = {}
+    # numbers of each value whose size is known
+    counts = {}
     for value in [*inferred.graph.value_info, *inferred.graph.output, *inferred.graph.input]:
-        shape = value.type.tensor_type.shape.dim
-        if value.type.HasField("tensor_type") and all(d.HasField("dim_value") for d in shape):
-            shapes[value.name] = math.prod(d.dim_value for d in shape)
+        if value.type.HasField("tensor_type"):
+            dims = value.type.tensor_type.shape.dim
+            sizes = [d.dim_value for d in dims]
+            # a size that is not known reads as 0, as one of 0 does
+            if 0 not in sizes or all(d.HasField("dim_value") for d in dims):
+                counts[value.name] = math.prod(sizes)
     total = 0
     growing = 0
     of_rows = {value.name for value in inferred.graph.input}
     for node in inferred.graph.node:
+        results = list(node.output)
         # what is computed of constants alone is computed once, when the graph is loaded
         is_of_rows = not of_rows.isdisjoint(node.input)
         if is_of_rows:
-            of_rows.update(node.output)
-        for out in node.output:
-            if out and out not in shapes:
+            of_rows.update(results)
+        grows = is_of_rows and node.op_type not in IN_PLACE
+        for result in results:
+            if result and result not in counts:
                 raise refuse(f"the size of {node.op_type}'s result is not known beforehand")
-            size = 8 * shapes.get(out, 0)
+            size = 8 * counts.get(result, 0)
             total += size
-            if is_of_rows and node.op_type not in IN_PLACE:
+            if grows:
                 growing += size
     return total, growing
 
