@@ -15,7 +15,10 @@ from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from importlib import metadata
 from pathlib import Path
+from typing import Any
 
+import numpy as np
+import onnxruntime
 import pytest
 from hypothesis import HealthCheck, settings
 
@@ -180,17 +183,78 @@ def fitted(data: Path, plugin: str, target: Path, **options: object) -> Path:
     return target
 
 
-MOST_KEPT = 64  # fits
+MOST_KEPT = 64  # fits, and sessions
+MOST_KEPT_RUNS = 1000  # of one batch of rows each
 KEPT_FITS: dict[bytes, joining.Fitted] = {}
+KEPT_SESSIONS: dict[bytes, KeptSession] = {}
+KEPT_RUNS: dict[bytes, list[np.ndarray]] = {}
+
+
+def keep(kept: dict[bytes, Any], key: bytes, value: Any, most: int) -> None:
+    """Keeps one value more, in place of the oldest where there are as many as may be kept."""
+    while len(kept) >= most:
+        del kept[next(iter(kept))]
+    kept[key] = value
+
+
+class KeptSession:
+    """A session of ONNX Runtime that gives again what it gave before for the very same rows: a graph
+    is a function of them. Nothing can be written into what it gives. key: of the graph, and of how
+    it is run."""
+
+    def __init__(self, session: onnxruntime.InferenceSession, key: bytes) -> None:
+        self.session = session
+        self.key = key
+
+    def __getattr__(self, name: str) -> Any:
+        return getattr(self.session, name)
+
+    def run(self, outputs: list[str], inputs: dict[str, np.ndarray]) -> list[np.ndarray]:
+        told = hashlib.sha256(self.key)
+        told.update(repr(outputs).encode())
+        for name, rows in inputs.items():
+            told.update(f"{name} {rows.dtype} {rows.shape}".encode())
+            told.update(rows.tobytes())
+        key = told.digest()
+        values = KEPT_RUNS.get(key)
+        if values is None:
+            values = self.session.run(outputs, inputs)
+            for value in values:
+                value.flags.writeable = False
+            keep(KEPT_RUNS, key, values, MOST_KEPT_RUNS)
+        return values
+
+
+def kept_session(
+    graph: bytes | str, options: onnxruntime.SessionOptions | None = None, **more: Any
+) -> onnxruntime.InferenceSession | KeptSession:
+    """The session of an earlier test for the same graph, run in the same way; a new one where there
+    is none, and for a graph in a file. Its threads do not come along to a process that is forked,
+    which has its own."""
+    if options is None or not isinstance(graph, bytes):
+        return START_SESSION(graph, options, **more)
+    how = (os.getpid(), str(options.graph_optimization_level), more)
+    told = hashlib.sha256(graph)
+    told.update(repr(how).encode())
+    key = told.digest()
+    session = KEPT_SESSIONS.get(key)
+    if session is None:
+        session = KeptSession(START_SESSION(graph, options, **more), key)
+        keep(KEPT_SESSIONS, key, session, MOST_KEPT)
+    return session
+
+
+START_SESSION = onnxruntime.InferenceSession
 
 
 @pytest.fixture
 def fits_once(monkeypatch: pytest.MonkeyPatch) -> None:
     """A closed form that was fitted to the very same rows by the very same options is taken from an
-    earlier test that has this fixture, as commands fit anew what they judge without a model.
+    earlier test that has this fixture, as commands fit anew what they judge without a model. So is
+    what a graph computed of the very same rows, by commands that judge one file again and again.
 
-    For tests of what is said and written of a fit. Whether two fits agree, or what is patched inside
-    of one, is not to be tried with it.
+    For tests of what is said and written of a fit. Whether two fits or runs agree, or what is patched
+    inside of one, is not to be tried with it.
     """
     fit_anew = fitting.fit_closed_form
 
@@ -209,9 +273,8 @@ def fits_once(monkeypatch: pytest.MonkeyPatch) -> None:
         told = pickle.dumps((model.name, net_name, params, prepared, read, samples))
         key = hashlib.sha256(told).digest()
         if key not in KEPT_FITS:
-            while len(KEPT_FITS) >= MOST_KEPT:
-                del KEPT_FITS[next(iter(KEPT_FITS))]
-            KEPT_FITS[key] = fit_anew(model, params, net, prepared, options, samples, progress)
+            made = fit_anew(model, params, net, prepared, options, samples, progress)
+            keep(KEPT_FITS, key, made, MOST_KEPT)
         kept = KEPT_FITS[key]
         # arrays and sessions of its own, so that no test changes what another is given
         bundle = dataclasses.replace(
@@ -224,6 +287,7 @@ def fits_once(monkeypatch: pytest.MonkeyPatch) -> None:
         return dataclasses.replace(kept, bundle=bundle, parts=kept.parts.copy(), surprise=surprise)
 
     monkeypatch.setattr(fitting, "fit_closed_form", fit_closed_form)
+    monkeypatch.setattr(onnxruntime, "InferenceSession", kept_session)
 
 
 @pytest.fixture(scope="session")
