@@ -77,6 +77,53 @@ def test_a_false_positive_rate_holds_on_fresh_rows(model):
         assert 0.5 * rate < found.flagged / 20_000 < 1.6 * rate
 
 
+def test_a_rate_that_these_records_miss_is_told(tmp_path, run):
+    """Of rows that drift, those that were held out score otherwise than those that are judged."""
+    target, data, later = (tmp_path / name for name in ("m.aem", "t.csv", "later.csv"))
+    plain(1200, 0).to_csv(data, index=False)
+    moved = plain(1200, 1).assign(a=lambda frame: frame.a + 0.5)
+    moved.to_csv(later, index=False)
+    assert run("fit", data, "-p", "pca", "-o", target).status == 0
+    done = run("detect", later, "-m", target, "--fpr", "2%")
+    count = int(done.err.split(" of ")[0])
+    assert count > 5 * 24
+    said = (
+        f"note: --fpr 2% is about 24 of 1,200 records, and {count:,} are flagged: the threshold is "
+        "the score exceeded by 2 % of the rows held out of the fit, in stretches, and these "
+        "records score higher, as records that have drifted since the fit do; --contamination 2% "
+        "flags that part of these very records, --calibration CLEAN takes the threshold from "
+        "ordinary records that were not fitted\n"
+    )
+    assert said in done.err and done.err.count("note: ") == 1
+    assert said in run("report", target, later, "--fpr", "2%").err
+    # by these, the others are all ordinary
+    done = run("detect", data, "-m", target, "--fpr", "2%", "--calibration", later)
+    assert "and 1 is flagged" in done.err and "the highest score is" not in done.err
+    assert (
+        "2 % of the records that it was calibrated by, and these records score lower;" in done.err
+    )
+    for words in (["--fpr", "2%"], ["--contamination", "2%"], ["--calibration", later]):
+        assert "held out of the fit" not in run("detect", data, "-m", target, *words).err
+    # a model may have been given its rate before
+    assert run("fit", data, "-p", "pca", "-o", target, "-f", "--fpr", "2%").status == 0
+    assert said in run("detect", later, "-m", target).err
+
+
+def test_a_rate_is_missed_by_five_times_of_twenty_or_more(model):
+    found = operations.detect(plain(1000, 3), model, fpr=0.02)
+
+    def told(flagged, total=1000):
+        return "\n".join(dataclasses.replace(found, flagged=flagged, total=total).notes())
+
+    assert "fpr 2% is about 20 of 1,000 records, and 3 are flagged" in told(3)
+    assert "score lower, as rows that were fitted do, and rows that lie between such" in told(3)
+    assert told(4) == told(100) == ""
+    assert "and 101 are flagged" in told(101) and "have drifted since the fit" in told(101)
+    assert told(101, 999) == ""
+    by_default = operations.detect(plain(1000, 3), model)
+    assert dataclasses.replace(by_default, flagged=900).notes() == []
+
+
 def test_thresholds_are_stored_and_exported(tmp_path, run):
     data, clean, target = tmp_path / "t.csv", tmp_path / "clean.csv", tmp_path / "m.aem"
     plain(500, 0).to_csv(data, index=False)

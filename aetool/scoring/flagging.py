@@ -86,12 +86,17 @@ def detected(
             # pictures are known by their names
             append = []
         with threads.engine_for(executor, judge.source, judge.bundle, judge.graph) as engine:
+            is_apart = calibration is not None or "calibrated_apart" in judge.bundle.facts
             if calibration is not None:
                 known = calibration_by(calibration, judge.bundle, device, executor=engine)
                 judge = dataclasses.replace(judge, calibration=known)
             run = _Run(judge, choice, append, all_rows, device, engine)
             detection = run.detection(watch)
-        detection = dataclasses.replace(detection, index=arrow_files.index_of(data))
+        detection = dataclasses.replace(
+            detection,
+            index=arrow_files.index_of(data),
+            is_calibrated_apart=is_apart,
+        )
         if model is None:
             # the scores are compared with one another, and not with any that were held out
             detection = dataclasses.replace(detection, held_out=None)
@@ -220,4 +225,12 @@ class _Run:
             is_listing=self.choice.top is not None,
             # who asks for columns has chosen what is shown
             named_by=_names_records(judge.bundle.schema) if self.append is None else "",
+            asked_rate=self._asked_rate(),
         )
+
+    def _asked_rate(self) -> float | None:
+        """The part of ordinary records that the user wants to be flagged: now, or when the model
+        was calibrated; None where it is the default's, and where no rate decides."""
+        if not self.choice.is_by_rate:
+            return None
+        return self.judge.calibration.fpr if self.choice.fpr is None else self.choice.fpr

@@ -48,6 +48,10 @@ TYPES = {
 # of the boxes of pictures: whole pixels but for the share, and gaps where there is no box
 BOX = {"left": "int64", "top": "int64", "width": "int64", "height": "int64", "share": "float64"}
 FEW = 100  # records that hardly tell what one in 1,000 of them is
+# A rate that was asked for is missed where so many times more or fewer records are flagged than it
+# lets expect, if these are not few.
+MISSED = 5
+FEWEST_EXPECTED = 20
 
 
 @dataclass(frozen=True, eq=False, repr=False)
@@ -75,6 +79,9 @@ class Detection:
     was to be flagged, whatever their scores, as by `top`. is_listing: whether the highest so many
     were asked for by `top`, which lists them, and calls none of them an anomaly. named_by: the
     column that names records and was not asked for; "" where there is none, or it only counts them.
+    asked_rate: the part of ordinary records that was asked for, by `fpr` or when the model was
+    calibrated; None where none was. is_calibrated_apart: whether the scores of `held_out` are those
+    of records that the user gave for that.
     """
 
     row: Int
@@ -103,6 +110,8 @@ class Detection:
     is_by_rank: bool = False
     is_listing: bool = False
     named_by: str = ""
+    asked_rate: float | None = None
+    is_calibrated_apart: bool = False
 
     @property
     def limit(self) -> float:
@@ -233,10 +242,11 @@ class Detection:
             if self.held_out is None:
                 least = min(least, 1 / ONE_IN)
             return [*said, f"{too_few_for(self.calibrated_on, self.rate, least)}: {more}"]
-        remarks = [self._few_in_words(), self.highest_in_words()]
-        said_of_scores = "; ".join(filter(None, remarks))
-        if said_of_scores:
-            said.append(said_of_scores)
+        missed = self._missed_rate_in_words()
+        # where none is flagged, but should be, it says what to do instead
+        highest = "" if missed else self.highest_in_words()
+        said_of_scores = "; ".join(filter(None, [self._few_in_words(), highest]))
+        said += filter(None, [said_of_scores, missed])
         # in Python all columns of the frame are at hand
         if self.named_by and self.flagged and in_shell():
             shows = f"{option('--id')} {shlex.quote(self.named_by)}"
@@ -264,6 +274,39 @@ class Detection:
             return words
         least = f"p, a rank among {among}, is at least 1/{rows + 1}"
         return "; ".join(filter(None, [words, least]))
+
+    def _missed_rate_in_words(self) -> str:
+        """A remark that a model flags another part of these records than the user asked for, why,
+        and what to do; empty where no rate was asked for, where the part is less than MISSED (5)
+        times larger or smaller, where fewer than FEWEST_EXPECTED (20) records were to be expected,
+        and where a file judges itself."""
+        rate = self.asked_rate
+        if rate is None or self.held_out is None:
+            return ""
+        expected = rate * self.total
+        is_near = expected / MISSED <= self.flagged <= expected * MISSED
+        if is_near or expected < FEWEST_EXPECTED:
+            return ""
+        part = f"{100 * rate:.3g}"
+        is_fewer = self.flagged < expected
+        verb = "is" if self.flagged == 1 else "are"
+        if self.is_calibrated_apart:
+            others = "records that it was calibrated by"
+            how = "lower" if is_fewer else "higher, as records that have drifted do"
+            clean = "other ordinary records"
+        else:
+            others = "rows held out of the fit, in stretches"
+            how = "lower, as rows that were fitted do, and rows that lie between such"
+            if not is_fewer:
+                how = "higher, as records that have drifted since the fit do"
+            clean = "ordinary records that were not fitted"
+        return (
+            f"{option('--fpr')} {part}% is about {expected:,.0f} of {self.total:,} records, and "
+            f"{self.flagged:,} {verb} flagged: the threshold is the score exceeded by {part} % of "
+            f"the {others}, and these records score {how}; {option('--contamination')} {part}% "
+            f"flags that part of these very records, {option('--calibration')} CLEAN takes the "
+            f"threshold from {clean}"
+        )
 
     def highest_in_words(self) -> str:
         """The highest score and what shows the records that have it, for people whose data hold no
