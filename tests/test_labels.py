@@ -8,6 +8,7 @@ import numpy as np
 import pandas as pd
 import pytest
 
+import aetool
 from aetool import operations, plugins
 from aetool.data.sources import open_source
 from aetool.fits import preparing
@@ -148,3 +149,27 @@ def test_fractions_as_labels_are_as_they_are_typed():
     table = pd.DataFrame({"dose": [0.5, 2.0, 1e-7, 0.1 + 0.2]})
     texts = preparing.labels(open_source(table).head(), "dose", "the table")
     assert texts.tolist() == ["0.5", "2", "1e-07", "0.30000000000000004"]
+
+
+def test_labels_that_the_model_judges_by_are_told(tmp_path, run, caplog):
+    data, target = tmp_path / "t.csv", tmp_path / "m.aem"
+    sensors().to_csv(data, index=False)
+    of_labels = "--label", "state", "--normal", "good"
+    said = (
+        f"{data}: the labels, column 'state', are among what the model was fitted on and judges "
+        "by, so these figures say nothing of how well it finds records without labels; fit again "
+        "with --label state, or --drop state, and judge that model\n"
+    )
+    assert run("fit", data, "-p", "pca", "-o", target).status == 0
+    assert run("evaluate", data, "-m", target, *of_labels).err == f"note: {said}"
+    assert f"note: {said}" in run("report", target, data, *of_labels).err
+    assert "judges by" not in run("report", target, data, "-f").err
+    # in Python it is a warning
+    caplog.clear()
+    aetool.load(target).evaluate(data, "state", "good")
+    (record,) = caplog.records
+    assert record.levelname == "WARNING" and "label state, or drop state" in record.getMessage()
+    for ways in (["--label", "state"], ["--drop", "state"]):
+        assert run("fit", data, "-p", "pca", *ways, "-o", target, "-f").status == 0
+        assert "judges by" not in run("evaluate", data, "-m", target, *of_labels).err
+    assert "judges by" not in run("evaluate", data, "-p", "pca", *of_labels).err

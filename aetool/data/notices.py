@@ -34,6 +34,15 @@ def say(source: str, line: str) -> None:
     logging.getLogger(NAME).info("%s: %s", source, line)
 
 
+def caution(source: str, line: str) -> None:
+    """Pass a remark on a source as `say` does; without a listener log it as a warning, as `warn`
+    does, for what a user of Python is to see, too."""
+    if _listener.get() is None:
+        warn(f"{source}: {line}")
+    else:
+        say(source, line)
+
+
 def warn(message: str) -> None:
     """Log a warning about a result to the log NAME, for a user of Python, who sees it unless the
     log is set to hide it. No listener hears it."""

@@ -22,7 +22,7 @@ from aetool.detection.ranking import Truth, auroc, average_precision
 from aetool.errors import ParamError
 from aetool.mapping import pixels_of
 from aetool.model import Float, Int
-from aetool.scoring import threads
+from aetool.scoring import seen_labels, threads
 from aetool.scoring.batches import scored
 from aetool.scoring.inputs import Source, check_readable, known_of, unread_of
 from aetool.scoring.judges import Judge, judge_of
@@ -122,7 +122,8 @@ def evaluate(
     with masks also ParamError for a model of tables, and DataError for a mask that cannot be read
     or where no mask shows a defect. device: where the model runs. executor: what computes, by a
     name that aetool.engine knows, or an executor; None for this process. threshold to top: what
-    is flagged, as detection.choice.Choice says; ParamError for two of them.
+    is flagged, as detection.choice.Choice says; ParamError for two of them. A notice says where the
+    model judges by the column of labels, too.
     """
     choice = Choice(threshold, fpr, fdr, contamination, top)
     choice.check()
@@ -144,6 +145,7 @@ def evaluate(
     numbers, scores = _scores(judge, device, executor)
     check_readable(judge.source)
     truth = _truth(judge.source, label, normal, numbers)
+    seen_labels.caution(judge.source.name, judge.bundle, label)
     flags, cut = choice.flags(scores, judge.calibration)
     figures = _figures(scores, truth, flags, cut)
     if masks is None:

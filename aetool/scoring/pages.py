@@ -27,6 +27,7 @@ from aetool.files import atomic
 from aetool.model import Float
 from aetool.report import page
 from aetool.report.findings import ColumnRead, Curves, Finding, Findings, Group, Reason
+from aetool.scoring import seen_labels
 from aetool.scoring.batches import Pictured, Scored
 from aetool.scoring.collecting import Explained
 from aetool.scoring.results import Detection
@@ -77,6 +78,7 @@ class Watcher:
         self.bundle = bundle
         self.calibration = calibration
         self.schema = bundle.schema
+        seen_labels.caution(name, bundle, self.label)
         self.tally = Tally(self.schema, calibration, calibration.threshold())
         self.names: Sequence[str] = ()
 
