@@ -122,11 +122,33 @@ def test_a_misspelt_hook_is_an_error(monkeypatch, tmp_path):
         plugins.load("misspelt")
 
 
+# Runs command lines, each a line of JSON, and answers with (exit status, output, standard error).
+SERVING = """
+import json, os, sys, tempfile
+from aetool.cli import status
+
+answers = os.fdopen(os.dup(1), "w")
+for line in sys.stdin:
+    files = {number: tempfile.TemporaryFile() for number in (1, 2)}
+    for number, file in files.items():
+        os.dup2(file.fileno(), number)
+    answer = [status(json.loads(line))]
+    sys.stdout.flush()
+    sys.stderr.flush()
+    for file in files.values():
+        file.seek(0)
+        answer.append(file.read().decode())
+        file.close()
+    print(json.dumps(answer), file=answers, flush=True)
+"""
+
+
 class Elsewhere:
     """An environment of its own, which sees what is installed here without installing it again."""
 
     def __init__(self, folder):
         self.folder = folder
+        self.serving = None
         home = folder / "venv"
         venv.create(home, with_pip=False, symlinks=True)
         site = next(home.glob("lib/python*/site-packages"))
@@ -137,14 +159,37 @@ class Elsewhere:
 
     def run(self, *args, status=0):
         done = subprocess.run(
-            [*map(str, args)], capture_output=True, text=True, check=False,
-            cwd=self.folder, env={**os.environ, "PYTHONPATH": ""},
+            [*map(str, args)], capture_output=True, text=True, check=False, **self.surroundings
         )  # fmt: skip
         assert done.returncode == status, done.stdout + done.stderr
         return done
 
+    @property
+    def surroundings(self):
+        """What a process is told of its folder and variables."""
+        return {"cwd": self.folder, "env": {**os.environ, "PYTHONPATH": ""}}
+
     def aetool(self, *args, status=0):
         return self.run(self.python, "-m", "aetool", *args, status=status)
+
+    def served(self, *args):
+        """A command line of aetool, by one process for all until `stop`: to import what a network
+        needs takes as long as all else that a command does of a small table."""
+        if self.serving is None:
+            self.serving = subprocess.Popen(
+                [str(self.python), "-c", SERVING], text=True, stdin=subprocess.PIPE,
+                stdout=subprocess.PIPE, **self.surroundings,
+            )  # fmt: skip
+        print(json.dumps([*map(str, args)]), file=self.serving.stdin, flush=True)
+        done = subprocess.CompletedProcess(args, *json.loads(self.serving.stdout.readline()))
+        assert done.returncode == 0, done.stdout + done.stderr
+        return done
+
+    def stop(self):
+        """Ends the process that serves, if there is one."""
+        if self.serving is not None:
+            self.serving.communicate()
+            self.serving = None
 
     def pip(self, command, *args):
         """pip, without fetching anything."""
@@ -155,7 +200,9 @@ class Elsewhere:
 
 @pytest.fixture
 def elsewhere(tmp_path):
-    return Elsewhere(tmp_path)
+    elsewhere = Elsewhere(tmp_path)
+    yield elsewhere
+    elsewhere.stop()
 
 
 # Networks of the guide: what is said of them does not hang on how long they are trained.
@@ -205,6 +252,11 @@ def followed(guide, home, elsewhere, more=()):
             assert block in settings.read_text()
         for line in block.splitlines() if language == "console" else ():
             command, *args = shlex.split(line.removeprefix("$ "))
+            if command == "aetool":
+                command = "served"
+            else:
+                # what is installed or taken away is seen by a process that begins later
+                elsewhere.stop()
             if command == "python":
                 command, args = "run", [elsewhere.python, *args]
             elif "fit" in args and not set(OF_THE_GUIDE).isdisjoint(args):
