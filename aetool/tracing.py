@@ -40,6 +40,7 @@ def traced(
         _passes_where_needed(),
         _rules_where_they_may_apply(),
         _no_search_for_cycles(),
+        _origins_unasked(),
         torch.no_grad(),
     ):
         program = torch.onnx.export(
@@ -424,6 +425,25 @@ def _no_search_for_cycles() -> Iterator[None]:
     finally:
         if was_on:
             gc.enable()
+
+
+@contextlib.contextmanager
+def _origins_unasked() -> Iterator[None]:
+    """Context manager: within the block torch does not note for each node of what it captures which
+    lines of code it comes from. No graph has that in it, and it takes a tenth of the time that one
+    takes."""
+    config = getattr(fx, "config", None)
+    name = "do_not_emit_stack_traces"
+    if not hasattr(config, name):
+        # a torch that cannot leave it out: it is slower, and exports the same
+        yield
+        return
+    before = getattr(config, name)
+    setattr(config, name, True)
+    try:
+        yield
+    finally:
+        setattr(config, name, before)
 
 
 @contextlib.contextmanager

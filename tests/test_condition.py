@@ -64,7 +64,7 @@ def table():
 def conditional(table):
     """A conditional variational autoencoder of the machines, read back from its bytes."""
     made = operations.fit(
-        table, FitOptions(CVAE, {"latent": 2}, condition=CONDITION, epochs=200, device="cpu")
+        table, FitOptions(CVAE, {"latent": 2}, condition=CONDITION, epochs=100, device="cpu")
     )
     return bundles.from_bytes(made.to_bytes(), "m.aem")
 
