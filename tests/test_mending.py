@@ -140,3 +140,44 @@ def test_what_lowers_the_score_most_is_named_until_the_record_is_put_right(mende
     told = mender.told(records)
     assert told.named == [named, [1]], "each record by itself"
     np.testing.assert_array_equal(records, before)
+
+
+def test_a_wrong_value_is_named_though_others_cost_more_beside_it():
+    """As one distance in the wrong unit, from which a linear model foretells five other values."""
+    frame = pd.DataFrame({name: np.arange(100.0) % 11 for name in "abcdef"})
+    schema = operations.fit(frame, FitOptions("tails")).schema
+
+    def judge(X):
+        wrong = X[:, -1] > 20
+        surprise = np.zeros(X.shape)
+        surprise[wrong] = [1900, 1600, 1200, 900, 850, 800]
+        return Judged(X, np.where(wrong, 38.0, 1.0), surprise, np.zeros(X.shape))
+
+    asked = Mender(schema, judge, np.zeros(6), lambda bits: 2.0**-bits, threshold=2.0)
+    assert asked.told(np.array([[1.0, 2.0, 3.0, 4.0, 5.0, 9000.0]])).named == [[5]]
+
+
+def parcels(rows=2000, seed=0):
+    """Length, width and height of parcels, their weight by these, and what does not depend on it."""
+    rng = np.random.default_rng(seed)
+    size = rng.lognormal(3.2, 0.3, rows)
+    sides = size[:, None] * rng.normal([1.0, 0.7, 0.5], 0.03, (rows, 3))
+    frame = pd.DataFrame(sides.round(1), columns=["length", "width", "height"])
+    frame["weight"] = (0.02 * size + rng.normal(0, 0.02, rows)).round(2)
+    frame["hour"] = rng.integers(6, 22, rows)
+    return frame
+
+
+def test_values_that_are_impossible_by_themselves_are_named_together():
+    """Each of them is what the others, as wrong, let expect; and what does go with the rest is not
+    blamed for that."""
+    frame = parcels(seed=1)[:300]
+    sides = ["length", "width", "height"]
+    rows = [20, 140, 260]
+    frame.loc[rows, sides] = -90.0
+    model = operations.fit(parcels(), FitOptions())
+    found = operations.detect(frame, model, all_rows=True)
+    for row in rows:
+        assert {column for column, *_ in found.named[row]} == set(sides)
+        expected = [float(wanted) for _, _, wanted in found.named[row]]
+        assert all(0 < value < 60 for value in expected), "without what is wrong beside it"

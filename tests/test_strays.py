@@ -9,7 +9,7 @@ from onnx import TensorProto
 
 from aetool import graphs, operations
 from aetool.columns.schema import infer
-from aetool.columns.strays import Strays
+from aetool.columns.strays import Strays, nats_of_new_word
 from aetool.data.sources import open_source
 from aetool.graphs import Graph
 from aetool.operations import FitOptions
@@ -73,6 +73,24 @@ def test_a_stray_costs_its_rarity_and_the_gap():
     assert many.nats_of_seen(1_200_000) == pytest.approx(math.log(1_200_001) + math.log(1000))
     # of words that all come often none costs anything more
     assert Strays.of(WORDS, (600, 600)).nats_of_seen(1200) == 0
+
+
+@pytest.mark.parametrize(
+    ("counts", "rows", "nats"),
+    [
+        # as many records hold a new word as held one that came once, and one at least
+        ((30_000, 9_000, 999, 1), 40_000, math.log(40_001)),
+        ((30_000, 9_000, 998, 1, 1), 40_000, math.log(40_001 / 2)),
+        ((30_000, 9_000, 1_000), 40_000, math.log(40_001)),
+        ((998, 1, 1), 1_000, 0.0),
+        ((999, 1), 1_000, math.log(1_001)),
+        # of few records nobody knows how rare new words are
+        ((900, 99), 999, 0.0),
+        ((), 5_000, math.log(5_001)),
+    ],
+)
+def test_a_new_word_costs_how_rare_new_words_are(counts, rows, nats):
+    assert nats_of_new_word(counts, rows) == pytest.approx(nats)
 
 
 def people(seed=0, rows=ROWS):
@@ -181,3 +199,18 @@ def test_a_stray_costs_the_same_in_graphs_of_float32(tmp_path, run):
     assert run("fit", tmp_path / "t.csv", "-q", "-o", tmp_path / "m.aem").status == 0
     done = run("export", tmp_path / "m.aem", "-o", tmp_path / "o", "--float32", "--verify")
     assert done.status == 0, done.err
+
+
+def test_a_word_that_was_never_seen_is_flagged_though_one_came_once():
+    """The word that came once is like no other, so that none is told to stray."""
+    rng = np.random.default_rng(3)
+    frame = pd.DataFrame(rng.normal(size=(3000, 6)).round(2)).add_prefix("n")
+    frame["line"] = rng.choice(["AA", "B6", "DL", "EV", "UA", "WN"], 3000)
+    frame.loc[9, "line"] = "OO"
+    model = operations.fit(frame, FitOptions())
+    assert model.schema["line"].strays is None
+    later = frame[:200].copy()
+    later.loc[[50, 150], "line"] = "QQ"
+    found = operations.detect(later, model, all_rows=True)
+    assert found.anomaly[[50, 150]].all()
+    assert [named[0][0] for named in (found.named[50], found.named[150])] == ["line", "line"]

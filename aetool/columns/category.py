@@ -10,7 +10,7 @@ import numpy as np
 
 from aetool.canonical import Json
 from aetool.columns.column import ODD, Features, Modelled, words
-from aetool.columns.strays import Strays
+from aetool.columns.strays import Strays, nats_of_new_word
 from aetool.columns.summary import Summary
 from aetool.columns.truth import are_truths, truth_of
 from aetool.csv.cells import folded
@@ -135,6 +135,16 @@ class Category(Modelled):
         if self.condition or self.more:
             return None
         return Strays.of(self.levels, self.counts)
+
+    def nats_of_unseen(self, rows: int) -> float:
+        """The cost, in nats, of a word that none of `rows` of training held: as of a stray one
+        where words can stray, else by how rare new words are; 0 where an unlisted word may be one
+        that training saw, and of a condition."""
+        if self.condition or self.more:
+            return 0.0
+        if self.strays is not None:
+            return self.strays.nats_of_unseen(rows)
+        return nats_of_new_word(self.counts, rows)
 
     @property
     def usual(self) -> float:

@@ -260,6 +260,11 @@ class Modelled(Column):
         without words; None also where no word can be told to stray."""
         return None
 
+    def nats_of_unseen(self, rows: int) -> float:
+        """The cost, in nats, of a word that none of `rows` of training held, beside what members
+        say of it. By default 0, for a column without words."""
+        return 0.0
+
     @property
     def decimal_places(self) -> int | None:
         """The number of decimals that values are written with. By default None, for kinds without

@@ -1,4 +1,5 @@
-"""Words that stray into a category: seen hardly ever, and like words that all come often."""
+"""Words that stray into a category: seen hardly ever, and like words that all come often; and words
+that training never saw."""
 
 from __future__ import annotations
 
@@ -19,6 +20,9 @@ MOST_OF_ROWS = 1000
 # and `w` are rare answers
 LEAST_ALIKE = 0.6
 NEVER_SEEN = math.log(1000)  # nats beyond its rarity that what was never seen costs, at most
+# Of so many records one may hold a new word, for that to cost anything: where new words are as
+# common as the records that the default threshold flags, most of them are ordinary.
+RECORDS_OF_NEW_WORD = 1000
 
 
 @dataclass(frozen=True)
@@ -78,6 +82,17 @@ class Strays:
         word which it saw once, and so never less than that of a stray level."""
         gap = math.log(self.rarest_usual)
         return math.log(rows + 1) + min(gap, NEVER_SEEN)
+
+
+def nats_of_new_word(counts: Sequence[int], rows: int) -> float:
+    """The cost, in nats, of a word that none of `rows` of training held, in a column whose levels
+    came so often: the log of how rare new words are. As many records hold a new word as held one
+    that came once (Good 1953, Biometrika 40:237), and one at least; 0 where that is more than one
+    in 1,000."""
+    once = max(sum(count == 1 for count in counts), 1)
+    if once * RECORDS_OF_NEW_WORD > rows:
+        return 0.0
+    return math.log((rows + 1) / once)
 
 
 def _is_like_any(word: str, others: Sequence[str]) -> bool:

@@ -11,6 +11,7 @@ records, which need no mending, `reasons.columns` names what costs most.
 
 from __future__ import annotations
 
+import math
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 
@@ -26,6 +27,14 @@ from aetool.model import Float, Int
 RARE = 0.05
 # in which cells that are mended together get what is expected beside each other
 ROUNDS = 3
+# Columns of a record that are tried in each turn. One value a million times too high makes several
+# others cost even more, as these are foretold from it: the culprit need not be among the first
+# three.
+CANDIDATES = 8
+IN_FULL = 32.0  # bits that a surprise counts for; beyond, as much as its logarithm grows
+# Times as much as one cell alone lowers the score, that all impossible ones have to: beside one
+# wrong value there may be others that are far out, and right.
+TOGETHER = 2.0
 
 
 @dataclass(frozen=True, eq=False)
@@ -87,9 +96,9 @@ class Mender:
         """Why each of these records, (rows, columns) in user units, is odd.
 
         In each turn that cell is mended whose mending lowers the score most, or at once all those
-        that hold nothing and hardly ever do; until the record is put right (see `_enough`), three
-        columns are named, or nothing helps. Where nothing ever does, the columns that cost more
-        than usual are named.
+        that hold nothing and hardly ever do, or all those whose values are impossible by
+        themselves; until the record is put right (see `_enough`), three columns are named, or
+        nothing helps. Where nothing ever does, the columns that cost more than usual are named.
         """
         # what changes from turn to turn: the records as they are by now, which of their cells hold
         # nothing, and the columns that are named
@@ -100,6 +109,7 @@ class Mender:
         seen = self._filled(judged, blank)
         # a gap is as surprising as gaps are rare in its column, whatever the others hold
         bits_of_blank = reasons.blank_bits(self.schema, X)
+        bits_alone = reasons.marginal_bits(self.schema, X)
         surprise = np.where(
             blank,
             self.usual + bits_of_blank,
@@ -114,10 +124,11 @@ class Mender:
             names = [named[row] for row in odd]
             costly = self._costly(seen, is_blank, names)
             better, cells = self._mended(before, seen, is_blank, costly)
+            self._mend_impossible(before, is_blank, mended[odd], better, cells)
             for index, row in enumerate(odd):
                 places = np.flatnonzero(cells[index])
-                # of several gaps the rarest first
-                rarest_first = np.argsort(-bits_of_blank[row, places], kind="stable")
+                # of several cells the rarest first
+                rarest_first = np.argsort(-bits_alone[row, places], kind="stable")
                 named[row] += places[rarest_first].tolist()
                 if not named[row]:
                     # nothing helps: what costs more than usual is all there is to say
@@ -194,12 +205,17 @@ class Mender:
         whose mending lowers the score most; none that is blank, (rows, columns), or named already,
         columns by record. seen: the records with their blank cells filled."""
         schema = self.schema
-        surprise = np.where(blank, -np.inf, seen.surprise)
+        # two values that nobody would expect are hardly told apart by how many bits they cost:
+        # there the one counts more that is also odd by itself
+        excess = seen.surprise - self.usual
+        in_full = np.maximum(excess, IN_FULL)
+        excess = np.minimum(excess, IN_FULL + np.log2(in_full / IN_FULL))
+        surprise = np.where(blank, -np.inf, self.usual + excess)
         for row, places in enumerate(named):
             surprise[row, places] = -np.inf
         alone = reasons.marginal_bits(schema, seen.X)
         alike = reasons.as_expected(schema, seen.X, seen.expected)
-        costly = reasons.columns(surprise, self.usual, alone, alike)
+        costly = reasons.columns(surprise, self.usual, alone, alike, most=CANDIDATES)
         costly = reasons.by_mending(
             schema,
             seen.X,
@@ -218,6 +234,7 @@ class Mender:
             alone[unnamed],
             alike[unnamed],
             least_share=0.0,
+            most=CANDIDATES,
         )
         decisive = reasons.by_rarity(
             schema,
@@ -255,6 +272,43 @@ class Mender:
         is_in_vain = ~is_filled & (fall <= 0)
         cells[is_in_vain] = False
         return better, cells
+
+    def _mend_impossible(
+        self,
+        judged: Judged,
+        blank: Mask,
+        mended: Mask,
+        better: Judged,
+        cells: Mask,
+    ) -> None:
+        """Mend at once all cells of a record that are impossible by themselves, where that lowers
+        the score by at least TOGETHER times as much as what was mended of it: changes `better`, the
+        records with that, and `cells`, (rows, columns), which it was.
+
+        judged: the records as they are; blank, mended: (rows, columns), the cells that hold
+        nothing, and those that were mended before. Where a length, a width and a height are all 0,
+        each of them is what the two others let expect, and to mend one alone is in vain.
+        """
+        alone = reasons.marginal_bits(self.schema, judged.X)
+        # rarer than a record among all those of training can be shown to be
+        impossible = (alone > math.log2(self.schema.rows + 1)) & ~blank & ~mended
+        impossible &= np.array([column.predicted for column in self.schema.modelled])
+        rows = np.flatnonzero(impossible.sum(axis=1) > 1)
+        # most records have none, or one, which is mended as any other value
+        if not len(rows):
+            return
+        before = judged.of(rows)
+        wrong = impossible[rows]
+        # what the others let expect, without what wrong values let expect of each other
+        without = np.where(wrong, np.nan, before.X)
+        expected = self.judge(without).expected
+        right = self.judge(self._replaced(before.X, expected, wrong))
+        right = self._expected_again(right, wrong)
+        fall = before.scores - right.scores
+        fall_of_better = before.scores - better.scores[rows]
+        is_chosen = (fall > 0) & (fall >= TOGETHER * fall_of_better)
+        better.put(rows[is_chosen], right.of(is_chosen))
+        cells[rows[is_chosen]] = wrong[is_chosen]
 
     def _expected_again(self, better: Judged, mended: Mask) -> Judged:
         """The records, of which several cells are mended, (rows, columns), each of these by what is

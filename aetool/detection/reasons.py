@@ -32,9 +32,10 @@ def columns(
     marginal: Float | None = None,
     alike: Mask | None = None,
     least_share: float = LEAST_SHARE,
+    most: int = MOST,
 ) -> list[list[int]]:
-    """Choose the columns to name as reasons: for each record the indices of at most three, the most
-    surprising first; none where no column costs more than usual.
+    """Choose the columns to name as reasons: for each record the indices of at most `most`, three
+    by default, the most surprising first; none where no column costs more than usual.
 
     parts: (rows, columns), what each column costs, given the others where the model offers
     conditionals; a column counts by its cost beyond the usual, typical: (columns,), or as parts
@@ -57,7 +58,7 @@ def columns(
         ranked = excess + np.where(excess > 0, marginal, 0)
     order = np.argsort(-ranked, axis=1, kind="stable")
     named = []
-    for row, places in zip(excess, order[:, :MOST], strict=True):
+    for row, places in zip(excess, order[:, :most], strict=True):
         least = least_share * float(np.maximum(row, 0).sum())
         of_row = []
         for place in places.tolist():
@@ -167,14 +168,16 @@ def _scores_mended(
     """(rows, columns): the scores of records in which the value of one column is the expected one;
     0 for columns that are no candidate of any record. Arguments as `by_rarity` takes them."""
     mended_scores = np.zeros((len(X), len(schema.modelled)))
-    # each column once, however many records it is a candidate of
-    of_any_record: set[int] = set()
-    of_any_record.update(*candidates)
-    for place in sorted(of_any_record):
+    rows_by_place: dict[int, list[int]] = {}
+    for row, places in enumerate(candidates):
+        for place in places:
+            rows_by_place.setdefault(place, []).append(row)
+    # each column once, and of it the records alone that it is a candidate of
+    for place, rows in sorted(rows_by_place.items()):
         column = schema.modelled[place]
-        mended = X.copy()
-        mended[:, place] = column.mended(X[:, place], expected[:, place])
-        mended_scores[:, place] = scores(mended)
+        mended = X[rows]
+        mended[:, place] = column.mended(mended[:, place], expected[rows, place])
+        mended_scores[rows, place] = scores(mended)
     return mended_scores
 
 

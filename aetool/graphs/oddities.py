@@ -99,8 +99,8 @@ def _far_out(schema: Schema, values: Term, reaches: dict[int, Reach]) -> Term:
 
 def _of_strays(schema: Schema, values: Term) -> Term | None:
     """The cost, (B, columns) float32 nats, of words that hardly ever come in columns whose other
-    words all come often, and of words there that training did not see; None where no column can
-    tell such words. values: (B, columns) float64."""
+    words all come often, and of words that training did not see; None where no column can tell such
+    words. values: (B, columns) float64."""
     # in a column without such words no value is as high as infinity
     columns = len(schema.modelled)
     first = np.full(columns, math.inf)
@@ -109,13 +109,13 @@ def _of_strays(schema: Schema, values: Term) -> Term | None:
     nats_of_unseen = np.zeros(columns)
     for place, column in enumerate(schema.modelled):
         strays = column.strays
-        if strays is None:
-            continue
-        first[place] = strays.first
-        # behind the levels stands any other word
-        unlisted[place] = len(column.listed)
-        nats_of_seen[place] = strays.nats_of_seen(schema.rows)
-        nats_of_unseen[place] = strays.nats_of_unseen(schema.rows)
+        if strays is not None:
+            first[place] = strays.first
+            nats_of_seen[place] = strays.nats_of_seen(schema.rows)
+        nats_of_unseen[place] = column.nats_of_unseen(schema.rows)
+        if nats_of_unseen[place]:
+            # behind the levels stands any other word
+            unlisted[place] = len(column.listed)
     if not nats_of_unseen.any():
         return None
     # levels are sorted by how often they come: strays are the last of them
