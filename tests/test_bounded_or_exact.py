@@ -218,3 +218,45 @@ def test_numbers_that_a_bound_does_not_move_are_stored_in_any_way_that_is_exact(
         assert kept.meta == free.meta and kept.cells is not None and kept.error == 0
     moved = textual.encode(buffer, start, stop, bound=Fraction(1, 2))
     assert moved.error and moved.cells is None and not moved.others
+
+
+@pytest.mark.parametrize(("fill", "gap"), list(product([0.02, 0.2], ["", "NA", '""'])))
+def test_a_bound_is_for_numbers_however_many_gaps_are_among_them(tmp_path, fill, gap):
+    rng = np.random.default_rng(4)
+    wanted = {"plain": 0.5, "dollars": 5.0, "powers": 0.25}
+    written = pd.DataFrame(
+        {
+            "plain": [f"{value:.3f}" for value in rng.normal(20, 5, 3000)],
+            "dollars": [f"${value:.2f}" for value in rng.normal(200, 50, 3000)],
+            "powers": [f"{value:.3e}" for value in rng.normal(20, 5, 3000)],
+        }
+    )
+    is_gap = rng.random((3000, 3)) >= fill
+    written = written.mask(is_gap, gap).assign(word=[f"w{number % 40}" for number in range(3000)])
+    lines = [",".join(written), *written.agg(",".join, axis=1)]
+    (tmp_path / "s.csv").write_text("\n".join(lines) + "\n")
+    of_ranges = {}
+    for name in wanted:
+        present = written[name][~is_gap[:, list(wanted).index(name)]].str.strip("$").astype(float)
+        of_ranges[name] = (present.max() - present.min()) / 100
+    for asked, bounds in (
+        ({name: str(bound) for name, bound in wanted.items()}, wanted),
+        ({"": "1%"}, of_ranges),
+    ):
+        options = CompressOptions(max_error=asked, force=True)
+        figures = operations.compress(tmp_path / "s.csv", tmp_path / "s.aez", None, options)
+        assert {name for name, error in figures["errors"].items() if error["largest"]} == set(
+            wanted
+        )
+        path = operations.decompress(tmp_path / "s.aez", tmp_path / "again.csv", force=True)
+        again = path.read_text().splitlines()
+        assert len(again) == len(lines) and again[0] == lines[0]
+        for row, (line, line_again) in enumerate(zip(lines[1:], again[1:], strict=True)):
+            cells, cells_again = line.split(","), line_again.split(",")
+            assert cells[3] == cells_again[3]
+            for place, name in enumerate(wanted):
+                if is_gap[row, place]:
+                    assert cells_again[place] == gap
+                else:
+                    off = float(cells_again[place].strip("$")) - float(cells[place].strip("$"))
+                    assert abs(off) <= bounds[name] * (1 + 1e-9)

@@ -106,7 +106,7 @@ class Column:
         has not as many cells. mark: the decimal mark of the numbers; None: the cells tell."""
         if len(self.start) != len(other.start):
             return False
-        cells = ParsedCells.of(self._text_cells(), mark)
+        cells = ParsedCells.beside_gaps(self._text_cells(), mark)
         # both are written in one way, as the source's cells tell it
         cells_again = ParsedCells.between(other._text_cells(), cells.affixes, cells.notation)
         # -1 where a cell is no plain decimal

@@ -14,7 +14,7 @@ from dataclasses import dataclass, field
 import numpy as np
 
 from aetool.codec import spans
-from aetool.codec.number_cells import as_table_has_them, trimmed
+from aetool.codec.number_cells import as_table_has_them, gaps_of, trimmed
 from aetool.codec.spans import Spans
 from aetool.data.notation.numbers import EITHER_WAY, NumberEvidence
 from aetool.data.notation.numerals import COMMA, POINT
@@ -43,7 +43,7 @@ class MarkEvidence:
     ) -> MarkEvidence:
         """Collect what the cells of a column show: of one without any point or comma only how many
         are unparted; nothing, not even that, of one with points or commas in which fewer than
-        LEAST_NUMBERS (half) of a sample of cells are numbers."""
+        LEAST_NUMBERS (half) of a sample of cells, gaps left out, are numbers."""
         column = _apart(trimmed(cells))
         marks = _counts(column, MARKS)
         digits = _counts(column, DIGITS)
@@ -143,14 +143,14 @@ def _only_mark(columns: Mapping[str, MarkEvidence]) -> str | None:
 
 
 def _may_be_numbers(column: Spans) -> bool:
-    """Whether at least LEAST_NUMBERS (half) of a sample of about LOOKED_AT (200) of the cells, at
-    least one, look like numbers."""
-    step = 1 + len(column) // LOOKED_AT
-    rows = np.arange(0, len(column), step)
-    sample = as_table_has_them(column.take(rows))
+    """Whether at least LEAST_NUMBERS (half) of a sample of about LOOKED_AT (200) of the cells that
+    are no gaps, at least one, look like numbers."""
+    present = np.flatnonzero(~gaps_of(column))
+    step = 1 + len(present) // LOOKED_AT
+    sample = as_table_has_them(column.take(present[::step]))
     evidence = NumberEvidence.of(sample)
     amount = sum(evidence.manners.values())
-    return amount >= LEAST_NUMBERS * len(rows)
+    return amount >= LEAST_NUMBERS * len(sample)
 
 
 def _apart(cells: Spans) -> Spans:

@@ -5,9 +5,10 @@ from __future__ import annotations
 import numpy as np
 
 from aetool.codec.spans import Spans, digits_behind, numbers
+from aetool.data.notation.gaps import is_gap
 from aetool.data.notation.numbers import NumberEvidence, NumberNotation
 from aetool.data.notation.numerals import POINT
-from aetool.data.table import Cells
+from aetool.data.table import Cells, Mask
 from aetool.model import Float
 
 AROUND = b'" '  # what may stand before and behind a number
@@ -109,6 +110,13 @@ def _finite(notation: NumberNotation, cells: Cells) -> Float:
     is_finite = np.isfinite(value)
     # "inf" and 1e999 lie nowhere
     return np.where(is_finite, value, np.nan)
+
+
+def gaps_of(cells: Spans) -> Mask:
+    """Which of the cells hold no value in the table that they are of, (n,) bool: those that are
+    empty or blank, or a word such as NA, in quotes, too."""
+    inner = trimmed(cells)
+    return is_gap(as_table_has_them(inner))
 
 
 def as_table_has_them(cells: Spans) -> Cells:

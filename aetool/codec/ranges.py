@@ -75,10 +75,11 @@ class RangeEvidence:
         mark: str | None = None,
     ) -> RangeEvidence:
         """Collect what cells buffer[start[i]:stop[i]], at least one, show; nothing if the part of
-        them that are numbers is below LEAST_NUMBERS (0.3). mark: their decimal mark, "." or ",",
-        with which numbers that have no mark between groups count, too; None: they tell it."""
+        them that are numbers is below LEAST_NUMBERS (0.3), gaps left out. mark: their decimal mark,
+        "." or ",", with which numbers that have no mark between groups count, too; None: they tell
+        it."""
         text = TextCells(buffer, start, stop)
-        cells = ParsedCells.of(text, mark)
+        cells = ParsedCells.beside_gaps(text, mark)
         column = UnevenNumbers.of(cells)
         if column.are_few():
             return cls()

@@ -17,7 +17,8 @@ import numpy as np
 from aetool.codec import spans
 from aetool.codec.columns import Coded
 from aetool.codec.metas import DateMeta, DigitsMeta, FloatMeta, NumberMeta
-from aetool.codec.spans import I32, pack_cells
+from aetool.codec.number_cells import gaps_of
+from aetool.codec.spans import I32, Spans, pack_cells
 from aetool.codec.streams import Stream
 from aetool.data.table import Bytes, Mask
 from aetool.model import Array, Int
@@ -68,6 +69,11 @@ class TextCells:
     def cells(self) -> list[bytes]:
         """The bytes of each cell, row by row."""
         return spans.cells_of(*self.spans)
+
+    def gaps(self) -> Mask:
+        """Which cells hold no value, (n,) bool: empty and blank ones, and words such as NA."""
+        start = self.start.astype(np.int64)
+        return gaps_of(Spans(self.buffer, start, self.stop - self.start))
 
     def sample(self, most: int = LOOKED_AT) -> list[bytes]:
         """The bytes of at most `most` cells, evenly spread over the column, in order."""

@@ -39,7 +39,7 @@ CELLS_FOR_NOTATION = 64  # of all, and as many of those that are no numbers in t
 FEWEST_WRITTEN = 8  # cells that a notation must make numbers of, to be worth its description
 LOOKS = 2  # at a column for its notation
 LARGEST_ALLOWED = 1 << 61  # units of the last decimal in a bound, so that twice as many fit 64 bits
-LEAST_NUMBERS = 0.3  # of the cells, for a column of numbers
+LEAST_NUMBERS = 0.3  # of the cells, for a column of numbers; for a bound, of those that are no gaps
 MOST_NUMBERS = 0.99  # whose decimals set the scale of the column
 LONGER_PAID = 20  # one cell in so many must be longer, for each decimal that the scale grows by
 DIGIT = re.compile(rb"[0-9]")
@@ -139,6 +139,18 @@ class ParsedCells:
                 break
             best = again
         return best
+
+    @classmethod
+    def beside_gaps(cls, text: TextCells, mark: str | None = None) -> ParsedCells:
+        """Read the cells of a column as `of` does, but by what those that are no gaps say of it,
+        for a bound is for numbers however many gaps are among them. mark: as `of` takes it."""
+        is_gap = text.gaps()
+        if not is_gap.any() or is_gap.all():
+            return cls.of(text, mark)
+        present = cls.of(text.only(~is_gap), mark)
+        cells = cls.between(text, present.affixes, present.notation)
+        cells.mark = mark
+        return cells
 
     @classmethod
     def between(
@@ -294,12 +306,13 @@ def as_decimals(cells: ParsedCells, bound: Fraction | None) -> Coded | None:
     """Encode a column, of at least one cell, as plain decimals, within the bound, the largest error
     in the column's unit, unless it is None; None if less than LEAST_NUMBERS (0.3) of the cells are
     numbers, or the others are more than a twentieth of all cells, and more than 62 different ones,
-    unless, within a bound, they are numbers written in a second way and the mark is known. A bound
-    of LARGEST_ALLOWED (2^61) units of the last decimal, or more, is not used: numbers are then
+    unless, within a bound, they are numbers written in a second way and the mark is known. For a
+    bound above 0 gaps are none of the cells that numbers must be a part of. A bound of
+    LARGEST_ALLOWED (2^61) units of the last decimal, or more, is not used: numbers are then
     exact."""
     form = cells.form
     good = form >= 0
-    if good.mean() < LEAST_NUMBERS:
+    if good.mean() < LEAST_NUMBERS and (not bound or are_few(int(good.sum()), cells.text)):
         return None
     decimals, good = _decimals_of_most(form)
     specials = specials_of(cells.text, good)
@@ -326,6 +339,16 @@ def as_decimals(cells: ParsedCells, bound: Fraction | None) -> Coded | None:
         cells.value,
         form,
     )
+
+
+def are_few(count: int, text: TextCells) -> bool:
+    """Whether `count` numbers are less than LEAST_NUMBERS (0.3) of a column's cells, gaps left out,
+    or none at all."""
+    # gaps are looked for where they make a difference
+    if count >= LEAST_NUMBERS * len(text) or not count:
+        return not count
+    present = len(text) - int(text.gaps().sum())
+    return count < LEAST_NUMBERS * present
 
 
 def by_own_decimals(cells: ParsedCells, meta: NumberMeta, bound: Fraction) -> Coded:

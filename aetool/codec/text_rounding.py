@@ -28,8 +28,8 @@ from aetool.codec.text_cells import (
 )
 from aetool.codec.text_decimals import (
     LARGEST_ALLOWED,
-    LEAST_NUMBERS,
     ParsedCells,
+    are_few,
 )
 from aetool.data.table import Mask
 from aetool.model import Int
@@ -118,10 +118,9 @@ class UnevenNumbers:
 
     def are_few(self) -> bool:
         """Whether the part of the cells that are numbers, plain or long, is below LEAST_NUMBERS
-        (0.3)."""
-        form = self.parsed.form
-        plain = int((form >= 0).sum())
-        return plain + len(self.long_numbers) < LEAST_NUMBERS * len(form)
+        (0.3), gaps left out."""
+        plain = int((self.parsed.form >= 0).sum())
+        return are_few(plain + len(self.long_numbers), self.parsed.text)
 
     def plain_scales(self) -> Iterator[tuple[int, Int]]:
         """Group the plain decimals by their digits behind the point: yields (how many digits, (n,)
@@ -134,9 +133,9 @@ class UnevenNumbers:
 
     def grid(self, bound: Fraction) -> Grid | None:
         """Choose the grid to which an error bound, above 0, in the column's unit, lets the numbers
-        be rounded; None if less than LEAST_NUMBERS (0.3) of its cells are numbers, if all are plain
-        decimals and the bound is below 2^61 units of their last digit, which text_decimals rounds,
-        or if no step is fine enough."""
+        be rounded; None if less than LEAST_NUMBERS (0.3) of its cells, gaps left out, are numbers,
+        if all are plain decimals and the bound is below 2^61 units of their last digit, which
+        text_decimals rounds, or if no step is fine enough."""
         if self.are_few():
             return None
         plain = self.parsed.form >= 0

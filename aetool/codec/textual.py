@@ -84,7 +84,8 @@ def encode(
         return _by_foreseen(text, foreseen, bound, mark)
     if not len(text):
         return Coded(TextMeta(), [], [b""])
-    cells = ParsedCells.of(text, mark)
+    # a bound is for numbers, however many gaps are among them
+    cells = ParsedCells.beside_gaps(text, mark) if bound else ParsedCells.of(text, mark)
     coded = _by_first_way(cells, bound)
     if bound is not None and isinstance(coded.meta, NumberMeta):
         is_exact = not coded.error and coded.meta == _by_first_way(cells, None).meta
@@ -227,8 +228,8 @@ def _rounded_as_foreseen(
 
 def _as_numbers(cells: ParsedCells, bound: Fraction | None) -> Coded | None:
     """Encode the column as decimals, rounded within the bound unless it is None or 0; None if less
-    than LEAST_NUMBERS (0.3) of its cells are numbers, or the others are more than a twentieth of
-    all cells, and more than 62 different ones."""
+    than LEAST_NUMBERS (0.3) of its cells are numbers (within a bound gaps are left out), or the
+    others are more than a twentieth of all cells, and more than 62 different ones."""
     if bound:
         column = UnevenNumbers.of(cells)
         grid = column.grid(bound)
