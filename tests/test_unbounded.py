@@ -437,3 +437,29 @@ def test_a_decimal_mark_goes_with_a_bound(tmp_path, run):
     done = run("compress", path, "--max-error", "1%", "--decimal", ";", "-o", tmp_path / "a.aez")
     assert done.status == 2
     assert "--decimal ;: write . or ," in done.err
+
+
+def test_columns_whose_range_one_value_makes_are_named_with_the_remedy(tmp_path, run):
+    rng = np.random.default_rng(5)
+    wind = rng.gamma(4, 2.5, (2000, 5)).round(2)
+    wind[700, 1:] = [900, 1000, 1100, 1200]
+    rain = np.where(rng.random(2000) < 0.8, 0, rng.gamma(1, 2, 2000)).round(2)
+    rain[3] = 500
+    path = tmp_path / "w.csv"
+    frame = pd.DataFrame(wind, columns=list("abcde")).assign(rain=rain)
+    frame.to_csv(path, index=False)
+    rest = (
+        ": {} of the range is more than the middle half of the numbers spans, so that few of them "
+        "still differ: a value far out makes the range that large; give a bound in units: {}"
+    )
+    # most of the rain is 0
+    said = "b, c, d and 1 more column" + rest.format("1%", "--max-error b=...")
+    assert f"note: {said}\n" in run("compress", path, "--max-error", "1%", "-f").err
+    for source in (path, frame):
+        figures = aetool.compress(source, tmp_path / "a.aez", max_error="1%", force=True)
+        (line,) = [line for line in figures["unbounded"] if "middle half" in line]
+        assert line == "b, c, d and 1 more column" + rest.format("1%", "max_error={'b': ...}")
+    bounds = {"": "0.1", "b": "2%", "c": "9", "e": "0.01%"}
+    figures = aetool.compress(path, tmp_path / "a.aez", max_error=bounds, force=True)
+    assert figures["unbounded"] == ["b" + rest.format("2%", "max_error={'b': ...}")]
+    assert figures["errors"]["c"]["largest"] > 8

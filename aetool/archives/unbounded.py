@@ -1,5 +1,6 @@
 """Which numbers a bound on the errors of all numbers leaves exact, though people read them as
-numbers: identifiers, keys and numbers written in another way; and which files of a folder."""
+numbers: identifiers, keys and numbers written in another way; and which files of a folder. Beside
+these, what else a user may not expect of a bound."""
 
 from __future__ import annotations
 
@@ -8,7 +9,7 @@ from collections.abc import Collection, Iterator, Mapping, Sequence
 
 import numpy as np
 
-from aetool.archives import idle_bounds
+from aetool.archives import coarse_bounds, idle_bounds
 from aetool.archives.beginning import Beginning, beginning_of
 from aetool.archives.opening import Opened
 from aetool.canonical import Json
@@ -70,9 +71,10 @@ def remarks(
     effort: Effort,
     decimal: str | None = None,
 ) -> list[str]:
-    """Lines that say which numbers of a bounded archive are stored exactly all the same, and why;
-    of a text with a record of another number of fields than the header that one line alone; [] of
-    pictures and what is neither a table nor a file of arrays.
+    """Lines that say which numbers of a bounded archive are stored exactly all the same, and why,
+    and which the bound has made hardly differ; of a text with a record of another number of fields
+    than the header that one line alone; [] of pictures and what is neither a table nor a file of
+    arrays.
 
     wanted: the bounds that were asked for, by column; "" for all others. errors: the archive's
     errors, by column label: the columns in it were bounded. effort: of the archive, whose block is
@@ -107,7 +109,10 @@ def remarks(
         lines.extend(_line_of_way(way, columns) for way, columns in otherwise.items())
         explained = {*unclear, *itertools.chain.from_iterable(otherwise.values())}
     lines.extend(idle_bounds.of_columns(beginning, wanted, errors, explained))
-    lines.extend(idle_bounds.of_all(wanted, errors, _unnamed(beginning, wanted)))
+    others = _unnamed(beginning, wanted)
+    lines.extend(idle_bounds.of_all(wanted, errors, others))
+    coarse = coarse_bounds.of_ranges(beginning, wanted, errors)
+    lines += coarse
     return lines
 
 
