@@ -211,6 +211,19 @@ class Bundle:
             rows.append((f"and {len(columns) - SHOWN} more", ""))
         return table + "\n" + hypertext.table("columns", rows, ("column", "how it was read"))
 
+    @property
+    def fitted_on(self) -> str:
+        """How many records the model was fitted on, in words, such as "357 of 569 records" where
+        others were held back or left out; "" where the fit has not stated it."""
+        if "rows" not in self.facts:
+            return ""
+        rows = int(self.facts["rows"])
+        fitted = int(self.facts.get("fitted_rows", rows))
+        # the tiles of large pictures are more than these
+        if fitted >= rows:
+            return f"{rows:,} records"
+        return f"{fitted:,} of {rows:,} records"
+
     def _outline(self) -> dict[str, str]:
         """A few facts about the model as texts, by name, as a notebook shows them for this object:
         plugin, of (which data), threshold, and, where there are any, the records fitted on and the
@@ -223,8 +236,8 @@ class Bundle:
         else:
             data = f"a table of {len(self.spec.columns)} columns"
         outline = {"plugin": self.plugin, "of": data}
-        if "rows" in self.facts:
-            outline["fitted on"] = f"{self.facts['rows']:,} records"
+        if self.fitted_on:
+            outline["fitted on"] = self.fitted_on
         if self.latent:
             outline["code of"] = f"{self.latent:,}"
         outline["threshold"] = "none"

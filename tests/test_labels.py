@@ -173,3 +173,21 @@ def test_labels_that_the_model_judges_by_are_told(tmp_path, run, caplog):
         assert run("fit", data, "-p", "pca", *ways, "-o", target, "-f").status == 0
         assert "judges by" not in run("evaluate", data, "-m", target, *of_labels).err
     assert "judges by" not in run("evaluate", data, "-p", "pca", *of_labels).err
+
+
+def test_the_rows_that_were_fitted_are_told_everywhere(tmp_path, run):
+    data, target = tmp_path / "t.csv", tmp_path / "m.aem"
+    frame = sensors()
+    frame.to_csv(data, index=False)
+    good = int((frame.state == "good").sum())
+    of_labels = "--label", "state", "--normal", "good"
+    done = run("fit", data, "-p", "pca", *of_labels, "-o", target)
+    assert f"900 rows ({good} of them fitted)" in done.err
+    assert run("info", target).out.count(f"fitted on        {good} of 900 records\n") == 1
+    assert f"fitted on {good} of 900 records" in repr(aetool.load(target))
+    assert run("report", target, data, "-o", tmp_path / "r.html").status == 0
+    assert f"scored by m.aem (pca), fitted on {good} of 900" in (tmp_path / "r.html").read_text()
+    assert run("fit", data, "-p", "pca", "-o", target, "-f").status == 0
+    assert "fitted on        900 records\n" in run("info", target).out
+    assert run("report", target, data, "-o", tmp_path / "r.html", "-f").status == 0
+    assert "scored by m.aem (pca), fitted on 900" in (tmp_path / "r.html").read_text()

@@ -107,9 +107,9 @@ def _facts_of_archive(path: str | os.PathLike[str], archive: Archive) -> dict[st
 def _facts_of_model(path: str | os.PathLike[str], model: Bundle) -> dict[str, Json]:
     """The facts about a model, by name, in the order in which they are printed: file, model (its
     plugin), params, data, shape, pictures (what is done to them first, if anything), latent, unit,
-    threshold, exceeded_by, calibrated_on, context (if it is given rows before a row), sha256,
-    graph_bytes, what the fit states, each with fit_ before it, lineage, scores_of_members and
-    columns, each with read_as, how its cells are read, in words."""
+    threshold, exceeded_by, fitted_on (in words), calibrated_on, context (if it is given rows before
+    a row), sha256, graph_bytes, what the fit states, each with fit_ before it, lineage,
+    scores_of_members and columns, each with read_as, how its cells are read, in words."""
     facts: dict[str, Json] = {
         "file": os.fspath(path),
         "model": model.plugin,
@@ -124,6 +124,8 @@ def _facts_of_model(path: str | os.PathLike[str], model: Bundle) -> dict[str, Js
     facts["unit"] = model.unit
     facts["threshold"] = model.calibration.threshold()
     facts["exceeded_by"] = _exceeded_by(model.calibration)
+    if model.fitted_on:
+        facts["fitted_on"] = model.fitted_on
     facts["calibrated_on"] = model.calibration.rows
     # features of the rows before a row
     if model.spec.given and model.schema:

@@ -217,10 +217,10 @@ class Watcher:
     def _model(self, with_model: bool) -> str:
         """Words for the page on the model that scored the records. with_model: whether the user
         gave one; else it was learned from these records."""
-        rows = int(self.bundle.facts.get("rows", 0))
         if with_model:
             name = Path(self.bundle.name).name
-            return f"scored by {name} ({self.bundle.plugin}), fitted on {rows:,}"
+            fitted_on = self.bundle.fitted_on.removesuffix(" records")
+            return f"scored by {name} ({self.bundle.plugin}), fitted on {fitted_on or '0'}"
         return f"scored by a model ({self.bundle.plugin}) that was learned from them"
 
     def _finding(
