@@ -5,6 +5,7 @@ import math
 import os
 import shutil
 import subprocess
+import sys
 from pathlib import Path
 
 import numpy as np
@@ -108,7 +109,8 @@ def test_the_score_comes_first_and_is_judged_by_the_threshold(model, exported):
     graph = session(exported / "score.onnx")
     names = [output.name for output in graph.get_outputs()]
     assert names[:5] == ["score", "anomaly", "parts", "surprise", "expected"]
-    assert [o.name for o in graph.get_overridable_initializers()] == ["threshold"]
+    # an input with a default would be warned of whenever the graph is loaded
+    assert not graph.get_overridable_initializers()
     records = np.concatenate([encoded(model), exporting.random_inputs(model)])
     inputs = exporting.inputs_of(exported / "score.onnx", records)
     score, anomaly, parts = graph.run(["score", "anomaly", "parts"], inputs)
@@ -116,9 +118,56 @@ def test_the_score_comes_first_and_is_judged_by_the_threshold(model, exported):
     assert score.shape == anomaly.shape == (len(records),)
     assert farthest(ours, score) < 1e-6 and farthest(ours, parts.sum(axis=1)) < 1e-6
     assert np.array_equal(anomaly, ours > model.threshold) and 0 < anomaly.mean() < 1
-    middle = np.array(np.median(score), score.dtype)
-    (fewer,) = graph.run(["anomaly"], {**inputs, "threshold": middle})
-    assert np.array_equal(fewer, score > middle)
+
+
+def test_onnxruntime_loads_what_is_exported_without_a_word(exported):
+    """By the settings that people have who know nothing of them."""
+    names = sorted(path.name for path in exported.glob("*.onnx"))
+    load = (
+        "import onnxruntime as ort; ort.InferenceSession({!r}, providers=['CPUExecutionProvider'])"
+    )
+    for name in names:
+        command = [sys.executable, "-c", load.format(str(exported / name))]
+        done = subprocess.run(command, capture_output=True, text=True, check=True)
+        assert done.stdout + done.stderr == "", name
+
+
+@pytest.mark.parametrize("float32", [False, True], ids=["float64", "float32"])
+@pytest.mark.parametrize("options", [{}, {"condition": ["kind"]}, {"context": 1}], ids=str)
+def test_an_index_below_the_levels_is_a_gap_as_pandas_codes_it(tmp_path, options, float32):
+    made = fit(mixed(), "pca", **options)
+    operations.export(made, tmp_path, float32=float32)
+    records = encoded(made)[:20]
+    places = [n for n, column in enumerate(made.schema.modelled) if column.name == "kind"]
+    if options.get("context"):
+        width = records.shape[1]
+        records = np.hstack([records, np.roll(records, 1, axis=0)])
+        places += [place + width for place in places]
+
+    def told(kind):
+        """What the graphs give of the records with this index in the column of categories."""
+        records[:, places] = kind
+        given = []
+        # with context there is no encoder
+        paths = [tmp_path / "score.onnx", *tmp_path.glob("encoder.onnx")]
+        for path in paths:
+            given += session(path).run(None, exporting.inputs_of(path, records))
+        return given
+
+    gap, of_level = told(np.nan), told(0)
+    for below in (-1, -2, -1e9):
+        for one, other in zip(told(below), gap, strict=True):
+            np.testing.assert_array_equal(one, other)
+    assert not np.array_equal(gap[0], of_level[0])
+    # other columns may be below 0, and a cell of no kind stays one
+    assert not np.array_equal(told(ODD)[0], gap[0])
+    beyond = told(2)
+    for one, other in zip(told(7), beyond, strict=True):
+        np.testing.assert_array_equal(one, other)
+    assert (
+        "below 0, as the codes of pandas: missing"
+        in json.loads((tmp_path / "model.json").read_text())["input"]
+    )
 
 
 def test_a_folder_is_not_written_to_standard_output(model, tmp_path, monkeypatch):

@@ -10,7 +10,7 @@ from pathlib import Path
 
 import numpy as np
 import onnx
-from onnx import TensorProto, helper, numpy_helper
+from onnx import TensorProto, helper
 
 from aetool import bundle as bundles
 from aetool import mapping, pairs
@@ -86,7 +86,7 @@ def description(
 ) -> Described:
     """The content of model.json: what the graphs that `export` writes take and give, the columns,
     the threshold and its calibration. By name: plugin, sha256, input, columns, shape, latent, unit,
-    score, threshold, threshold_input and calibration; of pictures also map, where `low` is true
+    score, threshold and calibration; of pictures also map, where `low` is true
     also low_parts; and context and condition of a model that has such (see `_beside`).
 
     float32: of graphs without float64. low: in float32, whether every input is given as two
@@ -101,9 +101,9 @@ def description(
         "shape": model.shape,
         "latent": model.latent,
         "unit": model.unit,
-        "score": "sum of parts over its second dimension, (batch,); anomaly: score > threshold",
+        "score": "sum of parts over its second dimension, (batch,); anomaly: score > threshold, "
+        "the one below; compare the score with any other",
         "threshold": model.threshold,
-        "threshold_input": "a scalar beside the records; left out it is the threshold above",
         "calibration": model.calibration.to_json(),
     }
     if model.shape is not None:
@@ -128,8 +128,9 @@ def _input_in_words(model: Bundle, float32: bool) -> str:
         # the mark of an odd cell has no exact float32
         odd = pairs.ODD_SINGLE
     return (
-        f"x: (batch, columns) {kind}: numbers in user units, categories as index into levels, "
-        f"dates as epoch seconds, NaN = missing, {odd!r} = not of the column's kind"
+        f"x: (batch, columns) {kind}: numbers in user units, categories as index into levels (as "
+        "many as there are levels or more: any other word; below 0, as the codes of pandas: "
+        f"missing), dates as epoch seconds, NaN = missing, {odd!r} = not of the column's kind"
     )
 
 
@@ -239,7 +240,7 @@ def _written(
     where float32 is true and the graph cannot be rewritten so.
     """
     # bytes, as each step takes a graph and gives one
-    content = _plain(model.graphs[name])
+    content = _plain(_with_codes(model.graphs[name], model, name))
     if float32:
         # each float64 becomes a pair of float32
         content = pairs.narrowed(content, f"{model.name}: {name}", low)
@@ -253,6 +254,48 @@ def _written(
     return bytes(graph.SerializeToString(deterministic=True))
 
 
+def _with_codes(content: bytes, model: Bundle, name: str) -> bytes:
+    """The graph, as bytes, in which an index below 0 of a column of categories is a gap, as those
+    are that pandas codes as -1; a model's own records have none, and its graphs take it for the
+    first level. As it is without such columns among its inputs. content: the bytes of a graph of
+    the model; name: of the graph."""
+    inner = onnx.ModelProto.FromString(content)
+    g = Graph()
+    g.inputs.extend(inner.graph.input)
+    names = {value.name: value.name for value in inner.graph.input}
+    for input_name, is_category in _categories_of_inputs(model).items():
+        if input_name not in names or not any(is_category):
+            continue
+        values = g.exact_term(input_name)
+        # the mark of a cell of no kind is below 0, too
+        is_below = (values < 0.0) & (values > ODD)
+        is_code = is_below & values.constant(is_category, np.bool_)
+        names[input_name] = is_code.choose(np.nan, values).name
+    # nothing stands between an input and the graph
+    if not g.nodes:
+        return content
+    results = g.embed(inner, names)
+    for value in inner.graph.output:
+        tensor = value.type.tensor_type
+        # the first size is the batch
+        _, *sizes = [size.dim_value for size in tensor.shape.dim]
+        g.output(value.name, results[value.name], tensor.elem_type, sizes)
+    return g.build(name.removesuffix(".onnx"))
+
+
+def _categories_of_inputs(model: Bundle) -> dict[str, list[bool]]:
+    """Which columns of the inputs of a table's graphs, by the names of these, are of categories; {}
+    for pictures."""
+    schema = model.schema
+    if schema is None:
+        return {}
+    of_row = [bool(column.listed) for column in schema.modelled]
+    return {
+        "x": of_row * (schema.context + 1),
+        "condition": [of_row[place] for place in schema.conditions],
+    }
+
+
 def _as_text(value: object) -> str:
     """An entry of model.json as the metadata of a graph have it: a text as it is, else JSON."""
     if isinstance(value, str):
@@ -262,10 +305,10 @@ def _as_text(value: object) -> str:
 
 def _judged(content: bytes, model: Bundle, float32: bool) -> bytes:
     """The score graph, as bytes, with outputs before its own: "score", (batch,), the total score;
-    "anomaly", (batch,) bool, whether that is above "threshold", a new input, whose default is the
-    model's; and of pictures "map", the heat map, (batch, height, width). content: the bytes of the
-    model's score graph. float32: whether score and threshold are of that type, and not float64; the
-    map is float32 in any case."""
+    "anomaly", (batch,) bool, whether that is above the model's threshold; and of pictures "map",
+    the heat map, (batch, height, width). content: the bytes of the model's score graph. float32:
+    whether score and threshold are of that type, and not float64; the map is float32 in any
+    case."""
     inner = onnx.ModelProto.FromString(content)
     g = Graph()
     # the records keep their names
@@ -283,12 +326,9 @@ def _judged(content: bytes, model: Bundle, float32: bool) -> bytes:
     total = weighed_sum(g, parts, every_part, dtype)
     # (batch, 1) to (batch,)
     score = g.op("Squeeze", total, g.const([1], np.int64))
-    # a constant that is an input, too, is its default
-    threshold = np.array(model.threshold, dtype)
-    g.constants.append(numpy_helper.from_array(threshold, "threshold"))
-    g.inputs.append(helper.make_tensor_value_info("threshold", kind, []))
     g.output("score", score, kind, [])
-    is_anomaly = g.op("Greater", score, "threshold")
+    # no input with a default: onnxruntime warns of it whenever it loads the graph
+    is_anomaly = g.op("Greater", score, g.const(model.threshold, dtype))
     g.output("anomaly", is_anomaly, TensorProto.BOOL, [])
     if model.shape is not None:
         pixels = mapping.pixels_of(model)
@@ -332,16 +372,13 @@ def inputs_of(path: Path, records: Records) -> Inputs:
     inputs; for a float32 graph of tables the nearest float32, and the rest as a second input if it
     takes one. path: the graph's file. records: as random_inputs has them. OSError if there is no
     such file."""
-    graph = onnx.load(path).graph
-    # an input with a default need not be given
-    optional = {constant.name for constant in graph.initializer}
-    required = [value for value in graph.input if value.name not in optional]
-    first = required[0]
+    declared = onnx.load(path).graph.input
+    first = declared[0]
     if first.type.tensor_type.elem_type != TensorProto.FLOAT:
         return {first.name: records}
     # the high part, and the low one where the graph takes it
     parts = pairs.parts_of(records)
-    names = [value.name for value in required]
+    names = [value.name for value in declared]
     return dict(zip(names, parts, strict=False))
 
 
