@@ -8,7 +8,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from aetool import operations
-from aetool.codec import blocks, common_units, records, text_decoding, textual
+from aetool.codec import blocks, common_units, plain, records, text_decoding, textual
 from aetool.codec.columns import Decoded
 from aetool.codec.metas import DateMeta, from_json
 from aetool.codec.records import Layout
@@ -17,6 +17,9 @@ from aetool.errors import ArchiveError
 from tests import format_reader
 
 GOLDEN = Path(__file__).parent / "golden" / "3.15" / "dated.aez"
+TABLE = GOLDEN.with_suffix(".csv")
+# with its texts mixed as one
+JOINED = GOLDEN.parents[1] / "3.18" / "dated.aez"
 RNG = np.random.default_rng(3)
 COUNTS = RNG.integers(0, 5000, 300)
 LONG = RNG.integers(10**9, 10**12, 300)
@@ -113,6 +116,9 @@ def test_days_at_random_take_what_their_number_tells(monkeypatch):
     layout = Layout(Rule(","), ["day"])
     (encoded,) = records.encode(text, layout)
     monkeypatch.setattr(common_units, "take", lambda _: None)
+    # beside its text as it was mixed then, without words
+    monkeypatch.setattr(plain, "OF_SMALL", ("lzma2", "bzip2", "mixed"))
+    monkeypatch.setattr(plain, "mixtures", lambda _: ("mixed",))
     (without,) = records.encode(text, layout)
     assert 8 * len(encoded.payload) < 15 * len(cells) + 8 * 64
     assert len(encoded.payload) < 0.95 * len(without.payload)
@@ -128,13 +134,17 @@ def test_any_numbers_come_back(wholes, step, places, odd):
     columns_of([*(f"{whole * step / 10**places:.{places}f}" for whole in wholes), *odd])
 
 
-def test_the_golden_archive_is_restored_for_ever_and_written_so_still(tmp_path):
-    table = GOLDEN.with_suffix(".csv")
-    back = operations.decompress(GOLDEN, tmp_path / "t.csv")
-    assert back.read_bytes() == table.read_bytes()
-    assert format_reader.restore(GOLDEN.read_bytes()) == table.read_bytes()
-    operations.compress(table, tmp_path / "t.aez")
-    assert (tmp_path / "t.aez").read_bytes() == GOLDEN.read_bytes()
+@pytest.mark.parametrize("golden", [GOLDEN, JOINED], ids=["apart", "joined"])
+def test_the_golden_archives_are_restored_for_ever(golden, tmp_path):
+    back = operations.decompress(golden, tmp_path / "t.csv")
+    assert back.read_bytes() == TABLE.read_bytes()
+    assert format_reader.restore(golden.read_bytes()) == TABLE.read_bytes()
+
+
+def test_it_is_written_so_still(tmp_path):
+    operations.compress(TABLE, tmp_path / "t.aez")
+    assert (tmp_path / "t.aez").read_bytes() == JOINED.read_bytes()
+    assert JOINED.stat().st_size < GOLDEN.stat().st_size
 
 
 @pytest.mark.parametrize("unit", [0, -1, 86400 * 10**9 + 1, 1.5, True, "1"])

@@ -188,7 +188,7 @@ TEXTS = [b"", b"a", b"the cat, the hat\n" * 400, bytes(range(256)) * 9,
          table(700).to_csv(index=False).encode()]  # fmt: skip
 
 
-@pytest.mark.parametrize("name", ["stored", "lzma2", "bzip2", "zstd", "mixed"])
+@pytest.mark.parametrize("name", ["stored", "lzma2", "bzip2", "zstd", "mixed", "mixed widely"])
 @pytest.mark.parametrize("text", TEXTS, ids=range(len(TEXTS)))
 def test_the_costs_of_a_text_are_its_bytes(name, text):
     stage = stages.named(name)
@@ -207,7 +207,7 @@ def test_a_match_is_shared_by_what_it_covers():
     rng = np.random.default_rng(0)
     new = rng.integers(0, 256, 3000, dtype=np.uint8).tobytes()
     text = new + new + rng.integers(0, 256, 500, dtype=np.uint8).tobytes()
-    for name in ("lzma2", "mixed"):
+    for name in ("lzma2", "mixed", "mixed widely"):
         stage = stages.named(name)
         bits = stage.costs(stage.squeeze(text, quick=False), text)
         first, again, last = bits[:3000].mean(), bits[3100:6000].mean(), bits[6010:].mean()
@@ -216,9 +216,10 @@ def test_a_match_is_shared_by_what_it_covers():
 
 def test_kernel_and_reference_cost_the_same(monkeypatch):
     text = table(60).to_csv(index=False).encode()
-    by_kernel = mixing.costs(text, ord(","))
+    by_kernel = [mixing.costs(text, ord(","), widely) for widely in (False, True)]
     monkeypatch.setattr(kernel, "C", None)
-    np.testing.assert_allclose(by_kernel, mixing.costs(text, ord(",")), rtol=0, atol=1e-9)
+    by_reference = [mixing.costs(text, ord(","), widely) for widely in (False, True)]
+    np.testing.assert_allclose(by_kernel, by_reference, rtol=0, atol=1e-9)
 
 
 def test_symbols_take_what_their_frequencies_say():

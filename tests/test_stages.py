@@ -203,18 +203,19 @@ def test_nineteen_digits_and_more_are_numbers():
 BYTES = st.binary(max_size=120) | st.text("ab,\n", max_size=200).map(str.encode)
 
 
-@given(BYTES)
-def test_any_bytes_come_back_of_a_mixture(raw):
-    assert raw == b"" or mixing.restored(mixing.mixed(raw), len(raw)) == raw
+@given(BYTES, st.booleans())
+def test_any_bytes_come_back_of_a_mixture(raw, widely):
+    code = mixing.mixed(raw, widely)
+    assert raw == b"" or mixing.restored(code, len(raw), widely) == raw
 
 
 @settings(max_examples=15)
-@given(BYTES)
-def test_kernel_and_reference_mix_alike(raw):
-    code = mixing.mixed(raw)
+@given(BYTES | st.text("aZ\xe9 ,\n", max_size=200).map(str.encode), st.booleans())
+def test_kernel_and_reference_mix_alike(raw, widely):
+    code = mixing.mixed(raw, widely)
     with pytest.MonkeyPatch.context() as patch:
         patch.setattr(kernel, "C", None)
-        assert mixing.mixed(raw) == code or len(code) > len(raw)
+        assert mixing.mixed(raw, widely) == code or len(code) > len(raw)
 
 
 @pytest.mark.parametrize("longest,times", [(200, 1), (199, 2)])
@@ -241,14 +242,15 @@ def test_a_short_text_that_comes_again_is_not_mixed_again(monkeypatch, longest, 
     assert mixing.restored(first, len(text)) == text
 
 
-def test_kernel_and_reference_restore_the_same_of_damage():
+@pytest.mark.parametrize("widely", [False, True])
+def test_kernel_and_reference_restore_the_same_of_damage(widely):
     text = (HOME / "words.csv").read_bytes()[:900]
-    code = bytearray(mixing.mixed(text))
+    code = bytearray(mixing.mixed(text, widely))
     code[len(code) // 2] ^= 16
-    by_kernel = mixing.restored(bytes(code), len(text))
+    by_kernel = mixing.restored(bytes(code), len(text), widely)
     with pytest.MonkeyPatch.context() as patch:
         patch.setattr(kernel, "C", None)
-        assert mixing.restored(bytes(code), len(text)) == by_kernel != text
+        assert mixing.restored(bytes(code), len(text), widely) == by_kernel != text
 
 
 def test_texts_of_a_small_table_are_mixed_and_of_a_large_one_are_not(monkeypatch):
@@ -256,7 +258,7 @@ def test_texts_of_a_small_table_are_mixed_and_of_a_large_one_are_not(monkeypatch
     words = [rng.bytes(3).hex() for _ in range(300)]
     lines = [" ".join(rng.choice(words, 4).tolist()) + f",{k}\n" for k in range(1500)]
     text = "".join(lines).encode()
-    mixture = stages.number_of("mixed")
+    mixture = stages.number_of("mixed widely")
     # the text of the whole table would be mixed, too, and hide which its columns are
     monkeypatch.setattr(plain, "packed", lambda *_arguments, **_options: None)
 
@@ -276,9 +278,10 @@ def test_texts_of_a_small_table_are_mixed_and_of_a_large_one_are_not(monkeypatch
     assert stage_and_size() == large
 
 
-def test_the_other_reader_mixes_alike():
+@pytest.mark.parametrize("widely", [False, True])
+def test_the_other_reader_mixes_alike(widely):
     text = (HOME / "words.csv").read_bytes()[:2500]  # beyond 2,000 bytes it learns more slowly
-    assert text_of(mixing.mixed(text), len(text)) == text
+    assert text_of(mixing.mixed(text, widely), len(text), widely=widely) == text
 
 
 def test_a_mixture_takes_less_than_general_compressors():

@@ -1660,14 +1660,19 @@ static PyObject *moments(PyObject *self, PyObject *args) {
 }
 
 #define MOST_MET 40         /* what a count of a context's bits grows to */
+#define MOST_MET_WIDELY 30
 #define FIRST_WEIGHT 13000  /* of 65536 */
 /* ---- mixing of contexts: mixing.py -------------------------------------------------------- */
 
-#define ORDERS 10
-#define INPUTS (ORDERS + 2) /* and a match, and a bias */
+#define ORDERS 10           /* contexts */
+#define ORDERS_WIDELY 15    /* of a text that is mixed widely, whose words are contexts, too */
+#define INPUTS (ORDERS_WIDELY + 2) /* and a match, and a bias */
 #define SETS 3              /* of weights, each chosen in its own way */
+#define SETS_WIDELY 4
+#define ALL_SETS (256 + 32 + 64)
 #define MOST_FIELDS 256
 #define MOST_SLOT_BITS 18
+#define MOST_SLOT_BITS_WIDELY 19
 #define NODES 16            /* of half a byte: 15, and what tells slots apart */
 #define MATCH_BITS 16
 #define LEAST_MATCH 5
@@ -1684,17 +1689,19 @@ typedef struct {
     const uint8_t *text; /* as far as it is known */
     Py_ssize_t at;
     uint8_t delimiter;
+    int widely, orders, sets, most_met;
     uint32_t c0, bits;   /* bits of this byte behind a 1, and how many */
     uint32_t slot_bits;
     Half *slots;          /* of each order, one behind the other */
-    uint32_t hash[ORDERS];
-    Half *slot[ORDERS];   /* that in force */
-    int32_t weights[256 + 32 + 64][INPUTS];
-    int32_t inputs[INPUTS], set[SETS], guess[SETS];
+    uint32_t hash[ORDERS_WIDELY];
+    Half *slot[ORDERS_WIDELY]; /* that in force */
+    int32_t weights[ALL_SETS + 256 * 8][INPUTS];
+    int32_t inputs[INPUTS], set[SETS_WIDELY], guess[SETS_WIDELY];
     uint16_t final_1[256 * 33], *final_2; /* of (bits so far, mixture), and of the byte before, too */
     uint32_t at_1, at_2;
     int32_t mixed, probability;
     uint32_t field, in_field, field_before, above_hash; /* hashes of the field so far, and others */
+    uint32_t in_line, word, word_before, word_but_one;  /* of the line, and of its last three words */
     Py_ssize_t above, starts[2][MOST_FIELDS];
     uint32_t hashes[2][MOST_FIELDS];
     int now;
@@ -1735,7 +1742,7 @@ static uint32_t mix_hash(uint32_t a, uint32_t b) {
 
 /* The slots of half a byte: whichever is not of this context begins anew. */
 static void mix_slots(Mix *m) {
-    for (int i = 0; i < ORDERS; i++) {
+    for (int i = 0; i < m->orders; i++) {
         uint32_t h = mix_hash(m->hash[i], m->bits ? m->c0 : 0);
         uint16_t check = (uint16_t)(h & 0xFFFF) | 1;
         size_t place = h * MULTIPLIER >> (32 - m->slot_bits);
@@ -1753,14 +1760,14 @@ static void mix_slots(Mix *m) {
 static void mix_predict(Mix *m) {
     uint32_t node = m->bits < 4 ? m->c0 : (m->c0 & ((1u << (m->bits - 4)) - 1)) | 1u << (m->bits - 4);
     int32_t known = 0;
-    for (int i = 0; i < ORDERS; i++) {
+    for (int i = 0; i < m->orders; i++) {
         const Half *slot = m->slot[i];
         m->inputs[i] = slot->n[node] ? m->stretch[slot->p[node] >> 4] : 0;
         known += i >= 2 && i < 6 && slot->n[node];
     }
     /* the byte that followed what the last bytes repeat, as far as its bits agree */
     m->predicted = -1;
-    m->inputs[ORDERS] = 0;
+    m->inputs[m->orders] = 0;
     int32_t long_match = 0;
     if (m->length) {
         uint32_t byte = m->text[m->match] | 256u;
@@ -1770,26 +1777,27 @@ static void mix_predict(Mix *m) {
                                                        : m->length < 512 ? 20 + m->length / 64 : 28;
             m->predicted = (int32_t)(size * 2 + bit);
             int32_t sure = m->stretch[m->match_p[size] >> 4];
-            m->inputs[ORDERS] = bit ? sure : -sure;
+            m->inputs[m->orders] = bit ? sure : -sure;
             long_match = m->length < 16 ? 1 : m->length < 32 ? 2 : 3;
         }
     }
-    m->inputs[ORDERS + 1] = 256;
+    m->inputs[m->orders + 1] = 256;
     m->set[0] = (int32_t)m->c0;
     m->set[1] = 256 + known * 4 + long_match;
     m->set[2] = 256 + 32 + (int32_t)(m->field < 63 ? m->field : 63);
+    uint32_t before = m->at ? m->text[m->at - 1] : 0;
+    m->set[3] = ALL_SETS + (int32_t)(before << 3 | m->bits);
     int32_t total = 0;
-    for (int s = 0; s < SETS; s++) {
+    for (int s = 0; s < m->sets; s++) {
         int64_t sum = 0;
-        for (int i = 0; i < INPUTS; i++)
+        for (int i = 0; i < m->orders + 2; i++)
             sum += (int64_t)m->weights[m->set[s]][i] * m->inputs[i];
         sum >>= 16;
         m->guess[s] = sum > 2047 ? 2047 : sum < -2047 ? -2047 : (int32_t)sum;
         total += m->guess[s];
     }
-    m->mixed = (total + SETS * 2048) / SETS - 2048;
+    m->mixed = (total + m->sets * 2048) / m->sets - 2048;
     /* what came of such a mixture before */
-    uint32_t before = m->at ? m->text[m->at - 1] : 0;
     uint32_t x = (uint32_t)(m->mixed + 2048), low = x >> 7, part = x & 127;
     m->at_1 = m->c0 * 33 + low + (part >> 6);
     m->at_2 = (before << 3 | m->bits) * 33 + low + (part >> 6);
@@ -1833,6 +1841,28 @@ static void mix_contexts(Mix *m) {
     m->hash[7] = mix_hash(field + 1, above << 16 | next << 8 | (m->at ? end[-1] : 0u));
     m->hash[8] = mix_hash(mix_hash(field + 2, m->in_field), m->field_before);
     m->hash[9] = mix_hash(mix_hash(field + 3, m->in_field), m->above_hash);
+    if (!m->widely)
+        return;
+    uint32_t last = m->at ? end[-1] : 0u;
+    uint32_t second = m->at > 1 ? end[-2] : 0u, third = m->at > 2 ? end[-3] : 0u;
+    m->hash[10] = mix_hash(m->word, 10);
+    m->hash[11] = mix_hash(mix_hash(m->word, m->word_before), 11);
+    m->hash[12] = mix_hash(mix_hash(mix_hash(m->word, m->word_but_one), last), 12);
+    m->hash[13] = mix_hash(second << 8 | third, 13);
+    m->hash[14] = mix_hash(m->in_line, 14);
+}
+
+/* A byte of the word so far, or the end of one; capitals are as small letters. */
+static void mix_word(Mix *m, uint8_t byte) {
+    uint32_t letter = byte >= 'A' && byte <= 'Z' ? byte + 32u : byte;
+    if ((letter >= 'a' && letter <= 'z') || (letter >= '0' && letter <= '9') || letter >= 128) {
+        m->word = mix_hash(m->word + 1, letter);
+    } else if (m->word) {
+        m->word_but_one = m->word_before;
+        m->word_before = m->word;
+        m->word = 0;
+    }
+    m->in_line = byte == '\n' ? 0 : mix_hash(m->in_line + 1, byte);
 }
 
 static void mix_byte(Mix *m) {
@@ -1846,6 +1876,8 @@ static void mix_byte(Mix *m) {
         mix_field(m, byte);
     else
         m->in_field = mix_hash(m->in_field + 1, byte);
+    if (m->widely)
+        mix_word(m, byte);
     mix_contexts(m);
     const uint8_t *end = m->text + m->at;
     if (m->length && m->text[m->match] == byte) {
@@ -1872,11 +1904,11 @@ static void mix_byte(Mix *m) {
 static void mix_learn(Mix *m, uint32_t bit) {
     uint32_t node = m->bits < 4 ? m->c0 : (m->c0 & ((1u << (m->bits - 4)) - 1)) | 1u << (m->bits - 4);
     int32_t target = bit ? 65535 : 0;
-    for (int i = 0; i < ORDERS; i++) {
+    for (int i = 0; i < m->orders; i++) {
         uint16_t *p = m->slot[i]->p + node;
         uint8_t *n = m->slot[i]->n + node;
         *p = (uint16_t)(*p + (((int64_t)target - *p) * m->step[*n] >> 16));
-        *n = (uint8_t)(*n + (*n < MOST_MET));
+        *n = (uint8_t)(*n + (*n < m->most_met));
     }
     if (m->predicted >= 0) {
         uint16_t *p = m->match_p + (m->predicted >> 1);
@@ -1884,10 +1916,10 @@ static void mix_learn(Mix *m, uint32_t bit) {
         *p = (uint16_t)(*p + ((hit - *p) >> 6));
     }
     int32_t rate = m->at < 2000 ? 110 : m->at < 20000 ? 50 : 20;
-    for (int s = 0; s < SETS; s++) {
+    for (int s = 0; s < m->sets; s++) {
         int32_t miss = ((int32_t)(bit << 12) - squash(m->guess[s])) * rate;
         int32_t *w = m->weights[m->set[s]];
-        for (int i = 0; i < INPUTS; i++)
+        for (int i = 0; i < m->orders + 2; i++)
             w[i] += (m->inputs[i] * miss + 32768) >> 16;
     }
     m->final_1[m->at_1] = (uint16_t)(m->final_1[m->at_1] + ((target - m->final_1[m->at_1]) >> 6));
@@ -1896,21 +1928,26 @@ static void mix_learn(Mix *m, uint32_t bit) {
     m->bits++;
 }
 
-static int mix_make(Mix *m, const uint8_t *text, Py_ssize_t size, uint8_t delimiter) {
+static int mix_make(Mix *m, const uint8_t *text, Py_ssize_t size, uint8_t delimiter, int widely) {
     memset(m, 0, sizeof *m);
     m->text = text;
     m->delimiter = delimiter;
+    m->widely = widely;
+    m->orders = widely ? ORDERS_WIDELY : ORDERS;
+    m->sets = widely ? SETS_WIDELY : SETS;
+    m->most_met = widely ? MOST_MET_WIDELY : MOST_MET;
+    uint32_t most_bits = widely ? MOST_SLOT_BITS_WIDELY : MOST_SLOT_BITS;
     m->slot_bits = 8;
-    while (m->slot_bits < MOST_SLOT_BITS && (Py_ssize_t)1 << m->slot_bits < 2 * size)
+    while (m->slot_bits < most_bits && (Py_ssize_t)1 << m->slot_bits < 2 * size)
         m->slot_bits++;
-    m->slots = calloc((size_t)ORDERS << m->slot_bits, sizeof(Half));
+    m->slots = calloc((size_t)m->orders << m->slot_bits, sizeof(Half));
     m->places = calloc((size_t)1 << MATCH_BITS, 4);
     m->final_2 = malloc(256 * 8 * 33 * 2);
     if (!m->slots || !m->places || !m->final_2)
         return -2;
     for (size_t s = 0; s < sizeof m->weights / sizeof m->weights[0]; s++)
-        for (int i = 0; i < INPUTS; i++)
-            m->weights[s][i] = i == INPUTS - 1 ? 0 : FIRST_WEIGHT;
+        for (int i = 0; i <= m->orders; i++)
+            m->weights[s][i] = FIRST_WEIGHT; /* and none of the bias */
     for (int i = 0; i < 64; i++)
         m->match_p[i] = (uint16_t)(65536 - 32768 / (i + 1));
     for (int i = 0; i <= MOST_MET; i++)
@@ -1947,20 +1984,20 @@ static void mix_know(Mix *m, Py_ssize_t known) {
     }
 }
 
-/* mix(text, delimiter, known, out u8) -> bytes written, or -1 if they are more than fit; of the
+/* mix(text, delimiter, widely, known, out u8) -> bytes written, or -1 if they are more than fit; of the
  * text behind the first bytes, as many as are known */
 static PyObject *mix_text(PyObject *self, PyObject *args) {
     Py_buffer text, out;
-    int delimiter;
+    int delimiter, widely;
     Py_ssize_t known, size = -1;
     (void)self;
-    if (!PyArg_ParseTuple(args, "y*inw*", &text, &delimiter, &known, &out))
+    if (!PyArg_ParseTuple(args, "y*iinw*", &text, &delimiter, &widely, &known, &out))
         return NULL;
     Mix *m = calloc(1, sizeof *m);
     int status = m && text.len < INT32_MAX && known >= 0 && known <= text.len ? 0 : -2;
     Py_BEGIN_ALLOW_THREADS
     if (m && !status)
-        status = mix_make(m, text.buf, text.len, (uint8_t)delimiter);
+        status = mix_make(m, text.buf, text.len, (uint8_t)delimiter, widely);
     if (!status) {
         uint32_t low = 0, high = UINT32_MAX;
         uint8_t *to = out.buf;
@@ -2005,19 +2042,19 @@ static PyObject *mix_text(PyObject *self, PyObject *args) {
     return PyLong_FromSsize_t(size);
 }
 
-/* mix_costs(text, delimiter, out f64): the bits that each byte of a text takes in its mixture */
+/* mix_costs(text, delimiter, widely, out f64): the bits that each byte of a text takes in its mixture */
 static PyObject *mix_costs(PyObject *self, PyObject *args) {
     Py_buffer text, out;
-    int delimiter;
+    int delimiter, widely;
     (void)self;
-    if (!PyArg_ParseTuple(args, "y*iw*", &text, &delimiter, &out))
+    if (!PyArg_ParseTuple(args, "y*iiw*", &text, &delimiter, &widely, &out))
         return NULL;
     Mix *m = calloc(1, sizeof *m);
     int fits = out.len == 8 * text.len && text.len < INT32_MAX;
     int status = m && fits ? 0 : -2;
     Py_BEGIN_ALLOW_THREADS
     if (!status)
-        status = mix_make(m, text.buf, text.len, (uint8_t)delimiter);
+        status = mix_make(m, text.buf, text.len, (uint8_t)delimiter, widely);
     if (!status) {
         double *to = out.buf;
         for (Py_ssize_t i = 0; i < text.len; i++) {
@@ -2047,19 +2084,19 @@ static PyObject *mix_costs(PyObject *self, PyObject *args) {
     Py_RETURN_NONE;
 }
 
-/* unmix(data, delimiter, known, out u8): the text that mix made the data of, its known bytes there */
+/* unmix(data, delimiter, widely, known, out u8): the text that mix made the data of, its known bytes there */
 static PyObject *unmix_text(PyObject *self, PyObject *args) {
     Py_buffer data, out;
-    int delimiter;
+    int delimiter, widely;
     Py_ssize_t known;
     (void)self;
-    if (!PyArg_ParseTuple(args, "y*inw*", &data, &delimiter, &known, &out))
+    if (!PyArg_ParseTuple(args, "y*iinw*", &data, &delimiter, &widely, &known, &out))
         return NULL;
     Mix *m = calloc(1, sizeof *m);
     int status = m && out.len < INT32_MAX && known >= 0 && known <= out.len ? 0 : -2;
     Py_BEGIN_ALLOW_THREADS
     if (!status)
-        status = mix_make(m, out.buf, out.len, (uint8_t)delimiter);
+        status = mix_make(m, out.buf, out.len, (uint8_t)delimiter, widely);
     if (!status) {
         uint32_t low = 0, high = UINT32_MAX, code = 0;
         const uint8_t *from = data.buf;

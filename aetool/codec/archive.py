@@ -658,7 +658,7 @@ class Archive:
             # "t" says that the line ends of the block are a column of their own, the last
             elif len(block.sizes) == len(names) + bool(block.words.get("t")):
                 labels = [*names, "line ends"]
-            for label, by_coder in zip(labels, block.sizes, strict=False):
+            for label, by_coder in zip(labels, block.told_sizes(), strict=False):
                 for coder, size in by_coder.items():
                     add(label, coder, size)
         return sizes

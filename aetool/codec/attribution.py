@@ -11,7 +11,7 @@ from collections.abc import Sequence
 
 import numpy as np
 
-from aetool.codec import blobs, blocks
+from aetool.codec import blobs, blocks, spans
 from aetool.codec.blobs import read_varint
 from aetool.codec.columns import Decoded
 from aetool.codec.ledger import PLANS, Ledger, without_learning
@@ -61,7 +61,7 @@ def _share_texts(
     row numbers; blob: the texts of these cells, as spans.pack_cells packs them. What the first of
     them take more than later ones is left out of what they are judged by. In the ledger, in place.
     """
-    taken = _of_cells(blob, len(cells))
+    taken = _of_cells(blob, len(cells), ledger.texts.get(place))
     judged = without_learning(taken)
     ledger.share(place, cells, taken, judged)
 
@@ -69,20 +69,25 @@ def _share_texts(
 def _of_cells(
     blob: bytes,
     count: int,
+    costs: Float | None,
 ) -> Float:
     """Count the bits that each cell's text takes in a blob that spans.pack_cells wrote of `count`
-    cells, its line feed or length included: (count,) float64. ArchiveError for a damaged blob,
+    cells, its line feed or length included: (count,) float64. costs: the bits of each byte of the
+    text, where it was mixed with others; None: the blob tells. ArchiveError for a damaged blob,
     which is not looked at for a count of 0."""
     if not count:
         return np.zeros(0)
     unpacked, bits = blobs.priced(blob)
+    if costs is not None:
+        bits = costs
     text = np.frombuffer(unpacked, np.uint8)
-    # the first byte says how cells are cut: 0 at line feeds, else by their lengths
-    if not text[0]:
+    # the head says how cells are cut: at line feeds, else by their lengths
+    head = spans.size_of_head(unpacked)
+    if head:
         # a line feed behind each but the last
-        feeds = np.flatnonzero(text[1:] == ord("\n"))
-        ends = np.append(feeds + 2, len(text))
-        return between(bits, np.append(1, ends))
+        feeds = head + np.flatnonzero(text[head:] == spans.LF)
+        ends = np.append(feeds + 1, len(text))
+        return between(bits, np.append(head, ends))
     lengths = np.frombuffer(unpacked, "<u4", count, 1).astype(np.int64)
     of_lengths = bits[1 : 1 + 4 * count].reshape(count, 4).sum(axis=1)
     ends = np.cumsum(lengths)
@@ -131,7 +136,7 @@ def _share_levels(
     assert isinstance(column.meta, LevelMeta)
     known = len(column.meta.levels)
     count, at = read_varint(blob, 0)
-    fresh = _of_cells(blob[at:], count)
+    fresh = _of_cells(blob[at:], count, ledger.texts.get(place))
     # those of the meta are a model's, and take nothing here
     of_levels = np.concatenate([np.zeros(known), fresh])
     used = np.bincount(column.values, minlength=len(of_levels))

@@ -48,12 +48,14 @@ def pack(
     stored as they are.
 
     wanted: the names, as in stages.KNOWN, of the stages (general compressors) to try, StopIteration
-    for an unknown one; of at most stages.FEW bytes mixing is tried, too, unless quick or binary.
+    for an unknown one; of at most stages.FEW bytes mixing widely is tried, too, unless quick or
+    binary, or another mixture is wanted.
     quick: search less for repeats, which is faster; thorough: search more. binary: the bytes may be
     numbers of several bytes each.
     """
-    if len(raw) <= stages.FEW and not (quick or binary) and stages.MIXED not in wanted:
-        wanted = (*wanted, stages.MIXED)
+    is_mixed = stages.MIXED in wanted or stages.MIXED_WIDELY in wanted
+    if len(raw) <= stages.FEW and not (quick or binary or is_mixed):
+        wanted = (*wanted, stages.MIXED_WIDELY)
     smallest = raw
     stage_taken = stages.STORED
     for stage_name in wanted if len(raw) > stages.LEAST else ():

@@ -9,7 +9,7 @@ from collections.abc import Sequence
 import numpy as np
 
 from aetool.canonical import Json
-from aetool.codec import integers, planning, transforms
+from aetool.codec import integers, joined_texts, planning, squeezing, transforms
 from aetool.codec.alike import AlikeColumns
 from aetool.codec.columns import Coded
 from aetool.codec.container.digests import digest
@@ -24,6 +24,7 @@ from aetool.codec.words import deflate
 from aetool.model import Int
 
 JOINED = SMALL_BLOCK  # rows: in blocks of at most so many all streams are one part
+JOINED_QUICKLY = 128 << 10  # bytes of texts that any effort mixes once more, as one
 HOPED = 0.6  # of the bits that are expected of a way: hardly any takes fewer
 
 
@@ -62,6 +63,8 @@ class BlockEncoder:
         self.stored: list[Plan | None] = []  # None: the shared model's
         self.parts: list[bytes] = []
         self.content: list[bytes] = []  # the digest of each part
+        # of columns with blobs, by their places: where the first is in parts, and in content
+        self.first_blobs: dict[int, tuple[int, int]] = {}
         self.small: list[integers.Pushed] = []  # streams that become one part
         self.marks: dict[int, int] = {}  # of streams with the model's plan, by number: how still
         self.owners: dict[int, int] = {}  # of books, by their identity: the place of a column
@@ -144,6 +147,7 @@ class BlockEncoder:
         # plans look at columns before, whose numbers may stand for other values here
         if likeness is Likeness.SAME and any(before is not None for before in self.metas):
             likeness = Likeness.LIKE
+        self.first_blobs[place] = (len(self.parts), len(self.content))
         self.parts += blobs
         for data in column.contents or blobs:
             self.content.append(digest(data))
@@ -218,6 +222,23 @@ class BlockEncoder:
         return plan
 
     # ---- the whole
+
+    def join_texts(self) -> None:
+        """Store the texts of all columns as one, where that takes fewer bytes: to be called once
+        all columns are added. Not under a shared model, whose tables have few texts, nor by an
+        effort that takes the first way to store a column."""
+        effort = self.planner.effort
+        if self.shared is not None or not effort.ranks:
+            return
+        most = JOINED_QUICKLY
+        if effort.mixes:
+            most = squeezing.SMALL_TABLE
+        joined_blobs = joined_texts.join(self.columns, most)
+        for place, blob in joined_blobs.items():
+            # what stood there was the text by itself
+            part, content = self.first_blobs[place]
+            self.parts[part] = blob
+            self.content[content] = digest(blob)
 
     def description(self) -> dict[str, list[Json]]:
         """The JSON that describes the block: as "columns" each column's meta, as "plans" each

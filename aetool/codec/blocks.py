@@ -15,12 +15,22 @@ from dataclasses import dataclass, field
 import numpy as np
 
 from aetool.canonical import Json, canonical
-from aetool.codec import columns, descriptions, floats, integers, metas, picture_blobs, planning
+from aetool.codec import (
+    columns,
+    descriptions,
+    floats,
+    integers,
+    joined_texts,
+    metas,
+    picture_blobs,
+    planning,
+)
 from aetool.codec import ledger as ledgers
 from aetool.codec.blobs import read_varint, varint
 from aetool.codec.block_encoding import JOINED, BlockEncoder, digest_of_values
 from aetool.codec.columns import Book, Coded, Decoded, TextOfOthers
 from aetool.codec.container.digests import digest
+from aetool.codec.joined_texts import JoinedTexts
 from aetool.codec.ledger import Ledger
 from aetool.codec.limits import check_cells
 from aetool.codec.metas import (
@@ -69,8 +79,8 @@ class Block:
     place, from 0, of the first of them in the archive. content: the 8-byte digest of what it holds.
 
     sizes: for each column the bytes of its parts by the name of their coder, such as "text" or
-    "numeric". joined: bytes of all streams together, in a small block, which `sizes` has not; else
-    0.
+    "numeric"; of texts that were mixed as one, texts, the last one's are those of all. joined:
+    bytes of all streams together, in a small block, which `sizes` has not; else 0.
     """
 
     words: dict[str, Json]
@@ -80,6 +90,17 @@ class Block:
     content: bytes = b""
     sizes: list[dict[str, int]] = field(default_factory=list)
     joined: int = 0
+    texts: JoinedTexts | None = None
+
+    def told_sizes(self) -> list[dict[str, int]]:
+        """The `sizes`, with a share for each of the texts that were mixed as one: these are mixed
+        once more for it."""
+        sizes = [dict(one) for one in self.sizes]
+        if self.texts is not None:
+            sizes[self.texts.places[-1]]["text"] -= len(self.texts.code)
+            for place, size in self.texts.sizes().items():
+                sizes[place]["text"] += size
+        return sizes
 
 
 # ---- writing
@@ -205,6 +226,7 @@ def _encoded(
         if may_choose and not has_ways:
             column, plans = encoder.cheapest(column)
         encoder.add_column(column, plans)
+    encoder.join_texts()
     head = _head(words, encoder, mixes)
     payload = payload_of(head, encoder.all_parts())
     # plans that were taken over have been judged in the block before
@@ -399,6 +421,10 @@ class _Decoder:
         for column in self.out.columns:
             column.lenders = self._lenders(column.meta)
             column.text_of_others = text_of_others
+        self.out.texts = joined_texts.part(self.out.columns)
+        if self.ledger is not None and self.out.texts is not None:
+            stored = [column.blobs for column in self.out.columns]
+            self.ledger.join_texts(self.out.texts.costs(), stored)
         if self.joined is not None:
             self.joined.finish()
         if self.ledger is not None:

@@ -330,7 +330,11 @@ def squeezed(
     # modulo 2^64, as a number without a sign
     above = (values - np.int64(packed.low)).view(np.uint64)
     little_endian = above.astype(f"<u{packed.size}")
-    return pack(little_endian.tobytes(), quick, wanted)
+    as_bytes = little_endian.tobytes()
+    # numbers have no words
+    if len(as_bytes) <= stages.FEW and not quick:
+        wanted = (*wanted, stages.MIXED)
+    return pack(as_bytes, quick, wanted)
 
 
 def _unsqueezed(packed: Packed, data: bytes, count: int) -> Int:

@@ -10,7 +10,7 @@ payload's size, to the bit.
 from __future__ import annotations
 
 from collections import defaultdict
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
 import numpy as np
@@ -49,7 +49,8 @@ class Ledger:
     a block, whose frequencies are not learned yet, are not blamed for being the first; and a rare
     value is as dear there as anywhere. overhead: bits of no cell, by name, "plans" or "coders".
     blobs: those of each column, as stored, whose bits are overhead until `share` moves them to
-    cells. bits_a_letter: how many bits a letter of the block's description took. `close` must
+    cells; texts: of columns whose texts were mixed as one, by their places, the bits of each byte
+    of the text. bits_a_letter: how many bits a letter of the block's description took. `close` must
     follow the streams of each part of the payload.
     """
 
@@ -58,6 +59,7 @@ class Ledger:
         self.judged: list[Float] = []
         self.overhead: dict[str, float] = defaultdict(float)
         self.blobs: list[list[bytes]] = []
+        self.texts: dict[int, Float] = {}
         self.bits_a_letter = 0.0
         self._is_plan_told = False
         self._reported = 0.0
@@ -67,6 +69,7 @@ class Ledger:
         decoder sets it anew."""
         for account in (self.taken, self.judged, self.overhead, self.blobs):
             account.clear()
+        self.texts.clear()
         self._reported = 0.0
 
     # ---- told by the decoder of a block
@@ -82,6 +85,17 @@ class Ledger:
         self.taken.append(np.zeros(cells))
         self.judged.append(np.zeros(cells))
         self.blobs.append(list(column_blobs))
+
+    def join_texts(
+        self,
+        costs: Mapping[int, Float],
+        column_blobs: Sequence[Sequence[bytes]],
+    ) -> None:
+        """Note what each byte took of texts that were mixed as one. costs: by the place of a
+        column; column_blobs: of all columns, the texts as if they were stored by themselves."""
+        self.texts = dict(costs)
+        for place in costs:
+            self.blobs[place] = list(column_blobs[place])
 
     def begin_stream(self, is_plan_told: bool) -> None:
         """Begin the next stream of the column; to be called before `symbols` or `packed`.

@@ -5,6 +5,9 @@ Each bit is predicted by how often it came in ten contexts (the last bytes, the 
 stands above it in the record before), and by the longest match. A small network that learns as it
 goes mixes them (Mahoney 2005, "Adaptive weighing of context models"), and an arithmetic coder codes
 the bit by the result. All numbers are whole. This file is the norm; the C kernel computes the same.
+
+A text that is mixed widely has five contexts more: its last words, alone and together, the line so
+far, and bytes but the last. Names, addresses and remarks take 3 % less so; numbers as bytes do not.
 """
 
 from __future__ import annotations
@@ -25,14 +28,17 @@ CODES_KEPT = 64  # codes of texts, and the texts, at most
 DELIMITERS = b",\t;| "
 ORDERS = (0, 1, 2, 3, 4, 6)  # how many bytes before are a context
 CONTEXTS = len(ORDERS) + 4
-INPUTS = CONTEXTS + 2  # with a match, and a constant
+CONTEXTS_WIDELY = CONTEXTS + 5
+OTHER_INPUTS = 2  # a match, and a constant
 MOST_FIELDS = 256
-MOST_SLOT_BITS = 18  # of the place of a slot in its table
-MOST_MET = 40
+# of the place of a slot in its table; the second of each is of texts that are mixed widely
+MOST_SLOT_BITS, MOST_SLOT_BITS_WIDELY = 18, 19
+MOST_MET, MOST_MET_WIDELY = 40, 30
 FIRST_WEIGHT = 13000  # of 65536
 SETS_OF_BITS = 256  # of weights, by the bits of this byte so far
 SETS_OF_MATCH = 32  # by how many contexts are known, and how long the match is
 SETS_OF_FIELD = 64  # by the number of the field
+SETS_OF_LAST = 256 * 8  # by the last byte, and how many bits of this one are known; widely alone
 RATES = ((2000, 110), (20000, 50), (MOST, 20))  # of learning, up to so many bytes
 MATCH_BITS, LEAST_MATCH, LONGEST_MATCH = 16, 5, 65535
 LONGEST_ANEW = 32  # bytes of a match that are compared when it is found
@@ -110,20 +116,25 @@ class _Record:
 class Mixer:
     """Predicts the bits of a text of `size` bytes one by one, the highest of each byte first, and
     learns from each once it is known: `chance` and `learn` are to be called in turn. delimiter: the
-    byte between fields, as a number."""
+    byte between fields, as a number; widely: whether words are contexts, too."""
 
-    def __init__(self, size: int, delimiter: int) -> None:
+    def __init__(self, size: int, delimiter: int, widely: bool = False) -> None:
         self.text = bytearray()
         self.delimiter = delimiter
+        self.widely = widely
+        contexts = CONTEXTS_WIDELY if widely else CONTEXTS
+        most_slot_bits = MOST_SLOT_BITS_WIDELY if widely else MOST_SLOT_BITS
+        self.most_met = MOST_MET_WIDELY if widely else MOST_MET
         # each table has about two places for each byte of the text, within limits
         self.slot_bits = 8
-        while self.slot_bits < MOST_SLOT_BITS and 1 << self.slot_bits < 2 * size:
+        while self.slot_bits < most_slot_bits and 1 << self.slot_bits < 2 * size:
             self.slot_bits += 1
-        self.tables: list[dict[int, _Slot]] = [{} for _ in range(CONTEXTS)]
+        self.tables: list[dict[int, _Slot]] = [{} for _ in range(contexts)]
         self.slots: list[_Slot] = []
         # weights of the inputs; the constant has none at first
-        first = [FIRST_WEIGHT] * (INPUTS - 1) + [0]
-        sets = SETS_OF_BITS + SETS_OF_MATCH + SETS_OF_FIELD
+        inputs = contexts + OTHER_INPUTS
+        first = [FIRST_WEIGHT] * (inputs - 1) + [0]
+        sets = SETS_OF_BITS + SETS_OF_MATCH + SETS_OF_FIELD + SETS_OF_LAST
         self.weights = [list(first) for _ in range(sets)]
         # what came of mixtures: by the bits of this byte, and by the byte before and their number
         self.final = [list(FINAL) for _ in range(256)]
@@ -138,6 +149,11 @@ class Mixer:
         self.in_field = 0
         self.field_before = 0
         self.hash_above = 0
+        # hashes of the line so far, of the word so far, of the word before and the one before that
+        self.in_line = 0
+        self.word = 0
+        self.word_before = 0
+        self.word_but_one = 0
         # the place of the byte that stands above in the record before; -1 without one
         self.above = -1
         self.record = _Record()
@@ -173,15 +189,17 @@ class Mixer:
             products = [w * x for w, x in zip(weights, self.inputs, strict=True)]
             total = sum(products) >> 16
             self.guesses.append(max(-LARGEST, min(LARGEST, total)))
-        # the mean of three, raised above 0 before it is divided: C rounds towards 0, Python down
-        raised = sum(self.guesses) + 3 * 2048
-        logit = raised // 3 - 2048
+        # their mean, raised above 0 before it is divided: C rounds towards 0, Python down
+        count = len(self.guesses)
+        raised = sum(self.guesses) + count * 2048
+        logit = raised // count - 2048
         return self._corrected(logit)
 
     def _sets_of_weights(self, node: int) -> list[list[int]]:
-        """The three sets of weights that mix the inputs for the next bit, (INPUTS,) each: by the
-        bits of this byte, by what is known, and by the field. node: which of the 15 statistics of a
-        slot the bit has, 1 .. 15. They are the mixer's lists, not copies."""
+        """The three sets of weights that mix the inputs for the next bit, one for each input: by
+        the bits of this byte, by what is known, and by the field; of a text that is mixed widely a
+        fourth one by the last byte. node: which of the 15 statistics of a slot the bit has, 1 ..
+        15. They are the mixer's lists, not copies."""
         # the contexts of two, three, four and six bytes
         longer = self.slots[2:6]
         known = sum(slot.met[node] > 0 for slot in longer)
@@ -191,11 +209,21 @@ class Mixer:
         of_match = SETS_OF_BITS + known * 4 + kind
         field = min(self.field, SETS_OF_FIELD - 1)
         of_field = SETS_OF_BITS + SETS_OF_MATCH + field
-        return [
+        sets = [
             self.weights[self.bits],
             self.weights[of_match],
             self.weights[of_field],
         ]
+        if self.widely:
+            of_last = SETS_OF_BITS + SETS_OF_MATCH + SETS_OF_FIELD
+            of_last += self._last(1) << 3 | self.count
+            sets.append(self.weights[of_last])
+        return sets
+
+    def _last(self, back: int) -> int:
+        """The last byte of the text for 1, for a larger number that many from its end; 0 before the
+        text's begin."""
+        return self.text[-back] if back <= len(self.text) else 0
 
     def _corrected(self, logit: int) -> int:
         """The probability of a 1 bit, in 65,536ths, 24 .. 65,512, for a mixed logit, -2047 .. 2047
@@ -204,8 +232,7 @@ class Mixer:
         raised = logit + 2048
         # the nearest of 33 places, 128 apart
         self.place = (raised >> 7) + ((raised & 127) >> 6)
-        byte_before = self.text[-1] if self.text else 0
-        of_byte = byte_before << 3 | self.count
+        of_byte = self._last(1) << 3 | self.count
         self.finals = (
             self.final[self.bits],
             self.final_of_byte[of_byte],
@@ -236,7 +263,7 @@ class Mixer:
             share = 131072 // (2 * met + 3)
             miss = target - slot.chances[node]
             slot.chances[node] += miss * share >> 16
-            slot.met[node] += met < MOST_MET
+            slot.met[node] += met < self.most_met
         if self.foretold is not None:
             size, foretold = self.foretold
             target_of_match = 65535 if foretold == bit else 0
@@ -251,7 +278,7 @@ class Mixer:
             self._take(self.bits & 255)
 
     def _learn_weights(self, bit: int) -> None:
-        """Move the three sets of weights that mixed the inputs towards what would have foretold the
+        """Move the sets of weights that mixed the inputs towards what would have foretold the
         bit, by the gradient of its cost. bit: 0 or 1. In place."""
         rate = next(rate for most, rate in RATES if len(self.text) < most)
         target = bit << 12
@@ -327,8 +354,22 @@ class Mixer:
             self._next_field(byte)
         else:
             self.in_field = mixed_hash(self.in_field + 1 & WORD, byte)
+        if self.widely:
+            self._go_on_with_word(byte)
         self._contexts()
         self._follow(byte)
+
+    def _go_on_with_word(self, byte: int) -> None:
+        """Add a byte, 0 .. 255, to the hashes of the line and of its word, which any other byte
+        than a letter, a digit or one of another alphabet ends; capitals are as small letters."""
+        letter = bytes([byte]).lower()
+        if letter.isalnum() or byte >= 128:
+            self.word = mixed_hash(self.word + 1 & WORD, letter[0])
+        elif self.word:
+            self.word_but_one = self.word_before
+            self.word_before = self.word
+            self.word = 0
+        self.in_line = 0 if byte == NEWLINE else mixed_hash(self.in_line + 1 & WORD, byte)
 
     def _next_field(self, byte: int) -> None:
         """Note that the byte that was just read, a delimiter or a line end, ends a field: the next
@@ -355,9 +396,9 @@ class Mixer:
         self.in_field = 0
 
     def _contexts(self) -> None:
-        """Compute the ten contexts by which the next byte is predicted, and set `hashes` to a hash
-        of each: six of as many last bytes as ORDERS says, and four of the field so far or its
-        number, alone and with what stands before or above it."""
+        """Compute the contexts by which the next byte is predicted, and set `hashes` to a hash of
+        each: six of as many last bytes as ORDERS says, and four of the field so far or its number,
+        alone and with what stands before or above it; five more where the text is mixed widely."""
         text = self.text
         # the last bytes, the latest first; zeros before the text's begin
         longest = max(ORDERS)
@@ -389,6 +430,20 @@ class Mixer:
             mixed_hash(before, self.field_before),
             mixed_hash(below, self.hash_above),
         ]
+        if self.widely:
+            self._contexts_of_words()
+
+    def _contexts_of_words(self) -> None:
+        """Add to `hashes` those of the word so far, alone, with the one before, and with the one
+        before that and the last byte, of the second and third last bytes, and of the line."""
+        number = CONTEXTS
+        with_one_before = mixed_hash(self.word, self.word_before)
+        with_another = mixed_hash(self.word, self.word_but_one)
+        with_another = mixed_hash(with_another, self._last(1))
+        but_last = self._last(2) << 8 | self._last(3)
+        for context in (self.word, with_one_before, with_another, but_last, self.in_line):
+            self.hashes.append(mixed_hash(context, number))
+            number += 1
 
     def _follow(self, byte: int) -> None:
         """Update `match` and `length` for a byte that was added: an earlier place in the text whose
@@ -432,37 +487,43 @@ def delimiter_of(text: bytes) -> int:
     return max(DELIMITERS, key=text.count)
 
 
-def mixed(text: bytes) -> bytes:
+def mixed(text: bytes, widely: bool = False) -> bytes:
     """Compress a text of at most MOST (2^23) bytes, which is not checked: u8 delimiter, the one
-    that is most frequent in it, and the code, of which `restored` makes the text. Where the result
-    is longer than the text it may not be a code: compare lengths before it is used."""
+    that is most frequent in it, and the code, of which `restored` makes the text. widely: whether
+    words are contexts, too. Where the result is longer than the text it may not be a code: compare
+    lengths before it is used."""
     delimiter = delimiter_of(text)
-    return bytes([delimiter]) + code_of(text, delimiter)
+    return bytes([delimiter]) + code_of(text, delimiter, widely=widely)
 
 
-def code_of(text: bytes, delimiter: int, before: bytes = b"") -> bytes:
+def code_of(
+    text: bytes,
+    delimiter: int,
+    before: bytes = b"",
+    widely: bool = False,
+) -> bytes:
     """The code of a text, of which `text_of` makes it again. Where it is longer than the text it
     may not be a code. delimiter: the byte between its fields, as a number; before: what both sides
     know ahead of the text, and have learned from; with it at most MOST (2^23) bytes, which is not
-    checked."""
+    checked. widely: whether words are contexts, too."""
     if kernel.C is not None:
         # of all archives of one table that are tried, most have the same words and headers
         if len(text) <= LONGEST_KEPT:
-            return _kept_code(text, delimiter, before)
-        return _code_by_kernel(text, delimiter, before)
+            return _kept_code(text, delimiter, before, widely)
+        return _code_by_kernel(text, delimiter, before, widely)
     whole = before + text
-    coder = Coder(_learned(len(whole), delimiter, before))
+    coder = Coder(_learned(len(whole), delimiter, before, widely))
     for byte in text:
         for bit in _bits_of(byte):
             coder.push(bit)
     return coder.finish()
 
 
-def _code_by_kernel(text: bytes, delimiter: int, before: bytes) -> bytes:
+def _code_by_kernel(text: bytes, delimiter: int, before: bytes, widely: bool) -> bytes:
     """What `code_of` returns, by the compiled loops, which must be there."""
     # what does not become smaller is not worth its bytes
     out = np.empty(len(text) + 64, np.uint8)
-    size = kernel.C.mix(before + text, delimiter, len(before), out)
+    size = kernel.C.mix(before + text, delimiter, widely, len(before), out)
     if size < 0:
         return text + b"\0"
     return out[:size].tobytes()
@@ -472,25 +533,32 @@ def _code_by_kernel(text: bytes, delimiter: int, before: bytes) -> bytes:
 _kept_code = functools.lru_cache(maxsize=CODES_KEPT)(_code_by_kernel)
 
 
-def restored(data: bytes, size: int) -> bytes:
-    """The text of `size` bytes whose code `mixed` returned. Other data give other bytes, not an
-    error; ValueError only for no data, or a size of more than MOST (2^23) bytes."""
+def restored(data: bytes, size: int, widely: bool = False) -> bytes:
+    """The text of `size` bytes whose code `mixed` returned, by the same contexts; widely: whether
+    words are among them. Other data give other bytes, not an error; ValueError only for no data, or
+    a size of more than MOST (2^23) bytes."""
     if size > MOST or not data:
         raise ValueError(f"{size} bytes of a mixture; at most {MOST} are allowed")
-    return text_of(data[1:], size, data[0])
+    return text_of(data[1:], size, data[0], widely=widely)
 
 
-def text_of(code: bytes, size: int, delimiter: int, before: bytes = b"") -> bytes:
+def text_of(
+    code: bytes,
+    size: int,
+    delimiter: int,
+    before: bytes = b"",
+    widely: bool = False,
+) -> bytes:
     """The text of `size` bytes whose code `code_of` returned; other data give other bytes, not an
     error. delimiter: the byte between its fields, as a number; before: what both sides know ahead
-    of the text; both as `code_of` was given them."""
+    of the text; widely: whether words are contexts, too; all as `code_of` was given them."""
     whole = len(before) + size
     if kernel.C is not None:
         out = np.zeros(whole, np.uint8)
         out[: len(before)] = np.frombuffer(before, np.uint8)
-        kernel.C.unmix(code, delimiter, len(before), out)
+        kernel.C.unmix(code, delimiter, widely, len(before), out)
         return out[len(before) :].tobytes()
-    mixer = _learned(whole, delimiter, before)
+    mixer = _learned(whole, delimiter, before, widely)
     coder = Coder(mixer)
     coder.open(code)
     while len(mixer.text) < whole:
@@ -498,10 +566,10 @@ def text_of(code: bytes, size: int, delimiter: int, before: bytes = b"") -> byte
     return bytes(mixer.text[len(before) :])
 
 
-def _learned(size: int, delimiter: int, before: bytes) -> Mixer:
+def _learned(size: int, delimiter: int, before: bytes, widely: bool) -> Mixer:
     """The mixer of a text of `size` bytes that has learned from its first ones, `before`.
-    delimiter: the byte between its fields, as a number."""
-    mixer = Mixer(size, delimiter)
+    delimiter: the byte between its fields, as a number; widely: whether words are contexts, too."""
+    mixer = Mixer(size, delimiter, widely)
     for byte in before:
         for bit in _bits_of(byte):
             mixer.chance()
@@ -514,14 +582,15 @@ def _bits_of(byte: int) -> list[int]:
     return [byte >> shift & 1 for shift in range(7, -1, -1)]
 
 
-def costs(text: bytes, delimiter: int) -> Float:
+def costs(text: bytes, delimiter: int, widely: bool = False) -> Float:
     """(bytes,) float64: about the bits that `mixed` takes for each byte of a text, by the
-    probabilities. delimiter: the byte between its fields, as a number."""
+    probabilities. delimiter: the byte between its fields, as a number; widely: whether words are
+    contexts, too."""
     if kernel.C is not None:
         bits = np.empty(len(text), np.float64)
-        kernel.C.mix_costs(text, delimiter, bits)
+        kernel.C.mix_costs(text, delimiter, widely, bits)
         return bits
-    mixer = Mixer(len(text), delimiter)
+    mixer = Mixer(len(text), delimiter, widely)
     by_byte = []
     for byte in text:
         cost = 0.0

@@ -12,7 +12,7 @@ APART = 1 << 20  # bytes of a text for each sample, up to the most
 OF_SMALL = (
     "lzma2",
     "bzip2",
-    "mixed",
+    stages.MIXED_WIDELY,
 )  # zstd, which is seldom smaller, takes a tenth of a second to load
 # Parts of what the sample took at its rate, which the whole text takes at least: repeats that lie
 # farther apart than the sample is long are seen by the quick look at longer parts
@@ -50,10 +50,18 @@ def packed(
     return squeezed if len(squeezed) < most else None
 
 
+def mixtures(text: bytes) -> tuple[str, ...]:
+    """The names of the mixtures of contexts to try on a text that is stored as a whole: of a small
+    one also that without words, which learns the columns of a small table sooner."""
+    if len(text) <= SMALL:
+        return (stages.MIXED, stages.MIXED_WIDELY)
+    return (stages.MIXED_WIDELY,)
+
+
 def promising(text: bytes, most: int, quick: bool, look: int | None = None) -> tuple[str, ...]:
     """The names of those stages, general compressors, that may compress a text to fewer than `most`
-    bytes, by a look at parts of it; () if none may. All OF_SMALL ("lzma2", "bzip2", "mixed") of a
-    text of at most SMALL (2^17) bytes, without a look.
+    bytes, by a look at parts of it; () if none may. All OF_SMALL ("lzma2", "bzip2", "mixed
+    widely") of a text of at most SMALL (2^17) bytes, without a look.
 
     So a text whose columns are coded well costs a twentieth more time, not three times as much.
     quick: stages will search less for repeats, and bzip2 is not tried. look: how many bytes all of

@@ -22,7 +22,6 @@ from aetool.codec import (
     ranks,
     regimes,
     spans,
-    stages,
     students,
     text_decoding,
     textual,
@@ -148,7 +147,7 @@ def _as_it_is(
     promising = plain.promising(piece, len(piece), quick)
     if mixes and len(piece) <= LONGEST_MIXED and not quick:
         # no columns are smaller: mixing has nothing to be in vain for
-        promising = (*promising, stages.MIXED)
+        promising = (*promising, *plain.mixtures(piece))
     compressed = plain.packed(piece, len(piece), quick, promising)
     if compressed is None:
         compressed = blobs.pack(piece)
@@ -245,7 +244,7 @@ def _as_columns(
             continue
         # columns are larger than what takes a moment: mixing, which takes longer, is not in vain
         if not quick and len(text) <= LONGEST_MIXED:
-            mixed = plain.packed(text, len(compressed), quick, (stages.MIXED,))
+            mixed = plain.packed(text, len(compressed), quick, plain.mixtures(text))
             compressed = compressed if mixed is None else mixed
         one_text = _as_bytes(compressed, cells, layout)
         # the plans that were found still are hints for the block after this one

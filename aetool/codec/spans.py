@@ -406,17 +406,31 @@ def chained(*parts: Spans) -> Spans:
 
 def pack_cells(cells: Sequence[bytes]) -> bytes:
     """Pack cells as a blob, which `unpack_cells` reads: compressed by `pack`, u8 0 and the cells
-    with line feeds between; if a cell has one itself, or there is none, u8 1, the u32 lengths, and
-    the cells."""
+    with line feeds between. If a cell has one itself: u8 2, a byte that no cell has, and the cells
+    with that byte in the place of their own line feeds. If there is no such byte, or no cell: u8 1,
+    the u32 lengths, and the cells."""
     joined = b"\n".join(cells)
     # no cell holds a line feed itself
     separators = len(cells) - 1
     if joined.count(b"\n") == separators:
         return pack(b"\0" + joined)
+    stand_in = _byte_not_in(joined)
+    if cells and stand_in is not None:
+        # lengths would cost far more than the few line feeds, and hide where a cell begins
+        own_cells = [cell.replace(b"\n", stand_in) for cell in cells]
+        return pack(b"\2" + stand_in + b"\n".join(own_cells))
     lengths = [len(cell) for cell in cells]
     stored_lengths = np.array(lengths, "<u4").tobytes()
     texts = b"".join(cells)
     return pack(b"\1" + stored_lengths + texts)
+
+
+def _byte_not_in(text: bytes) -> bytes | None:
+    """The least byte that a text does not have, the line feed left out; None if it has all."""
+    used = np.bincount(np.frombuffer(text, np.uint8), minlength=256) > 0
+    used[LF] = True
+    unused = np.flatnonzero(~used)
+    return bytes([unused[0]]) if len(unused) else None
 
 
 def unpack_cells(data: bytes, count: int) -> Spans:
@@ -425,22 +439,34 @@ def unpack_cells(data: bytes, count: int) -> Spans:
     if not count:
         return behind_another([])
     raw = unpack(data)
-    if raw[:1] == b"\0":
-        return _between_line_feeds(raw, count)
+    head = size_of_head(raw)
+    if head:
+        return _between_line_feeds(raw, head, count)
     return _by_lengths(raw, count)
 
 
-def _between_line_feeds(raw: bytes, count: int) -> Spans:
-    """The `count` cells of an unpacked blob, raw: a byte, then the cells with a line feed between
-    any two; ArchiveError if there are not so many."""
+def size_of_head(raw: bytes) -> int:
+    """How many bytes of an unpacked blob of cells stand before the first cell, where line feeds
+    part the cells; 0 where their lengths do, or the blob is damaged."""
+    if raw[:1] == b"\0":
+        return 1
+    return 2 if raw[:1] == b"\2" and len(raw) > 1 else 0
+
+
+def _between_line_feeds(raw: bytes, head: int, count: int) -> Spans:
+    """The `count` cells of an unpacked blob, raw: a head of one byte or two, of which the second
+    stands for the cells' own line feeds, then the cells with a line feed between any two;
+    ArchiveError if there are not so many."""
     body = np.frombuffer(raw, np.uint8)
-    line_feeds = np.flatnonzero(body == LF)
+    line_feeds = head + np.flatnonzero(body[head:] == LF)
     # the last cell has no line feed behind it
     ends = np.append(line_feeds, len(body))
     if len(ends) != count:
         raise ArchiveError("damaged: a column has not the texts it should have")
-    # behind the byte that tells the form, and behind each line feed
-    start = np.append(1, line_feeds + 1)
+    if head > 1:
+        body = np.where(body == body[1], np.uint8(LF), body)
+    # behind the head, and behind each line feed
+    start = np.append(head, line_feeds + 1)
     length = ends - start
     return Spans(body, start, length.astype(np.int32))
 

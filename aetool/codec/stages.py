@@ -17,6 +17,7 @@ from aetool.model import Float
 
 BITS = 3  # of a stage's number, in front of a blob
 STORED = 0
+JOINED = 6  # no stage: a text that was mixed with those of other columns, see joined_texts
 LEAST = 16  # bytes: fewer are never squeezed
 Names = Sequence[str]
 DICTIONARY = 8 << 20  # bytes of LZMA2's
@@ -213,9 +214,13 @@ class Zstd(Guessed):
         return b""
 
 
+@dataclass(frozen=True)
 class Mixed(Stage):
     """The stage that compresses by contexts mixed bit by bit, see mixing: smallest on text, and
-    slowest. For texts of at most mixing.MOST (2^23) bytes."""
+    slowest. For texts of at most mixing.MOST (2^23) bytes. widely: whether words are contexts,
+    too."""
+
+    widely: bool = False
 
     def squeeze(
         self,
@@ -229,18 +234,18 @@ class Mixed(Stage):
         to be stored as this stage's."""
         if quick or len(raw) > mixing.MOST:
             return raw
-        return mixing.mixed(raw)
+        return mixing.mixed(raw, self.widely)
 
     def restore(self, data: bytes, size: int) -> bytes:
         """The `size` bytes that `squeeze` mixed. For a size of 0 the data are not read; else
         ValueError for no data, or a size above mixing.MOST (2^23). Other damaged data give other
         bytes."""
         # nothing has no delimiter either
-        return mixing.restored(data, size) if size else b""
+        return mixing.restored(data, size, self.widely) if size else b""
 
     def costs(self, data: bytes, text: bytes) -> Float:
         """How many bits each byte of the text takes, see Stage.costs: those of the mixture."""
-        return mixing.costs(text, data[0]) if text else np.zeros(0)
+        return mixing.costs(text, data[0], self.widely) if text else np.zeros(0)
 
 
 KNOWN = {
@@ -249,9 +254,11 @@ KNOWN = {
     2: Bzip2("bzip2"),
     3: Zstd("zstd"),
     4: Mixed("mixed"),
+    5: Mixed("mixed widely", widely=True),
 }
 USUAL: Names = ("lzma2",)
 MIXED = "mixed"
+MIXED_WIDELY = "mixed widely"
 FEW = 16 << 10  # bytes that are mixed in a blink
 
 

@@ -19,7 +19,8 @@ STAGES = {
 
 def blob(data):
     head, rest = varint(data)
-    raw = text_of(rest, head >> 3) if head & 7 == 4 else STAGES[head & 7](rest)
+    size, stage = head >> 3, head & 7
+    raw = text_of(rest, size, widely=stage == 5) if stage in (4, 5) else STAGES[stage](rest)
     check(len(raw) == head >> 3, "the length of a blob")
     return raw
 
@@ -28,5 +29,7 @@ def cells(data, count):
     raw = blob(data)
     if raw[0] == 0:
         return raw[1:].split(b"\n")
+    if raw[0] == 2:
+        return [cell.replace(raw[1:2], b"\n") for cell in raw[2:].split(b"\n")]
     ends = np.cumsum([1 + 4 * count, *np.frombuffer(raw, "<u4", count, 1)]).tolist()
     return [raw[begin:end] for begin, end in pairwise(ends)]

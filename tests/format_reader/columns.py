@@ -7,6 +7,7 @@ import numpy as np
 
 from tests.format_reader.coded import pictures
 from tests.format_reader.container import blake, check, varint, words
+from tests.format_reader.mixing import text_of
 from tests.format_reader.streams import Streams
 
 PLAIN = {"columns": [{"k": "bytes"}], "plans": []}
@@ -92,10 +93,34 @@ def columns_of(block, streams=Streams, about=None, learned=None):
         digests += [blob] * one.blobs + [kinds] * (one.kinds > 1)
         digests += [values] * (one.valued > 0) + [raws] * one.raws
     source.finish()
+    columns[:] = parted(columns)
     taken = [one if isinstance(one, bytes) else one.astype("<i8").tobytes() for one in digests]
     content = blake(8, *(blake(8, one) for one in taken))
     check(block.content in (None, content), "the digest of the content")
     return about, columns, content
+
+
+def parted(columns):
+    """The columns, those whose texts were joined each with its own."""
+    heads, sizes = {}, {}
+    for place, column in enumerate(columns):
+        if column.meta["k"] not in ("text", "level") or not column.blob:
+            continue
+        rest = varint(column.blob)[1] if column.meta["k"] == "level" else column.blob
+        head, code = varint(rest)
+        if head & 7 == 6:
+            heads[place] = column.blob[: len(column.blob) - len(rest)]
+            sizes[place], whole = head >> 3, code
+    if not sizes:
+        return columns
+    text = text_of(whole, sum(sizes.values()), widely=True)
+    found = list(columns)
+    for place, size in sizes.items():
+        number = size << 3
+        length = bytes([number >> 7 * k & 127 | 128 for k in range(8)]) + b"\0"
+        own, text = text[:size], text[size:]
+        found[place] = columns[place]._replace(blob=heads[place] + length + own)
+    return found
 
 
 def book(blob):

@@ -77,6 +77,28 @@ class Fields:
         ]
 
 
+class Words:
+    """The line so far, and its last words, of a text that is mixed widely."""
+
+    def __init__(self):
+        self.line, self.words = 0, [0, 0, 0]
+
+    def add(self, text):
+        byte = text[-1] + 32 * (65 <= text[-1] <= 90)
+        if 48 <= byte <= 57 or 97 <= byte <= 122 or byte >= 128:
+            self.words[0] = h((self.words[0] + 1) % FULL, byte)
+        elif self.words[0]:
+            self.words = [0, *self.words[:2]]
+        self.line = 0 if byte == 10 else h((self.line + 1) % FULL, text[-1])
+
+    def contexts(self, text):
+        last, second, third = [*reversed(text[-3:]), 0, 0, 0][:3]
+        word, before, other = self.words
+        far = h(h(word, other), last)
+        whole = [word, h(word, before), far, 256 * second + third, self.line]
+        return [h(one, number) for number, one in enumerate(whole, 10)]
+
+
 class Match:
     def __init__(self):
         self.place = self.length = 0
@@ -145,23 +167,32 @@ class Code:
         return y
 
 
-def text_of(data, n, begin=b""):
+def of_last_bytes(text):
+    """The contexts of the last bytes."""
+    order, hashes = 0, []
+    for i, (before, size) in enumerate(pairwise((0, *ORDERS))):
+        for k in range(before, size):
+            order = h(order, text[-1 - k] if k < len(text) else 0)
+        hashes.append(h(order, i))
+    return hashes
+
+
+def text_of(data, n, begin=b"", widely=False):
     """The n bytes of a mixture, behind bytes that are known and only learned."""
     n += len(begin)
     code = Code(data[1:])
     text, fields, match = bytearray(), Fields(data[0]), Match()
-    slot_bits = next((k for k in range(8, 18) if 1 << k >= 2 * n), 18)
-    tables = [{} for _ in range(10)]
-    weights = [[13000] * 11 + [0] for _ in range(352)]
+    most_bits, most_met, count_of_contexts = (19, 30, 15) if widely else (18, 40, 10)
+    of_words = Words()
+    slot_bits = next((k for k in range(8, most_bits) if 1 << k >= 2 * n), most_bits)
+    tables = [{} for _ in range(count_of_contexts)]
+    weights = [[13000] * (count_of_contexts + 1) + [0] for _ in range(352 + 2048)]
     first = [16 * s(128 * (j - 16)) for j in range(33)]
     finals = {}
     while len(text) < n:
-        order, hashes = 0, []
-        for i, (before, size) in enumerate(pairwise((0, *ORDERS))):
-            for k in range(before, size):
-                order = h(order, text[-1 - k] if k < len(text) else 0)
-            hashes.append(h(order, i))
-        hashes += fields.contexts(text)
+        hashes = [*of_last_bytes(text), *fields.contexts(text)]
+        if widely:
+            hashes += of_words.contexts(text)
         bits = 1
         for count in range(8):
             if count % 4 == 0:
@@ -180,11 +211,13 @@ def text_of(data, n, begin=b""):
                 sure = T[match.chances[foretold[0]] >> 4] * (1 if foretold[1] else -1)
             inputs += [sure, 256]
             known = sum(met[node] > 0 for _, _, met in slots[2:6])
-            places = bits, 256 + 4 * known + kind, 288 + min(fields.number, 63)
+            places = [bits, 256 + 4 * known + kind, 288 + min(fields.number, 63)]
+            if widely:
+                places.append(352 + 8 * (text[-1] if text else 0) + count)
             sets = [weights[place] for place in places]
             g = [sum(map(int.__mul__, w, inputs)) >> 16 for w in sets]
             g = [cut(one, -2047, 2047) for one in g]
-            mixed = (sum(g) + 6144) // 3 - 2048
+            mixed = (sum(g) + 2048 * len(g)) // len(g) - 2048
             j = mixed + 2048 + 64 >> 7
             a = finals.setdefault(bits, list(first))
             b = finals.setdefault((text[-1] if text else 0, count), list(first))
@@ -193,7 +226,7 @@ def text_of(data, n, begin=b""):
             y = begin[len(text)] >> 7 - count & 1 if is_known else code.bit(chance)
             for _, p, met in slots:
                 p[node] += (65535 * y - p[node]) * (131072 // (2 * met[node] + 3)) >> 16
-                met[node] = min(met[node] + 1, 40)
+                met[node] = min(met[node] + 1, most_met)
             if foretold:
                 right = 65535 * (foretold[1] == y)
                 match.chances[foretold[0]] += right - match.chances[foretold[0]] >> 6
@@ -206,6 +239,7 @@ def text_of(data, n, begin=b""):
             bits = 2 * bits + y
         text.append(bits - 256)
         fields.add(text)
+        of_words.add(text)
         match.add(text)
     return bytes(text[len(begin) :])
 

@@ -27,6 +27,7 @@ COMPUTED = Path(__file__).parent / "3.14"
 COMMON = Path(__file__).parent / "3.15"
 ORIGINS = Path(__file__).parent / "3.16"
 COMPOSED = Path(__file__).parent / "3.17"
+TEXTS = Path(__file__).parent / "3.18"
 DEMO = Path(__file__).parents[2] / "aetool" / "demo" / "beijing_air.csv"
 
 
@@ -401,6 +402,23 @@ def labels(rows=90):
     return "label,caps,id,code,town,place,site,name,year\n" + "".join(lines)
 
 
+def letters(rows=70):
+    """Letters of several lines, their senders and towns, which stand in one another's texts in
+    other words, and once all bytes that a text may have but one."""
+    rng = np.random.default_rng(31)
+    syllables = ["ba", "dor", "fen", "gu", "lim", "mor", "nat", "pel", "ras", "tiv", "wen", "zo"]
+    names = ["".join(rng.choice(syllables, 3)).title() for _ in range(60)]
+    verbs = ["wrote to", "called", "has seen", "is not", "came from"]
+    lines = []
+    for row in range(rows):
+        sender, other, town = rng.choice(names, 3)
+        verb = verbs[rng.integers(5)]
+        said = f"Dear {sender},\n{other} {verb} {names[row % 60]}; {rng.integers(99)} days."
+        place = f"{town} Street {rng.integers(1, 60)}, {names[(row * 7) % 60]}"
+        lines.append(f'{sender} {other.upper()},"{place}","{said}"\n')
+    return "sender,place,letter\n" + "".join(lines)
+
+
 SOURCES = {"totals": totals, "words": words, "ranks": prices, "floats": moved}
 MIXED_SOURCES = {"mixtures": mixtures, "weekly": weekly, "described": described}
 REGRESSED_SOURCES = {"readings": readings}
@@ -411,6 +429,7 @@ COMPUTED_SOURCES = {"computed": computed}
 COMMON_SOURCES = {"dated": dated}
 ORIGIN_SOURCES = {"coordinates": coordinates}
 COMPOSED_SOURCES = {"labels": labels}
+TEXT_SOURCES = {"letters": letters}
 TYPED_FLOAT_SOURCES = {"doubles": doubles}
 TYPED_SOURCES = {"numbers": numbers, "remarks": remarks}
 
@@ -418,7 +437,7 @@ TYPED_SOURCES = {"numbers": numbers, "remarks": remarks}
 def main(names):
     """Write NAME.csv and NAME.aez."""
     sources = SOURCES | LATER_SOURCES | LAST_SOURCES | FLOAT_SOURCES | COMPUTED_SOURCES
-    sources |= COMMON_SOURCES | ORIGIN_SOURCES | COMPOSED_SOURCES
+    sources |= COMMON_SOURCES | ORIGIN_SOURCES | COMPOSED_SOURCES | TEXT_SOURCES
     for name in names:
         if name == "fields":
             FIELDS.mkdir(exist_ok=True)
@@ -464,6 +483,8 @@ def main(names):
             home = ORIGINS
         if name in COMPOSED_SOURCES:
             home = COMPOSED
+        if name in TEXT_SOURCES:
+            home = TEXTS
         home.mkdir(exist_ok=True)
         source = home / f"{name}.csv"
         source.write_text(sources[name]())

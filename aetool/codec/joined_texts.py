@@ -1,0 +1,195 @@
+"""Texts of several columns of a block, mixed as one.
+
+    city: Bern, Thun    district: Bern, Thun, Burgdorf    =    one text, whose second half is known
+
+Columns of a table share names and words: what the mixture of contexts learns of one, it knows for
+the next. Each column's blob then says how long its text is, and the last one has the code of all.
+"""
+
+from __future__ import annotations
+
+import functools
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+import numpy as np
+
+from aetool.codec import blobs, mixing, stages
+from aetool.codec.blobs import read_varint, varint
+from aetool.codec.columns import Coded, Decoded
+from aetool.codec.limits import check_text
+from aetool.codec.metas import LevelMeta, Meta, TextMeta
+from aetool.errors import ArchiveError
+from aetool.model import Float
+
+LEAST_OF_OTHERS = 0.02  # of all bytes take the texts beside the longest at least
+CODES_KEPT = 2  # of the texts of the codings of a block that are compared
+
+
+@dataclass(frozen=True, eq=False)
+class JoinedTexts:
+    """The texts of columns of a decoded block that were mixed as one. places: of these columns in
+    the block, in its order; texts: of each its own; code: of all texts."""
+
+    places: Sequence[int]
+    texts: Sequence[bytes]
+    code: bytes
+
+    def costs(self) -> dict[int, Float]:
+        """By the place of a column about how many bits each byte of its text took: (bytes of the
+        text,) float64. Takes as long as to decode them."""
+        delimiter = self.code[0]
+        joined_text = b"".join(self.texts)
+        bits = mixing.costs(joined_text, delimiter, widely=True)
+        lengths = [len(text) for text in self.texts]
+        ends = np.cumsum(lengths)
+        # behind the last one nothing is left
+        bits_of_texts = np.split(bits, ends[:-1])
+        return dict(zip(self.places, bits_of_texts, strict=True))
+
+    def sizes(self) -> dict[int, int]:
+        """By the place of a column about how many bytes its text took; all together are those of
+        the code."""
+        costs = self.costs().values()
+        bits_of_texts = [float(bits.sum()) for bits in costs]
+        all_bits = max(sum(bits_of_texts), 1.0)
+        shares = np.cumsum(bits_of_texts) / all_bits
+        # ends are rounded, not sizes, whose sum would be another
+        ends = np.rint(shares * len(self.code))
+        whole_ends = ends.astype(np.int64)
+        sizes = np.diff(whole_ends, prepend=0)
+        return dict(zip(self.places, sizes.tolist(), strict=True))
+
+
+# ---- writing
+
+
+def join(
+    columns: Sequence[Coded],
+    most: int,
+) -> dict[int, bytes]:
+    """Mix the texts and levels (different texts) of a block's columns as one: by the place of each
+    of these columns the blob to store in the place of its first. {} if that takes no fewer bytes,
+    if one of them takes nearly all, or if they have more than `most` bytes together, or mixing.MOST
+    (2^23)."""
+    joined_blobs: dict[int, bytes] = {}
+    texts: list[bytes] = []
+    size_apart = 0
+    largest_size = 0
+    bytes_left = min(most, mixing.MOST)
+    for place, column in enumerate(columns):
+        if not _has_text(column.meta, column.blobs):
+            continue
+        blob = column.blobs[0]
+        begin = _begin_of_text(column.meta, blob)
+        head, _ = read_varint(blob, begin)
+        bytes_left -= head >> stages.BITS
+        # nothing is unpacked in vain
+        if bytes_left < 0:
+            return {}
+        packed_text = blob[begin:]
+        text = blobs.unpack(packed_text)
+        texts.append(text)
+        head_of_text = _head_of(text, stages.JOINED)
+        joined_blobs[place] = blob[:begin] + head_of_text
+        size_apart += len(blob)
+        largest_size = max(largest_size, len(blob))
+    # what the others take is about all that can be saved
+    if size_apart - largest_size < LEAST_OF_OTHERS * size_apart or len(texts) < 2:
+        return {}
+    # a reader knows all lengths there
+    last_place = max(joined_blobs)
+    joined_text = b"".join(texts)
+    joined_blobs[last_place] += _code_of(joined_text)
+    size_joined = sum(map(len, joined_blobs.values()))
+    if size_joined >= size_apart:
+        return {}
+    return joined_blobs
+
+
+@functools.lru_cache(maxsize=CODES_KEPT)
+def _code_of(joined_text: bytes) -> bytes:
+    """The code of joined texts, which are the same in most codings of a block that are compared."""
+    return mixing.mixed(joined_text, widely=True)
+
+
+def _head_of(text: bytes, stage: int) -> bytes:
+    """What stands before the data of a text in a blob: its length, and the number of a stage."""
+    head = len(text) << stages.BITS
+    head |= stage
+    return varint(head)
+
+
+# ---- reading
+
+
+def part(columns: Sequence[Decoded]) -> JoinedTexts | None:
+    """Give each decoded column of a block whose text was mixed with others its own blob, in place,
+    as if it had been stored as it is; returns what they were, None if there are none. ArchiveError
+    for texts that are damaged or too long."""
+    heads: dict[int, bytes] = {}
+    lengths: list[int] = []
+    code = b""
+    for place, column in enumerate(columns):
+        if not _has_text(column.meta, column.blobs):
+            continue
+        blob = column.blobs[0]
+        begin = _begin_of_text(column.meta, blob)
+        head, begin_of_code = read_varint(blob, begin)
+        highest_stage = (1 << stages.BITS) - 1
+        stage = head & highest_stage
+        if stage != stages.JOINED:
+            continue
+        # else two codes could stand for one text
+        if code:
+            raise ArchiveError("damaged: a text that is joined to others stands behind their code")
+        heads[place] = blob[:begin]
+        lengths.append(head >> stages.BITS)
+        code = blob[begin_of_code:]
+    if not heads:
+        return None
+    texts = _texts_of(code, lengths)
+    for place, text in zip(heads, texts, strict=True):
+        stored_text = _head_of(text, stages.STORED) + text
+        columns[place].blobs[0] = heads[place] + stored_text
+    return JoinedTexts(
+        places=list(heads),
+        texts=texts,
+        code=code,
+    )
+
+
+def _texts_of(
+    code: bytes,
+    lengths: Sequence[int],
+) -> list[bytes]:
+    """The texts, of these lengths, of a code; ArchiveError if it is damaged, or they are too
+    long."""
+    size = sum(lengths)
+    check_text(size)
+    number = stages.number_of(stages.MIXED_WIDELY)
+    joined_text = stages.restore(number, code, size)
+    texts: list[bytes] = []
+    begin = 0
+    for length in lengths:
+        end = begin + length
+        texts.append(joined_text[begin:end])
+        begin = end
+    return texts
+
+
+def _has_text(meta: Meta, blobs_of_column: Sequence[bytes]) -> bool:
+    """Whether a column of this meta, with these blobs, has a text or levels in the first of
+    them."""
+    if not isinstance(meta, TextMeta | LevelMeta):
+        return False
+    return len(blobs_of_column[0]) > 0
+
+
+def _begin_of_text(meta: Meta, blob: bytes) -> int:
+    """Where the packed text begins in the first blob, not empty, of a column of texts or levels:
+    levels have at the head how many they are."""
+    begin = 0
+    if isinstance(meta, LevelMeta):
+        _, begin = read_varint(blob, 0)
+    return begin
