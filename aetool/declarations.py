@@ -16,6 +16,7 @@ KINDS = ("table", "image", "pairs")  # that `data` of a Model may hold
 NEAR = 0.75  # likeness (difflib) from which a function is taken for a misspelt hook
 MARK = "aetool_impl"  # the attribute by which pluggy knows a hook's implementation
 READER_ARGUMENTS = {"matches": ["path"], "batches": ["path"], "write": ["path", "batches"]}
+OF_TRAINING = ("torch", "onnxscript")  # that the extra [train] installs
 PARAMETER_TYPES = (bool, int, float, str, tuple)
 
 
@@ -191,9 +192,59 @@ def check_params(params: type, owner: str) -> None:
             raise PluginError(f"{where}: the default {error}") from None
 
 
+def why_not_imported(path: str, error: Exception) -> str:
+    """What a message says of the object "package.module:Name" whose module raised an exception
+    while it was imported; of torch, where that is missing, how to install it."""
+    missing = ""
+    if isinstance(error, ImportError):
+        missing = error.name or ""
+    if missing in OF_TRAINING:
+        return f"{path} needs {missing}, which is not installed; run: pip install 'aetool[train]'"
+    said = failure(error, path)
+    return f"cannot import {path}: {said}"
+
+
+def failure(error: Exception, module: str) -> str:
+    """What an exception says that arose while a module was imported, on one line, such as
+    "NameError: name 'x' is not defined (package/net.py:12)": with the last line of the module's own
+    package that was come to, if there is one. module: its name, or that of an object in it."""
+    words = type(error).__name__
+    message = str(error).strip()
+    package, *_ = module.replace(":", ".").split(".")
+    place = _last_line(error, package)
+    # what could not be compiled has not run: no line of it was come to
+    if isinstance(error, SyntaxError) and error.filename:
+        message = error.msg
+        place = _line_of(error.filename, error.lineno or 0)
+    if message:
+        first_line = message.splitlines()[0]
+        words += f": {first_line}"
+    if place:
+        words += f" ({place})"
+    return words
+
+
+def _last_line(error: Exception, package: str) -> str:
+    """The innermost line of a package, by its name, on the way to an exception; "" if none is."""
+    place = ""
+    trace = error.__traceback__
+    while trace is not None:
+        frame = trace.tb_frame
+        module = frame.f_globals.get("__name__", "")
+        if module == package or module.startswith(f"{package}."):
+            place = _line_of(frame.f_code.co_filename, trace.tb_lineno)
+        trace = trace.tb_next
+    return place
+
+
 def _place(module: ModuleType, line: int) -> str:
     """A line of a module, as "package/file.py:12"."""
-    file = (module.__file__ or module.__name__).replace("\\", "/").split("/")
+    return _line_of(module.__file__ or module.__name__, line)
+
+
+def _line_of(path: str, line: int) -> str:
+    """A line of a file, as "package/file.py:12"."""
+    file = path.replace("\\", "/").split("/")
     return f"{'/'.join(file[-2:])}:{line}"
 
 

@@ -15,7 +15,7 @@ from typing import Any
 import pluggy
 
 from aetool import declarations, hookspecs
-from aetool.errors import PluginError
+from aetool.errors import AetoolError, PluginError
 from aetool.model import Model, Reader
 from aetool.spelling import did_you_mean, option
 
@@ -112,7 +112,8 @@ def load(name: str) -> tuple[list[Model], list[Reader]]:
     # a stranger's module may fail in any way, and only this plugin is then of no use
     except Exception as error:
         raise PluginError(
-            f"plugin '{name}' of {_owner(entry)} cannot be used: {type(error).__name__}: {error}"
+            f"plugin '{name}' of {_owner(entry)} cannot be used: "
+            f"{declarations.failure(error, entry.value)}"
         ) from error
     return models, readers
 
@@ -236,18 +237,18 @@ def _names_of_readers(lookup: Callable[..., Iterable[EntryPoint]], _: tuple[str,
 
 def resolve(path: str) -> Any:
     """The object named "package.module:Name", whose module is imported; PluginError if the module
-    cannot be imported or has no such name. Other exceptions of the module are raised as they
-    are."""
+    cannot be imported, whatever it raises, or has no such name."""
     module, _, name = path.partition(":")
     try:
-        return getattr(importlib.import_module(module), name)
-    except ImportError as error:
-        if error.name in ("torch", "onnxscript"):
-            raise PluginError(
-                f"{path} needs {error.name}, which is not installed; "
-                "run: pip install 'aetool[train]'"
-            ) from error
-        raise PluginError(f"cannot import {path}: {error}") from error
+        imported_module = importlib.import_module(module)
+    except AetoolError:
+        raise
+    # a stranger's module may fail in any way
+    except Exception as error:
+        explanation = declarations.why_not_imported(path, error)
+        raise PluginError(explanation) from error
+    try:
+        return getattr(imported_module, name)
     except AttributeError as error:
         raise PluginError(f"cannot find {path}: {error}") from error
 

@@ -19,7 +19,7 @@ import pytest
 from aetool import plugins, testing
 from aetool.errors import ParamError, PluginError
 from aetool.model import Model, describe_params, make_params
-from tests.conftest import built_ins
+from tests.conftest import built_ins, write_rows
 
 HERE = Path(__file__).parent
 BUILT_IN = built_ins()
@@ -95,6 +95,57 @@ def test_unknown_broken_and_clashing(monkeypatch):
     monkeypatch.setattr(plugins, "entry_points", lambda group: clash)
     with pytest.raises(PluginError, match="claimed by aetool_pca and another"):
         plugins.available()
+
+
+BROKEN_NETS = {
+    "syntax": ("import math\n\ndef f(:\n", "SyntaxError: invalid syntax (PACKAGE/net.py:3)"),
+    "name": (
+        "import math\n\n\nmaths.pi\n",
+        "NameError: name 'maths' is not defined (PACKAGE/net.py:4)",
+    ),
+    "inside": (
+        "import numpy as np\n\ndef f():\n    np.zeros(-1)\n\nf()\n",
+        "ValueError: negative dimensions are not allowed (PACKAGE/net.py:4)",
+    ),
+    "package": (
+        "\nimport no_such_package\n",
+        "ModuleNotFoundError: No module named 'no_such_package' (PACKAGE/net.py:2)",
+    ),
+    "silent": ("raise RuntimeError\n", "RuntimeError (PACKAGE/net.py:1)"),
+}
+DECLARES = """from aetool import Model, hookimpl
+
+
+@hookimpl
+def aetool_models():
+    return [Model("{0}", "sums up", "{0}.net:Net")]
+"""
+
+
+@pytest.mark.parametrize("kind", BROKEN_NETS)
+def test_a_module_that_cannot_be_imported_is_told_with_its_line(kind, monkeypatch, tmp_path, run):
+    """That with the network, and the package itself, which is imported to see what it declares."""
+    text, said = BROKEN_NETS[kind]
+    name = f"cannot_be_imported_{kind}"
+    said = said.replace("PACKAGE", name)
+    package = tmp_path / name
+    package.mkdir()
+    (package / "__init__.py").write_text(DECLARES.format(name))
+    (package / "net.py").write_text(text)
+    monkeypatch.syspath_prepend(str(tmp_path))
+    monkeypatch.setattr(plugins, "entry_points", lambda group: [entry(name, name)])
+    data = write_rows(tmp_path / "rows.csv", 60)
+    fit = "fit", data, "-p", name, "-o", tmp_path / "m.aem"
+    done = run(*fit)
+    assert done.status == 2
+    assert done.err.splitlines()[-1] == f"aetool: error: cannot import {name}.net:Net: {said}"
+    for module in list(sys.modules):
+        if module.startswith(name):
+            del sys.modules[module]
+    (package / "__init__.py").write_text(text)
+    said = said.replace("net.py", "__init__.py")
+    done = run(*fit)
+    assert f"plugin '{name}' of {name} cannot be used: {said}\n" in done.err
 
 
 def test_a_plugin_that_is_installed_meanwhile_is_there(monkeypatch, tmp_path):
