@@ -158,6 +158,15 @@ def test_what_is_left_out_for_its_time_names_the_option_that_brings_it_in(rows_c
     assert "without denoising, which takes 30 s: --max-time 30 brings it in" in done.err
 
 
+def test_a_short_time_begins_no_more_models_and_cuts_none(rows_csv, tmp_path, run):
+    told = " ".join(run("fit", "--help").out.split())
+    assert "auto begins no more models; what was begun is ended. Without it nothing is cut" in told
+    done = run("fit", rows_csv, "-o", tmp_path / "m.aem", "--max-time", "0.000001")
+    assert done.status == 0, done.err
+    assert operations.info(tmp_path / "m.aem")["fit_members"] == ["pca"]
+    assert "\nwithout neighbours: no time left of 1e-06 s\n" in done.err
+
+
 def test_a_network_that_torch_is_missing_for_is_not_brought_in_by_time(
     rows_csv, tmp_path, run, monkeypatch
 ):

@@ -90,8 +90,9 @@ def fit(
     that records are judged by, and that are not judged. label and normal: the column kept out of
     the model, and its values that are fitted (empty: all). all_rows: fit all, not only a sample of
     200,000. epochs, batch_size: of a network, passes over the rows and rows of a step; max_time:
-    seconds of training, None for no limit, but "auto" then joins only models that take at most 10
-    each, of pictures 60. seed: of every random number. device: auto, cpu, cuda or cuda:<n>.
+    seconds after which a network stops and "auto" begins no further model, though one that was
+    begun is ended; None: nothing is cut short, and "auto" joins no network that needs more than
+    10, of pictures 60. seed: of every random number. device: auto, cpu, cuda or cuda:<n>.
     codec: learn also what archives of many small files share; max_error: for this bound, too,
     as of aetool.compress; students: with small networks that predict columns.
     context: how many rows before each the model is given, of the same value in the column `group`

@@ -76,7 +76,10 @@ FEW = 8  # names of files that are said
     "-p", "--plugin", help="Closed form or network to learn where no model is given [pca]."
 )
 @click.option(
-    "--max-time", type=options.SECONDS, metavar="S", help="Seconds to learn it in, at most."
+    "--max-time",
+    type=options.SECONDS,
+    metavar="S",
+    help="Seconds to learn it in; what was begun is ended.",
 )
 @options.archive_data_options
 @options.engine

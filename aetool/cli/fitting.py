@@ -60,7 +60,9 @@ class FitCommandGiven(options.FitGiven, total=False):
 @click.option(
     "--max-time",
     type=options.SECONDS,
-    help="Seconds to train; auto takes more models the more it is given [10; pictures: 60].",
+    help="Seconds after which a network stops and auto begins no more models; what was begun is "
+    "ended. Without it nothing is cut short, and auto takes no network that needs more than 10 s "
+    "[pictures: 60 s].",
 )
 @click.option("--codec", is_flag=True, help="Learn also what archives of many small files share.")
 @click.option(

@@ -14,6 +14,7 @@ BY_PIXEL = (
     "pictures come back by pixel, without notes in their files such as text, times and resolution; "
     "other files by byte (--keep-files: all by byte)"
 )
+BEFELL = ("no time left", "failed:")  # how reasons begin why a member could not be fitted
 TORCH = "pip install 'aetool[train]'"
 BETTER = 0.001  # of the variance that PCA must explain beyond a network, to be said to do better
 
@@ -29,7 +30,9 @@ def of_left_out(facts: Mapping[str, Json]) -> Iterator[str]:
             # time alone would not
             if "torch" in why:
                 more = f": {TORCH} and then --max-time {needed[name]:g} bring it in"
-        yield f"without {name}, which {why}{more}"
+        # what befell it is no sentence of what it does
+        clause = f": {why}" if why.startswith(BEFELL) else f", which {why}"
+        yield f"without {name}{clause}{more}"
 
 
 def of_training(facts: Mapping[str, Json]) -> Iterator[str]:
