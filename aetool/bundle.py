@@ -342,8 +342,8 @@ def _unpack(data: bytes, name: str) -> dict[str, bytes]:
     except zipfile.BadZipFile:
         # its list of members stands at the end, which a file that was cut off has lost
         raise BundleError(
-            f"{name}: damaged: no whole model file, it was changed or ends early (here, at byte "
-            f"{len(data):,}); copy it again from where it came, or fit it again"
+            f"{name}: damaged: no whole model file, some of its {len(data):,} bytes were changed, "
+            "or more are missing at its end; copy it again from where it came, or fit it again"
         ) from None
     except (NotImplementedError, EOFError, OSError, RuntimeError) as error:
         raise BundleError(f"{name}: damaged, or not an aetool bundle ({error})") from None

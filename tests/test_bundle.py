@@ -214,8 +214,8 @@ def test_a_model_cut_in_half_is_told_with_what_to_do(tiny):
     with pytest.raises(BundleError) as refused:
         bundles.from_bytes(tiny[:half], "m.aem")
     assert str(refused.value) == (
-        "m.aem: damaged: no whole model file, it was changed or ends early (here, at byte "
-        f"{half:,}); copy it again from where it came, or fit it again"
+        f"m.aem: damaged: no whole model file, some of its {half:,} bytes were changed, or more are "
+        "missing at its end; copy it again from where it came, or fit it again"
     )
 
 

@@ -1,5 +1,7 @@
 """encode and decode: records to codes and back, by the command line."""
 
+import json
+
 import numpy as np
 import pandas as pd
 import pytest
@@ -138,3 +140,34 @@ def test_columns_of_the_data_beside_neighbours_and_scores_keep_their_values(tmp_
     assert judged["input.input.row"].tolist() == frame["input.row"].tolist()
     assert judged["input.score"].tolist() == frame["score"].tolist()
     assert judged["bits"].tolist() == frame["bits"].tolist()
+
+
+def test_a_name_that_promises_another_kind_of_file_than_csv_is_told(tmp_path, run):
+    data, target = tmp_path / "t.csv", tmp_path / "m.aem"
+    rng = np.random.default_rng(0)
+    pd.DataFrame(rng.normal(size=(60, 3)).round(2), columns=list("abc")).to_csv(data, index=False)
+    assert run("fit", data, "-p", "pca", "-o", target).status == 0
+    verbs = {
+        "detect": (
+            ["detect", data, "-m", target, "--top", 2],
+            ".csv, .parquet, .json, .jsonl; --format asks for one",
+        ),
+        "encode": (["encode", data, "-m", target], ".csv, .parquet"),
+        "sample": (["sample", "-m", target, "-n", 3], ".csv, .parquet"),
+    }
+    for verb, (words, known) in verbs.items():
+        for suffix in ("xyz", "xlsx"):
+            path = tmp_path / f"{verb}.{suffix}"
+            done = run(*words, "-o", path)
+            said = f"is CSV, whatever its name says; the suffixes that are known are {known}\n"
+            assert done.status == 0 and f"note: {path}: {said}" in done.err
+            assert len(pd.read_csv(path)) in (2, 3, 60)
+        for suffix in (".csv", ".txt", ".parquet", ""):
+            done = run(*words, "-o", tmp_path / f"{verb}{suffix}")
+            assert done.status == 0 and "whatever its name" not in done.err
+    asked = run(
+        "detect", data, "-m", target, "--top", 2, "--format", "csv", "-o", tmp_path / "t.dat"
+    )
+    assert asked.status == 0 and "whatever its name" not in asked.err
+    assert run("detect", data, "-m", target, "--top", 2, "-o", tmp_path / "u.JSON").status == 0
+    assert json.loads((tmp_path / "u.JSON").read_text())["flagged"] == 2

@@ -535,7 +535,7 @@ def test_an_archive_that_was_cut_says_where_it_ends(pair, tmp_path, run):
     assert whole == "".join(text.splitlines(True)[: 1 + first_row])
 
 
-def test_a_small_archive_that_was_cut_says_where_it_ends(tmp_path, run):
+def test_a_small_archive_that_was_cut_says_how_much_is_there(tmp_path, run):
     (tmp_path / "t.csv").write_text("a,b\n" + "".join(f"{n},{n * n}\n" for n in range(99)))
     path = tmp_path / "t.aez"
     operations.compress(tmp_path / "t.csv", path)
@@ -543,9 +543,9 @@ def test_a_small_archive_that_was_cut_says_where_it_ends(tmp_path, run):
     path.write_bytes(path.read_bytes()[:size])
     done = run("info", path)
     assert done.status == 1 and done.err == (
-        f"aetool: error: {path}: damaged: its digest does not match: it was changed, or ends early "
-        f"(here, at byte {size}); decompress with --recover brings back what is whole of it, if "
-        "anything\n"
+        f"aetool: error: {path}: damaged: its digest does not match: some of its {size} bytes were "
+        "changed, or more are missing at its end; decompress with --recover brings back what is "
+        "whole of it, if anything\n"
     )
 
 

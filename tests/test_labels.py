@@ -191,3 +191,20 @@ def test_the_rows_that_were_fitted_are_told_everywhere(tmp_path, run):
     assert "fitted on        900 records\n" in run("info", target).out
     assert run("report", target, data, "-o", tmp_path / "r.html", "-f").status == 0
     assert "scored by m.aem (pca), fitted on 900" in (tmp_path / "r.html").read_text()
+
+
+def test_a_label_without_what_is_normal_is_told_of(tmp_path, run):
+    data, target = tmp_path / "t.csv", tmp_path / "m.aem"
+    sensors().to_csv(data, index=False)
+    said = (
+        "note: the rows were fitted whatever their state, which the model does not see; "
+        "--normal VALUE[,VALUE] fits those rows alone that have such a label\n"
+    )
+    fit = "fit", data, "-p", "pca", "-o", target, "-f"
+    assert said in run(*fit, "--label", "state").err
+    for options in ([], ["--label", "state", "--normal", "good"], ["--label", "state", "-q"]):
+        assert "whatever their" not in run(*fit, *options).err
+    done = run(*fit, "--label", "stat")
+    assert done.status == 2 and done.err.endswith(
+        f"no label column 'stat' in {data}; it has a, b, c, d, state; did you mean 'state'?\n"
+    )

@@ -122,6 +122,13 @@ def fit(
     bundle.save(target, force)
     if not quiet:
         terminal.say(_summary(bundle, target, seconds), *_notes(bundle), err=True)
+        # without labels to choose by, the column is left out, and no row
+        if given["label"] and not given["normal"] and bundle.schema:
+            terminal.say(
+                f"note: the rows were fitted whatever their {given['label']}, which the model does "
+                "not see; --normal VALUE[,VALUE] fits those rows alone that have such a label",
+                err=True,
+            )
         terminal.say(f"next: aetool detect {data[0]} -m {target} --top 10", err=True)
         if bundle.codec_size:
             learned = f"what small files share takes {bundle.codec_size:,} bytes of it"

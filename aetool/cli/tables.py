@@ -15,6 +15,7 @@ import click
 
 from aetool.cli import terminal
 from aetool.errors import ParamError
+from aetool.files.names import broken_promise
 from aetool.files.outputs import refuse_target
 from aetool.printing import printable
 
@@ -62,6 +63,19 @@ class Printing:
             return "table"
         return SUFFIXES.get(self.output_suffix, "csv")
 
+    def tell_of_name(self) -> None:
+        """Say so, in a notice, where nobody asked for a format, and the output's name promises
+        another than it gets."""
+        is_asked = self.form is not None or self.as_json
+        if self.output is None or is_asked or self.output_suffix in SUFFIXES:
+            return
+        promise = broken_promise(self.output, SUFFIXES)
+        if promise:
+            # who prints to a terminal need not load it
+            from aetool.data import notices
+
+            notices.say(self.output, f"{promise}; --format asks for one")
+
     def refuse_target(self, sources: Sequence[str]) -> None:
         """Raise DataError for an output that is a folder, or a file that exists (without force) or
         is one of the sources, paths that are read. Standard output, devices and pipes are never
@@ -71,9 +85,9 @@ class Printing:
 
     @property
     def output_suffix(self) -> str:
-        """The suffix of the output's name with its point, such as ".json"; "" for a name without
+        """The suffix of the output's name, in small letters, such as ".json"; "" for a name without
         one and for standard output."""
-        return Path(self.output or "").suffix
+        return Path(self.output or "").suffix.lower()
 
     @contextmanager
     def opened(self) -> Iterator[TextIO]:
@@ -145,6 +159,7 @@ def write_columns(columns: Mapping[str, Sequence[object]], printing: Printing) -
     if form == "table" and printing.output in (None, "-"):
         terminal.say(*_lines(columns))
         return
+    printing.tell_of_name()
     with printing.opened() as file:
         if form == "csv":
             writer = csv.writer(file, lineterminator="\n")

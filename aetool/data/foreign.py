@@ -6,6 +6,7 @@ None is opened here: each is one line that says what it is, and how to get a tab
 from __future__ import annotations
 
 from dataclasses import dataclass
+from pathlib import Path
 
 FRAME = "or in Python: aetool.detect(pandas.{reader}({name!r}))"
 
@@ -77,6 +78,15 @@ MARKUP = (
     ),
     Foreign((b"<?xml", b"<svg"), "an XML file", "save its records as CSV or JSON lines"),
 )
+# of zip files, by the suffix of their names; numpy's may come without one, as bytes in memory
+ZIPS = {
+    "": "an array file",
+    ".npz": "an array file",
+    ".xlsx": "an Excel workbook",
+    ".xlsm": "an Excel workbook",
+    ".ods": "a LibreOffice document",
+    ".docx": "a Word document",
+}
 TAR = slice(257, 262)  # where a tar says what it is, behind the name of its first member
 HEAD = 512  # bytes that tell the kind
 
@@ -107,6 +117,13 @@ def _said(kind: Foreign, name: str) -> str:
     name."""
     advice = kind.advice.replace("{name!r}", repr(name)).replace("{name}", name)
     return f"this is {kind.called}; {advice}"
+
+
+def called_by_name(name: str) -> str:
+    """What a zip file is, with an article, by the suffix of its name, for messages of one that is
+    damaged, whose members do not tell it."""
+    suffix = Path(name).suffix.lower()
+    return ZIPS.get(suffix, "a zip file")
 
 
 def zip_of(members: list[str], name: str) -> str | None:

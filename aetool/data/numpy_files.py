@@ -116,7 +116,9 @@ def open_arrays(path: Path, name: str, head: bytes) -> TableSource | images.Imag
             arrays = {"c": np.load(path, mmap_mode="r", allow_pickle=False)}
             suffix = ".npy"
     except array_files.UNREADABLE as error:
-        raise DataError(f"{name}: not an array file that can be read: {error}") from None
+        # a zip whose list of members is lost may be of any program: its name says which
+        called = foreign.called_by_name(name) if head.startswith(ZIP) else "an array file"
+        raise DataError(f"{name}: not {called} that can be read: {error}") from None
     if not arrays:
         raise DataError(f"{name}: no arrays in it")
     return of_arrays(arrays, name, suffix)

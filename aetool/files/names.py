@@ -3,9 +3,11 @@ given as "." or ".."."""
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from pathlib import Path
 
 COMPRESSED = (".gz", ".zst", ".xz")
+OF_TEXT = ("", ".csv", ".txt")  # suffixes of names that promise nothing but CSV
 
 
 def named_path(path: Path) -> Path:
@@ -24,3 +26,12 @@ def suffix_of(name: str) -> str:
     if suffixes and suffixes[-1] in COMPRESSED:
         suffixes.pop()
     return suffixes[-1] if suffixes else ""
+
+
+def broken_promise(name: str, known: Iterable[str]) -> str:
+    """What is to be said of a table that is written as CSV to a file of this name, where that
+    promises another kind; "" where it does not. known: the suffixes that tell a kind."""
+    suffix = Path(name).suffix.lower()
+    if suffix in OF_TEXT:
+        return ""
+    return f"is CSV, whatever its name says; the suffixes that are known are {', '.join(known)}"

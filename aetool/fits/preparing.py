@@ -389,6 +389,8 @@ def normal_rows(
                 f"{option('--normal')} needs {option('--label')}: the column that holds the value"
             )
         return table
+    # a name that is misspelt would leave the labels among the columns that are judged
+    _check_label(table, label, name)
     if signs is not None:
         keep = signs >= 0
     elif normal:
@@ -408,13 +410,20 @@ def labels(table: Table, label: str, name: str) -> npt.NDArray[np.str_]:
     """The label of each row as text without blanks at its ends, (rows,); numbers with all digits,
     whole ones without a point. label: the column's name. ParamError if the table lacks it; name: of
     the source, for messages."""
-    if label not in table.names:
-        raise ParamError(f"no label column '{label}' in {name}; it has {', '.join(table.names)}")
+    _check_label(table, label, name)
     values = table[label]
     if isinstance(values, Cells):
         # blanks around a label are nobody's intention
         return np.array([v.strip() for v in values.strings()])
     return np.array([_in_full(value) for value in values.tolist()])
+
+
+def _check_label(table: Table, label: str, name: str) -> None:
+    """Raise ParamError if a table lacks the column of labels. name: of the source."""
+    if label in table.names:
+        return
+    guess = did_you_mean(label, table.names)
+    raise ParamError(f"no label column '{label}' in {name}; it has {', '.join(table.names)}{guess}")
 
 
 def _in_full(value: float) -> str:

@@ -131,13 +131,12 @@ def write_codes(
         check_readable(source)
 
     target = Path(path)
-    parquet = target.suffix == ".parquet"
     # what the suffix says
-    kind = "parquet" if parquet else "csv"
+    kind = records.kind_by_name(target)
     format_written = {**CSV, "format": kind}
     with threads.engine_for(executor, source, model, session) as engine:
         tables = batches(engine)
-        if parquet:
+        if kind == "parquet":
             # Parquet has types of its own: numbers are written as such
             tables = (_numbered(table, own_names) for table in tables)
         records.write_records(target, tables, format_written, dtypes=types, force=force)
@@ -275,7 +274,7 @@ def write_records(
                 columns[column.name] = column.restored(decoded[:, place])
             yield columns
 
-    kind = "parquet" if target.suffix == ".parquet" else "csv"
+    kind = records.kind_by_name(target)
     # what is copied beside them has the types of its own file
     decoded_names = {column.name for _, column in in_codes}
     types = {name: dtype for name, dtype in schema.dtypes.items() if name in decoded_names}

@@ -570,7 +570,7 @@ def write_samples(
 
     # how each column's dates and numbers were written in the file that was fitted
     written = {column.name: column.written() for column in model.schema.columns}
-    kind = "parquet" if target.suffix == ".parquet" else "csv"
+    kind = records.kind_by_name(target)
     format = {**CSV, "format": kind}
     records.write_records(
         target,

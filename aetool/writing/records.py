@@ -10,15 +10,30 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from aetool.codec.archive import Archive
-from aetool.data import arrow_files, readers, writers
+from aetool.data import arrow_files, notices, readers, writers
 from aetool.errors import ParamError
 from aetool.files import output
+from aetool.files.names import broken_promise
 from aetool.model import Batch
 
 if TYPE_CHECKING:
     import pyarrow as pa
 
+KINDS = {".csv": "csv", ".parquet": "parquet"}  # of tables, by the suffix of a name
 AT_ONCE = 1 << 16  # records of an archive that are in memory at a time
+
+
+def kind_by_name(target: Path) -> str:
+    """The kind of file, csv or parquet, that a table is written as to a file of this name: by its
+    suffix, csv for any other. A notice says so where the name promises another kind, and no plugin
+    writes such. target: "-" for standard output."""
+    kind = KINDS.get(target.suffix.lower())
+    if kind is not None:
+        return kind
+    promise = broken_promise(target.name, KINDS)
+    if promise and readers.writer_of(target) is None:
+        notices.say(str(target), promise)
+    return "csv"
 
 
 def write_records(

@@ -186,9 +186,9 @@ class Reader:
         if sealed and not is_sealed(data):
             # how long it was, nothing in it says; of one piece there is little to bring back
             raise DamageError(
-                "its digest does not match: it was changed, or ends early (here, at byte "
-                f"{self.size:,}); decompress with {option('--recover')} brings back what is whole "
-                "of it, if anything"
+                f"its digest does not match: some of its {self.size:,} bytes were changed, or more "
+                f"are missing at its end; decompress with {option('--recover')} brings back what "
+                "is whole of it, if anything"
             )
         self.model = piece.model or self.model
         self.facts = dict(piece.facts)
