@@ -158,7 +158,7 @@ def test_what_is_left_out_for_its_time_names_the_option_that_brings_it_in(rows_c
     assert "without denoising, which takes 30 s: --max-time 30 brings it in" in done.err
 
 
-def test_a_short_time_begins_no_more_models_and_cuts_none(rows_csv, tmp_path, run):
+def test_a_short_max_time_begins_no_more_models_and_cuts_none(rows_csv, tmp_path, run):
     told = " ".join(run("fit", "--help").out.split())
     assert "auto begins no more models; what was begun is ended. Without it nothing is cut" in told
     done = run("fit", rows_csv, "-o", tmp_path / "m.aem", "--max-time", "0.000001")

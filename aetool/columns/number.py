@@ -100,13 +100,10 @@ class Number(Modelled):
         values: Cells,
         asked: bool,
     ) -> Self | None:
-        """The column, with its statistics, if its texts are numbers, else None; None also where
-        these were made of values of another type. Texts of a typed source are numbers as the cells
-        of a CSV are: whether a cell further on is odd decides the type, and not what the others
-        are. values: its cells; asked: whether the user says that they are numbers; DataError if
-        then no present cell is one, and None if none is present."""
-        if summary.typed and not asked:
-            return None
+        """The column, with its statistics, if its texts are numbers, else None; None also where a
+        typed source has them as texts, unless a cell is odd or thousands are parted. values: its
+        cells; asked: whether the user says that they are numbers; DataError if then no present cell
+        is one, and None if none is present."""
         notation = summary.asked_numbers() if asked else summary.numbers
         if notation is None:
             return None
@@ -114,6 +111,11 @@ class Number(Modelled):
         is_number = read.state == VALUE
         is_odd = read.state == ODD_CELL
         odd_cells = int(is_odd.sum())
+        # what tells numbers from texts means texts; but one odd cell, or thousands that are parted,
+        # make texts of a whole column of numbers
+        is_made_text = odd_cells or notation.group
+        if summary.typed and not asked and not is_made_text:
+            return None
         if not is_number.any():
             if asked and len(summary.present):
                 first_cell = summary.present.take(slice(0, 1))

@@ -120,15 +120,18 @@ class JsonLinesSource(TableSource):
         numbers: Sequence[int],
     ) -> Table:
         """Records, at least one, as a table of the columns `names`. Columns that have texts, truths
-        or nested values get a type in `dtypes`. numbers: of the records in the source, from 0,
-        ascending. DataError if a record has a key that is none of `names`."""
+        or nested values are `typed`, as JSON says itself which values are numbers, and get a type
+        in `dtypes`. numbers: of the records in the source, from 0, ascending. DataError if a record
+        has a key that is none of `names`."""
         self._refuse_new_keys(names, records, numbers)
         values: list[Values] = []
+        typed = set()
         for name in names:
             # a key that is missing is a gap
             column = [record.get(name) for record in records]
             kind = _type_of(column)
             if kind is not None:
+                typed.add(name)
                 before = self.dtypes.get(name, kind)
                 # later records may hold more kinds of values, which have to be told apart, too
                 self.dtypes[name] = max(before, kind, key=TYPES.index)
@@ -139,7 +142,7 @@ class JsonLinesSource(TableSource):
         # without blank lines between records, the first number tells all
         in_order = last - first + 1 == len(numbers)
         every = None if in_order else np.array(numbers)
-        return Table(names, tuple(values), first, numbers=every)
+        return Table(names, tuple(values), first, frozenset(typed), every)
 
     def _refuse_new_keys(
         self,

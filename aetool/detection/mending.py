@@ -129,7 +129,10 @@ class Mender:
                 places = np.flatnonzero(cells[index])
                 # of several cells the rarest first
                 rarest_first = np.argsort(-bits_alone[row, places], kind="stable")
-                named[row] += places[rarest_first].tolist()
+                places = places[rarest_first]
+                # and before them those of which is known how much each lowers the score
+                by_fall = [place for place in costly[index] if place in places]
+                named[row] += by_fall + [place for place in places.tolist() if place not in by_fall]
                 if not named[row]:
                     # nothing helps: what costs more than usual is all there is to say
                     named[row] += costly[index]
