@@ -169,6 +169,17 @@ def test_floats_printed_with_ten_digits_take_their_bits():
     assert 8 * size < 26 * len(noise)
 
 
+def test_floats_of_one_origin_are_tried_beside_those_of_several():
+    """A program that cuts 32-bit floats behind 16 decimals: most are as if rounded to 16 digits,
+    and all are within a float of the whole one."""
+    rates = np.random.default_rng(4).choice([-4, -2, -1, 0, 1, 2, 3], 200, p=[0.1] * 6 + [0.4]) / 10
+    cut = [float(repr(as_single(rate))[: 18 + (rate < 0)]) for rate in rates.tolist()]
+    ways = encoded([repr(rate) for rate in cut]).others
+    plain, by_origins = [way.meta for way in ways if isinstance(way.meta, FloatMeta)]
+    assert plain.single and plain.places == 1 and set(plain.offsets) <= {-1, 0, 1}
+    assert by_origins.digits[0] == 16 and by_origins.places == 1
+
+
 # ---- laws
 
 SINGLES = st.floats(width=32, allow_nan=False, allow_infinity=False)

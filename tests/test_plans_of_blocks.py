@@ -9,6 +9,8 @@ import pytest
 
 from aetool.codec import blocks, planning, records
 from aetool.codec.archive import Archive
+from aetool.codec.columns import Coded
+from aetool.codec.metas import FloatMeta, LevelMeta, NumberMeta, RankMeta
 from aetool.codec.records import Layout
 from aetool.csv.fields import Rule
 from aetool.operations import CompressOptions, compress, decompress
@@ -69,6 +71,48 @@ def test_a_column_stored_as_it_came_is_not_offered_other_ways_again(monkeypatch)
     kept = sum(way > 0 for way in first.hints.ways)
     records.encode(table(1, gaps=0), LAYOUT, first.hints)
     assert offered == [3, kept]
+
+
+def test_a_way_is_found_again_where_other_ways_are_offered_beside_it():
+    """The numbers of ways differ: the bits of 32-bit floats are offered for some blocks alone."""
+    celsius = (np.random.default_rng(0).integers(-300, 400, 6000) / 10).astype(np.float32)
+    warmth = celsius * np.float32(1.8) + np.float32(32)
+    lines = [f"{number:.15g}\n" for number in warmth.tolist()]
+    layout = Layout(Rule(","), ["warmth"])
+    ways = set()
+    hints = blocks.NO_HINTS
+    for begin in range(0, 6000, 2000):
+        text = "".join(lines[begin : begin + 2000]).encode()
+        (block,) = records.encode(text, layout, hints)
+        (alone,) = records.encode(text, layout)
+        assert len(block.payload) <= 1.01 * len(alone.payload)
+        hints = block.hints
+        ways |= set(hints.ways)
+    assert len(ways) > 1
+
+
+@pytest.mark.parametrize(
+    ("way", "before", "expected"),
+    [
+        (0, FloatMeta(places=3), 0),
+        (1, FloatMeta(places=9), 1),
+        (1, FloatMeta(), 2),
+        (3, FloatMeta(digits=(9,)), 2),
+        (9, FloatMeta(places=3, digits=(17, 17), offsets=(0, 0), zeros=(0, 1)), 1),
+        (1, RankMeta(), 3),
+        (2, LevelMeta(), 2),
+        (9, LevelMeta(), 0),
+    ],
+)
+def test_a_way_is_known_by_its_family(way, before, expected):
+    """By its family, else its kind, else its number, else it is the first."""
+    others = [
+        Coded(FloatMeta(places=3, single=True)),
+        Coded(FloatMeta(digits=(17,))),
+        Coded(RankMeta()),
+    ]
+    column = Coded(NumberMeta(), others=others)
+    assert blocks._in_way(column, way, before) is [column, *others][expected]
 
 
 def test_a_table_of_many_blocks_comes_back(tmp_path):

@@ -210,11 +210,11 @@ def _encoded(
         students = students.by_reference()  # decoding then compares the floats
     # what a model knows, and what its students see, are columns as they are at first sight
     may_choose = shared is None and students is None
-    has_ways = may_choose and len(hints.ways) == len(coded)
+    has_ways = may_choose and len(hints.ways) == len(hints.metas) == len(coded)
     # those that were taken in the block before, without another look at the others
     columns = list(coded)
     if has_ways:
-        columns = list(map(_in_way, coded, hints.ways))
+        columns = list(map(_in_way, coded, hints.ways, hints.metas))
     shape = _shape_of(columns)
     # of a column with other streams than in the block before plans are searched
     before = hints.moved(shape)
@@ -236,10 +236,11 @@ def _encoded(
     # in a small block the streams are coded as one, of which the estimate knows nothing
     saves_little = encoder.joined or saved < DOUBTFUL * len(payload)
     ways = tuple(map(_way_of, coded, encoder.columns))
+    metas = tuple(column.meta for column in encoder.columns)
     return _Coding(
         content=digest(b"".join(encoder.content)),
         payload=payload,
-        hints=planning.Hints(_shape_of(encoder.columns), encoder.plans, ways),
+        hints=planning.Hints(_shape_of(encoder.columns), encoder.plans, ways, metas),
         is_doubtful=combines and saves_little,
     )
 
@@ -249,12 +250,24 @@ def _shape_of(columns: Sequence[Coded]) -> tuple[int, ...]:
     return tuple(len(column.streams) for column in columns)
 
 
-def _in_way(column: Coded, way: int) -> Coded:
-    """Encoding number `way` of a column: 0 is its first, n its others[n - 1]; the first where there
-    is no such number."""
-    if 0 < way <= len(column.others):
-        return column.others[way - 1]
-    return column
+def _in_way(column: Coded, way: int, before: Meta) -> Coded:
+    """The encoding of a column that is like the one that was taken in the block before: number
+    `way` there, 0 the first, n the n-th of the others, by the meta `before`. Of its family, where
+    the column has one, else of its kind, else of its number; the first where there is none
+    either."""
+    if way == 0:
+        return column
+    others = column.others
+    numbered = others[way - 1 : way]
+    # a column may be offered a way more or less than in the block before
+    candidates = [*numbered, *others]
+    for one in candidates:
+        if one.meta.family == before.family:
+            return one
+    for one in candidates:
+        if one.meta.kind == before.kind:
+            return one
+    return numbered[0] if numbered else column
 
 
 def _way_of(column: Coded, taken: Coded) -> int:

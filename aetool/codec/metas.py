@@ -125,6 +125,12 @@ class Meta:
         and raws, in this order, those that it needs."""
         return (self.kinds > 1) + (self.valued > 0) + self.has_raws
 
+    @property
+    def family(self) -> tuple[str | bool, ...]:
+        """What ways to store a column have in common whose values mean the same, so that one block
+        may be stored as the one before it was. By default the kind alone."""
+        return (self.kind,)
+
     def to_json(self) -> dict[str, Json]:
         """The meta as a JSON object, as it is stored: of a meta without fields "k", the kind,
         alone; subclasses add their fields, most of them only where they are not the default."""
@@ -240,6 +246,11 @@ class CellsMeta(Meta):
 
     gap: str | None = None
     lenders: tuple[Lender, ...] = field(default=(), kw_only=True)
+
+    @property
+    def family(self) -> tuple[str | bool, ...]:
+        """The kind, and whether cells of others stand in these: what is left is another column."""
+        return (self.kind, bool(self.lenders))
 
     def to_json(self) -> dict[str, Json]:
         """The meta as JSON: "k", "gap" if cells are missing, and "cells", the lenders, if there are
@@ -516,6 +527,12 @@ class NumberMeta(PatternMeta):
         return len(self.forms)
 
     @property
+    def family(self) -> tuple[str | bool, ...]:
+        """As of all cells, and which units the whole numbers count in."""
+        is_single = self.single is not None
+        return (*super().family, self.own_units, is_single, bool(self.zeros))
+
+    @property
     def units(self) -> list[int]:
         """For each form what 1 of its whole numbers is worth, in units of 10^-decimals: the step,
         times a power of ten if own_units or `zeros` say so."""
@@ -609,6 +626,12 @@ class FloatMeta(PatternMeta):
     def valued(self) -> int:
         """How many kinds of cells have a value: one for each offset."""
         return len(self.offsets)
+
+    @property
+    def family(self) -> tuple[str | bool, ...]:
+        """As of all cells, and whether the values are bits, or decimals of one number of places or
+        of several."""
+        return (*super().family, self.places is None, bool(self.zeros))
 
     def to_json(self) -> dict[str, Json]:
         """The meta as JSON: "k", "gap", "s" and "r" as every PatternMeta; "d", places, "f",

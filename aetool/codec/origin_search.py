@@ -49,6 +49,9 @@ BITS_OF_AN_EXCEPTION = 130.0
 BITS_OF_A_DIGIT = math.log2(10)
 NO_PLACES = MOST_DECIMALS + 1  # of a number that no decimal of fewer places tells
 PROMISING = 1.1  # of the fewest bits expected of any way may another take, to be tried
+# of these may floats as others are take: how they lie beside decimals is often told by the decimals
+# themselves, which no estimate sees
+PROMISING_PLAIN = 1.5
 # of the bits of decimals of one number of places must others take less: how large a number is is
 # seen less well where columns behind it are foretold
 WORTH = 0.97
@@ -247,20 +250,20 @@ def metas(
 ) -> list[FloatMeta]:
     """The metas by which a column of these numbers, (n,), may be stored by origins: by decimals of
     one number of places, then, where they promise fewer bits, the most promising first, by decimals
-    whose places are told by the kind, and by the bits of 32-bit floats. likely: to how many digits
-    its 32-bit floats are printed, at least one; bare: whether whole numbers are written without
-    ".0"."""
+    whose places are told by the kind, and by the bits of 32-bit floats. Before these comes, where
+    it may take as few bits, the meta that the column has as floats of one origin. likely: to how
+    many digits its 32-bit floats are printed, at least one; bare: whether whole numbers are written
+    without ".0"."""
     sources = _Sources.of(numbers, likely)
     ways = (
         _by_places(sources),
         _by_kinds(sources),
         _by_bits(sources),
     )
+    of_origins = [_meta(kinds, bare) for kinds in ways if kinds]
+    plain, _, _, _ = floats.taken_apart(numbers, bare)
     expected: dict[FloatMeta, float] = {}
-    for kinds in ways:
-        if not kinds:
-            continue
-        meta = _meta(kinds, bare)
+    for meta in [*of_origins, plain]:
         bits = _bits(meta, numbers)
         # the same origins in two ways are one way
         if bits < math.inf:
@@ -272,9 +275,11 @@ def metas(
     most = min(PROMISING * fewest, WORTH * expected[first])
     # what other columns tell of the first no estimate knows
     promising = [first]
+    if plain in expected and plain != first and expected[plain] <= PROMISING_PLAIN * fewest:
+        promising.insert(0, plain)
     by_bits = sorted(expected, key=expected.__getitem__)
     for meta in by_bits:
-        if meta != first and expected[meta] <= most:
+        if meta not in promising and expected[meta] <= most:
             promising.append(meta)
     return promising
 

@@ -35,6 +35,7 @@ from aetool.codec.context_search import (
 )
 from aetool.codec.estimates import sample_rows
 from aetool.codec.limits import SMALL_BLOCK
+from aetool.codec.metas import Meta
 from aetool.codec.plans import (
     Feature,
     OtherSymbol,
@@ -139,12 +140,14 @@ class Hints:
 
     shape: for each column how many streams (columns of whole numbers) it is stored as. plans: of
     all streams, in the order of the columns; one without bins is searched anew. ways: for each
-    column which of its encodings was taken: 0 for the first, n for the n-th of the others.
+    column which of its encodings was taken: 0 for the first, n for the n-th of the others. metas:
+    how each column was stored, where ways are known.
     """
 
     shape: tuple[int, ...] = ()
     plans: Sequence[Plan] = ()
     ways: tuple[int, ...] = ()
+    metas: tuple[Meta, ...] = ()
 
     def moved(self, shape: tuple[int, ...]) -> Sequence[Plan | None]:
         """The plans of all streams, adapted to a block whose columns have `shape` streams each, in
