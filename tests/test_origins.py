@@ -11,7 +11,17 @@ from hypothesis import example, given, settings
 from hypothesis import strategies as st
 
 from aetool import kernel, operations
-from aetool.codec import blocks, origin_search, origins, planning, records, text_decoding, textual
+from aetool.codec import (
+    blocks,
+    floats,
+    limits,
+    origin_search,
+    origins,
+    planning,
+    records,
+    text_decoding,
+    textual,
+)
 from aetool.codec.archive import Archive
 from aetool.codec.columns import Decoded
 from aetool.codec.metas import FloatMeta, NumberMeta, from_json
@@ -283,6 +293,35 @@ def test_a_number_that_no_float_is_is_damage(meta, value):
         return
     # no whole number of 64 bits is beyond all 32-bit floats
     assert text_decoding.decode(column).bytes() == [repr(as_single(value)).encode()]
+
+
+@pytest.mark.parametrize("meta", [FloatMeta(), FloatMeta(digits=(12, 9), offsets=(0, 0))])
+@pytest.mark.parametrize("at_once", [1, 7, 20, 1 << 16])
+def test_texts_are_made_piece_by_piece(meta, at_once, monkeypatch):
+    """So that a damaged block of millions of numbers takes little memory."""
+    monkeypatch.setattr(text_decoding, "WRITTEN_AT_ONCE", at_once)
+    values = RNG.integers(0, 1 << 30, 20)
+    kinds = np.arange(20) % meta.valued
+    column = Decoded(meta, kinds, values, np.zeros(0, np.int64), [])
+    restored = origins.restored if meta.digits else floats.restored
+    expected = [text.encode() for text in restored(meta, values, kinds)]
+    assert text_decoding.decode(column).bytes() == expected
+
+
+@pytest.mark.parametrize("meta", [FloatMeta(), FloatMeta(digits=(17,))])
+def test_more_text_than_a_block_may_have_is_refused_before_all_is_made(meta, monkeypatch):
+    module = origins if meta.digits else floats
+    made = []
+    restored = module.restored
+    monkeypatch.setattr(module, "restored", lambda *column: made.append(1) or restored(*column))
+    monkeypatch.setattr(text_decoding, "WRITTEN_AT_ONCE", 10)
+    monkeypatch.setattr(limits, "MAX_TEXT", 60)
+    # each is 0.0
+    values = np.zeros(1000, np.int64)
+    column = Decoded(meta, values, values, np.zeros(0, np.int64), [])
+    with pytest.raises(ArchiveError, match="a block claims 90 bytes; at most 60 are allowed"):
+        text_decoding.decode(column)
+    assert len(made) == 3
 
 
 FLOAT = {"k": "float", "s": [], "d": 4, "f": [0, 0], "p": [17, 0]}

@@ -32,6 +32,7 @@ from aetool.data.table import Bytes
 from aetool.errors import ArchiveError
 from aetool.model import Int
 
+WRITTEN_AT_ONCE = 1 << 16  # floats whose texts are in memory one by one
 LARGEST_TICKS = (1 << 63) - 1  # of a date, and the same before 1970
 
 
@@ -111,11 +112,23 @@ def _written(meta: Pattern, kinds: Int, values: Int) -> Spans:
 def _written_floats(meta: FloatMeta, kinds: Int, values: Int) -> Spans:
     """The texts of floats in the fewest digits. values: (n,), whole numbers, as the meta says
     floats are stored; kinds: (n,), for each the place, in the meta's offsets, of how far it is from
-    its decimal. ArchiveError for a 32-bit float that is too large."""
+    its decimal. ArchiveError for a 32-bit float that is too large, or more text than a block may
+    have."""
     restored = origins.restored if meta.digits else floats.restored
-    texts = restored(meta, values, kinds)
-    cells = bytes_of_texts(texts)
-    written = behind_another(cells)
+    pieces = []
+    lengths = [np.zeros(0, np.int32)]
+    size = 0
+    # a damaged block may ask for millions of numbers, and a text by itself takes far more memory
+    # than its bytes
+    for begin in range(0, len(values), WRITTEN_AT_ONCE):
+        piece = slice(begin, begin + WRITTEN_AT_ONCE)
+        texts = restored(meta, values[piece], kinds[piece])
+        lengths.append(np.array(list(map(len, texts)), np.int32))
+        pieces.append("".join(texts).encode("ascii"))
+        size += len(pieces[-1])
+        check_text(size)
+    pool = np.frombuffer(b"".join(pieces), np.uint8)
+    written = _one_behind_the_other(pool, np.concatenate(lengths))
     if meta.notation is not None:
         return notations.spelled(written, NO_AFFIXES, meta.notation)
     return written
