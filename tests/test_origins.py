@@ -190,6 +190,15 @@ def test_floats_of_one_origin_are_tried_beside_those_of_several():
     assert by_origins.digits[0] == 16 and by_origins.places == 1
 
 
+def test_where_some_numbers_have_no_origin_floats_that_leave_out_none_are_tried():
+    singles = [printed(number, 17) for number in DEGREES]
+    others = [repr(number) for number in RNG.normal(size=12).tolist()]
+    metas = [way.meta for way in encoded([*singles, *others]).others]
+    assert any(meta.digits or meta.single for meta in metas)
+    plain = [meta for meta in metas if not meta.digits and not meta.specials and not meta.has_rest]
+    assert len(plain) == 1 and len(set(metas)) == len(metas)
+
+
 # ---- laws
 
 SINGLES = st.floats(width=32, allow_nan=False, allow_infinity=False)

@@ -99,8 +99,9 @@ def encode(
     if share_of_nine >= origin_search.LEAST_LONG:
         coded.others += _by_origins(cells)
     share_of_long = float((length >= LONG_FLOAT).mean())
-    # what has origins is a float by them
-    if share_of_long >= LEAST_LONG and not coded.others:
+    # where some numbers have no origin, floats of one, which leave out none, may take less
+    leaves_none = any(way.worth == Coded.worth for way in coded.others)
+    if share_of_long >= LEAST_LONG and not leaves_none:
         _add_way(coded, _as_floats(cells))
     if isinstance(coded.meta, TextMeta | LevelMeta):
         _add_way(coded, _as_digits(text))
@@ -108,9 +109,10 @@ def encode(
 
 
 def _add_way(coded: Coded, other: Coded | None) -> None:
-    """Add another encoding of the same column to `others` of the first, in place; nothing for
-    None."""
-    if other is not None:
+    """Add another encoding of the same column to `others` of the first, in place; nothing for None,
+    or one that is there already."""
+    metas = [way.meta for way in coded.others]
+    if other is not None and other.meta not in metas:
         coded.others.append(other)
 
 
