@@ -85,12 +85,8 @@ def _is_wide(asked: str) -> bool:
 
 def _is_coarse(asked: str, column: Column) -> bool:
     """Whether a bound as it was asked for lets decimals of a column become other decimals: it is no
-    key, nor of texts in a table with types, its numbers differ, and the bound is no less than their
-    last digit."""
+    key, its numbers differ, and the bound is no less than their last digit."""
     if not isinstance(column, Number) or column.decimals is None or is_key(column):
-        return False
-    # what a table with types has as texts stays so
-    if "string" in (column.dtype or ""):
         return False
     spread = Fraction(column.high) - Fraction(column.low)
     bound = source_texts.bound_of(asked, NOTHING, spread)

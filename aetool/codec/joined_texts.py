@@ -9,7 +9,7 @@ the next. Each column's blob then says how long its text is, and the last one ha
 from __future__ import annotations
 
 import functools
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 
 import numpy as np
@@ -77,11 +77,7 @@ def join(
     size_apart = 0
     largest_size = 0
     bytes_left = min(most, mixing.MOST)
-    for place, column in enumerate(columns):
-        if not _has_text(column.meta, column.blobs):
-            continue
-        blob = column.blobs[0]
-        begin = _begin_of_text(column.meta, blob)
+    for place, blob, begin in _packed_texts(columns):
         head, _ = read_varint(blob, begin)
         bytes_left -= head >> stages.BITS
         # nothing is unpacked in vain
@@ -130,11 +126,7 @@ def part(columns: Sequence[Decoded]) -> JoinedTexts | None:
     heads: dict[int, bytes] = {}
     lengths: list[int] = []
     code = b""
-    for place, column in enumerate(columns):
-        if not _has_text(column.meta, column.blobs):
-            continue
-        blob = column.blobs[0]
-        begin = _begin_of_text(column.meta, blob)
+    for place, blob, begin in _packed_texts(columns):
         head, begin_of_code = read_varint(blob, begin)
         highest_stage = (1 << stages.BITS) - 1
         stage = head & highest_stage
@@ -178,12 +170,16 @@ def _texts_of(
     return texts
 
 
-def _has_text(meta: Meta, blobs_of_column: Sequence[bytes]) -> bool:
-    """Whether a column of this meta, with these blobs, has a text or levels in the first of
-    them."""
-    if not isinstance(meta, TextMeta | LevelMeta):
-        return False
-    return len(blobs_of_column[0]) > 0
+def _packed_texts(columns: Sequence[Coded | Decoded]) -> Iterator[tuple[int, bytes, int]]:
+    """Of each of a block's columns that has a text, or levels, in the first of its blobs: (the
+    place of the column, that blob, where the packed text begins in it)."""
+    for place, column in enumerate(columns):
+        if not isinstance(column.meta, TextMeta | LevelMeta):
+            continue
+        blob = column.blobs[0]
+        # a column without cells has nothing there
+        if blob:
+            yield place, blob, _begin_of_text(column.meta, blob)
 
 
 def _begin_of_text(meta: Meta, blob: bytes) -> int:

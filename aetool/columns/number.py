@@ -111,8 +111,8 @@ class Number(Modelled):
         is_number = read.state == VALUE
         is_odd = read.state == ODD_CELL
         odd_cells = int(is_odd.sum())
-        # what tells numbers from texts means texts; but one odd cell, or thousands that are parted,
-        # make texts of a whole column of numbers
+        # a typed source that holds numbers as texts means texts; but pandas makes texts of a whole
+        # column of numbers where one cell is odd, or where thousands are parted
         is_made_text = odd_cells or notation.group
         if summary.typed and not asked and not is_made_text:
             return None

@@ -27,12 +27,11 @@ class Summary:
 
     values: the column's values, or if there are more than MOST_VALUES (1,000,000) as many of them,
     evenly spaced. rows: how many rows the piece has. decimal: the decimal mark that is usual in the
-    file. gap_words: further words that mean a gap, by the user. typed: whether the texts are
-    texts by the source, as those of JSON, or were made of values of another type, and so are no
-    numbers unless a user says so or a cell is odd. dtype: the source's own name of its type, or
-    None. closed: whether no other records are to come. date_order: the order
-    of day, month and year that the user says, such as "dmy"; None: it is told from the cells.
-    values_here: words, in lower case, that mean a gap in other columns but are values in this one.
+    file. gap_words: further words that mean a gap, by the user. typed: whether the source says that
+    the column is text. dtype: the source's own name of its type, or None. closed: whether no other
+    records are to come. date_order: the order of day, month and year that the user says, such as
+    "dmy"; None: it is told from the cells. values_here: words, in lower case, that mean a gap in
+    other columns but are values in this one.
     """
 
     name: str

@@ -32,11 +32,12 @@ class ArrowSource(TableSource):
 
     name: for messages. schema: of all batches. wide: the places, from 0, of columns with integers
     beyond 2^53, which float64 does not hold exactly; they are read as text. format: how to write it
-    again. is_untyped: whether the types of columns are no one's choice; then all texts may be
-    numbers, also those made of integers that are `wide`. dtypes: the names of Arrow's types.
+    again. strings_are_cells: whether strings may be numbers or dates, as in CSV; cells: the places,
+    from 0, of columns whose strings may be so in any case. dtypes: the names of Arrow's types.
     """
 
-    is_untyped = False
+    strings_are_cells = False
+    cells: frozenset[int] = frozenset()  # the places of columns of which that is true in any case
 
     def __init__(
         self,
@@ -104,30 +105,33 @@ class ArrowSource(TableSource):
         )
         for name, kind, is_wide in columns:
             # no values tell it as well as all do
-            values, _ = arrow_values.values_of(_no_values(kind), is_wide)
-            if isinstance(values, Cells):
+            values, is_text = arrow_values.values_of(_no_values(kind), is_wide)
+            if is_text or isinstance(values, Cells):
                 texts.add(name)
         return texts
 
     def as_table(self, batch: pa.RecordBatch, row: int) -> Table:
         """Convert a batch of the source's schema to a Table of columns, as arrow_values.values_of
-        does; `typed` are those whose texts were made of values of another type. row: the number,
-        from 0, of its first record in the source. DataError for a text that is not UTF-8."""
+        does; `typed` are those that are text by their type and not to be read as cells of a file
+        are. row: the number, from 0, of its first record in the source. DataError for a text that
+        is not UTF-8."""
         columns: list[Values] = []
-        typed: set[str] = set()
+        texts: set[str] = set()
         for place, array in enumerate(batch.columns):
             try:
-                values, is_made = arrow_values.values_of(array, self._is_wide[place])
+                values, is_text = arrow_values.values_of(array, self._is_wide[place])
             except UnicodeDecodeError as error:
                 raise self._not_utf8(place, array, row, error) from None
             columns.append(values)
-            if is_made and not self.is_untyped:
-                typed.add(self._names[place])
+            # texts that are read as cells of a file are may be numbers or dates
+            is_cells = self.strings_are_cells or place in self.cells
+            if is_text and not is_cells:
+                texts.add(self._names[place])
         return Table(
             self._names,
             tuple(columns),
             row,
-            frozenset(typed),
+            frozenset(texts),
         )
 
     def _not_utf8(
@@ -243,7 +247,7 @@ class ArrowMemorySource(ArrowSource):
             dtypes = {str(column): str(kind) for column, kind in data.dtypes.items()}
             format["pandas"] = dtypes
             try:
-                table = _of_frame(data, name)
+                table, self.cells = _of_frame(data, name)
             except UnicodeEncodeError as error:
                 raise arrow_files.half_a_pair(name, error) from None
         else:
@@ -266,10 +270,11 @@ class ArrowMemorySource(ArrowSource):
 UNCONVERTED = (ValueError, TypeError, OverflowError)  # errors of Arrow are of the first two
 
 
-def _of_frame(data: pd.DataFrame, name: str) -> pa.Table:
-    """A DataFrame as an Arrow table, without its index; a column of values of several kinds becomes
-    text, see `_column`. DataError for two columns of one name, and for a column with values that
-    are no numbers, texts or moments. name: of the source, for messages."""
+def _of_frame(data: pd.DataFrame, name: str) -> tuple[pa.Table, frozenset[int]]:
+    """(a DataFrame as an Arrow table, without its index; the places, from 0, of columns that became
+    text, see `_column`, to be read as cells of a file are). DataError for two columns of one name,
+    and for a column with values that are no numbers, texts or moments. name: of the source, for
+    messages."""
     import pyarrow as pa
 
     # names need not be texts in pandas; the caller's own DataFrame stays as it is
@@ -283,32 +288,39 @@ def _of_frame(data: pd.DataFrame, name: str) -> pa.Table:
             "frame.columns = [...]"
         )
     try:
-        return pa.Table.from_pandas(frame, preserve_index=False)
+        table = pa.Table.from_pandas(frame, preserve_index=False)
+        return table, frozenset()
     except (pa.ArrowException, *UNCONVERTED):
         pass
     # one column at least mixes kinds: each is converted by itself
     return _by_columns(frame, name)
 
 
-def _by_columns(frame: pd.DataFrame, name: str) -> pa.Table:
-    """Convert a DataFrame that Arrow does not take as a whole, column by column, see `_column`, to
-    an Arrow table, without the index. Its columns have different names, all texts. name: for
-    messages. DataError for a column with values that are no numbers, texts or moments."""
+def _by_columns(frame: pd.DataFrame, name: str) -> tuple[pa.Table, frozenset[int]]:
+    """Convert a DataFrame that Arrow does not take as a whole, column by column: (an Arrow table,
+    without the index; the places, from 0, of columns that became text, see `_column`). Its columns
+    have different names, all texts. name: for messages. DataError for a column with values that are
+    no numbers, texts or moments."""
     import pyarrow as pa
 
-    columns = {column: _column(frame[column], column, name) for column in frame.columns}
-    return pa.table(columns)
+    columns = {}
+    texts = set()
+    for place, column in enumerate(frame.columns):
+        columns[column], is_text = _column(frame[column], column, name)
+        if is_text:
+            texts.add(place)
+    return pa.table(columns), frozenset(texts)
 
 
 def _column(
     column: pd.Series,
     called: str,
     name: str,
-) -> pa.Array | pa.ChunkedArray:
-    """A DataFrame's column as an Arrow array, gaps as nulls. What Arrow does not take, such as
-    values of several kinds or integers beyond 64 bits, becomes text; DataError if then a value is
-    of no type of `_one_cell`, or the column has a dtype of its own, not that of objects. called:
-    the column's name; name: of the source, for messages."""
+) -> tuple[pa.Array | pa.ChunkedArray, bool]:
+    """(a DataFrame's column as an Arrow array, gaps as nulls; whether it became text). What Arrow
+    does not take, such as values of several kinds or integers beyond 64 bits, becomes text;
+    DataError if then a value is of no type of `_one_cell`, or the column has a dtype of its own,
+    not that of objects. called: the column's name; name: of the source, for messages."""
     import pandas as pd
     import pyarrow as pa
 
@@ -317,7 +329,7 @@ def _column(
         dense = np.asarray(column)
         column = pd.Series(dense, dtype=column.dtype.subtype)
     try:
-        return pa.array(column, from_pandas=True)
+        return pa.array(column, from_pandas=True), False
     except (pa.ArrowException, *UNCONVERTED):
         kinds = _one_cell()
     odd = [value for value in column if not isinstance(value, kinds)]
@@ -330,7 +342,7 @@ def _column(
     cells = []
     for value, is_gap in zip(column, column.isna(), strict=True):
         cells.append(None if is_gap else _as_text(value))
-    return pa.array(cells, pa.string())
+    return pa.array(cells, pa.string()), True
 
 
 def _one_cell() -> tuple[type, ...]:
@@ -375,8 +387,8 @@ class CopiedTable(ArrowFileSource):
 
     Records are restored from it as CSV, whatever they were. place: of that file, which lasts as
     long as the source. original: the file or folder whose records these are; None if no file has
-    just these. is_untyped: whether the types of its columns are no one's choice, see ArrowSource;
-    `dtypes` is empty then.
+    just these. strings_are_cells: whether strings may be numbers or dates, as in CSV; `dtypes` is
+    empty then.
     """
 
     def __init__(
@@ -384,13 +396,13 @@ class CopiedTable(ArrowFileSource):
         name: str,
         place: files.Place,
         original: files.Place | None,
-        is_untyped: bool,
+        strings_are_cells: bool,
     ) -> None:
         super().__init__(name, place.path)
         self.place = place
         self.original = original
-        self.is_untyped = is_untyped
-        if is_untyped:
+        self.strings_are_cells = strings_are_cells
+        if strings_are_cells:
             self.dtypes = {}
         # restored as CSV: the temporary file's own format is no one's wish
         dialect = Dialect().to_json()
@@ -408,13 +420,13 @@ def copied(
     name: str,
     batches: Iterator[pa.RecordBatch],
     original: files.Place | None = None,
-    is_untyped: bool = False,
+    strings_are_cells: bool = False,
 ) -> CopiedTable:
     """Write batches, at least one, all of one schema, to a temporary file; returns the table, which
     can be read again and again. Little of it is in memory at any time. name: for messages;
     original: the file or folder whose records these are, None if no file has just these;
-    is_untyped: whether the types of its columns are no one's choice. DataError or NoRoomError where
-    the file cannot be written; errors of `batches` go through."""
+    strings_are_cells: whether strings may be numbers or dates, as in CSV. DataError or NoRoomError
+    where the file cannot be written; errors of `batches` go through."""
     import pyarrow as pa
 
     # it tells the schema before anything is written
@@ -427,4 +439,4 @@ def copied(
                 writer.write_batch(batch)
 
     place = kept(write, name)
-    return CopiedTable(name, place, original, is_untyped)
+    return CopiedTable(name, place, original, strings_are_cells)

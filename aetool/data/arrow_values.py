@@ -23,14 +23,12 @@ def values_of(
     array: pa.Array,
     is_wide: bool,
 ) -> tuple[Values, bool]:
-    """(an Arrow array as a column of n values, whether these are texts made of values of another
-    type, in which no numbers are to be looked for).
+    """(an Arrow array as a column of n values, whether it is text by its type).
 
     The column is float64 of integers, floats and nulls, datetime64[us] of timestamps and dates (in
-    UTC where they have a zone, what is finer cut off), and `Cells` of all else: of texts and
-    decimals, which may be numbers as the cells of a CSV may, and texts made of truths, of what is
-    nested, and so on. is_wide: whether to read its integers as text, as float64 does not hold them
-    all exactly.
+    UTC where they have a zone, what is finer cut off), and `Cells` of all else; of these only
+    decimals are not text by their type. is_wide: whether to read its integers as text, as float64
+    does not hold them all exactly.
     """
     import pyarrow as pa
     from pyarrow import compute, types
@@ -55,12 +53,9 @@ def values_of(
         return _moments(array), False
     if types.is_boolean(kind):
         return _truths(array), True
-    # texts say what they are by themselves, as the cells of a CSV do: a type of strings tells
-    # nothing, as one odd cell further on makes strings of a column of numbers
-    is_of_texts = types.is_string(kind) or types.is_large_string(kind) or types.is_string_view(kind)
     # decimals are written as texts, and are numbers all the same
-    is_made = not (is_of_texts or types.is_decimal(kind))
-    return _texts(array), is_made
+    is_text = not types.is_decimal(kind)
+    return _texts(array), is_text
 
 
 def numbers(array: pa.Array) -> Float | None:
@@ -136,12 +131,12 @@ def _of_dictionary(
     is_wide: bool,
 ) -> tuple[Values, bool]:
     """Convert a dictionary array, indices into distinct levels, as `values_of` does any other: (a
-    column of values, whether these are texts made of others). Each level is converted once, and
-    repeated where it stands. is_wide: whether to read integers among the levels as text."""
+    column of values, whether it is text). Each level is converted once, and repeated where it
+    stands. is_wide: whether to read integers among the levels as text."""
     import pyarrow as pa
     from pyarrow import compute
 
-    levels, is_made = values_of(array.dictionary, is_wide)
+    levels, is_text = values_of(array.dictionary, is_wide)
     # a level more, behind the others, stands for what is missing
     null = pa.nulls(1, array.type.value_type)
     missing, _ = values_of(null, is_wide)
@@ -149,7 +144,7 @@ def _of_dictionary(
     indices = array.indices.cast(pa.int64())
     places = compute.fill_null(indices, len(levels))
     index: Int = places.to_numpy(zero_copy_only=False)
-    return taken(with_missing, index), is_made
+    return taken(with_missing, index), is_text
 
 
 # ---- integers that float64 has not

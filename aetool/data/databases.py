@@ -53,7 +53,7 @@ def open_table(path: Path, name: str, wanted: str) -> CopiedTable:
         original = None if wanted else files.Place(path, name)
         called = f"{name}::{wanted}" if wanted else name
         batches = _batches(schema, database.execute(query))
-        return arrow_source.copied(called, batches, original, is_untyped=True)
+        return arrow_source.copied(called, batches, original, strings_are_cells=True)
     # a name that is no UTF-8, too
     except (sqlite3.Error, UnicodeDecodeError) as error:
         raise DataError(f"{name}: {error}") from None

@@ -120,9 +120,8 @@ class JsonLinesSource(TableSource):
         numbers: Sequence[int],
     ) -> Table:
         """Records, at least one, as a table of the columns `names`. Columns that have texts, truths
-        or nested values are `typed`, as JSON says itself which values are numbers, and get a type
-        in `dtypes`. numbers: of the records in the source, from 0, ascending. DataError if a record
-        has a key that is none of `names`."""
+        or nested values are `typed`, and get a type in `dtypes`. numbers: of the records in the
+        source, from 0, ascending. DataError if a record has a key that is none of `names`."""
         self._refuse_new_keys(names, records, numbers)
         values: list[Values] = []
         typed = set()

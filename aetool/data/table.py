@@ -151,9 +151,7 @@ Values = Cells | npt.NDArray[np.float64] | npt.NDArray[np.datetime64]
 class Table:
     """A batch of records, by column. names, values: of the columns, in the same order; names may
     repeat. first_row: the number of the first record in the source, from 0. typed: the names of
-    columns whose texts are texts by the source, as those of JSON, or were made of values of another
-    type, such as integers that float64 has not; they are read as numbers only if a user asks, or if
-    a cell is odd.
+    columns that are text by the source's types, and read as numbers or dates only if a user asks.
 
     numbers: (rows,), the numbers of the records in the source, from 0, where they do not follow one
     another: comments between records of a text are counted, in archives, too. None where they do.
