@@ -10,7 +10,7 @@ from pathlib import Path
 
 import numpy as np
 import onnx
-from onnx import TensorProto, helper
+from onnx import TensorProto, helper, numpy_helper
 
 from aetool import bundle as bundles
 from aetool import mapping, pairs
@@ -86,7 +86,7 @@ def description(
 ) -> Described:
     """The content of model.json: what the graphs that `export` writes take and give, the columns,
     the threshold and its calibration. By name: plugin, sha256, input, columns, shape, latent, unit,
-    score, threshold and calibration; of pictures also map, where `low` is true
+    score, threshold, threshold_input and calibration; of pictures also map, where `low` is true
     also low_parts; and context and condition of a model that has such (see `_beside`).
 
     float32: of graphs without float64. low: in float32, whether every input is given as two
@@ -101,9 +101,9 @@ def description(
         "shape": model.shape,
         "latent": model.latent,
         "unit": model.unit,
-        "score": "sum of parts over its second dimension, (batch,); anomaly: score > threshold, "
-        "the one below; compare the score with any other",
+        "score": "sum of parts over its second dimension, (batch,); anomaly: score > threshold",
         "threshold": model.threshold,
+        "threshold_input": "a scalar beside the records; left out it is the threshold above",
         "calibration": model.calibration.to_json(),
     }
     if model.shape is not None:
@@ -305,10 +305,10 @@ def _as_text(value: object) -> str:
 
 def _judged(content: bytes, model: Bundle, float32: bool) -> bytes:
     """The score graph, as bytes, with outputs before its own: "score", (batch,), the total score;
-    "anomaly", (batch,) bool, whether that is above the model's threshold; and of pictures "map",
-    the heat map, (batch, height, width). content: the bytes of the model's score graph. float32:
-    whether score and threshold are of that type, and not float64; the map is float32 in any
-    case."""
+    "anomaly", (batch,) bool, whether that is above "threshold", a new input, whose default is the
+    model's; and of pictures "map", the heat map, (batch, height, width). content: the bytes of the
+    model's score graph. float32: whether score and threshold are of that type, and not float64; the
+    map is float32 in any case."""
     inner = onnx.ModelProto.FromString(content)
     g = Graph()
     # the records keep their names
@@ -326,9 +326,12 @@ def _judged(content: bytes, model: Bundle, float32: bool) -> bytes:
     total = weighed_sum(g, parts, every_part, dtype)
     # (batch, 1) to (batch,)
     score = g.op("Squeeze", total, g.const([1], np.int64))
+    # a constant that is an input, too, is its default; onnxruntime warns of such when it loads them
+    threshold = np.array(model.threshold, dtype)
+    g.constants.append(numpy_helper.from_array(threshold, "threshold"))
+    g.inputs.append(helper.make_tensor_value_info("threshold", kind, []))
     g.output("score", score, kind, [])
-    # no input with a default: onnxruntime warns of it whenever it loads the graph
-    is_anomaly = g.op("Greater", score, g.const(model.threshold, dtype))
+    is_anomaly = g.op("Greater", score, "threshold")
     g.output("anomaly", is_anomaly, TensorProto.BOOL, [])
     if model.shape is not None:
         pixels = mapping.pixels_of(model)
@@ -372,13 +375,16 @@ def inputs_of(path: Path, records: Records) -> Inputs:
     inputs; for a float32 graph of tables the nearest float32, and the rest as a second input if it
     takes one. path: the graph's file. records: as random_inputs has them. OSError if there is no
     such file."""
-    declared = onnx.load(path).graph.input
-    first = declared[0]
+    graph = onnx.load(path).graph
+    # an input with a default need not be given
+    optional = {constant.name for constant in graph.initializer}
+    required = [value for value in graph.input if value.name not in optional]
+    first = required[0]
     if first.type.tensor_type.elem_type != TensorProto.FLOAT:
         return {first.name: records}
     # the high part, and the low one where the graph takes it
     parts = pairs.parts_of(records)
-    names = [value.name for value in declared]
+    names = [value.name for value in required]
     return dict(zip(names, parts, strict=False))
 
 
