@@ -116,11 +116,10 @@ class Reader:
     """A kind of file, or of folder, that a plugin reads, and may write. A subclass has its own
     `matches` and `batches`, and, if it also writes, `write`.
 
-    name: what messages call it. is_text: whether it is a text format, in which everything is
-    written in digits, so that no column has a type of its own; strings are in any case read as
-    numbers, dates or gaps where they look like these, as in CSV. writes_folders: whether `write`
-    makes a folder, not a file. What takes long to import is imported inside of the methods: readers
-    are asked for every path.
+    name: what messages call it. is_text: whether its strings are cells of a text file, which are
+    read as numbers, dates or gaps where they look like these, as in CSV; else they are text and
+    nothing more. writes_folders: whether `write` makes a folder, not a file. What takes long to
+    import is imported inside of the methods: readers are asked for every path.
     """
 
     name: str = ""

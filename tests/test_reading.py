@@ -198,3 +198,29 @@ def test_texts_of_a_frame_with_thousands_parted_are_numbers(tmp_path: Path) -> N
     back = model.decode(model.encode(frame))
     assert all(isinstance(value, str) for value in back["cost"])
     assert abs(int(back["cost"][0].replace(",", "")) - int(amounts[0])) < 900
+
+
+@pytest.mark.parametrize("types", [None, {"temp": "number"}])
+def test_texts_that_are_numbers_are_told_of_where_they_are_read_as_words(
+    caplog: pytest.LogCaptureFixture, types: dict[str, str] | None
+) -> None:
+    """pandas makes texts of a whole column where one cell is odd, and its first rows stay texts."""
+    rng = np.random.default_rng(2)
+    texts = [f"{value:.1f}" for value in rng.normal(20, 3, 300)]
+    frame = pd.DataFrame(
+        {"temp": texts, "x": np.arange(300) % 7, "word": ["up", "down", "1"] * 100}
+    )
+    aetool.fit(frame, "pca", types=types)
+    said = [
+        record.getMessage()
+        for record in caplog.records
+        if "are read as words" in record.msg % record.args
+    ]
+    assert said == (
+        []
+        if types
+        else [
+            "DataFrame: texts that are numbers are read as words: temp; if they are amounts, and no "
+            "codes, say types temp=number"
+        ]
+    )

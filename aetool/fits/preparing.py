@@ -18,8 +18,10 @@ from aetool.closed_form.threads import one_thread
 from aetool.columns import layout
 from aetool.columns.history import whole
 from aetool.columns.number import Number
-from aetool.columns.schema import Schema, conditioned, drop, infer, trusting
+from aetool.columns.schema import Schema, conditioned, decided, drop, summarise, trusting
 from aetool.columns.sections import Features
+from aetool.columns.skip import Skip
+from aetool.columns.summary import Summary
 from aetool.data import notices, scaling
 from aetool.data.drawn import sampled
 from aetool.data.images import ImageSource
@@ -40,7 +42,7 @@ if TYPE_CHECKING:
     from aetool.fits.fitting import FitOptions
 
 TRIMMED = 0.05  # of the rows, in a robust fit
-MOST_FAR = 6  # columns of which a notice says that they hold far numbers
+MOST_TOLD = 6  # columns that a notice names, of those that hold far numbers, or numbers as texts
 MOST_CONTEXT = 256  # rows before each that a model is given
 OF_COLUMNS = ("condition", "label", "drop", "keep")
 Labels = npt.NDArray[np.float32]
@@ -340,21 +342,43 @@ def inferred(source: TableSource, table: Table, options: FitOptions) -> Schema:
     chosen = {*options.keep, *options.condition}
     # a condition is kept though it is not named in --keep
     dropped = set(options.drop) | (columns - chosen if options.keep else set())
-    schema = infer(
+    summaries = summarise(
         table,
-        options.types,
         source.dtypes,
         source.decimal,
         options.na,
         options.closed,
-        source.said.decimal,
     )
-    return conditioned(drop(schema, sorted(dropped)), options.condition)
+    schema = decided(summaries, options.types, source.said.decimal)
+    schema = drop(schema, sorted(dropped))
+    _caution_of_texts(summaries, schema, source.name)
+    return conditioned(schema, options.condition)
+
+
+def _caution_of_texts(summaries: Sequence[Summary], schema: Schema, name: str) -> None:
+    """Say, to users of both faces, which columns are texts by their source, all of which are
+    numbers, and are not read as such; nothing if none is. One odd cell, also one that is in no row
+    of these, makes pandas read a whole column as texts. summaries: of all columns; schema: as these
+    were decided, without those that are dropped. name: of the source."""
+    kinds = {column.name: column for column in schema.columns}
+    texts = []
+    for summary in summaries:
+        column = kinds.get(summary.name)
+        is_left = column is None or isinstance(column, Number | Skip)
+        if summary.typed and not is_left and summary.numbers is not None:
+            texts.append(summary.name)
+    if texts:
+        more = f" and {len(texts) - MOST_TOLD} more" if len(texts) > MOST_TOLD else ""
+        notices.caution(
+            name,
+            f"texts that are numbers are read as words: {', '.join(texts[:MOST_TOLD])}{more}; if "
+            f"they are amounts, and no codes, say {option('--type')} {texts[0]}=number",
+        )
 
 
 def _say_far_numbers(schema: Schema, name: str) -> None:
     """Say in a notice which columns hold numbers that lie far beyond all others, and are about to
-    be learned as usual; nothing if none does. Of more than MOST_FAR (6) columns the first are
+    be learned as usual; nothing if none does. Of more than MOST_TOLD (6) columns the first are
     named. name: of the source."""
     far = []
     for column in schema.modelled:
@@ -366,7 +390,7 @@ def _say_far_numbers(schema: Schema, name: str) -> None:
     if far:
         notices.say(
             name,
-            f"numbers far beyond all others are learned as usual: {', '.join(far[:MOST_FAR])}; "
+            f"numbers far beyond all others are learned as usual: {', '.join(far[:MOST_TOLD])}; "
             f"if they are errors, fit with {option('--robust')}",
         )
 
