@@ -7,6 +7,7 @@ needed to decode, so floating point is welcome.
 
 from __future__ import annotations
 
+import hashlib
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from functools import cached_property
@@ -37,7 +38,9 @@ EDGE_BITS = 2.0  # of classes, beside the digits that say how far they are apart
 TERM_BITS = 56.0  # of a combination, and of its divisor
 STRENGTHS = (8, 2, 32)  # of tables, the usual one first
 LEAST_GAIN = 0.997  # of the bits, to which one more feature must lower them
+MOST_KEPT = 1 << 26  # bytes of features of other streams that are kept for the streams after them
 NO_INTEGERS = np.zeros(0, np.int64)
+NO_SYMBOLS = np.zeros(0, np.uint16)
 
 Rows = Int | slice  # of a stream, that are looked at
 
@@ -89,11 +92,66 @@ class Candidate:
         how many values it can have."""
         return cls(feature, marks, radix, bits_of_feature(feature))
 
+    @cached_property
+    def digest(self) -> bytes:
+        """A hash of the values in the sample, the same for features with equal values there."""
+        assert self.marks is not None
+        return hashlib.blake2b(self.marks.tobytes(), digest_size=16).digest()
+
     @property
     def is_own(self) -> bool:
         """Whether the feature is the stream's own symbol before, which stands first in each context
         that has it."""
         return isinstance(self.feature, OwnSymbol)
+
+
+@dataclass(eq=False)
+class Parent:
+    """The features of one earlier stream that may become context, found on the sampled rows of a
+    stream that has a value in each row: they are the same for all such streams.
+
+    values, symbols: those of the earlier stream, from which the candidates were found.
+    """
+
+    values: Int
+    symbols: rans.U16
+    candidates: list[Candidate]
+
+    @property
+    def nbytes(self) -> int:
+        """How many bytes the candidates take in memory."""
+        return sum(one.marks.nbytes for one in self.candidates if one.marks is not None)
+
+
+class Parents:
+    """The features of the earlier streams of a block, kept for the streams after them.
+
+    They are kept until they take MOST_KEPT (64 MiB); those of streams beyond are found again each
+    time.
+    """
+
+    def __init__(self) -> None:
+        self._kept: dict[int, Parent] = {}
+        self._room = MOST_KEPT
+
+    def get(self, number: int, known: Known) -> list[Candidate] | None:
+        """The candidates of stream `number` of `known`; None where they are not kept."""
+        kept = self._kept.get(number)
+        if kept is None:
+            return None
+        # a stream that was only tried may have had the number of another that came to stay
+        is_same = kept.values is known.values[number] and kept.symbols is known.symbols[number]
+        return kept.candidates if is_same else None
+
+    def keep(self, number: int, known: Known, candidates: list[Candidate]) -> None:
+        """Keep the candidates of stream `number` of `known`, if there is room for them."""
+        before = self._kept.pop(number, None)
+        if before is not None:
+            self._room += before.nbytes
+        parent = Parent(known.values[number], known.symbols[number], candidates)
+        if parent.nbytes <= self._room:
+            self._room -= parent.nbytes
+            self._kept[number] = parent
 
 
 @dataclass(eq=False)
@@ -103,7 +161,8 @@ class ContextSearch:
     limits: how many features, classes and frequencies are tried. known: the streams of the block
     before it. stream: the one to code. rows: the sample, as places among the rows in which the
     stream has values, a slice or (sampled rows,). parents: the numbers of the earlier streams whose
-    symbols and values may be features.
+    symbols and values may be features. kept: the features of parents that searches for others
+    streams of the block have found, by the same limits and with as many rows in the sample.
     """
 
     limits: Limits
@@ -111,6 +170,7 @@ class ContextSearch:
     stream: Stream
     rows: Rows
     parents: Sequence[int]
+    kept: Parents
 
     def best(self, plan: Plan, residuals: Int) -> tuple[float, Plan]:
         """Choose the features for a plan: (bits that the sample and the plan's description then
@@ -224,59 +284,79 @@ class ContextSearch:
         values, and whether they changed. They are the same under every plan. Of features with equal
         values in the sample only the first is kept; none of a stream whose alphabet is one symbol,
         with a value in every row of the sample. Computed once."""
-        sample = self._sample()
-        here = Stream(NO_INTEGERS)
         candidates: list[Candidate] = []
+        values_so_far: set[bytes] = set()
         for parent in self.parents:
-            values = sample.values[parent]
-            symbols = sample.symbols[parent]
-            # with the symbol of rows without a value, which is behind the others
-            alphabet = self.known.alphabets[parent] + 1
-            if alphabet < 3 and int(symbols.max(initial=0)) == 0:
-                continue
-            features: list[Feature] = []
-            for most in self.limits.classes:
-                edges = classes_of(symbols, alphabet, most)
-                features.append(OtherSymbol(edges, parent))
-                edges = quantiles(values, most)
-                if len(edges):
-                    features.append(OtherValue(edges, parent))
-            values_so_far: set[bytes] = set()
-            for feature in [*features, Unchanged(parent)]:
-                marks, radix = integers.feature_of(feature, here, sample)
+            for one in self._of_parent(parent):
                 # few levels make the same classes of symbols and of values, however many may be
-                as_bytes = marks.tobytes()
-                if as_bytes not in values_so_far:
-                    values_so_far.add(as_bytes)
-                    candidates.append(Candidate.of(feature, marks, radix))
+                if one.digest not in values_so_far:
+                    values_so_far.add(one.digest)
+                    candidates.append(one)
         return candidates
 
-    def _sample(self) -> Known:
-        """The earlier streams of the block, cut down to the sampled rows in which this stream has a
-        value.
+    def _of_parent(self, parent: int) -> list[Candidate]:
+        """The features of one earlier stream that may become context, see `_of_others`: kept from
+        the search for another stream, where both have a value in every row, or found."""
+        is_shared = self.stream.present is None
+        kept = self.kept.get(parent, self.known) if is_shared else None
+        if kept is not None:
+            return kept
+        found = self._found_of_parent(parent)
+        if is_shared:
+            self.kept.keep(parent, self.known, found)
+        return found
 
-        Only the parents, the streams that may serve as context for this one, have values and
-        symbols there, (sampled rows,) each; all other streams are empty. Neighbouring rows of the
-        sample need not be neighbours in the block.
-        """
-        rows = self.rows
-        if self.stream.present is not None:
-            rows = np.flatnonzero(self.stream.present)[rows]
+    def _found_of_parent(self, parent: int) -> list[Candidate]:
+        """Find the features of one earlier stream that may become context, see `_of_others`."""
+        sample = self._sample
+        values = self.known.values[parent][self._rows_of_block]
+        symbols = self.known.symbols[parent][self._rows_of_block]
+        # with the symbol of rows without a value, which is behind the others
+        alphabet = self.known.alphabets[parent] + 1
+        if alphabet < 3 and int(symbols.max(initial=0)) == 0:
+            return []
+        features: list[Feature] = []
+        for most in self.limits.classes:
+            edges = classes_of(symbols, alphabet, most)
+            features.append(OtherSymbol(edges, parent))
+            edges = quantiles(values, most)
+            if len(edges):
+                features.append(OtherValue(edges, parent))
+        sample.values[parent] = values
+        sample.symbols[parent] = symbols
+        candidates = []
+        for feature in [*features, Unchanged(parent)]:
+            marks, radix = integers.feature_of(feature, Stream(NO_INTEGERS), sample)
+            candidates.append(Candidate.of(feature, marks, radix))
+        sample.values[parent] = NO_INTEGERS
+        sample.symbols[parent] = NO_SYMBOLS
+        return candidates
+
+    @cached_property
+    def _rows_of_block(self) -> Rows:
+        """The sample as places among the rows of the block: a slice, or (sampled rows,)."""
+        if self.stream.present is None:
+            return self.rows
+        return np.flatnonzero(self.stream.present)[self.rows]
+
+    @cached_property
+    def _sample(self) -> Known:
+        """The earlier streams of the block, all of them empty: the one whose features are found is
+        put in, cut down to the sampled rows, (sampled rows,). Neighbouring rows of the sample need
+        not be neighbours in the block."""
         part = Known(self.known.rows, alphabets=self.known.alphabets)
-        part.values = [NO_INTEGERS] * len(self.known.values)
-        part.symbols = [NO_INTEGERS.astype(np.uint16)] * len(self.known.values)
-        for parent in self.parents:
-            values = self.known.values[parent]
-            symbols = self.known.symbols[parent]
-            part.values[parent] = values[rows]
-            part.symbols[parent] = symbols[rows]
+        count = len(self.known.values)
+        part.values = [NO_INTEGERS] * count
+        part.symbols = [NO_SYMBOLS] * count
         return part
 
 
 def _own_first(chosen: Sequence[Candidate]) -> list[Candidate]:
     """The features as a list in their order, but the stream's own symbol before, if chosen, ahead
     of all."""
-    return sorted(chosen, key=lambda one: not one.is_own)
+    own = [one for one in chosen if one.is_own]
+    others = [one for one in chosen if not one.is_own]
+    return own + others
 
 
 def bits_of_feature(feature: Feature) -> float:

@@ -29,6 +29,7 @@ from aetool.codec.context_search import (
     BIN_BITS,
     STRENGTHS,
     ContextSearch,
+    Parents,
     Rows,
     bits_of_terms,
     classes_of,
@@ -311,6 +312,7 @@ class Planner:
         self.promised = 0.0  # bits that combinations and keys save, as far as the search saw
         self.keying = keying.Keying()
         self._outlines: list[estimates.Float32] = []  # of the streams before, in wide tables
+        self._features_of_parents = Parents()
 
     def plan(self, stream: Stream, number: int, like: Plan | None = None) -> Plan:
         """Choose the plan for stream `number`, from 0, which comes next: adapted from another plan
@@ -470,7 +472,7 @@ class Planner:
         rows = sample_rows(len(stream.values), self.effort.sample)
         parents = self._parents(stream)
         choices = self._transformed(stream, rows, parents)
-        search = ContextSearch(self.effort, self.known, stream, rows, parents)
+        search = self._context_search(stream, rows, parents)
         best, best_uncombined = self._with_features(choices, search)
         # one bin for each value may do better than residuals, or than bins of several values
         if best.plan.transform is not Transform.NONE or best.plan.widths.any():
@@ -486,6 +488,17 @@ class Planner:
         if not self.effort.repeats:
             return plan
         return self._otherwise_coded(plan, stream, _Look(self.effort.squeeze[0]))
+
+    def _context_search(
+        self,
+        stream: Stream,
+        rows: Rows,
+        parents: Sequence[int],
+    ) -> ContextSearch:
+        """The search for contexts of a stream, the next of the block. rows: the sample, places in
+        the stream's values; parents: the numbers of the earlier streams to look at."""
+        kept = self._features_of_parents
+        return ContextSearch(self.effort, self.known, stream, rows, parents, kept)
 
     def _transformed(
         self,
@@ -767,7 +780,7 @@ class Planner:
         this one, (n,), take fewest bits on a sample; the best first. [] without an earlier one."""
         rows = sample_rows(len(symbols), self.effort.sample)
         parents = self._parents(stream)
-        search = ContextSearch(self.effort, self.known, stream, rows, parents)
+        search = self._context_search(stream, rows, parents)
         best: list[Feature] = []
         for feature in search.of_others_by_cost(symbols):
             if all(feature.stream != other.stream for other in best):

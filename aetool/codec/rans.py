@@ -14,6 +14,7 @@ computes the same integers.
 
 from __future__ import annotations
 
+import math
 from dataclasses import dataclass, field
 
 import numpy as np
@@ -83,7 +84,7 @@ class Contexts:
     @property
     def size(self) -> int:
         """How many contexts there are: the product of the radices, 1 without any."""
-        return int(np.prod(self.radices, dtype=np.int64))
+        return math.prod(self.radices)
 
     def check(self) -> None:
         """Raise ArchiveError if any part is out of range, beyond a limit MAX_... of this file, or
