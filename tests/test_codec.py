@@ -180,6 +180,19 @@ def test_frequencies_of_large_counts_are_the_same_in_the_kernel(most):
         assert (pairs >> 16).min() > 0
 
 
+def test_counts_of_the_largest_sum_are_the_same_in_the_kernel():
+    """Its sums are of 32 bits: beyond, they would begin anew at 0."""
+    layout = rans.Contexts(2, (65,), 32, None, prime_of(2**31 - 1))
+    layout.check()
+    rng = np.random.default_rng(0)
+    symbols = rng.integers(0, 2, 4000).astype(np.uint16)
+    base = rng.integers(0, 65, 4000).astype(np.uint32)
+    (pairs,) = both(lambda: (rans.forward(symbols, base, layout),))
+    # a context of equal counts has equal frequencies, which the counts of its symbols hardly move
+    of_full = pairs[base < 64] >> 16
+    assert abs(of_full.astype(np.int64) - rans.TOTAL // 2).max() <= 1
+
+
 @given(st.lists(st.integers(0, 2**32 - 1), min_size=8, max_size=8), st.integers(1, 500))
 def test_tables_sum_and_keep_every_symbol(counts, strength):
     layout = rans.Contexts(4, (2,), strength)
@@ -574,6 +587,13 @@ OWN = np.array([0, 1, 2, 0, 1], np.uint8)  # classes of the symbol before
 OF_REPEATS = rans.Contexts(5, (2,), 8, match=OWN, size_of_repeats=64)
 
 
+def prime_of(total):
+    """(65, 2) counts of that sum, of which 128 are the largest that a count may be."""
+    prime = np.full((65, 2), (1 << 24) - 1, np.uint32)
+    prime[64] = [total - int(prime[:64].sum(dtype=np.int64)), 0]
+    return prime
+
+
 @pytest.mark.parametrize(("layout", "beyond"), [
     (LARGEST, {"alphabet": 1025}),
     (LARGEST, {"alphabet": 0}),
@@ -588,6 +608,7 @@ OF_REPEATS = rans.Contexts(5, (2,), 8, match=OWN, size_of_repeats=64)
     (rans.Contexts(5, (3, 2), own=OWN), {"radices": ()}),
     (rans.Contexts(2, (3,), prime=np.full((3, 2), (1 << 24) - 1, np.uint32)),
      {"prime": np.array([[0, 0], [0, 0], [0, 1 << 24]], np.uint32)}),
+    (rans.Contexts(2, (65,), prime=prime_of(2**31 - 1)), {"prime": prime_of(2**31)}),
     (rans.Contexts(2, (3,), prime=np.zeros((3, 2), np.uint32)),
      {"prime": np.zeros((2, 3), np.uint32)}),
     (OF_REPEATS, {"size_of_repeats": 65}),

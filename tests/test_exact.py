@@ -236,6 +236,8 @@ CODECS = {
     "no metas": lambda a, w: packing.packed(a, {**w, "metas": []}),
     "decimals": lambda a, w: packing.packed(a, {**w, "metas": [{"k": "number", "d": 9999, "f": [0], "s": []}] * 11}),
     "a prime is missing": lambda a, w: packing.packed({k: v for k, v in a.items() if k != "prime.0"}, w),
+    "counts that are negative": lambda a, w: packing.packed({**a, "prime.0": np.full(a["prime.0"].shape, -1, np.int32)}, w),
+    "stillness too large to be summed": lambda a, w: packing.packed({**a, "stillness": np.full(a["stillness"].shape, 1 << 24, np.uint32)}, w),
     "usual of another length": lambda a, w: packing.packed(a, {**w, "usual": [0] * 5}),
     "stillness of another shape": lambda a, w: packing.packed({**a, "stillness": np.zeros((1, 3), np.uint16)}, w),
     "line end": lambda a, w: packing.packed(a, {**w, "format": {**w["format"], "newline": "x" * 99}}),

@@ -144,8 +144,9 @@ def test_each_column_is_told_its_share_of_joined_texts(tmp_path):
         ([(9, b""), (9, b",abc"), (9, b"")], "behind their code"),
         ([(9, b""), (1 << 24, b",abc")], "mixture"),
         ([(9, b""), (9, b"")], "mixture"),
+        ([(0, b""), (0, b"")], "no data of their mixture"),
     ],
-    ids=["code before the last", "too long", "no code"],
+    ids=["code before the last", "too long", "no code", "no code of nothing"],
 )
 def test_damaged_joined_texts_are_told(heads, words):
     columns = []

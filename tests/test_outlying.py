@@ -42,6 +42,17 @@ def test_ordinary_columns_have_no_number_apart(kind):
     assert parted <= 1
 
 
+@pytest.mark.filterwarnings("error")
+def test_numbers_of_any_size_are_told_apart_without_a_warning():
+    rng = np.random.default_rng(0)
+    tiny = rng.normal(0, 1e-100, ROWS)
+    # more at an end than can lie apart, a tail of which the middle is next to nothing
+    assert reach_of(np.repeat([-1, 0, 1e-320, 1e308], [300, 300, 200, 200])) is None
+    assert reach_of(tiny) is None
+    tiny[:3] = [1e40, 2e40, 3e40]
+    assert reach_of(tiny).beyond == 3
+
+
 @pytest.mark.parametrize("side", [-1, 1])
 @pytest.mark.parametrize("count", [3, 10, 30, 50])
 def test_far_numbers_lie_apart_however_many_they_are(count, side):

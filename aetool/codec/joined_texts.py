@@ -140,6 +140,9 @@ def part(columns: Sequence[Decoded]) -> JoinedTexts | None:
         code = blob[begin_of_code:]
     if not heads:
         return None
+    # of texts without a byte, too, it has the delimiter
+    if not code:
+        raise ArchiveError("damaged: joined texts have no data of their mixture")
     texts = _texts_of(code, lengths)
     for place, text in zip(heads, texts, strict=True):
         stored_text = _head_of(text, stages.STORED) + text

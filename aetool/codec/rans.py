@@ -38,6 +38,7 @@ MAX_LANES = 256
 MAX_RADIX = 1 << 16
 MAX_STRENGTH = (1 << 16) - 1
 MAX_PRIME = (1 << 24) - 1  # of a count, so that sums and products of counts fit into 64 bits
+MAX_PRIMED = (1 << 31) - 1  # of all counts: with a block's 2^31 rows at most, sums fit into 32 bits
 SURE_LENGTH = 16  # symbols in a row that were predicted right, from which on a prediction is sure
 MOST_MISSES = 8  # symbols in a row that a prediction may miss
 SLOT_BITS = 18  # of a hash
@@ -121,13 +122,13 @@ class Contexts:
         return int(self.own.max()) < self.radices[0]
 
     def _has_prime_in_range(self) -> bool:
-        """Whether `prime` has a count for each symbol in each context, none above MAX_PRIME (2^24 -
-        1); True without it."""
+        """Whether `prime` has a count for each symbol in each context, all of them in range, see
+        is_prime_in_range; True without it."""
         if self.prime is None:
             return True
         if self.prime.shape != (self.size, self.alphabet):
             return False
-        return int(self.prime.max(initial=0)) <= MAX_PRIME
+        return is_prime_in_range(self.prime)
 
     def _has_match_in_range(self) -> bool:
         """Whether `match` has a class for each symbol, and repeats a size of 1 .. MAX_REPEAT (64);
@@ -151,6 +152,15 @@ class Contexts:
         settings = [self.alphabet, self.strength, len(self.radices), *self.radices]
         stored_settings = np.array(settings, "<i4").tobytes()
         return own, prime, stored_settings
+
+
+def is_prime_in_range(prime: U32) -> bool:
+    """Whether no count that tables begin with, (contexts, alphabet), is above MAX_PRIME (2^24 - 1),
+    and all together are at most MAX_PRIMED (2^31 - 1)."""
+    if int(prime.max(initial=0)) > MAX_PRIME:
+        return False
+    # the kernel counts in 32 bits, in which a larger sum would begin anew at 0
+    return int(prime.sum(dtype=np.uint64)) <= MAX_PRIMED
 
 
 class Repeats:

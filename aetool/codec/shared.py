@@ -380,5 +380,8 @@ def _parse(arrays: Mapping[str, Array], words: Json) -> Shared:
     shape = (min(streams, MOST_MARKED), 3)
     if len(shared.usual) != streams or shared.stillness.shape != shape:
         raise ValueError("what never changes is not said for every stream")
+    # a writer would else make archives of them that its reader refuses
+    if not all(map(rans.is_prime_in_range, (*shared.primes, shared.stillness))):
+        raise ValueError("its tables begin with counts that are out of range")
     shared.students = from_arrays(arrays, words["students"])
     return shared

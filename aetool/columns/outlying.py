@@ -36,6 +36,9 @@ SHAPE_ERROR = 0.7
 DOUBT = 300.0  # fewer than one in so many ordinary columns have a gap as unlikely
 # Scales of the tail by which those apart are farther out than so many are anyway.
 LEAST_SURPLUS = 1.25
+# In robust deviations: what is farther is taken for the first, what is nearer for the median, so
+# that no ratio of two of them, such as of 1e300 and 1e-300, is beyond the largest float.
+FARTHEST, NEAREST = 1e150, 1e-130
 LEAST_FAR = 6.0  # robust deviations: models see well what is nearer
 LEAST_TIMES = 1.5  # as far from the median as the last of the others
 LEAST_STEPS = 2.0  # as wide as any step between the others of that side
@@ -67,7 +70,8 @@ def reach_of(numbers: Float) -> Reach | None:
     # of the smallest units the largest numbers are infinitely many
     with np.errstate(over="ignore"):
         units = (rising - median) / unit
-    units = np.clip(units, -LARGEST, LARGEST)
+    units = np.clip(units, -FARTHEST, FARTHEST)
+    units[abs(units) < NEAREST] = 0
     reflected = -units[::-1]
     above = _apart(units)
     below = _apart(reflected)
