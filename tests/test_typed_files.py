@@ -299,17 +299,25 @@ def test_a_damaged_feather_file_is_kept_byte_for_byte(step, tmp_path, capsys):
 
 # of the first column's part in the group: its type, an integer of 64 bits, and its codec, Snappy
 @pytest.mark.parametrize("before", one_in(2, [b"\x1c\x15\x04", b"\x01a\x15\x02"]))
-def test_a_footer_that_makes_no_sense_ends_no_process(before, tmp_path):
+@pytest.mark.parametrize("group", [0, 1])
+def test_a_footer_that_makes_no_sense_ends_no_process(before, group, tmp_path):
     path = tmp_path / "t.parquet"
-    pq.write_table(pa.table({"a": np.arange(3000) % 7, "b": np.arange(3000) / 8}), path)
+    table = pa.table({"a": np.arange(3000) % 7, "b": np.arange(3000) / 8})
+    pq.write_table(table, path, row_group_size=1500)
     whole = path.read_bytes()
-    footer = len(whole) - 8 - int.from_bytes(whole[-8:-4], "little")
-    at = whole.index(before, footer) + len(before) - 1
+    at = len(whole) - 8 - int.from_bytes(whole[-8:-4], "little")
+    for _ in range(group + 1):
+        at = whole.index(before, at) + len(before)
+    at -= 1
     # a number below 0, which no type and no codec has
     path.write_bytes(whole[:at] + bytes([whole[at] ^ 1]) + whole[at + 1 :])
     program = "import sys; from aetool.cli import status; sys.exit(status(sys.argv[1:]))"
     for command in (["detect", path, "--top", "1"], ["compress", path, "-o", tmp_path / "t.aez"]):
         called = [sys.executable, "-c", program, *map(str, command)]
         done = subprocess.run(called, capture_output=True, text=True, check=False)
-        assert done.returncode == (2 if command[0] == "detect" else 0), done.stderr
-        assert "Traceback" not in done.stderr and "read" in done.stderr
+        # where all groups are read as one, pyarrow minds the type of the first alone
+        is_read = group and before.startswith(b"\x1c")
+        assert done.returncode == (2 if command[0] == "detect" and not is_read else 0), done.stderr
+        said = "damaged behind row" if group else "read"
+        assert "Traceback" not in done.stderr
+        assert is_read or said in done.stderr

@@ -482,12 +482,17 @@ def _open_parquet(path: Path, name: str) -> ArrowTable:
         return ArrowTable(name, file.schema_arrow, described)
 
 
-def read_first(file: pq.ParquetFile) -> None:
+def read_first(
+    file: pq.ParquetFile,
+    group: int = 0,
+    names: Sequence[str] | None = None,
+) -> None:
     """Read one record of an open Parquet file, if it has any: errors of Arrow or OSError where it
     is damaged. What the footer says of a column's part in a group is only to be asked for behind
-    this: where it contradicts the schema, pyarrow would end the process."""
-    if file.num_row_groups:
-        next(file.iter_batches(1, row_groups=[0]), None)
+    this: where it contradicts the schema, pyarrow would end the process. group: the row group, from
+    0, of the record; names: of columns, at its top; None: all."""
+    if group < file.num_row_groups:
+        next(file.iter_batches(1, row_groups=[group], columns=names), None)
 
 
 def _check_type(column: pq.ColumnSchema) -> None:

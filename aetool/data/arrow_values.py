@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
+from aetool.data.arrow_files import read_first
 from aetool.data.table import Cells, Values, joined, taken
 from aetool.model import Float, Int
 
@@ -175,21 +176,34 @@ def wide_integers(schema: pa.Schema, read: ReadColumns) -> set[int]:
 
 def wide_integers_of_parquet(file: pq.ParquetFile) -> set[int]:
     """The places, from 0, of an open Parquet file's columns that have an integer beyond 2^53 (below
-    -2^53, too), by the file's statistics; columns without statistics are read."""
+    -2^53, too), by the file's statistics. Columns without statistics, or of a group of rows that
+    cannot be read by itself, are read; of the others one record of each group is. A column that
+    cannot be read at all is among them: whoever reads its records is told behind which one."""
+    import pyarrow as pa
+
     schema = file.schema_arrow
     # columns inside others are leaves as well: a column's leaf is not at its own place
     leaves = {}
     for number, column in enumerate(file.schema):
         leaves[column.path] = number
-    wide: set[int] = set()
-    unknown: set[int] = set()
+    # of each column that may be wide its leaf, by its place
+    leaf_of: dict[int, int] = {}
     for place, field in enumerate(schema):
         # nested columns have no leaf of their name, and are read as text in any case
         leaf = leaves.get(field.name)
-        if leaf is None or not _may_be_wide(field.type):
-            continue
-        for number in range(file.metadata.num_row_groups):
-            group = file.metadata.row_group(number)
+        if leaf is not None and _may_be_wide(field.type):
+            leaf_of[place] = leaf
+    wide: set[int] = set()
+    unknown: set[int] = set()
+    for number in range(file.num_row_groups if leaf_of else 0):
+        try:
+            read_first(file, number, [schema.names[place] for place in leaf_of])
+        except (pa.ArrowException, OSError):
+            # neither this group's statistics nor others are needed where all records are looked at
+            unknown.update(leaf_of)
+            break
+        group = file.metadata.row_group(number)
+        for place, leaf in leaf_of.items():
             statistics = group.column(leaf).statistics
             if statistics is None or not statistics.has_min_max:
                 unknown.add(place)
@@ -205,9 +219,15 @@ def wide_integers_of_parquet(file: pq.ParquetFile) -> set[int]:
 
 def _is_wide_in_records(file: pq.ParquetFile, name: str) -> bool:
     """Whether an open Parquet file's column of this name has an integer beyond 2^53, in either
-    direction, in any record; batches are read up to the first that has one."""
+    direction, in any record; batches are read up to the first that has one. True where one cannot
+    be read."""
+    import pyarrow as pa
+
     batches = file.iter_batches(ROWS, columns=[name])
-    return any(_has_wide(batch.column(0)) for batch in batches)
+    try:
+        return any(_has_wide(batch.column(0)) for batch in batches)
+    except (pa.ArrowException, OSError):
+        return True
 
 
 def _may_be_wide(kind: pa.DataType) -> bool:
