@@ -280,7 +280,8 @@ def test_a_model_is_used_for_lossless_archives_where_it_pays(parts, tmp_path, ru
     model = parts / "m.aem"
     plain = run("compress", parts / "two.csv", "-o", tmp_path / "plain.aez")
     done = run("compress", parts / "two.csv", "-m", model, "-o", tmp_path / "a.aez")
-    assert plain.status == done.status == 0 and "note" not in done.err
+    assert plain.status == done.status == 0 and "note" not in plain.err
+    assert done.err.count("note: ") == 1 and f"note: needs {model} (sha256 " in done.err
     assert (tmp_path / "a.aez").stat().st_size < (tmp_path / "plain.aez").stat().st_size
     back = operations.decompress(tmp_path / "a.aez", tmp_path / "o", model=bundles.load(model))
     assert back.read_bytes() == (parts / "two.csv").read_bytes()

@@ -92,8 +92,9 @@ class ExactJob:
         """Encode the content into the file, which is open for writing and reading and empty, or the
         source's file as it is if that takes more than LEAST_GAIN (8) bytes fewer (then it becomes
         `content`); returns the archive's figures by name: "fidelity", "rows", "archive_bytes",
-        "source_bytes", and "errors", "exact", "stored_exactly" (of a folder), "shared" and "kept"
-        where there are such. `compare` is still to be called. ArchiveError where a bound could not
+        "source_bytes", and "errors", "exact", "stored_exactly" (of a folder), "shared",
+        "needs_model" (the SHA-256 of the model that decoding needs) and "kept" where there are
+        such. `compare` is still to be called. ArchiveError where a bound could not
         be kept, or a check of an item fails; NoRoomError where a temporary file cannot be
         written."""
         figures = self._write(file)
@@ -153,6 +154,7 @@ class ExactJob:
         }
         if self.model:
             figures["shared"] = True
+            figures["needs_model"] = named
         if self.kept:
             figures["kept"] = self.kept
         return {"fidelity": content.fidelity, **facts, **figures}

@@ -90,6 +90,36 @@ class CompressOptions(CheckedOptions):
     decimal: str | None = None
 
 
+def worst_column(
+    errors: Mapping[str, Mapping[str, float]],
+    ranges: Mapping[str, list[float]],
+) -> dict[str, Json]:
+    """The column of numbers whose root mean squared error is the largest part of its range, of
+    those that have an error: "column", its name, "rmse" and "largest", its errors in its unit, and
+    "range", from its lowest to its highest number; {} if none has an error.
+
+    errors: by column, in its unit, "rmse" and "largest"; columns without these hold no numbers.
+    ranges: [lowest, highest] of each column of numbers.
+    """
+    worst: dict[str, Json] = {}
+    most = 0.0
+    for name, error in errors.items():
+        if not error.get("rmse"):
+            continue
+        low, high = ranges[name]
+        # a column of one value has no range to measure by
+        extent = high - low or 1.0
+        if error["rmse"] / extent > most:
+            most = error["rmse"] / extent
+            worst = {
+                "column": name,
+                "rmse": error["rmse"],
+                "largest": error["largest"],
+                "range": high - low,
+            }
+    return worst
+
+
 def inner_name(name: str) -> str:
     """The file name of a path, without folders and without .gz, .zst and .xz at its end, as an
     archive's header has it."""
@@ -174,12 +204,13 @@ class LossyJob:
 
     def write(self, file: BinaryIO) -> dict[str, Json]:
         """Write the archive to an empty file; returns its figures by name: "fidelity", "bytes" by
-        what they hold, "error", the mean error, and "errors" by column, "rows", "archive_bytes". If
-        the whole source misses options.target, it is written again with finer steps, up to TRIES
-        (6) times in all; ParamError if that does not help, or not even the sample can reach it.
-        ArchiveError if the archive cannot be restored; DataError where the source cannot be read,
-        or its errors are too large to be added up. file: of the system, not in memory: it is opened
-        once more.
+        what they hold, "error", the mean error, and "errors" by column, "rows", "archive_bytes",
+        "worst", of tables, as `worst_column` has it, and "needs_model", the SHA-256 of the model
+        that is not inside. If the whole source misses options.target, it is written again with
+        finer steps, up to TRIES (6) times in all; ParamError if that does not help, or not even the
+        sample can reach it. ArchiveError if the archive cannot be restored; DataError where the
+        source cannot be read, or its errors are too large to be added up. file: of the system, not
+        in memory: it is opened once more.
 
         Sets rows, squares (by column of numbers that the code carries, the sum of squared errors,
         in squared units) and compared (by column, of how many numbers).
@@ -545,6 +576,12 @@ class LossyJob:
         facts: dict[str, Json] = {"fidelity": "lossy", "bytes": sizes}
         facts |= self._summary(measured)
         writer.finish(facts, digest.digest())
+        # of no use inside the archive, which has them otherwise
+        worst = worst_column(facts.get("errors", {}), self.ranges)
+        if worst:
+            facts["worst"] = worst
+        if named:
+            facts["needs_model"] = named
         return facts
 
     def _keep_sums(self, measured: _Errors) -> None:

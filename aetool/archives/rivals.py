@@ -18,7 +18,7 @@ from typing import BinaryIO
 
 from aetool.archives import exact_job, neighbouring
 from aetool.archives.exact_job import ExactJob
-from aetool.archives.lossy_job import CompressOptions, LossyJob
+from aetool.archives.lossy_job import CompressOptions, LossyJob, worst_column
 from aetool.bundle import Bundle
 from aetool.canonical import Json
 from aetool.codec import lossy
@@ -72,7 +72,8 @@ def smallest(
 
     job: wrote the file, as a model's code; figures: of that. folder: where others may be written
     for a while. Added to the figures: taken ("code", "exact" or "bounded"), prices (bytes of each),
-    bounds of a bounded one (--max-error by column), and judged, the names of prices that are
+    bounds of a bounded one (--max-error by column), of one that is no code error and worst, how far
+    it is off (see `_lost`), and judged, the names of prices that are
     estimates, if there are any. Of equal sizes exact is taken before bounded, and that before the
     code. A rival that cannot be written is left out in silence; ArchiveError or DataError where the
     comparison fails.
@@ -116,7 +117,37 @@ def smallest(
         best.job.compare(file)
         largest = {name: float(bound) for name, bound in best.bounds.items()}
         bounds = {"bounds": largest} if largest else {}
-        return {**best.figures, "taken": taken, **bounds, **facts}
+        lost = _lost(job, best, len(figures.get("errors", {})))
+        return {**best.figures, "taken": taken, **bounds, **lost, **facts}
+
+
+def _lost(job: LossyJob, rival: Rival, count: int) -> dict[str, Json]:
+    """How far an archive that is taken in place of a model's code is off, as figures: "error", the
+    mean error, counted as that of the code, 0 of an exact archive, and "worst", as `worst_column`
+    has it, if there is an error. job: wrote the code; count: how many columns that carries."""
+    assert rival.figures is not None
+    largest = rival.figures.get("errors", {})
+    errors: dict[str, dict[str, float]] = {}
+    total = 0.0
+    names: dict[str, str] = {}
+    # an exact archive has no bounds, and that of pictures no columns
+    if rival.bounds:
+        names = names_in_archive(job.source)
+    for ours, theirs in names.items():
+        square = rival.squares.get(theirs, 0.0)
+        if not square:
+            continue
+        mean_square = square / max(1, job.compared[ours])
+        rmse = mean_square**0.5
+        farthest = float(largest[theirs]["largest"])
+        errors[ours] = {"rmse": rmse, "largest": farthest}
+        low, high = job.ranges[ours]
+        # a column of one value has no range to measure by
+        extent = high - low or 1.0
+        total += min(1.0, rmse / extent)
+    lost: dict[str, Json] = {"error": total / max(1, count)}
+    worst = worst_column(errors, job.ranges)
+    return {**lost, "worst": worst} if worst else lost
 
 
 def with_or_without(

@@ -58,7 +58,11 @@ FEW = 8  # names of files that are said
 )
 @options.goals
 @click.option("--latent", type=int, metavar="K", help="With --lossy: keep K units of the code.")
-@click.option("--target-error", metavar="E", help="With --lossy: mean error allowed, such as 1%.")
+@click.option(
+    "--target-error",
+    metavar="E",
+    help="With --lossy: mean error allowed, such as 1% [what the code can keep, and 1 dB].",
+)
 @click.option(
     "--embed/--no-embed", default=None, help="Put the model into the archive, or refer to it."
 )
@@ -193,6 +197,8 @@ def _notes(facts: Mapping[str, Json]) -> Iterator[str]:
         yield f"{what}: {_few(unread)}"
     if "unused" in facts:
         yield f"the model was not used: {facts['unused']}"
+    if "needs" in facts:
+        yield facts["needs"]
     if "unlearned" in facts:
         yield facts["unlearned"]
     if "tables" in facts:
@@ -268,17 +274,48 @@ def _say(name: str, target: Path, facts: dict[str, Json]) -> None:
             err=True,
         )
     if facts["fidelity"] == "lossy":
-        sizes = facts["bytes"]
-        code = f"code {sizes.get('code', 0):,} bytes"
-        if "streams" in sizes:
-            code = f"code and whole numbers {sizes['streams']:,} bytes"
-        # all that is stored beside the code
-        exact = sum(v for k, v in sizes.items() if k not in ("code", "streams"))
-        terminal.say(
-            f"{code}, exact columns {exact:,}; mean error {100 * facts['error']:.3g} %"
-            + (f", PSNR {facts['psnr_db']:.1f} dB" if "psnr_db" in facts else ""),
-            err=True,
+        terminal.say(f"{_pieces(facts['bytes'], 'errors' in facts)}; {_error(facts)}", err=True)
+    elif facts.get("error"):
+        # of what was taken in place of the code, and is not exact
+        terminal.say(_error(facts), err=True)
+
+
+def _pieces(sizes: Mapping[str, int], is_table: bool) -> str:
+    """How many bytes of an archive of codes are the code, and how many what is stored beside it:
+    exact columns of a table, of pictures the names of their files. sizes: bytes by what they
+    hold."""
+    # all that is stored beside the code
+    beside = sum(size for what, size in sizes.items() if what not in ("code", "streams"))
+    # streams of a small block are coded as one
+    joined = sizes.get("streams")
+    code = f"code {sizes.get('code', 0):,} bytes"
+    # pictures of an array have nothing beside it
+    has_names = "names" in sizes
+    if joined is not None:
+        is_alone = not is_table and not has_names
+        what = "code" if is_alone else "code and whole numbers"
+        # names that were coded as whole numbers alone
+        if has_names and not is_table and not beside:
+            what = "code and file names"
+        code = f"{what} {joined:,} bytes"
+    if is_table:
+        return f"{code}, exact columns {beside:,}"
+    return f"{code}, file names {beside:,}" if beside else code
+
+
+def _error(facts: Mapping[str, Json]) -> str:
+    """How far an archive is off: its mean error, of pictures in dB, too, and of a table the errors
+    of the column that errs most. facts: what compress returned."""
+    said = f"mean error {100 * facts['error']:.3g} %"
+    if "psnr_db" in facts:
+        return f"{said}, PSNR {facts['psnr_db']:.1f} dB"
+    if "worst" in facts:
+        worst = facts["worst"]
+        said += (
+            f" of the columns' ranges; most in {worst['column']}: RMSE {worst['rmse']:.3g}, "
+            f"largest error {worst['largest']:.3g}, of a range of {worst['range']:.4g}"
         )
+    return said
 
 
 def _effort(fast: bool, best: bool) -> str | None:

@@ -199,6 +199,7 @@ class Archive:
         self._pictures: PictureModel | None = None
         self._places: list[BlockPlace] | None = None  # of the blocks of an index
         self._warned: set[str] = set()
+        self._decoded = 0  # rows that blocks have brought so far
 
     def __repr__(self) -> str:
         return f"<Archive {self._place.name}: {self.rows:,} rows, {self.kind}, {self.mode}>"
@@ -252,6 +253,14 @@ class Archive:
     def piped(self) -> bool:
         """Whether the archive came through a pipe, and has no name of its own."""
         return self._place.spool is not None
+
+    @property
+    def restored_nothing(self) -> bool:
+        """Whether records were left out as damaged, and of all that were read so far none was
+        whole: false of an archive that holds none."""
+        if isinstance(self.content, Parts):
+            return bool(self.lost and self.rows) and not self._decoded
+        return self.reader.misses_records and not self._decoded
 
     @property
     def lost(self) -> list[str]:
@@ -472,7 +481,9 @@ class Archive:
         where a model is needed to decode blocks and not there.
         """
         if isinstance(self.content, Parts):
-            yield from indexes.blocks(self, first, last)
+            for block, inside in indexes.blocks(self, first, last):
+                self._decoded += max(0, inside.stop - inside.start)
+                yield block, inside
             return
         # found before threads ask for them
         _ = self.students, self.pictures
@@ -497,9 +508,11 @@ class Archive:
                     if not self.lenient:
                         raise block
                     self.lost.append(lost_records(info.first, info.rows))
+                    self.reader.misses_records = True
                     continue
                 digest.update(block.content)
                 inside = slice(max(first - info.first, 0), min(last - info.first, info.rows))
+                self._decoded += max(0, inside.stop - inside.start)
                 yield block, inside
         if whole and not self.content.hashes_bytes and self._complete:
             self.reader.check_whole(digest.digest())

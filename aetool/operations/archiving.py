@@ -22,7 +22,7 @@ from aetool.archives import (
 )
 from aetool.archives.encodable import as_the_model_takes_it
 from aetool.archives.lossy_job import CompressOptions, LossyJob
-from aetool.bundle import CODEC, Bundle
+from aetool.bundle import CODEC, IN_MEMORY, Bundle
 from aetool.canonical import Json
 from aetool.codec import picture_models, source_texts
 from aetool.codec.blocks import NO_HINTS
@@ -46,8 +46,9 @@ from aetool.fits.asked import (
     refuse_without_fit,
 )
 from aetool.scoring import costing
-from aetool.spelling import option
+from aetool.spelling import in_shell, option
 
+SHOWN_DIGITS = 12  # of the SHA-256 of a model
 SOME = 256  # pictures that tell whether a model helps
 
 
@@ -69,17 +70,18 @@ def compress(
     Others are there only for some options and data. With options.lossy: taken, which kind of
     archive was written ("code", "exact" or "bounded"), and, without options.lossy_only, prices, the
     bytes of each kind. With columns that a model fitted here was not to learn of: unlearned, a line
-    that says that the archive holds them. With a model that makes a lossless archive no smaller:
-    unused, the reason. For a folder: left_out, the files that are not in the archive, and tables,
-    how many tables lie in it, if there are two or more and no pictures. With options.flag:
-    costliest, the records that cost most as a Detection, or untold, why there are none. With
-    options.max_error, and of a folder with a goal of error or bytes: unbounded, lines on what a
-    bound leaves exact, if anything; with options.max_error, of a table changed and unchanged, the
-    names of its columns, and bounded_bytes, where all is exact since a bounded archive of so many
-    bytes is no smaller. With a goal of error or bytes: unread_pictures, the broken pictures that
-    are stored as files. Beside these they hold what ExactJob.write, LossyJob.write,
-    choosing.write_chosen or rivals.smallest return; with options.parts they are those of
-    indexing.compress_folder alone.
+    that says that the archive holds them. Of an archive that needs a model which is not inside:
+    needs_model, its SHA-256, and needs, a line that says so. With a model that makes a lossless
+    archive no smaller: unused, the reason. For a folder: left_out, the files that are not in the
+    archive, and tables, how many tables lie in it, if there are two or more and no pictures. With
+    options.flag: costliest, the records that cost most as a Detection, or untold, why there are
+    none. With options.max_error, and of a folder with a goal of error or bytes: unbounded, lines on
+    what a bound leaves exact, if anything; with options.max_error, of a table changed and
+    unchanged, the names of its columns, and bounded_bytes, where all is exact since a bounded
+    archive of so many bytes is no smaller. With a goal of error or bytes: unread_pictures, the
+    broken pictures that are stored as files. Beside these they hold what ExactJob.write,
+    LossyJob.write, choosing.write_chosen or rivals.smallest return; with options.parts they are
+    those of indexing.compress_folder alone.
     """
     options = _checked(options or CompressOptions())
     _refuse_idle_fit(options, model)
@@ -113,6 +115,7 @@ def compress(
         if len(tables) > 1 and not source.names:
             # by their bytes, in which nothing is known of columns
             figures["tables"] = len(tables)
+    figures.update(_need_in_words(figures, model))
     # without a fit such options were refused
     figures.update(of_columns_left_out(options.fit))
     # what a shard alone leaves exact, the whole may not
@@ -129,6 +132,27 @@ def compress(
             # the archive is whole, whatever it holds
             figures["untold"] = str(error)
     return figures
+
+
+def _need_in_words(figures: Mapping[str, Json], model: Bundle | None) -> dict[str, Json]:
+    """A further figure of an archive that needs a model to be restored: needs, a line that says
+    which, and that it is to be kept; {} of one that needs none. figures: of the archive. model: the
+    one that was given, None for none."""
+    # only one that was given is not inside
+    if model is None or "needs_model" not in figures:
+        return {}
+    digits = str(figures["needs_model"])[:SHOWN_DIGITS]
+    which = f"{model.name} (sha256 {digits}...)"
+    keep = "keep it"
+    if model.name == IN_MEMORY:
+        which = f"the model (sha256 {digits}...)"
+        keep = "save it"
+    line = f"needs {which} to be restored: {keep}"
+    # a lossless archive has no place for a model
+    if figures["fidelity"] == "lossy":
+        embedded = option("--embed") if in_shell() else "embed=True"
+        line += f", or put it inside with {embedded}"
+    return {"needs": line}
 
 
 def _what_changed(

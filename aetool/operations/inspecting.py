@@ -86,6 +86,8 @@ def _facts_of_archive(path: str | os.PathLike[str], archive: Archive) -> dict[st
     facts["student_bytes"] = len(sections.get("students", b""))
     facts["model"] = _model_of(archive)
     facts |= archive.facts
+    if "errors" in facts:
+        facts["errors"] = _errors_told(facts["errors"])
     records = 0
 
     def count(block: Block) -> None:
@@ -102,6 +104,21 @@ def _facts_of_archive(path: str | os.PathLike[str], archive: Archive) -> dict[st
         facts["records"] = records
     facts["coders"] = sizes
     return facts
+
+
+def _errors_told(errors: Mapping[str, Mapping[str, Json]]) -> dict[str, Json]:
+    """The errors of an archive by column, as they are printed: of numbers "wrong" is left out, as
+    it does not say how many of them differ; where numbers came back as gaps, or gaps as numbers,
+    the part of the cells that did is "lost"."""
+    told: dict[str, Json] = {}
+    for name, error in errors.items():
+        entry = dict(error)
+        if "rmse" in entry:
+            lost = entry.pop("wrong", 0)
+            if lost:
+                entry["lost"] = lost
+        told[name] = entry
+    return told
 
 
 def _facts_of_model(path: str | os.PathLike[str], model: Bundle) -> dict[str, Json]:

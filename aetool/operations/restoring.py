@@ -3,13 +3,15 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from pathlib import Path
+from typing import TypeVar
 
 from aetool import engine as engines
 from aetool import system
 from aetool.bundle import Bundle
 from aetool.codec.archive import IDLE_MODEL, Archive
+from aetool.codec.container.layout import UNSEALED
 from aetool.codec.contents.content import Content
 from aetool.codec.contents.folder import Folder
 from aetool.codec.contents.kept import KeptBytes
@@ -22,6 +24,8 @@ from aetool.files import attributes_of, new_folder, output, standard_output
 from aetool.spelling import in_shell, option
 from aetool.writing import records
 from aetool.writing.pictures import write_folder
+
+Restored = TypeVar("Restored")  # what comes back piece by piece: batches of records, or files
 
 COMPRESSED = (".gz", ".bz2", ".xz", ".zst", ".lz4")
 # Kinds of file that a name promises, as formats are called, and as people call them.
@@ -79,7 +83,8 @@ def decompress(
         if parts is not None and not (rows is None and columns is None):
             parts.append(_part(archive, rows, columns))
         if lost is not None:
-            lost += archive.lost
+            is_whole = _records(archive, rows) == (0, archive.rows) and columns is None
+            lost += [_told_of_trust(line, archive, is_whole) for line in archive.lost]
         if notes is not None:
             if archive.has_idle_model:
                 notes.append(IDLE_MODEL)
@@ -115,7 +120,7 @@ def _decompress(
     # a plugin that writes files of this name comes before our own formats
     owned = readers.writer_of(target) if content.kind in ("table", "array", "image") else None
     if owned is not None:
-        batches = records.restored_batches(archive, first, last, columns)
+        batches = _or_nothing(archive, records.restored_batches(archive, first, last, columns))
         readers.write(owned, target, batches, force)
         return target
     if isinstance(content, Folder | LossyPictures) and content.is_folder:
@@ -126,15 +131,59 @@ def _decompress(
         every = (first, last) == (0, archive.rows)
         # of some of its files alone folders get no permissions back
         permissions = content.folders if isinstance(content, Folder) and every else None
-        pictures = content.pictures(archive, first, last)
+        pictures = _or_nothing(archive, content.pictures(archive, first, last))
         return write_folder(target, pictures, force, names, permissions, unlent)
     if os.fspath(target) == "-" and isinstance(content, TextTable | KeptBytes):
         with standard_output() as stream:  # every block is checked before it goes out
             content.restore(archive, stream, first, last, columns)
+            _refuse_nothing(archive)
         return target
     with output(target, force, attributes_of(path, whole)) as file:
         content.restore(archive, file, first, last, columns)
+        _refuse_nothing(archive)
     return target
+
+
+def _or_nothing(archive: Archive, pieces: Iterable[Restored]) -> Iterator[Restored]:
+    """Yield restored pieces of an archive; ArchiveError behind the last one if all of its records
+    are lost, so that nothing is left of what was being written."""
+    yield from pieces
+    _refuse_nothing(archive)
+
+
+def _refuse_nothing(archive: Archive) -> None:
+    """Raise ArchiveError if damage has left none of the records that were to be restored. To be
+    called behind the last of them, before the result gets its name."""
+    if archive.restored_nothing:
+        raise _nothing_of(archive)
+
+
+def _nothing_of(archive: Archive) -> ArchiveError:
+    """Return, not raise, the error for an archive of which no record could be restored."""
+    lost = "; ".join(archive.lost)
+    return ArchiveError(
+        f"{archive.reader.path}: nothing could be restored, and nothing is written; lost: {lost}"
+    )
+
+
+def _told_of_trust(lost: str, archive: Archive, is_whole: bool) -> str:
+    """A line on a damaged part, as a user is told of it: where only the digest of a file in one
+    piece does not match, whether what was restored can be trusted. lost: as the archive has it.
+    is_whole: whether all of its rows and columns were restored, and so compared with their own
+    digest: had they differed, nothing would have been restored."""
+    if lost != UNSEALED:
+        return lost
+    if not is_whole:
+        return (
+            "its digest; a part of it is compared with none, so do not trust these values: "
+            "restore all of it, which is compared"
+        )
+    if archive.content.hashes_bytes:
+        return "its digest; what was restored has the digest that was stored of it: it is right"
+    return (
+        "its digest; the values have the digest that was stored of them: they are right, but "
+        "names and what the file is like may not be"
+    )
 
 
 def _write_parts(archive: Archive, target: Path, force: bool) -> Path:
@@ -152,6 +201,8 @@ def _write_parts(archive: Archive, target: Path, force: bool) -> Path:
         # each part counts its own bytes alone
         for _ in archive.within_output(files, lambda path: path.stat().st_size):
             pass
+        if archive.lost and not any(folder.rglob("*")):
+            raise _nothing_of(archive)
     return target
 
 

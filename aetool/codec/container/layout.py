@@ -38,6 +38,10 @@ def lost_records(first: int, rows: int) -> str:
     return f"records {first + 1} to {first + rows}"
 
 
+# of an archive in one piece whose digest does not match, while its parts fit
+UNSEALED = "its digest (values match one of their own; names may be wrong)"
+
+
 def length_of_name(layout: int) -> int:
     """How many bytes of the SHA-256 of a model an archive of this layout names: 0 if none."""
     if not layout & NAMED:

@@ -49,7 +49,8 @@ class Reader:
     is restored, or its first 4 bytes. blocks: where each lies. size: bytes of the file.
 
     lost: for a recovering reader, a line for each part that is missing; unsealed: whether no part
-    is missing, but only the digest of all that is restored can tell that they are undamaged.
+    is missing, but only the digest of all that is restored can tell that they are undamaged;
+    misses_records: whether records are missing, or may be.
     DataError if the file cannot be opened, NoArchiveError if it is no archive, ArchiveError if it
     is damaged or of another version of the format, OSError if reading it fails.
     """
@@ -58,6 +59,7 @@ class Reader:
         self.path = Path(name or path)
         self.lost: list[str] = []
         self.unsealed = False
+        self.misses_records = False
         self.header: dict[str, Json] = {}
         self.header_seal = b""
         self.model = bytes(MODEL)
@@ -138,7 +140,7 @@ class Reader:
             self._take_piece(self._read(0, self.size))
             return
         start = self._read_sections(self._read_header(0))
-        self._refuse_cut()
+        self._refuse_cut(start)
         begin, footer = self._read_footer(self.size)
         if footer.offset != begin:
             raise DamageError(NOT_FITTING)
@@ -152,14 +154,30 @@ class Reader:
             raise DamageError("the index does not cover the file")
         self._take_footer(footer)
 
-    def _refuse_cut(self) -> None:
+    def _refuse_cut(self, start: int) -> None:
         """Raise DamageError if the file does not end with the end mark, as one that was cut off
-        does not."""
-        if self._read(self.size - len(END), len(END)) != END:
-            raise DamageError(
-                f"{NOT_FITTING}: it ends early, at byte {self.size:,}, before its footer (or bytes "
-                f"stand behind it); decompress with {option('--recover')} brings back what is there"
-            )
+        does not. start: the offset of its first block."""
+        if self._read(self.size - len(END), len(END)) == END:
+            return
+        there = "what is there"
+        if not self._has_block_at(start):
+            there = "what is whole of it, if anything"
+        raise DamageError(
+            f"{NOT_FITTING}: it ends early, at byte {self.size:,}, before its footer (or bytes "
+            f"stand behind it); decompress with {option('--recover')} brings back {there}"
+        )
+
+    def _has_block_at(self, offset: int) -> bool:
+        """Whether a whole block begins at this offset, so that some records can be brought back
+        whatever stands behind it."""
+        try:
+            head, block_seal = self._read_head(offset)
+            length = HEAD_SIZE + head.length
+            place = BlockPlace(offset, length, head.first, head.rows, head.number, block_seal)
+            self._verified(place)
+        except (ArchiveError, DamageError):
+            return False
+        return True
 
     def _compare_copies(self, footer: Footer) -> None:
         """Raise DamageError unless the footer has a copy of the header and of the model's digest

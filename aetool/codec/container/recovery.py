@@ -15,6 +15,7 @@ from aetool.codec.container.layout import (
     MODEL,
     ONE_PIECE,
     SYNC,
+    UNSEALED,
     DamageError,
     lost_records,
 )
@@ -75,7 +76,7 @@ class RecoveringReader(Reader):
         if length is None:
             self._take_piece(data, sealed=False)
             self.unsealed = True
-            self.lost.append("its digest (values match one of their own; names may be wrong)")
+            self.lost.append(UNSEALED)
             return
         behind = len(data) - length
         if behind:
@@ -137,6 +138,7 @@ class RecoveringReader(Reader):
             missing = self._gaps()
         else:
             missing = [place for place in listed if place.number not in by_number]
+        self.misses_records = listed is None or bool(missing)
         for place in missing:
             self.lost.append(lost_records(place.first, place.rows))
         if listed is None:  # how many there were is told by the footer alone
