@@ -359,7 +359,13 @@ UNITS = {
 }
 
 
-def bytes_of(written: str, option_name: str) -> int:
+class Bytes(int):
+    """A number of bytes that knows how it was written, such as "10kB": `written`, for messages."""
+
+    written: str
+
+
+def bytes_of(written: str, option_name: str) -> Bytes:
     """A number of bytes from a text such as 500000, 64M or 10kB: K, M, G and T are powers of 1,024,
     kB, MB, GB and TB of 1,000, in either case of letters. ParamError for anything else, a fraction,
     a sign or a blank among it. option_name: the option's, for errors."""
@@ -370,7 +376,9 @@ def bytes_of(written: str, option_name: str) -> int:
         raise ParamError(
             f"{option_name} {written}: write a number of bytes such as 500000, 64M or 10kB"
         )
-    return int(digits) * UNITS[unit]
+    number = Bytes(int(digits) * UNITS[unit])
+    number.written = written
+    return number
 
 
 def part_of(written: str, option_name: str) -> float:

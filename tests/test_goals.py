@@ -155,7 +155,7 @@ def test_what_holds_no_records_and_is_too_large_is_one_line_and_no_file(run, tmp
     (tmp_path / name).write_bytes(content)
     done = run("compress", tmp_path / name, "--budget", "40B", "-o", tmp_path / "z.aez")
     assert done.status == 2
-    assert "--budget 40: the exact archive takes" in done.err
+    assert "--budget 40B: the exact archive takes" in done.err
     assert "holds no records that could lose anything" in done.err
     assert not (tmp_path / "z.aez").exists()
 

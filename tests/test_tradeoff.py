@@ -388,7 +388,7 @@ def test_a_model_that_cannot_be_measured_is_said(walk, measured, pca_pictures):
 
 def test_from_python(walk, model):
     found = aetool.tradeoff(walk, [model], budget="2kB", others=False)
-    assert found.pick.counted(True) <= 2000 and found.asked == "budget 2000"
+    assert found.pick.counted(True) <= 2000 and found.asked == "budget 2kB"
     frame = found.frame()
     assert len(frame) == len(found.points) and "dominated_by" in frame
     assert found.drawing().document().startswith("<svg")

@@ -8,6 +8,7 @@ from contextlib import ExitStack
 from pathlib import Path
 from typing import BinaryIO
 
+from aetool import system
 from aetool.archives import exact_job, level_search, opening, unbounded
 from aetool.archives.candidates import BOUNDED, CODE, EXACT, Candidate, Candidates
 from aetool.archives.goals import Goal, goal_in_bytes, goal_of
@@ -19,12 +20,14 @@ from aetool.data.images import FolderSource, ImageSource
 from aetool.data.pictures.alike import are_of_one_form
 from aetool.data.sources import Source
 from aetool.errors import DataError, ParamError
+from aetool.scoring import costing
 from aetool.spelling import option
 
 # the errors between which bytes are looked for
 FINEST, COARSEST = 1e-6, 0.98
 TRIES = 9  # at an error that fills the bytes allowed
 FILLED = 0.97  # of the bytes allowed: nearer is not looked for
+NAMED = 3  # columns that take most of an archive that is too large
 WRITTEN = 3  # archives of a large table that are written, at errors that pieces of it tell
 NEARER = 0.99  # of the bytes allowed: what the next of them is aimed at
 
@@ -70,7 +73,7 @@ def write_chosen(
         assert goal is not None
         # all are written before one is taken: they are compared by bytes that are known
         found = list(_of_each_kind(candidates, model, goal, learned))
-        best = _best(found, goal, candidates.unread, candidates.stored_exactly)
+        best = _best(found, goal, candidates.unread, candidates.stored_exactly, model)
         exact_job.copy_over(file, best.file)
         if best.job is not None:
             best.job.compare(file)
@@ -213,11 +216,13 @@ def _best(
     goal: Goal,
     unread: Sequence[str],
     stored_exactly: Mapping[str, int],
+    model: Bundle | None,
 ) -> Candidate:
     """The archive that meets the goal best: for an error the smallest of all found, for a budget
     the one of least error within it; ParamError if none is. unread: "name: reason" of pictures that
     are stored as files, which the error names. stored_exactly: of a folder, how many files no
-    bound changes, by what they are: the error says why."""
+    bound changes, by what they are: the error says why. model: whose code was tried, None for
+    none."""
     if goal.budget is None:
         return min(found, key=lambda candidate: (candidate.size, candidate.error))
     fitting_ones = [candidate for candidate in found if candidate.size <= goal.budget]
@@ -240,11 +245,30 @@ def _best(
             explained[FILES] = files
         for line in unbounded.of_folder(explained):
             advice += f"; {line}"
+        advice += _what_takes_most(least, model)
         taken = goal.told_of(least.size)
         raise ParamError(
             f"{goal.told}: the smallest archive found takes {taken} ({what}); {advice}"
         )
     return min(fitting_ones, key=_by_error)
+
+
+def _what_takes_most(least: Candidate, model: Bundle | None) -> str:
+    """A clause on what takes most of an archive of a table that exceeds its budget: at most NAMED
+    (3) of its columns, with their bytes, and that a model may help where none was tried; "" of
+    other data, and where no columns are told apart. model: whose code was tried, None for none."""
+    least.file.flush()
+    try:
+        table = costing.ledger_of(system.path_of(least.file), model).table()
+    # of pictures, and of records that are stored as one text, it cannot be told
+    except (DataError, ParamError):
+        return ""
+    named = zip(table["column"][:NAMED], table["bytes"], strict=False)
+    listed = ", ".join(f"{column} {size:,}" for column, size in named)
+    clause = f"; most bytes are of {listed}" if listed else ""
+    if model is None:
+        clause += f"; {option('-p')} pca or {option('-m')} MODEL tries a model's code, too"
+    return clause
 
 
 def within(make: Maker, budget: int) -> Candidate | None:

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import shlex
+
 from aetool.bundle import Bundle
 from aetool.data import sources
 from aetool.data.images import FolderSource, ImageSource, PictureFiles
@@ -10,7 +12,7 @@ from aetool.data.pictures.framed import FramedSource
 from aetool.data.table_source import TableSource
 from aetool.errors import ParamError
 from aetool.scoring.inputs import seen_by
-from aetool.spelling import option
+from aetool.spelling import in_shell, option
 
 
 def as_the_model_takes_it(
@@ -26,13 +28,21 @@ def as_the_model_takes_it(
     source = _as_they_are(source, model)
     if "decoder.onnx" not in model.graphs:
         raise ParamError(
-            f"{model.plugin} has no code: {option('--lossy')} needs a model with an encoder"
+            f"{model.plugin} has no code: {option('--lossy')} needs a model with an encoder, as "
+            f"{_a_fit_with_code(source)} writes"
         )
     if not in_any_case:
         _refuse_dead_code(model)
     # of pictures the model sees those that its framing has brought to one form
     assert isinstance(source, TableSource | FramedSource)
     return source
+
+
+def _a_fit_with_code(source: sources.Source) -> str:
+    """What to type, or to call, to have a model of a source that has a code."""
+    if in_shell():
+        return f"aetool fit {shlex.quote(source.name)} -p pca -o pca.aem"
+    return 'aetool.fit(data, plugin="pca")'
 
 
 def _as_they_are(source: sources.Source, model: Bundle) -> sources.Source:

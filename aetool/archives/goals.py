@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from typing import Protocol
 
 from aetool.archives.yardstick import PictureYardstick, Yardstick
+from aetool.arguments import Bytes
 from aetool.errors import ParamError
 from aetool.spelling import option
 
@@ -123,5 +124,10 @@ def goal_in_bytes(options: Asked, pictures: int) -> Goal | None:
         total = math.floor(round(options.bytes_per_picture * pictures, 6))
         return Goal(told, budget=total, pictures=pictures)
     if options.budget is not None:
-        return Goal(f"{option('--budget')} {options.budget}", budget=options.budget)
+        written = str(options.budget)
+        # as it was typed, such as 10kB
+        if isinstance(options.budget, Bytes):
+            written = options.budget.written
+        told = f"{option('--budget')} {written}"
+        return Goal(told, budget=options.budget)
     return None

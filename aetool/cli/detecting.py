@@ -23,6 +23,8 @@ if TYPE_CHECKING:
 FEW = 2_000  # records: of fewer those that come next are worth a look, too
 FEWEST_REMARKED = 20  # records, of which a share of those flagged says something of the data
 NEXT = 5  # of these, how many are offered
+MOST_LISTED = 20  # flagged records beyond which nobody is offered a longer list
+MOST_PART = 0.1  # of the records: more are too many to be anomalies
 
 
 class DetectGiven(options.FitGiven, flagging.ChoiceGiven, total=False):
@@ -298,7 +300,8 @@ def _talk(found: Detection, is_chosen: bool) -> None:
     if found.ledger is not None:
         terminal.say(found.ledger.told(), err=True)
     # where none is flagged a note says it
-    if 0 < found.flagged < found.total < FEW and not found.is_by_rank:
+    are_few = 0 < found.flagged <= MOST_LISTED and part <= MOST_PART and found.total < FEW
+    if are_few and not found.is_by_rank:
         more = min(found.total, found.flagged + NEXT)
         terminal.say(
             f"--top {more} lists the {more} highest scores, flagged or not: among few records what "
@@ -307,7 +310,7 @@ def _talk(found: Detection, is_chosen: bool) -> None:
         )
     for note in found.notes():
         terminal.say(f"note: {note}", err=True)
-    if part > 0.1 and not is_chosen and found.total >= FEWEST_REMARKED:
+    if part > MOST_PART and not is_chosen and found.total >= FEWEST_REMARKED:
         terminal.say(
             f"more than 10 % flagged{_mostly(found)}: these data differ from what the model was "
             "fitted on, or it needs refitting; aetool drift MODEL DATA says how they differ; "

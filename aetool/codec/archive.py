@@ -481,9 +481,9 @@ class Archive:
         where a model is needed to decode blocks and not there.
         """
         if isinstance(self.content, Parts):
-            for block, inside in indexes.blocks(self, first, last):
+            for sound_block, inside in indexes.blocks(self, first, last):
                 self._decoded += max(0, inside.stop - inside.start)
-                yield block, inside
+                yield sound_block, inside
             return
         # found before threads ask for them
         _ = self.students, self.pictures

@@ -11,7 +11,7 @@ import bz2
 import io
 import lzma
 import math
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from dataclasses import dataclass
 
 import numpy as np
@@ -26,7 +26,9 @@ QUALITIES = (2, 10, 25, 50, 75, 90)
 # values of pixels that judge all of them: on sheets, and in files of their own
 ON_SHEETS = 1 << 21
 ALONE = 1 << 17
-ZSTD_LEVEL = 19
+# settings that are tried, of which the smallest counts: the strongest by name is not always that
+XZ = {"-9": 9, "-9e": 9 | lzma.PRESET_EXTREME}
+ZSTD = {"-16": 16, "-18": 18, "-19": 19, "--ultra -22": 22}
 
 
 @dataclass(frozen=True)
@@ -64,22 +66,45 @@ FORMATS = (
 
 
 def squeezed(content: bytes) -> Iterator[Packed]:
-    """Yield the size to which each of xz, bzip2 and zstd compresses the content, xz and bzip2 at
-    their strongest setting, zstd at level 19; zstd is left out where pyarrow lacks it."""
-    strongest = 9 | lzma.PRESET_EXTREME
-    by_xz = lzma.compress(content, preset=strongest)
-    yield Packed("xz", "-9e", len(by_xz))
+    """Yield the size to which each of xz, bzip2 and zstd compresses the content: xz and zstd at the
+    setting of XZ and of ZSTD that takes fewest bytes, the first of equal ones, bzip2 at its
+    strongest. All know how long the content is. zstd is left out where pyarrow lacks it."""
+
+    def by_xz(preset: int) -> bytes:
+        """The content as xz compresses it."""
+        return lzma.compress(content, preset=preset)
+
+    def by_zstd(level: int) -> bytes:
+        """The content as zstd compresses it; ImportError or ValueError where pyarrow lacks it."""
+        import pyarrow
+
+        codec = pyarrow.Codec("zstd", compression_level=level)
+        return bytes(codec.compress(content))
+
+    yield _smallest("xz", XZ, by_xz)
     by_bzip2 = bz2.compress(content, 9)
     yield Packed("bzip2", "-9", len(by_bzip2))
     try:
-        import pyarrow
-
-        codec = pyarrow.Codec("zstd", compression_level=ZSTD_LEVEL)
+        best = _smallest("zstd", ZSTD, by_zstd)
     except (ImportError, ValueError):
         # pyarrow is not installed, or was built without zstd
         return
-    by_zstd = codec.compress(content)
-    yield Packed("zstd", f"-{ZSTD_LEVEL}", len(by_zstd))
+    yield best
+
+
+def _smallest(
+    program: str,
+    settings: Mapping[str, int],
+    compress: Callable[[int], bytes],
+) -> Packed:
+    """The result of a program at the setting that takes fewest bytes, the first of equal ones.
+    settings: what `compress` is given, by the name of the setting."""
+    sizes = {}
+    for setting, number in settings.items():
+        compressed = compress(number)
+        sizes[setting] = len(compressed)
+    best = min(sizes, key=lambda setting: sizes[setting])
+    return Packed(program, best, sizes[best])
 
 
 def pictured(pixels: Pixels) -> Iterator[Packed]:

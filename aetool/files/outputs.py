@@ -75,7 +75,8 @@ def refuse_target(
     named_by: str | None = None,
 ) -> None:
     """Raise the DataError with which `atomic` refuses a target, by what is at its place now: for a
-    folder, a file that is there (without force), and one that is read. For commands whose results
+    folder, a file that is there (without force), one that is read, and a folder to write into that
+    is not there, or must not be written into. For commands whose results
     take long, to be called before they are computed.
 
     force: whether the target may replace a file. sources: paths of what is read, beside what the
@@ -83,6 +84,8 @@ def refuse_target(
     """
     there = looked_up(target)
     if there is None:
+        if _open_file(target) is None:
+            _refuse_no_folder(target)
         return
     if stat.S_ISDIR(there.st_mode):
         raise DataError(f"{target}: is a folder; name a file with {named_by or option('-o')}")
@@ -301,6 +304,19 @@ def _replacing(
         system.close_folder(folder)
         if part is not None:
             part.unlink(missing_ok=True)
+
+
+def _refuse_no_folder(target: Path) -> None:
+    """Raise the DataError of a target whose folder is not there, is no folder, or must not be
+    written into."""
+    folder = target.parent
+    try:
+        if not stat.S_ISDIR(folder.stat().st_mode):
+            raise NotADirectoryError(errno.ENOTDIR, os.strerror(errno.ENOTDIR))
+        if not os.access(folder, os.W_OK):
+            raise PermissionError(errno.EACCES, os.strerror(errno.EACCES))
+    except OSError as error:
+        raise _no_folder(target, error) from None
 
 
 def _no_folder(target: Path, error: OSError) -> DataError:
