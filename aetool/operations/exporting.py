@@ -18,6 +18,7 @@ from aetool.bundle import Bundle
 from aetool.canonical import Json
 from aetool.codec.decoding import condition_names
 from aetool.columns.column import ODD, Modelled
+from aetool.columns.date import Date
 from aetool.errors import DataError, ParamError
 from aetool.files import atomic
 from aetool.graphs import Graph, weighed_sum
@@ -35,6 +36,23 @@ FIRST = (
     "parts",
     "surprise",
 )
+# what outputs mean, by their names; those of other names are a model's own
+MEANINGS = {
+    "score": "how unusual each record is: the sum of its parts; larger is more anomalous",
+    "anomaly": "whether score > threshold",
+    "map": mapping.MEANING,
+    "parts": "what each column adds to the score, in their order; the last is of no column",
+    "surprise": "by column how far its value is from what the others of the record tell: by it "
+    "columns are ranked that say why",
+    "expected": "by column the value that the model holds likely, as values of x; detect, which "
+    "asks the graph again with some cells put right, may tell another",
+    "likely": "what is expected as features: numbers in standard deviations, gaps and levels as "
+    "probabilities or their logits",
+    "x_hat": "the record that a code stands for, as values of x",
+    "z": "the code of each record",
+}
+SINCE_1970 = "seconds since 1970-01-01T00:00 UTC"
+SINCE_MIDNIGHT = "seconds since midnight"
 OPENVINO_HINT = "with INFERENCE_PRECISION_HINT=f32"
 Described = dict[str, Json]
 Inputs = dict[str, Records]
@@ -70,7 +88,9 @@ def export(
     for name in bundles.GRAPHS:
         if name in model.graphs:
             files[name] = _written(model, name, float32, low, about)
-    files["model.json"] = (json.dumps(about, indent=1) + "\n").encode()
+    graphs = {name: data for name, data in files.items() if name in bundles.GRAPHS}
+    told = {**about, "outputs": _outputs_described(graphs)}
+    files["model.json"] = (json.dumps(told, indent=1) + "\n").encode()
     written = []
     for name, data in files.items():
         with atomic(target / name, force) as file:
@@ -130,13 +150,35 @@ def _input_in_words(model: Bundle, float32: bool) -> str:
     return (
         f"x: (batch, columns) {kind}: numbers in user units, categories as index into levels (as "
         "many as there are levels or more: any other word; below 0, as the codes of pandas: "
-        f"missing), dates as epoch seconds, NaN = missing, {odd!r} = not of the column's kind"
+        "missing), dates as epoch seconds, times of day as seconds since midnight (see each "
+        f"column's unit), NaN = missing, {odd!r} = not of the column's kind"
     )
+
+
+def _outputs_described(graphs: Mapping[str, bytes]) -> Described:
+    """The outputs of exported graphs as model.json lists them: by the graph's name, and the
+    output's, a line that says its shape, type and meaning."""
+    described: Described = {}
+    for name, content in graphs.items():
+        outputs: dict[str, str] = {}
+        for output in onnx.ModelProto.FromString(content).graph.output:
+            tensor = output.type.tensor_type
+            sizes = [size.dim_param or str(size.dim_value) for size in tensor.shape.dim]
+            kind = helper.tensor_dtype_to_np_dtype(tensor.elem_type)
+            shape = ", ".join(sizes) if len(sizes) != 1 else f"{sizes[0]},"
+            line = f"({shape}) {kind}"
+            meaning = MEANINGS.get(output.name.removesuffix("_low"))
+            if output.name.endswith("_low"):
+                meaning = f"what float32 has left of {output.name.removesuffix('_low')}"
+            outputs[output.name] = f"{line}: {meaning}" if meaning else line
+        described[name] = outputs
+    return described
 
 
 def _columns_described(model: Bundle) -> list[Described]:
     """The columns of a table's model as model.json lists them: "name", "kind", "levels" ([] of a
-    column that is no category), and "unit" where one is known. [] for pictures."""
+    column that is no category), and "unit" where one is known, of dates what graphs take them as:
+    seconds since 1970, or times of day since midnight. [] for pictures."""
     columns: list[Described] = []
     if model.schema is None:
         return columns
@@ -147,6 +189,8 @@ def _columns_described(model: Bundle) -> list[Described]:
             "levels": list(column.listed),
         }
         unit = column.facts().get("unit")
+        if isinstance(column, Date):
+            unit = SINCE_MIDNIGHT if column.notation.only_time else SINCE_1970
         if unit:
             entry["unit"] = unit
         columns.append(entry)
