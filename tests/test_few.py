@@ -77,7 +77,7 @@ def test_flagged_among_few_says_how_small_p_can_be(few, run):
     done = run("detect", "t.csv")
     assert done.err.splitlines()[-1] == (
         "note: 40 records are few for a threshold that 1 in 1,000 exceed; p, a rank among them, is "
-        "at least 1/41"
+        "at least 2/41"
     )
     assert "at least" not in run("detect", "t.csv", "--fpr", "10%").err, "41 ranks tell 1 in 10"
     assert "at least" not in run("detect", "t.csv", "--top", "3").err
@@ -166,7 +166,7 @@ def test_a_number_that_was_asked_for_is_told_by_its_lowest_score_and_p(few, run,
 def test_of_hundreds_of_records_p_alone_is_coarse(few):
     found = operations.detect(few)
     hundreds = dataclasses.replace(found, calibrated_on=300, flagged=2)
-    assert hundreds.notes() == ["p, a rank among 300 records, is at least 1/301"]
+    assert hundreds.notes() == ["p, a rank among 300 records, is at least 2/301"]
     assert dataclasses.replace(found, calibrated_on=999, flagged=2).notes() == []
     assert "are few" not in " ".join(dataclasses.replace(found, calibrated_on=300).notes())
 

@@ -230,3 +230,48 @@ def test_a_condition_is_not_judged(schema):
     area = schema.modelled[1]
     assert area.far_out == area.reach
     assert dataclasses.replace(area, condition=True).far_out is None
+
+
+def lengths(rng):
+    """Lengths of stones in millimetres, none of which is near zero."""
+    return rng.normal(5.7, 0.5, ROWS).round(2)
+
+
+@pytest.mark.parametrize("side", [-1, 1])
+@pytest.mark.parametrize(("wrong", "count"), [(0.0, 1), (0.0, 3), (-43.0, 2)])
+def test_a_sign_that_no_other_number_has_lies_apart(wrong, count, side):
+    sizes = lengths(np.random.default_rng(count))
+    ordinary = sizes[count:].copy()
+    sizes[:count] = wrong
+    reach = reach_of(side * sizes)
+    ends = sorted([side * ordinary.min(), side * ordinary.max()])
+    assert (reach.first, reach.last, reach.beyond) == (*ends, count)
+    assert reach.bits(np.array([side * wrong]))[0] >= 6 * math.log2(4) - 1e-9
+
+
+@pytest.mark.parametrize(
+    "numbers",
+    [
+        # too many to be slips: stones that nobody measured
+        lambda rng: np.concatenate([np.zeros(4), lengths(rng)]),
+        # sizes that come close to zero: one may well be zero
+        lambda rng: np.append(rng.uniform(0.01, 1, ROWS).round(2), 0.0),
+        # counts: 0 is the next one down
+        lambda rng: np.append(rng.poisson(8, ROWS).clip(1), 0),
+        # schooling: as wide a step as twice the others is no rare sign
+        lambda rng: np.append(rng.integers(2, 18, ROWS), 0),
+        # a mark of yes that hardly any record lacks
+        lambda rng: np.append(np.ones(ROWS), 0),
+    ],
+)
+def test_zero_beside_numbers_near_it_is_no_other_sign(numbers):
+    assert reach_of(numbers(np.random.default_rng(2)).astype(float)) is None
+
+
+def test_one_number_below_zero_is_found_among_sizes():
+    sizes = lengths(np.random.default_rng(4))
+    sizes[700] = -5.7
+    frame = pd.DataFrame({"size": sizes, "other": np.random.default_rng(5).normal(size=ROWS)})
+    found = operations.detect(frame, append=None)
+    assert found.row.tolist()[:1] == [700]
+    assert found.why[0].startswith("size=-5.7")

@@ -511,3 +511,35 @@ def test_a_looser_rate_never_flags_fewer_where_records_judge_themselves(run, tmp
     assert (
         "333 records cannot tell 1 in 10,000; the smallest --fpr they allow is 0.1 %" in refused.err
     )
+
+
+def test_discoveries_without_a_model_are_told_by_how_scores_fall_off():
+    """A file's own ranks are 1 to n, whatever it holds: by them nothing could be discovered."""
+    clean = plain(1000, 3)
+    assert operations.detect(clean, fdr=0.1).flagged <= 1
+    data = plain(1000, 3, odd=6)
+    found = operations.detect(data, fdr=0.1)
+    # two of the six lie among the ordinary rows
+    odd = int((found.row >= 994).sum())
+    assert odd >= 4
+    assert found.flagged <= odd + 1
+    # the wider the bound, the more is flagged
+    assert operations.detect(data, fdr=0.5).flagged >= found.flagged
+
+
+def test_a_few_among_many_records_are_discovered_by_a_model():
+    """Their ranks among 2,000 held-out rows, 1/2,001, are no discoveries among 4,000 records."""
+    model = operations.fit(plain(2000, 0), FitOptions("auto"))
+    found = operations.detect(plain(4000, 8, odd=3), model, fdr=0.1)
+    assert set(found.row.tolist()) >= {3997, 3998, 3999}
+    assert found.flagged <= 6
+
+
+def test_the_tail_tells_the_part_above_a_score_that_has_it():
+    for shape in (-0.2, 0.0, 1e-9, 0.3):
+        tail = Tail(start=4.0, scale=1.5, shape=shape)
+        parts = np.array([0.1, 0.03, 1e-3, 1e-6])
+        scores = np.array([tail.score_at(part) for part in parts])
+        np.testing.assert_allclose(tail.part_above(scores), parts, rtol=1e-6)
+    # of a tail that ends nothing lies beyond
+    assert Tail(4.0, 1.0, -0.2).part_above(np.array([9.5]))[0] == 0

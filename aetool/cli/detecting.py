@@ -266,16 +266,23 @@ def _pictures(heatmap: str | None, sheet: str | None, force: bool) -> Iterator[F
 def _warn(model: Bundle | None) -> None:
     """Print a warning, on standard error, that the rate of --fdr is approximate, and why, unless
     the model was calibrated on records kept apart. model: None for one learned from the very
-    records."""
+    records, and for an archive."""
     if model is None:
-        why = "p is by the scores of these very records, anomalies among them"
-    elif model.facts.get("robust"):
-        why = "the rows held out may hold anomalies, for the model was fitted with --robust"
+        why = (
+            "how rare a score is among ordinary records is told by how the scores of these very "
+            "records fall off, anomalies among them"
+        )
+        cure = "-m MODEL with --calibration CLEAN makes it exact"
     elif model.facts.get("calibrated_apart"):
         return
     else:
         why = "p is by rows of the data that were fitted"
-    terminal.say(f"the rate is approximate: {why}; --calibration CLEAN makes it exact", err=True)
+        if not model.calibration.ordinary:
+            why += ", and beyond their scores by how these fall off"
+        if model.facts.get("robust"):
+            why += "; the rows held out may hold anomalies, for the model was fitted with --robust"
+        cure = "--calibration CLEAN makes it exact"
+    terminal.say(f"the rate is approximate: {why}; {cure}", err=True)
 
 
 def _limit(text: str | None) -> float | None:

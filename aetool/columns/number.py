@@ -500,11 +500,14 @@ class Number(Modelled):
 
     def own_surprise(self, values: Float) -> Float:
         """How many bits less likely each value is than the mean under a normal distribution, (n,):
-        z^2 / (2 ln 2), z being its standardised number; at most 32; 0 for gaps. values: (n,) in
-        user units."""
+        z^2 / (2 ln 2), z being its standardised number; where it lies apart from all others, see
+        `reach`, the bits of that if they are more; at most 32; 0 for gaps. values: (n,) in user
+        units."""
         z = np.nan_to_num(self.scale.standardised(values))
         nats = 0.5 * z**2
         bits = nats / math.log(2)
+        if self.reach is not None:
+            bits = np.maximum(bits, self.reach.bits(values))
         return np.minimum(bits, MOST_BITS)
 
     def distance(self, values: Float, others: Float) -> Float:

@@ -139,6 +139,19 @@ class Tail:
         growth = math.pow(beyond, self.shape) - 1
         return self.start + self.scale * growth / self.shape
 
+    def part_above(self, scores: Float) -> Float:
+        """The part of the ordinary records that exceeds each score, (n,), 0 to 0.1. scores: (n,),
+        at or above the start."""
+        scale = max(self.scale, 1e-300)
+        excess = (scores - self.start) / scale
+        if abs(self.shape) < 1e-6:
+            return np.asarray(TAIL * np.exp(-excess))
+        # a tail of negative shape ends, and nothing exceeds what lies beyond
+        growth = np.maximum(1 + self.shape * excess, 0.0)
+        with np.errstate(divide="ignore"):
+            logarithm = np.log(growth) / self.shape
+        return np.asarray(TAIL * np.exp(-logarithm))
+
 
 def _farthest_ordinary(
     scores: Float,
@@ -373,6 +386,26 @@ class Calibration:
         part = np.where(is_inside, (scores - start) / divisor, 0.0)
         below = low + part * np.maximum(high - low, 0.0)
         return np.asarray((1 + self.rows - below) / (1 + self.rows))
+
+    def p_of_discoveries(self, scores: Float) -> Float:
+        """The p-values by which discoveries are told, (n,): those of p_values where all of these
+        records are ordinary; else, where ranks end, by how the scores of ordinary records fall off.
+        scores: (n,).
+
+        A rank among n records is never below 1 / (n + 1), so that of many records none could be
+        discovered; and of records that judge themselves each has its own rank, whatever it scores.
+        There the tail tells all scores beyond its start, elsewhere those beyond all held-out ones.
+        """
+        p_values = self.p_values(scores)
+        if self.ordinary or not self.rows:
+            return p_values
+        start = self.tail.start
+        if not self.is_own:
+            start = max(start, float(self.scores[-1]))
+        is_beyond = scores > start
+        by_tail = self.tail.part_above(scores[is_beyond])
+        p_values[is_beyond] = np.minimum(by_tail, TAIL)
+        return p_values
 
     def to_json(self) -> dict[str, Json]:
         """A JSON-able form, by name, of which from_json makes the same calibration: rows, scores,

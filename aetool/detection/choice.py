@@ -75,7 +75,7 @@ class Choice:
         if not self.is_by_rank:
             cut = self.threshold_by(known)
             return scores > cut, cut
-        p_values = known.p_values(scores)
+        p_values = known.p_of_discoveries(scores)
         count = self.count(p_values)
         places, cut = highest(scores, count)
         # by place, since scores alone do not tell equal ones apart

@@ -213,10 +213,12 @@ class Mender:
         excess = seen.surprise - self.usual
         in_full = np.maximum(excess, IN_FULL)
         excess = np.minimum(excess, IN_FULL + np.log2(in_full / IN_FULL))
+        alone = reasons.marginal_bits(schema, seen.X)
+        # a value may be impossible by itself, and yet near to what the others let expect
+        excess = np.where(self._is_impossible(alone), np.maximum(excess, alone), excess)
         surprise = np.where(blank, -np.inf, self.usual + excess)
         for row, places in enumerate(named):
             surprise[row, places] = -np.inf
-        alone = reasons.marginal_bits(schema, seen.X)
         alike = reasons.as_expected(schema, seen.X, seen.expected)
         costly = reasons.columns(surprise, self.usual, alone, alike, most=CANDIDATES)
         costly = reasons.by_mending(
@@ -250,6 +252,11 @@ class Mender:
         for row, places in zip(unnamed, decisive, strict=True):
             costly[row] = places
         return costly
+
+    def _is_impossible(self, alone: Float) -> Mask:
+        """(rows, columns): which values are rarer in their columns than a record among all those of
+        training can be shown to be. alone: (rows, columns), how rare each is there, in bits."""
+        return np.asarray(alone > math.log2(self.schema.rows + 1))
 
     def _mended(
         self,
@@ -293,8 +300,7 @@ class Mender:
         each of them is what the two others let expect, and to mend one alone is in vain.
         """
         alone = reasons.marginal_bits(self.schema, judged.X)
-        # rarer than a record among all those of training can be shown to be
-        impossible = (alone > math.log2(self.schema.rows + 1)) & ~blank & ~mended
+        impossible = self._is_impossible(alone) & ~blank & ~mended
         impossible &= np.array([column.predicted for column in self.schema.modelled])
         rows = np.flatnonzero(impossible.sum(axis=1) > 1)
         # most records have none, or one, which is mended as any other value

@@ -228,11 +228,15 @@ def _with_odd_cells(
     parts: str,
 ) -> str:
     """Add to graph g what cells cost, in bits, that are not of their column's kind, or far outside
-    of all others, or a word that hardly ever comes, to parts, (B, columns + 1); returns the name of
-    the result. x: the name of the records, parts: of those, float32 bits."""
+    of all others, or a word that hardly ever comes, or missing where hardly any cell is, to parts,
+    (B, columns + 1); returns the name of the result. x: the name of the records, parts: of those,
+    float32 bits."""
     # an odd cell is rare whatever the spread of the members' scores, so it counts in full; among
     # the costs of many columns that members add up a single one would be lost
     nats = graphs.standing_out(g, schema, x, seen=True)
+    of_gaps = graphs.lone_gaps(g, schema, x)
+    if of_gaps is not None:
+        nats = g.op("Add", nats, of_gaps)
     bits_of_a_nat = g.const(1 / math.log(2))
     bits = g.op("Mul", nats, bits_of_a_nat)
     # nothing is added to what belongs to no column

@@ -8,6 +8,7 @@ import math
 import numpy as np
 
 from aetool.columns.column import ODD
+from aetool.columns.lone_gaps import nats_of_gaps
 from aetool.columns.reach import POWER, Reach
 from aetool.columns.schema import Schema
 from aetool.columns.strays import NEVER_SEEN
@@ -61,6 +62,19 @@ def standing_out(
     if of_strays is not None:
         costs = costs + of_strays
     return costs.name
+
+
+def lone_gaps(g: Graph, schema: Schema, x: str) -> str | None:
+    """Add to graph g the cost, (B, columns) float32 nats, of gaps of a table that hardly has any,
+    see nats_of_gaps; returns its name, None where no gap costs anything. x: the name of the
+    records, (B, n) float64: the columns, behind them those of the rows before, if the schema has
+    context."""
+    missing = [column.missing for column in schema.modelled]
+    nats = nats_of_gaps(missing, schema.rows)
+    if not any(nats):
+        return None
+    is_missing = _row_itself(g, schema, x).is_nan().single()
+    return (is_missing * nats).name
 
 
 def _far_out(schema: Schema, values: Term, reaches: dict[int, Reach]) -> Term:

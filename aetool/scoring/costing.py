@@ -37,7 +37,7 @@ from aetool.data.table import Cells, Table, concat
 from aetool.data.text import apart
 from aetool.detection import reasons
 from aetool.detection.calibration import Calibration
-from aetool.detection.choice import Choice, highest
+from aetool.detection.choice import Choice
 from aetool.detection.trace import ScoreTrace
 from aetool.engine import Chosen
 from aetool.errors import DataError, ParamError
@@ -416,7 +416,7 @@ class _Pricing:
         p_values = np.concatenate(self.known.p_values or nothing)
         bits = np.concatenate(self.known.bits or nothing)
         row_of = np.concatenate(self.known.rows or [np.zeros(0, np.int64)])
-        flagged, threshold, rate = self._flagged(scores, p_values)
+        flagged, threshold, rate = self._flagged(scores)
         wanted = np.arange(len(scores)) if all_rows else np.flatnonzero(flagged)
         named: list[Reasons] = []
         tables: list[Table] = []
@@ -455,26 +455,19 @@ class _Pricing:
             is_listing=self.choice.top is not None,
         )
 
-    def _flagged(self, scores: Float, p_values: Float) -> tuple[Mask, float, float | None]:
+    def _flagged(self, scores: Float) -> tuple[Mask, float, float | None]:
         """((n,) True for flagged records; the score that they lie above; the part of ordinary
-        records that is meant to lie above it, None where the choice does not say). scores,
-        p_values: (n,), of all records."""
+        records that is meant to lie above it, None where the choice does not say). scores: (n,), of
+        all records."""
         choice = self.choice
-        if choice.is_by_rank:
-            places, cut = highest(scores, choice.count(p_values))
-            flagged = np.zeros(len(scores), np.bool_)
-            flagged[places] = True
-            return flagged, cut, None
         # the records of the archive are their own calibration
         calibration = Calibration.of(scores[:, None], kept=KEPT)
         calibration = dataclasses.replace(calibration, is_own=True)
-        threshold = choice.threshold
-        if threshold is None:
-            threshold = calibration.threshold(choice.fpr)
+        flagged, threshold = choice.flags(scores, calibration)
         rate = None
         if choice.is_by_rate and calibration.rows:
             rate = calibration.rate(choice.fpr)
-        return scores > threshold, threshold, rate
+        return flagged, threshold, rate
 
     def _blocks_with(self, wanted: Int) -> Iterator[tuple[Block, Costs, Int]]:
         """Yield (block, costs, rows) for each block, in order, that holds some of the `wanted`

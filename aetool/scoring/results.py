@@ -52,6 +52,7 @@ FEW = 100  # records that hardly tell what one in 1,000 of them is
 # lets expect, if these are not few.
 MISSED = 5
 FEWEST_EXPECTED = 20
+MANY = 10  # times as many records as the default threshold is meant for
 
 
 @dataclass(frozen=True, eq=False, repr=False)
@@ -246,7 +247,7 @@ class Detection:
         # where none is flagged, but should be, it says what to do instead
         highest = "" if missed else self.highest_in_words()
         said_of_scores = "; ".join(filter(None, [self._few_in_words(), highest]))
-        said += filter(None, [said_of_scores, missed])
+        said += filter(None, [said_of_scores, missed, self._many_in_words()])
         # in Python all columns of the frame are at hand
         if self.named_by and self.flagged and in_shell():
             shows = f"{option('--id')} {shlex.quote(self.named_by)}"
@@ -272,7 +273,9 @@ class Detection:
             among = "them"
         if not self.flagged:
             return words
-        least = f"p, a rank among {among}, is at least 1/{rows + 1}"
+        # a record of which the file itself tells how rare it is counts itself among these
+        first = 2 if self.held_out is None else 1
+        least = f"p, a rank among {among}, is at least {first}/{rows + 1}"
         return "; ".join(filter(None, [words, least]))
 
     def _missed_rate_in_words(self) -> str:
@@ -306,6 +309,24 @@ class Detection:
             f"the {others}, and these records score {how}; {option('--contamination')} {part}% "
             f"flags that part of these very records, {option('--calibration')} CLEAN takes the "
             f"threshold from {clean}"
+        )
+
+    def _many_in_words(self) -> str:
+        """A remark that a file that judges itself has many times as many records above the
+        threshold as it is meant for, and what that says; empty where a model judges or a rate was
+        asked for, and where these are fewer than MANY (10) times as many, or than FEWEST_EXPECTED
+        (20)."""
+        if self.held_out is not None or self.asked_rate is not None or not self.rate:
+            return ""
+        expected = self.rate * self.total
+        if self.flagged < max(MANY * expected, FEWEST_EXPECTED):
+            return ""
+        meant = max(1, round(expected))
+        return (
+            f"{self.flagged:,} are {self.flagged / expected:.0f} times as many as 1 in "
+            f"{1 / self.rate:,.0f}: the threshold is told by how the scores of the others fall "
+            "off, and these lie beyond, as anomalies do, and a rare kind of ordinary records, "
+            f"too; {option('--top')} {meant} lists as many as are meant"
         )
 
     def highest_in_words(self) -> str:

@@ -1,0 +1,59 @@
+"""Gaps that stand alone: a table in which hardly any cell is missing, and one is."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Sequence
+
+from aetool.columns.strays import GAP, MOST_CELLS, MOST_OF_ROWS, NEVER_SEEN
+
+FEWEST = 100  # rows, of which fewer do not tell that gaps are rare
+
+
+def nats_of_gaps(missing: Sequence[int], rows: int) -> list[float]:
+    """The cost, in nats, of a gap in each column where gaps stand alone, as of a stray word (see
+    Strays); 0 in columns where they do not.
+
+    missing: how many cells of each column were missing in training, of so many `rows`. Gaps stand
+    alone where all columns that have no more of them hold at most 3 together, or one for each 1,000
+    rows, and every other column at least 10 times as many as any of these: where gaps of every
+    number are found, few of them are nothing special.
+
+    The cost is the log of how rare a gap is in its column, one being counted where training saw
+    none, plus the log of how many cells are there for each that is not, at most NEVER_SEEN (log
+    1,000). A gap in a column without any is counted by models as well, by its rarity.
+    """
+    costs = [0.0] * len(missing)
+    most = _most_alone(missing, rows)
+    if most is None:
+        return costs
+    for place, count in enumerate(missing):
+        if count > most:
+            continue
+        # a gap that training never saw is compared as if it had seen one
+        there_for_each = (rows - count) / max(count, 1)
+        costs[place] = min(math.log(there_for_each), NEVER_SEEN)
+        # of a column without any, models have counted how rare one is
+        if count:
+            costs[place] += math.log((rows + 1) / count)
+    return costs
+
+
+def _most_alone(missing: Sequence[int], rows: int) -> int | None:
+    """The most gaps of a column in which they stand alone, see `nats_of_gaps`, 0 or more; None
+    where they do in no column."""
+    if rows < FEWEST:
+        return None
+    cells_allowed = max(MOST_CELLS, rows // MOST_OF_ROWS)
+    # from the columns without any gap on, as long as those with the next more are far away
+    rising = sorted(missing)
+    most = None
+    cells = 0
+    for place, count in enumerate(rising):
+        cells += count
+        if cells > cells_allowed:
+            break
+        following = rising[place + 1 :]
+        if not following or following[0] >= GAP * max(count, 1):
+            most = count
+    return most
