@@ -8,11 +8,12 @@ import pandas as pd
 import pytest
 from onnx import TensorProto
 
-from aetool import graphs, operations
+from aetool import operations
 from aetool.columns.lone_gaps import nats_of_gaps
 from aetool.columns.schema import infer
 from aetool.data.sources import open_source
 from aetool.graphs import Graph
+from aetool.graphs.oddities import lone_gaps
 from aetool.operations import FitOptions
 
 ROWS = 1000
@@ -28,7 +29,9 @@ SURE = math.log(ROWS - 1)  # so many cells are there for each that is not
         ([1, 1, 1], [RARE + SURE] * 3),
         # four cells are more than slips are
         ([1, 1, 1, 1], [0, 0, 0, 0]),
-        ([3, 0], [math.log((ROWS + 1) / 3) + math.log(997 / 3), math.log(ROWS)]),
+        # two are as common among a thousand as what the threshold flags
+        ([2, 0], [0, 0]),
+        ([20, 0], [0, math.log(ROWS)]),
         # gaps of every number: few are nothing special
         ([1, 3, 9, 27, 81], [0, 0, 0, 0, 0]),
         ([1, 9], [0, 0]),
@@ -80,13 +83,13 @@ def test_the_graph_costs_lone_gaps_as_computed_and_no_other(tmp_path):
     missing = [column.missing for column in schema.modelled]
     g = Graph()
     x = g.input("x", TensorProto.DOUBLE, [schema.inputs])
-    costs = graphs.lone_gaps(g, schema, x)
+    costs = lone_gaps(g, schema, x)
     g.output("costs", costs, TensorProto.FLOAT, [len(schema.modelled)])
     session = ort.InferenceSession(g.build("costs"))
     places = [column.name for column in schema.modelled]
     usual = np.full((1, schema.inputs), 20.0)
     usual[0, places.index("marital")] = 0.0
-    rows = np.repeat(usual, 4, axis=0)
+    rows = np.repeat(usual, 5, axis=0)
     for row, name in enumerate(["age", "marital", "visits"]):
         rows[row, places.index(name)] = np.nan
     (told,) = session.run(None, {"x": rows})
@@ -97,6 +100,10 @@ def test_the_graph_costs_lone_gaps_as_computed_and_no_other(tmp_path):
     assert by_column[places.index("visits")] == 0
     assert by_column[places.index("marital")] == pytest.approx(RARE + SURE)
     assert not told[3].any()
+    # cells that are missing together are missing for one reason: three of these cost anything
+    rows[4, :] = np.nan
+    (told,) = session.run(None, {"x": rows})
+    np.testing.assert_allclose(told[4], np.array(by_column) / 3, rtol=1e-6)
 
 
 def test_a_gap_where_there_is_none_else_is_found_and_is_the_reason():

@@ -15,9 +15,10 @@ def nats_of_gaps(missing: Sequence[int], rows: int) -> list[float]:
     Strays); 0 in columns where they do not.
 
     missing: how many cells of each column were missing in training, of so many `rows`. Gaps stand
-    alone where all columns that have no more of them hold at most 3 together, or one for each 1,000
-    rows, and every other column at least 10 times as many as any of these: where gaps of every
-    number are found, few of them are nothing special.
+    alone in a column that has one, or one for each 1,000 rows, if all columns that have no more of
+    them hold at most 3 together, or one for each 1,000 rows, and every other column at least 10
+    times as many as any of these: where gaps of every number are found, few of them are nothing
+    special.
 
     The cost is the log of how rare a gap is in its column, one being counted where training saw
     none, plus the log of how many cells are there for each that is not, at most NEVER_SEEN (log
@@ -44,14 +45,16 @@ def _most_alone(missing: Sequence[int], rows: int) -> int | None:
     where they do in no column."""
     if rows < FEWEST:
         return None
-    cells_allowed = max(MOST_CELLS, rows // MOST_OF_ROWS)
+    # what comes more often is as common as the records that the default threshold flags
+    gaps_allowed = max(1, rows // MOST_OF_ROWS)
+    cells_allowed = max(MOST_CELLS, gaps_allowed)
     # from the columns without any gap on, as long as those with the next more are far away
     rising = sorted(missing)
     most = None
     cells = 0
     for place, count in enumerate(rising):
         cells += count
-        if cells > cells_allowed:
+        if count > gaps_allowed or cells > cells_allowed:
             break
         following = rising[place + 1 :]
         if not following or following[0] >= GAP * max(count, 1):

@@ -130,8 +130,10 @@ def _across_zero(rising: Float) -> int:
     middle = len(rising) // 2
     steps = np.diff(rising[count : middle + 1])
     step_across = rising[count] - rising[count - 1]
-    is_wide = step_across >= LEAST_STEPS_ACROSS * steps.max(initial=0.0)
-    return count if is_wide else 0
+    widest = steps.max(initial=0.0)
+    if step_across < LEAST_STEPS_ACROSS * widest:
+        return 0
+    return count
 
 
 def _apart(units: Float) -> int:

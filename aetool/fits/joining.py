@@ -20,6 +20,7 @@ from aetool.columns.sections import Features
 from aetool.detection.calibration import Calibration
 from aetool.detection.quantiles import ScoreQuantiles
 from aetool.graphs import Graph
+from aetool.graphs.oddities import lone_gaps
 from aetool.model import Float, Int
 from aetool.rarity import Rarity
 
@@ -234,7 +235,7 @@ def _with_odd_cells(
     # an odd cell is rare whatever the spread of the members' scores, so it counts in full; among
     # the costs of many columns that members add up a single one would be lost
     nats = graphs.standing_out(g, schema, x, seen=True)
-    of_gaps = graphs.lone_gaps(g, schema, x)
+    of_gaps = lone_gaps(g, schema, x)
     if of_gaps is not None:
         nats = g.op("Add", nats, of_gaps)
     bits_of_a_nat = g.const(1 / math.log(2))

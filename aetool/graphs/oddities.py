@@ -66,15 +66,20 @@ def standing_out(
 
 def lone_gaps(g: Graph, schema: Schema, x: str) -> str | None:
     """Add to graph g the cost, (B, columns) float32 nats, of gaps of a table that hardly has any,
-    see nats_of_gaps; returns its name, None where no gap costs anything. x: the name of the
-    records, (B, n) float64: the columns, behind them those of the rows before, if the schema has
-    context."""
+    see nats_of_gaps, shared by those of a record: cells that are missing together are missing for
+    one reason. Returns its name, None where no gap costs anything. x: the name of the records, (B,
+    n) float64: the columns, behind them those of the rows before, if the schema has context."""
     missing = [column.missing for column in schema.modelled]
     nats = nats_of_gaps(missing, schema.rows)
     if not any(nats):
         return None
     is_missing = _row_itself(g, schema, x).is_nan().single()
-    return (is_missing * nats).name
+    # of each record the gaps that cost something, counted by a column of ones
+    is_counted = np.array([[cost > 0] for cost in nats], np.float32)
+    gaps_of_record = is_missing @ is_counted
+    shares = gaps_of_record.op("Max", gaps_of_record, 1.0)
+    costs = is_missing * nats / shares
+    return costs.name
 
 
 def _far_out(schema: Schema, values: Term, reaches: dict[int, Reach]) -> Term:
