@@ -110,6 +110,16 @@ def test_an_order_that_the_dates_do_not_have_is_refused(tmp_path: Path) -> None:
         infer(table, {"day": "date:mdy"})
 
 
+@pytest.mark.parametrize(("asked", "shown"), [("date:mdy", "date:mdy"), ("date", "date")])
+def test_a_day_and_a_month_are_no_date_for_want_of_a_year(tmp_path: Path, run, asked, shown):
+    path = tmp_path / "d.csv"
+    rows = [f"{1 + i % 12}/{1 + i % 28},{i % 7}" for i in range(60)]
+    path.write_text("day,x\n" + "\n".join(rows) + "\n", encoding="utf-8")
+    done = run("detect", path, "--type", f"day={asked}")
+    assert done.status == 2
+    assert f"--type day={shown}: '1/1' has no year; write ISO 8601" in done.err
+
+
 def test_a_word_is_a_level_where_the_file_writes_its_gaps_otherwise(tmp_path: Path) -> None:
     rows = [
         f"{'None' if i % 3 else 'Brick'},{'' if i % 7 == 0 else i * 1.5},{i % 4}" for i in range(60)

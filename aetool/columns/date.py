@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import dataclasses
 import math
+import re
 from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, ClassVar, Self
@@ -38,6 +39,7 @@ PARTS = (1.0, 1e3, 1e6, 1e9)  # of a second
 GRACE = 3 * YEAR  # how long after the data a model may be used, and how long before
 LEAST_TAIL = 1.0  # seconds: of moments that are all the same
 MOST_BITS = 32.0  # of surprise that a moment has on its own
+WITHOUT_YEAR = re.compile(r"\s*\d{1,2}[-/.]\d{1,2}\.?\s*")  # a day and a month, as 8/29
 
 
 # the orders in which a date's three numbers may be written, as users name them, and in words
@@ -99,9 +101,10 @@ class Date(Modelled):
         moments = column.parse(values)
         if asked and len(summary.present) and not (moments > ODD).any():
             text = summary.present.take(slice(0, 1)).strings()[0]
+            order = f":{summary.date_order}" if summary.date_order else ""
+            why = "has no year" if WITHOUT_YEAR.fullmatch(text) else "is in no format known"
             raise DataError(
-                f"{option('--type')} {summary.name}=date: {text!r} is in no format known; "
-                "write ISO 8601 "
+                f"{option('--type')} {summary.name}=date{order}: {text!r} {why}; write ISO 8601 "
                 "(2024-12-31 or 2024-12-31T23:59:00)"
             )
         return column._fitted(moments, summary.closed)
