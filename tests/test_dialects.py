@@ -39,6 +39,7 @@ NUMBERS = "".join(f"{i}.5,{i * i},{'xy'[i % 2]}\n" for i in range(8))
 ROWS = [[f"{i}.5", f"{i * i}", "xy"[i % 2]] for i in range(8)]
 UNNAMED = ["c1", "c2", "c3"]
 NAMED = ["a", "b", "c"]
+WORDS = "AFG AND AUT BDI CHE DEU ESP FIN GBR HUN".split()
 TABLES = {
     "plain": ("a,b,c\n" + NUMBERS, NAMED, ROWS, []),
     "no header": (NUMBERS, UNNAMED, ROWS, ["no header"]),
@@ -121,6 +122,18 @@ TABLES = {
     ),
     "years for names": ("land,2019,2020\n" + "".join(f"l{i},{i},{i}.5\n" for i in range(8)),
                         ["land", "2019", "2020"], [[f"l{i}", f"{i}", f"{i}.5"] for i in range(8)], []),
+    "years for names, some left out, beside words all different": (
+        "land,1850,1880,1900,1910\n"
+        + "".join(f"{w},{i},{i + 7},{i * 3},{i % 5}.5\n" for i, w in enumerate(WORDS)),
+        ["land", "1850", "1880", "1900", "1910"],
+        [[w, f"{i}", f"{i + 7}", f"{i * 3}", f"{i % 5}.5"] for i, w in enumerate(WORDS)], [],
+    ),
+    "years in all rows": (
+        "".join(f"{w},{1900 + i},{1910 + i},{1950 + i}\n" for i, w in enumerate(WORDS)),
+        ["c1", "c2", "c3", "c4"],
+        [[w, f"{1900 + i}", f"{1910 + i}", f"{1950 + i}"] for i, w in enumerate(WORDS)],
+        ["no header"],
+    ),
     "figures for names, quoted": (
         '"","142.5","144"\n' + "".join(f'"{i}.5",{i},{i % 3}\n' for i in range(8)),
         ["column1", "142.5", "144"], [[f"{i}.5", f"{i}", f"{i % 3}"] for i in range(8)], [],

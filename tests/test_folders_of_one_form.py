@@ -500,7 +500,7 @@ def test_bytes_are_spoken_of_where_depths_differ(tmp_path, run, goal, given):
     size = aetool.compress(folder, tmp_path / "e.aez")["archive_bytes"]
     refused = run("compress", folder, goal, given, "-o", tmp_path / "a.aez")
     assert refused.status == 2 and len(refused.err.splitlines()) == 1
-    assert f"{goal} {given[0]}: the exact archive takes" in refused.err
+    assert f"{goal} {given}: the exact archive takes" in refused.err
     assert f" {size:,} bytes" in refused.err and "to one depth first" in refused.err
     # where there is room for all, nothing is lost whatever the depths
     wide = str(size) if goal == "--budget" else "5000"

@@ -131,7 +131,7 @@ def test_without_torch_a_join_is_of_what_there_is(rows_csv, monkeypatch):
 
     monkeypatch.setattr(plugins, "resolve", without)
     made = operations.fit(rows_csv, FitOptions("auto", max_time=EVERY_MEMBER))
-    assert made.facts["members"] == ["pca", "neighbours", "elm", "tails", "histogram"]
+    assert made.facts["members"] == ["pca", "neighbours", "elm", "tails", "histogram", "dependence"]
     assert "needs torch" in made.facts["left_out"]["denoising"]
     quick = operations.fit(rows_csv, FitOptions("auto"))
     assert quick.facts["members"] == made.facts["members"]

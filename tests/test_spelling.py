@@ -21,8 +21,14 @@ from tests.trees import tree_of
 
 # colours of a page are called --d-ink and the like
 BARE = re.compile(r"(?<![\w-])(--(?!d-)[a-z][a-z-]*|-[a-zA-Z])(?![\w-])")
-OF_OTHERS = {"-c", "bunzip2 -k {name}"}  # of python itself, and of bunzip2
-SHELL_ALONE = {": --explain-columns", "aetool fit ", " -p "}  # said where in_shell() is true
+# of python itself, of bunzip2, and of zstd
+OF_OTHERS = {"-c", "bunzip2 -k {name}", "--ultra -22"}
+SHELL_ALONE = {
+    ": --explain-columns",
+    "aetool fit ",
+    " -p ",
+    " -p pca -o pca.aem",
+}  # said where in_shell() is true
 NUMBERS = pd.DataFrame(np.random.default_rng(0).normal(size=(60, 3)).round(2), columns=list("abc"))
 
 

@@ -199,7 +199,7 @@ class Archive:
         self._pictures: PictureModel | None = None
         self._places: list[BlockPlace] | None = None  # of the blocks of an index
         self._warned: set[str] = set()
-        self._decoded = 0  # rows that blocks have brought so far
+        self.decoded = 0  # rows that blocks, or parts of an index, have brought so far
 
     def __repr__(self) -> str:
         return f"<Archive {self._place.name}: {self.rows:,} rows, {self.kind}, {self.mode}>"
@@ -259,8 +259,8 @@ class Archive:
         """Whether records were left out as damaged, and of all that were read so far none was
         whole: false of an archive that holds none."""
         if isinstance(self.content, Parts):
-            return bool(self.lost and self.rows) and not self._decoded
-        return self.reader.misses_records and not self._decoded
+            return bool(self.lost and self.rows) and not self.decoded
+        return self.reader.misses_records and not self.decoded
 
     @property
     def lost(self) -> list[str]:
@@ -481,9 +481,7 @@ class Archive:
         where a model is needed to decode blocks and not there.
         """
         if isinstance(self.content, Parts):
-            for sound_block, inside in indexes.blocks(self, first, last):
-                self._decoded += max(0, inside.stop - inside.start)
-                yield sound_block, inside
+            yield from indexes.blocks(self, first, last)
             return
         # found before threads ask for them
         _ = self.students, self.pictures
@@ -512,7 +510,7 @@ class Archive:
                     continue
                 digest.update(block.content)
                 inside = slice(max(first - info.first, 0), min(last - info.first, info.rows))
-                self._decoded += max(0, inside.stop - inside.start)
+                self.decoded += max(0, inside.stop - inside.start)
                 yield block, inside
         if whole and not self.content.hashes_bytes and self._complete:
             self.reader.check_whole(digest.digest())

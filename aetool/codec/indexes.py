@@ -57,6 +57,7 @@ class OpenPart:
             raise error
         # what else is damaged in it, nobody needs to know
         self.archive.lost.clear()
+        self.archive.decoded = 0
         index.lost.append(f"{lost_records(self.first, self.known.rows)} ({error})")
 
 
@@ -114,6 +115,7 @@ def parts(index: Archive, content: Parts, first: int, last: int) -> Iterator[Ope
             yield OpenPart(opened, known, begin, inside)
             # only now all blocks that were wanted have been read
             index.lost.extend(f"{known.file}: {line}" for line in opened.lost)
+            index.decoded += opened.decoded
 
 
 def places(index: Archive) -> Iterator[BlockPlace]:

@@ -10,6 +10,7 @@ from typing import NamedTuple
 
 from aetool.csv import cells
 
+LEAST_YEARS = 3  # in a first record, beside words of which each is another, for these to be names
 LEAST_BELOW = 3  # records under lines that are none, so that these are taken for such
 MOSTLY = 0.8  # of a column's cells, gaps apart, are figures: then the column is one of figures
 YEARS = range(1500, 2200)
@@ -42,10 +43,14 @@ def has_header(first: Record, body: Sequence[Record], otherwise: bool = True) ->
     # a header may be written again, where files were joined, which says nothing of levels
     under = [record for record in body if list(record) != list(first)]
     signs = _signs_of_header(first, under)
-    beside_figures = signs.fresh or signs.names_over
     # years across, as of a table of countries: `country,2001,2002`
-    if signs.figures_over and not signs.repeated and beside_figures and _are_in_sequence(figures):
-        return True
+    if signs.figures_over and not signs.repeated:
+        is_named = signs.fresh or signs.names_over
+        if is_named and _are_in_sequence(figures):
+            return True
+        # of a column in which each word is another one neither tells, and some years are left out
+        if _names_years(first, figures, under):
+            return True
     if signs.figures_over or signs.names_over:
         if signs.names_over == signs.figures_over:
             return signs.fresh >= signs.repeated
@@ -188,6 +193,34 @@ def _are_in_sequence(figures: Record) -> bool:
     if all(number in YEARS for number in numbers):
         return True
     return len(numbers) > 2 and steps <= {1, -1}
+
+
+def _names_years(first: Record, figures: Record, under: Sequence[Record]) -> bool:
+    """Whether the first record names columns by years, three at least, each later than the one
+    before: it has a word that is not in its column below, and in fewer than one in ten of the
+    records under it, of which there are three at least, are the figures such years, too."""
+    if not _are_rising_years(figures) or len(under) < LEAST_BELOW:
+        return False
+    words = []
+    for place, cell in enumerate(first):
+        if not cells.is_gap(cell) and not cells.is_figure(cell):
+            words.append(cell not in column_of(under, place))
+    if not words or not all(words):
+        return False
+    alike = 0
+    for record in under:
+        alike += _are_rising_years([cell for cell in record if cells.is_figure(cell)])
+    return 10 * alike < len(under)
+
+
+def _are_rising_years(figures: Record) -> bool:
+    """Whether these cells are years, three at least, each later than the one before."""
+    are_whole = all(figure.strip().isdecimal() for figure in figures)
+    if len(figures) < LEAST_YEARS or not are_whole:
+        return False
+    numbers = [int(figure) for figure in figures]
+    is_rising = all(later > earlier for earlier, later in itertools.pairwise(numbers))
+    return is_rising and all(number in YEARS for number in numbers)
 
 
 def below_header(body: list[list[str]]) -> int:

@@ -104,8 +104,8 @@ def aetool_models() -> Iterable[Model]:
                 withstands=True,
                 weight=2.0,
             ),
-            # rows that are alone by the ranks of their numbers, and numbers that do not go
-            # together; chosen on tables without words
+            # rows that are alone by the ranks of their numbers, chosen on tables without words, and
+            # values that do not go together
             Member(
                 "ranks",
                 data=TABLES,
@@ -121,7 +121,6 @@ def aetool_models() -> Iterable[Model]:
                 adds_bits=True,
                 weight=0.3,
                 most=DEPENDENT,
-                words=False,
             ),
             Member("denoising", DEEP, data=TABLES, seconds=30.0),
         ),
