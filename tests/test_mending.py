@@ -56,7 +56,8 @@ def test_what_is_still_odd_beside_the_gaps_is_told_with_them(model):
 def test_a_gap_where_many_are_is_no_reason():
     frame = crabs()
     frame.loc[::4, "rear"] = None
-    made = operations.fit(frame, FitOptions())
+    # in no order: of sizes in order the stretches that are held out are unlike all others
+    made = operations.fit(frame.sample(frac=1, random_state=0), FitOptions())
     odd = crabs(seed=1)
     odd.loc[150, "rear"] = None
     odd.loc[150, "depth"] *= 10
