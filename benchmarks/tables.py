@@ -8,6 +8,7 @@ from pathlib import Path
 import common
 import numpy as np
 import pandas as pd
+from scipy import stats
 
 HERE = Path(__file__).parent
 HEAD = """# Benchmarks
@@ -699,7 +700,10 @@ def wide_tables() -> list[str]:
     shown["ratio"] = "code to bounded"
     return [
         "\n## Wide tables that follow from a few causes (`wide_tables.py`)\n",
-        "Bytes of made tables: exact, bounded, and the code of `pca` with its decoder inside, or apart.\n",
+        "Bytes of made tables: exact, bounded, and the code of `pca` with its decoder inside, or apart. The 200 sensors\n"
+        "follow six causes, and a code of eight units tells nearly all of each. Many of the 500 channels of the spectra lie\n"
+        "beside all bands and hold noise alone, which no code of 16 units restores: 5 % is not reached, and at larger errors\n"
+        "the decoder makes the code larger than the bound; without it a third of that.\n",
         markdown(rows.sort_values(["table", "error"]), shown),
         provenance(rows),
     ]
@@ -822,6 +826,39 @@ def codes() -> list[str]:
             provenance(rows)]  # fmt: skip
 
 
+def rare_levels() -> list[str]:
+    """Tables of numbers and words: the default with and without dependences."""
+    rows = read("rare_levels", ["table", "state"])
+    if rows.empty:
+        return []
+    scores = ["auroc", "average_precision"]
+    by_state = rows.pivot_table(index="table", columns="state", values=scores).dropna()
+    told = []
+    for score in scores:
+        before = by_state[score]["without dependence"]
+        after = by_state[score]["now"]
+        differs = after[after != before] - before[after != before]
+        told.append({
+            "": score.replace("_", " "),
+            "tables": len(by_state),
+            "without": f"{before.mean():.4f}",
+            "with": f"{after.mean():.4f}",
+            "better in": int((after > before).sum()),
+            "worse in": int((after < before).sum()),
+            "p": f"{stats.wilcoxon(differs).pvalue:.4f}",
+        })  # fmt: skip
+    columns = list(told[0])
+    return [
+        "\n## Tables of numbers and words, a rare level as the anomaly (`rare_levels.py`)\n",
+        "Tables of R packages, of which one column is taken out: the records with a rare level of it are the anomalies.\n"
+        "The default without and with `dependence` among its members, on the tables that this was not chosen by; on the\n"
+        "120 by which it was, AUROC rose by 0.0014 (p 0.014) and average precision by 0.0022 (p 0.003). p: Wilcoxon's\n"
+        "signed ranks, two-sided.\n",
+        markdown(pd.DataFrame(told), {name: name for name in columns}),
+        provenance(rows),
+    ]
+
+
 def strangers() -> list[str]:
     """What went wrong with tables that were never tuned for."""
     rows = read("strangers", ["tables"])
@@ -902,6 +939,7 @@ def main() -> None:
                   markdown(planted, {"farthest": "farthest, deviations", "count": "seeds", "recall": "mean recall in the top 50",
                                      "first": "planted column named first, of all 50"}),
                   provenance(planted)]  # fmt: skip
+    parts += rare_levels()
     parts += strangers()
     (HERE / "README.md").write_text("\n".join(parts) + "\n")
 
