@@ -1,5 +1,6 @@
 """Gaps that stand alone: a cell that is missing in a table in which hardly any is."""
 
+import dataclasses
 import math
 
 import numpy as np
@@ -121,3 +122,19 @@ def test_a_gap_that_training_never_saw_is_found_by_its_model():
     found = operations.detect(new, model, append=None)
     assert found.row.tolist() == [10]
     assert found.why[0].startswith("marital=missing")
+
+
+def test_a_gap_in_what_a_record_is_judged_by_costs_nothing():
+    sample, _ = open_source(marital()).sample(ROWS, 0)
+    schema = infer(sample)
+    judged_by = [
+        dataclasses.replace(column, condition=column.name == "marital") for column in schema.columns
+    ]
+    schema = dataclasses.replace(schema, columns=tuple(judged_by))
+    g = Graph()
+    x = g.input("x", TensorProto.DOUBLE, [schema.inputs])
+    g.output("costs", lone_gaps(g, schema, x), TensorProto.FLOAT, [len(schema.modelled)])
+    missing = np.full((1, schema.inputs), np.nan)
+    (told,) = ort.InferenceSession(g.build("costs")).run(None, {"x": missing})
+    place = [column.name for column in schema.modelled].index("marital")
+    assert told[0, place] == 0 and told.sum() > 0

@@ -71,6 +71,10 @@ def lone_gaps(g: Graph, schema: Schema, x: str) -> str | None:
     n) float64: the columns, behind them those of the rows before, if the schema has context."""
     missing = [column.missing for column in schema.modelled]
     nats = nats_of_gaps(missing, schema.rows)
+    # what a record is judged by is itself not judged
+    for place, column in enumerate(schema.modelled):
+        if column.condition:
+            nats[place] = 0.0
     if not any(nats):
         return None
     is_missing = _row_itself(g, schema, x).is_nan().single()
