@@ -110,10 +110,15 @@ def reach_of(numbers: Float) -> Reach | None:
 
 def _few_across(numbers: Float) -> bool:
     """Whether all numbers, (n,), but a few are above zero, or all but a few below."""
-    most = max(MOST_ACROSS, len(numbers) // MOST_OF_ALL_ACROSS)
+    most = _most_across(len(numbers))
     not_above = np.count_nonzero(numbers <= 0)
     not_below = np.count_nonzero(numbers >= 0)
     return bool(0 < min(not_above, not_below) <= most)
+
+
+def _most_across(count: int) -> int:
+    """How many of `count` numbers may have a sign of their own, see MOST_ACROSS."""
+    return max(MOST_ACROSS, count // MOST_OF_ALL_ACROSS)
 
 
 def _across_zero(rising: Float) -> int:
@@ -125,7 +130,7 @@ def _across_zero(rising: Float) -> int:
     may well be zero.
     """
     count = int(np.searchsorted(rising, 0.0, side="right"))
-    if not 0 < count <= max(MOST_ACROSS, len(rising) // MOST_OF_ALL_ACROSS):
+    if not 0 < count <= _most_across(len(rising)):
         return 0
     middle = len(rising) // 2
     steps = np.diff(rising[count : middle + 1])
