@@ -22,6 +22,7 @@ import pandas as pd
 
 from aetool import operations
 from aetool.bundle import Bundle
+from aetool.codec.kept import keeping
 from aetool.errors import ParamError
 from aetool.operations import CompressOptions, FitOptions
 
@@ -168,7 +169,9 @@ def main() -> int:
                     best = operations.compress(data, folder / "best.aez", model, code)["error"]
                     for level in levels_of(options.levels):
                         try:
-                            row = point(data, original, model, level * best, exact, folder)
+                            # the archives of a point are much the same
+                            with keeping():
+                                row = point(data, original, model, level * best, exact, folder)
                         except ParamError as error:
                             print(f"| {table} | {plugin} | {level} | refused: {error} |")
                             continue

@@ -8,7 +8,8 @@ import pytest
 
 from aetool import bundle as bundles
 from aetool import operations
-from aetool.archives import exact_job, neighbouring, opening, rivals
+from aetool.archives import exact_job, neighbouring, opening
+from aetool.archives.bounds_search import BoundsSearch
 from aetool.codec import blocks, planning
 from aetool.codec.repricing import Price, TextPrices
 from aetool.codec.streams import Known, Stream
@@ -268,7 +269,7 @@ def test_no_archive_whose_bounds_follow_from_the_errors_is_smaller(tmp_path, mon
 
     challenged, other = sizes()
     assert challenged <= other
-    monkeypatch.setattr(rivals, "CHALLENGES", 0)
+    monkeypatch.setattr(BoundsSearch, "challenge", lambda search, most: None)
     unchallenged, _ = sizes()
     assert unchallenged > challenged
 

@@ -17,6 +17,7 @@ from pathlib import Path
 from typing import BinaryIO
 
 from aetool.archives import exact_job, opening, rivals
+from aetool.archives.bounds_search import names_in_archive
 from aetool.archives.encodable import as_the_model_takes_it
 from aetool.archives.exact_job import ExactJob
 from aetool.archives.lossy_job import CompressOptions, LossyJob
@@ -362,7 +363,7 @@ class Candidates:
     def _in_archive(self, bounds: dict[str, Fraction]) -> dict[str, Fraction]:
         """The bounds, by the source's names of columns, under the names that an archive gives to
         these; columns that the archive has not are left out."""
-        names = rivals.names_in_archive(self.source)
+        names = names_in_archive(self.source)
         return {names[name]: bound for name, bound in bounds.items() if name in names}
 
     def _error_of(self, job: ExactJob) -> float:
@@ -371,7 +372,7 @@ class Candidates:
         if isinstance(self.yardstick, PictureYardstick):
             square = job.squares.get(PIXELS, 0.0)
             return self.yardstick.of_square(square)
-        names = {theirs: ours for ours, theirs in rivals.names_in_archive(self.source).items()}
+        names = {theirs: ours for ours, theirs in names_in_archive(self.source).items()}
         squares = {names.get(name, name): square for name, square in job.squares.items()}
         return self.yardstick.of_squares(squares)
 

@@ -8,59 +8,39 @@ a rival may be the smaller, it is written as a whole and counted.
 from __future__ import annotations
 
 import dataclasses
+import sys
 import tempfile
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable
 from contextlib import ExitStack, suppress
-from dataclasses import dataclass, field
-from fractions import Fraction
 from pathlib import Path
 from typing import BinaryIO
 
-from aetool.archives import exact_job, neighbouring
+from aetool.archives import exact_job
+from aetool.archives.bounds_search import (
+    TRIES,
+    BoundsSearch,
+    Rival,
+    bounds_of,
+    code_as_rival,
+    names_in_archive,
+    those_that_missed,
+    tightened,
+)
 from aetool.archives.exact_job import ExactJob
 from aetool.archives.lossy_job import CompressOptions, LossyJob, worst_column
 from aetool.bundle import Bundle
 from aetool.canonical import Json
-from aetool.codec import lossy
-from aetool.codec.contents.text import TextTable
-from aetool.codec.repricing import TextPrices
 from aetool.codec.shared import Shared
-from aetool.csv.dialect import BOX
-from aetool.data.sources import CsvSource, Source
+from aetool.data.sources import CsvSource
 from aetool.errors import AetoolError, ArchiveError
 
 LARGE = 16 << 20  # bytes of a source: above this it is priced by pieces
 PRICED = 8 << 20  # bytes of a large source that are encoded for its price
 STRETCH = 2 << 20  # bytes of text in a piece of those
 MARGIN = 1.1  # a price by pieces may be wrong by this factor
-TRIES = 4  # at bounds that keep the error of the code
-TIGHTER = 0.98  # of what a bound that missed the error should have been
-NARROWER = (Fraction(99, 100), Fraction(97, 100))  # of the bounds found: what is tried beside them
 SAMPLE = 1 << 16  # rows of a large source that bounds are chosen on
-# archives, each smaller than the last, that are challenged by bounds that follow from their errors:
-# with three of them 2 of 300 points stayed up to 0.9 % above what a simple choice finds
-CHALLENGES = 12
-SHARES = (0.98, 0.96, 0.94, 0.92, 0.9)  # of these bounds, all of which are tried
-TURNS = 5  # archives in a challenge
-WIDENINGS = 2  # turns of a challenge in which bounds are widened
-WIDEST = 1.25  # times a bound, at most, in one turn
 
 Make = Callable[[CompressOptions], ExactJob]
-
-
-@dataclass(eq=False)
-class Rival:
-    """An archive that may be written in place of another. size: its bytes, or an estimate; squares:
-    by column the sum of squared errors, in squared units. figures, file, job: of the archive once
-    it is written, which is not compared with its source yet; None if size is an estimate. bounds:
-    by column the largest error allowed, in the column's unit; {} of an exact one."""
-
-    size: int
-    squares: dict[str, float]
-    figures: dict[str, Json] | None = None
-    file: BinaryIO | None = None
-    job: ExactJob | None = None
-    bounds: dict[str, Fraction] = field(default_factory=dict)
 
 
 def smallest(
@@ -97,14 +77,14 @@ def smallest(
             rivals["exact"] = _priced(
                 lambda o: exact_job.job_of(job.source, o), options, every, code, scratch()
             )
+        exact = rivals.get("exact")
         with suppress(AetoolError):
-            bounded = _bounded(job, options, every, code, scratch())
+            if every > 1:
+                bounded = _bounded_of_large(job, options, every, code, scratch())
+            else:
+                bounded = _smallest_bounded(job, options, code, exact, scratch)
             if bounded is not None:
                 rivals["bounded"] = bounded
-                others = (code, *(rival.size for rival in rivals.values()))
-                # only what may be taken is tried further, and only where a try is quick
-                if every == 1 and bounded.size == min(others):
-                    rivals["bounded"] = _narrower(job, options, bounded, scratch)
         prices = {"code": code} | {name: rival.size for name, rival in rivals.items()}
         judged = sorted(name for name, rival in rivals.items() if rival.figures is None)
         facts = {"prices": prices} | ({"judged": judged} if judged else {})
@@ -286,222 +266,70 @@ def _priced(
     return Rival(int(figures["archive_bytes"]), job.squares, figures, scratch, job)
 
 
-def _bounded(
+def _smallest_bounded(
+    job: LossyJob,
+    options: CompressOptions,
+    code: int,
+    exact: Rival | None,
+    scratch: Callable[[], BinaryIO],
+) -> Rival | None:
+    """The smallest bounded archive that a search finds in which no column's squared error is above
+    that of the code's archive; None if there is none, or the source cannot be bounded. An archive
+    that cannot be prepared or written ends the search.
+
+    job: wrote the code's archive, of `code` bytes; options: of compress, without a bound. exact:
+    the exact archive, None without one; scratch: makes a file for each archive that is tried.
+    """
+    if not exact_job.can_be_bounded(job.source):
+        return None
+    search = BoundsSearch(job, code_as_rival(job, code), options, scratch)
+    most = sys.maxsize if exact is None else exact.size
+    with suppress(AetoolError):
+        search.begin()
+        best = search.best
+        # only what may be taken is tried further
+        if best is not None and best.size <= min(most, code):
+            search.look_around()
+        search.challenge(most)
+    return search.best
+
+
+def _bounded_of_large(
     job: LossyJob,
     options: CompressOptions,
     every: int,
     limit: int,
     scratch: BinaryIO,
 ) -> Rival | None:
-    """Write a bounded archive in which no column's squared error is above that of the code's
-    archive, so that their sizes can be compared; None if there is none, or the source cannot be
-    bounded.
+    """Write a bounded archive of a large source in which no column's squared error is above that of
+    the code's archive, so that their sizes can be compared; None if there is none, or the source
+    cannot be bounded.
 
     A column whose error turns out too large gets a smaller bound, and the archive is written again,
     at most TRIES (4) times; one that is still too large at the third is stored exactly from then
-    on. job: wrote the code's archive. every: 1: write at once. Above 1: choose bounds on a sample
-    of SAMPLE (65,536) rows, and first estimate the size by every `every`-th piece; if that is above
-    MARGIN (1.1) times `limit` bytes, return this estimate, whose `figures` are None and whose
-    errors may be too large. options: of compress, without a bound; scratch: the file that is
-    written to. Errors of preparing or writing an archive go through.
+    on. job: wrote the code's archive. Bounds are chosen on a sample of SAMPLE (65,536) rows. First
+    the size is estimated by every `every`-th piece; if that is above MARGIN (1.1) times `limit`
+    bytes, return this estimate, whose `figures` are None and whose errors may be too large.
+    options: of compress, without a bound; scratch: the file that is written to. Errors of preparing
+    or writing an archive go through.
     """
     if not exact_job.can_be_bounded(job.source):
         return None
-    bounds = _bounds(job, SAMPLE if every > 1 else None)
-    names = names_in_archive(job.source)
+    limits = code_as_rival(job, limit).squares
+    bounds = bounds_of(job, SAMPLE)
     for tries_left in reversed(range(TRIES)):
         if not bounds:
             return None
-        chosen = {names[name]: bound for name, bound in bounds.items()}
         rival = _priced(
-            lambda o, b=chosen: exact_job.job_of(job.source, o, bounds=b),  # type: ignore[misc]
+            lambda o, b=bounds: exact_job.job_of(job.source, o, bounds=b),  # type: ignore[misc]
             options, every, limit, scratch,
         )  # fmt: skip
         if rival.figures is None:  # far too large: its errors need not be known better
             return rival
-        missed = [n for n in bounds if rival.squares.get(names[n], 0.0) > job.squares[n]]
+        missed = those_that_missed(bounds, rival.squares, limits)
         if not missed:
-            rival.bounds = chosen
+            rival.bounds = bounds
             return rival
-        for name in missed:
-            ratio = job.squares[name] / rival.squares[names[name]]
-            bounds[name] *= Fraction(TIGHTER * ratio**0.5)
-            # a column that misses it this late stays exact, so that the last try can succeed
-            if tries_left <= 1:
-                del bounds[name]
+        # a column that misses it this late stays exact, so that the last try can succeed
+        bounds = tightened(bounds, missed, rival.squares, limits, tries_left <= 1)
     return None
-
-
-def _narrower(
-    job: LossyJob,
-    options: CompressOptions,
-    rival: Rival,
-    scratch: Callable[[], BinaryIO],
-) -> Rival:
-    """The archive `rival`, or one with slightly other bounds, if that happens to be smaller, and no
-    column's error is above that of the code.
-
-    job: what wrote the code; options: of compress, without a bound; scratch: makes a file for each
-    archive that is tried. Steps of a grid are whole multiples of a column's resolution: some suit
-    its values better, so that sizes do not fall steadily as bounds grow: all bounds are tried times
-    0.99 and 0.97 (NARROWER). Of a small text the bounds of each column are tried by themselves, and
-    what is best then is challenged by bounds that follow from its errors.
-    """
-    names = {theirs: ours for ours, theirs in names_in_archive(job.source).items()}
-
-    def written(bounds: dict[str, Fraction]) -> Rival:
-        """The archive within these bounds, not compared with its source."""
-        other = _priced(
-            lambda o: exact_job.job_of(job.source, o, bounds=bounds), options, 1, 0, scratch()
-        )
-        other.bounds = bounds
-        return other
-
-    prices = _prices(rival) if job.size <= neighbouring.SMALL else None
-    if prices is None:
-        narrower = [{n: share * bound for n, bound in rival.bounds.items()} for share in NARROWER]
-        tried = [written(bounds) for bounds in narrower]
-    else:
-        tried = _beside(job, rival, prices, names, written)
-    limits = {name: job.squares[names[name]] for name in rival.bounds}
-    best = _smallest_within(limits, [rival, *tried])
-    if prices is None:
-        return best
-    # a search may have passed by what a simple choice of bounds finds: then it goes on from there
-    counts = {name: job.compared[names[name]] for name in rival.bounds}
-    for _ in range(CHALLENGES):
-        challenged = best
-        others = _by_errors(challenged, counts, written)
-        best = _smallest_within(challenged.squares, [challenged, *others])
-        if best is challenged:
-            break
-    return best
-
-
-def _smallest_within(limits: Mapping[str, float], archives: Sequence[Rival]) -> Rival:
-    """The smallest archive in which no column's sum of squared errors is above its limit, in
-    squared units; the first, of which that is known, if none is smaller. A column without a limit
-    must be exact. Narrower bounds err less on most grids, though not on all."""
-    best = archives[0]
-    for archive in archives[1:]:
-        is_as_exact = all(square <= limits.get(n, 0.0) for n, square in archive.squares.items())
-        if is_as_exact and archive.size < best.size:
-            best = archive
-    return best
-
-
-def _by_errors(
-    best: Rival,
-    counts: Mapping[str, int],
-    written: Callable[[dict[str, Fraction]], Rival],
-) -> list[Rival]:
-    """Archives whose bounds follow from the errors of another, as somebody would choose them who
-    wants no more error than it has. Each bound is the root of 3 times the mean squared error, which
-    it is where errors are spread evenly; 0.98 to 0.9 (SHARES) of that; and what that becomes when
-    it is widened where errors turn out smaller and narrowed where they are larger, at most TURNS
-    (5) times. A column that still misses its error before the last of them stays exact there.
-
-    best: the other archive; counts: by column the numbers that its errors are of; written: writes
-    an archive within bounds. Errors of some of the archives are larger than those of `best`.
-    """
-    limits = {name: best.squares.get(name, 0.0) for name in best.bounds}
-    bounds = {n: (3 * limits[n] / counts[n]) ** 0.5 for n in limits if limits[n] > 0}
-    archives = [
-        written({name: Fraction(share * bound) for name, bound in bounds.items()})
-        for share in SHARES
-        if bounds
-    ]
-    for turn in range(TURNS):
-        if not bounds:
-            break
-        archive = written({name: Fraction(bound) for name, bound in bounds.items()})
-        archives.append(archive)
-        missed = []
-        for name in bounds:
-            square = archive.squares.get(name, 0.0)
-            ratio = (limits[name] / square) ** 0.5 if square else WIDEST
-            if ratio < 1:
-                bounds[name] *= TIGHTER * ratio
-                missed.append(name)
-            elif turn < WIDENINGS:
-                bounds[name] *= min(ratio, WIDEST)
-        if turn >= WIDENINGS and not missed:
-            break
-        # so that the last archive errs no more
-        if turn == TURNS - 2:
-            for name in missed:
-                del bounds[name]
-    return archives
-
-
-def _prices(rival: Rival) -> TextPrices | None:
-    """Prepare to find quickly how many bytes a bounded archive of a text takes at other bounds:
-    TextPrices, by the plans with which the rival was written, which it must be, not estimated. Its
-    source is read for it. None unless it is of a text that is one block, with plans of its own for
-    each column."""
-    assert rival.job is not None
-    content = rival.job.content
-    if not isinstance(content, TextTable) or content.origin is None:
-        return None
-    pieces = list(content.items())
-    if len(pieces) != 1:
-        return None
-    return TextPrices.of(pieces[0], content.origin.layout, rival.job.hints)
-
-
-def _beside(
-    job: LossyJob,
-    rival: Rival,
-    prices: TextPrices,
-    names: dict[str, str],
-    written: Callable[[dict[str, Fraction]], Rival],
-) -> list[Rival]:
-    """Archives of a small text with the bounds, beside those of a rival and beside a few narrower
-    ones, that take fewest bytes, with no more error than the code in nearly all columns. From each
-    start they are sought by plans that were found there, for which an archive is written.
-
-    job: what wrote the code; prices: tell the bytes beside the rival's bounds; names: of the
-    source's columns, by those in the archive; written: writes an archive within bounds.
-    """
-    places = {column.name: column.decimal_places for column in job.modelled}
-    most = {name: job.squares[names[name]] for name in rival.bounds}
-    decimals = {name: places[names[name]] for name in rival.bounds}
-    others = [written(s) for s in neighbouring.starts(rival.bounds, prices, most, decimals)]
-    archives = list(others)
-    for start in [rival, *others]:
-        start_prices = prices if start is rival else _prices(start)
-        if start_prices is None:
-            continue
-        best = neighbouring.best_beside(start.bounds, start_prices, most, decimals)
-        if all(best != archive.bounds for archive in [rival, *archives]):
-            archives.append(written(best))
-    return archives
-
-
-def _bounds(job: LossyJob, rows: int | None) -> dict[str, Fraction]:
-    """Choose the error bounds at which a bounded archive is to be tried against a code: for each
-    column of numbers that the code restores with an error, by its name, the largest error, in its
-    unit, that gives a mean squared error no larger. Columns that have no such bound, or are not in
-    the archive, are left out. job: wrote the code. rows: choose on so many, drawn at random; None:
-    on all."""
-    assert job.model.schema is not None
-    x = job.numbers(rows)
-    names = names_in_archive(job.source)
-    bounds = {}
-    for place, column in enumerate(job.modelled):
-        if column.name in job.squares and column.name in names:
-            mean_square = job.squares[column.name] / max(1, job.compared[column.name])
-            bound = lossy.bound_of_error(x[:, place], mean_square, column.decimal_places)
-            if bound:
-                bounds[column.name] = bound
-    return bounds
-
-
-def names_in_archive(source: Source) -> dict[str, str]:
-    """The name that a lossless archive gives to each of the source's columns, by the source's
-    name."""
-    ours = source.head(0).names  # type: ignore[union-attr]
-    theirs = exact_job.names_of(source)
-    if isinstance(source, CsvSource) and source.dialect.edge == BOX:
-        theirs = theirs[1:-1]  # the edges of a box are columns there
-    return dict(zip(ours, theirs, strict=True))

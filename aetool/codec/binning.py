@@ -10,16 +10,28 @@ from dataclasses import dataclass
 import numpy as np
 
 from aetool.codec.context_search import BIN_BITS
+from aetool.codec.kept import Kept, are_few, digest_of
 from aetool.data.table import Mask
 from aetool.model import Int
 
 ROWS_A_CELL = 1024  # residuals for each different one, from which on each has a bin of its own
 FEWEST_BINS = 2  # one for each sign
 MOST_LEVELS = 63  # of the tree of intervals: no number has more bits but its sign
+KEPT_BINS: Kept[tuple[Int, Int]] = Kept(1 << 11)
 FAR = 2**61  # from 0, beyond which no residual is shifted: no bin may leave 64 bits
 
 
 def bins_of(r: Int, most: int) -> tuple[Int, Int]:
+    """Choose the bins of residuals, see `_found_bins`, which are kept for a while: they are not to
+    be changed."""
+    if not are_few(r):
+        return _found_bins(r, most)
+    key = (digest_of(r), most)
+    bins = KEPT_BINS.get(key)
+    return KEPT_BINS.keep(key, _found_bins(r, most)) if bins is None else bins
+
+
+def _found_bins(r: Int, most: int) -> tuple[Int, Int]:
     """Choose the bins, intervals of 2^m numbers, that code residuals r in fewest bits: (the first
     number of each, the bits of a place within it), (bins,) int64 each, ascending. r: (n,) int64,
     what a prediction leaves of values, at least one; most: how many bins there may be, at least 2,

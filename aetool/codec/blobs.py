@@ -42,6 +42,7 @@ def pack(
     wanted: stages.Names = stages.USUAL,
     thorough: bool = False,
     binary: bool = False,
+    most: int | None = None,
 ) -> bytes:
     """Compress bytes by the stage that makes them smallest; returns varint length of `raw` * 8 +
     number of the stage, then the data. Bytes that no stage makes smaller, or no more than 16, are
@@ -51,16 +52,24 @@ def pack(
     for an unknown one; of at most stages.FEW bytes mixing widely is tried, too, unless quick or
     binary, or another mixture is wanted.
     quick: search less for repeats, which is faster; thorough: search more. binary: the bytes may be
-    numbers of several bytes each.
+    numbers of several bytes each. most: bytes that are of use, None: any are; a stage that takes
+    more may be given up, and not be the one taken.
     """
-    is_mixed = stages.MIXED in wanted or stages.MIXED_WIDELY in wanted
+    mixtures = {stages.MIXED, stages.MIXED_WIDELY}
+    is_mixed = not mixtures.isdisjoint(wanted)
     if len(raw) <= stages.FEW and not (quick or binary or is_mixed):
         wanted = (*wanted, stages.MIXED_WIDELY)
     smallest = raw
     stage_taken = stages.STORED
     for stage_name in wanted if len(raw) > stages.LEAST else ():
         number = stages.number_of(stage_name)
-        squeezed = stages.KNOWN[number].squeeze(raw, quick, thorough, binary)
+        # more than the smallest so far is of no use either
+        limit = len(smallest) if most is None else min(most, len(smallest))
+        # a mixture takes most of the time, and leaves so much of what others do at least
+        least = stages.MIXTURE_LEAVES * len(smallest)
+        if stage_name in mixtures and stage_taken and least >= limit:
+            continue
+        squeezed = stages.KNOWN[number].within(raw, limit, quick, thorough, binary)
         if len(squeezed) < len(smallest):
             smallest = squeezed
             stage_taken = number

@@ -8,7 +8,7 @@ needed to decode, so floating point is welcome.
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Iterator, Sequence
+from collections.abc import Hashable, Iterator, Sequence
 from dataclasses import dataclass
 from functools import cached_property
 from typing import Protocol
@@ -16,6 +16,7 @@ from typing import Protocol
 import numpy as np
 
 from aetool.codec import integers, keys, rans, transforms
+from aetool.codec.kept import Kept, digest_of
 from aetool.codec.plans import (
     MAX_CLASSES,
     Classes,
@@ -39,6 +40,10 @@ TERM_BITS = 56.0  # of a combination, and of its divisor
 STRENGTHS = (8, 2, 32)  # of tables, the usual one first
 LEAST_GAIN = 0.997  # of the bits, to which one more feature must lower them
 MOST_KEPT = 1 << 26  # bytes of features of other streams that are kept for the streams after them
+KEPT_COSTS: Kept[float] = Kept(1 << 17)
+ROWS_KEPT = 1024  # of a block whose features are kept for other blocks
+# lists of about eight candidates, with a number for each row
+KEPT_FEATURES: Kept[list[Candidate]] = Kept(1 << 9)
 NO_INTEGERS = np.zeros(0, np.int64)
 NO_SYMBOLS = np.zeros(0, np.uint16)
 
@@ -98,11 +103,32 @@ class Candidate:
         assert self.marks is not None
         return hashlib.blake2b(self.marks.tobytes(), digest_size=16).digest()
 
+    @cached_property
+    def key(self) -> Hashable:
+        """What a context with this feature follows from, on the rows of one sample."""
+        if self.marks is None:
+            assert isinstance(self.feature, OwnSymbol)
+            return (self.feature.edges.tobytes(), self.radix)
+        return (self.digest, self.radix)
+
     @property
     def is_own(self) -> bool:
         """Whether the feature is the stream's own symbol before, which stands first in each context
         that has it."""
         return isinstance(self.feature, OwnSymbol)
+
+
+@dataclass(frozen=True, eq=False)
+class Part:
+    """The symbols of a stream in the sampled rows, (sampled rows,); digest: a hash of these."""
+
+    symbols: rans.U16
+    digest: bytes
+
+    @classmethod
+    def of(cls, symbols: rans.U16) -> Part:
+        """The part of a stream that these symbols are, (sampled rows,)."""
+        return cls(symbols, digest_of(symbols))
 
 
 @dataclass(eq=False)
@@ -180,9 +206,9 @@ class ContextSearch:
         own symbol comes first among them. plan: without features; residuals: (n,) int64, of all
         values of the stream, under the plan."""
         symbols = integers.symbols_of(plan, residuals)
-        part = symbols[self.rows]
+        part = Part.of(symbols[self.rows])
         # bits that no context changes
-        fixed = float(plan.widths[part].sum())
+        fixed = float(plan.widths[part.symbols].sum())
         fixed += BIN_BITS * plan.bins
         fixed += bits_of_terms(plan)
         if plan.bins < 2:
@@ -219,7 +245,7 @@ class ContextSearch:
         the sample takes of `symbols` with each feature alone, fewest first. symbols: (n,), of all
         values of the stream."""
         alphabet = int(symbols.max(initial=0)) + 1
-        part = symbols[self.rows]
+        part = Part.of(symbols[self.rows])
         by_cost: list[tuple[float, int, Feature]] = []
         for place, one in enumerate(self._of_others):
             if isinstance(one.feature, OtherSymbol):
@@ -230,7 +256,7 @@ class ContextSearch:
 
     def _bits(
         self,
-        part: rans.U16,
+        part: Part,
         alphabet: int,
         chosen: Sequence[Candidate],
         strength: int = 8,
@@ -239,13 +265,32 @@ class ContextSearch:
         the bits of the features' description; infinite if the frequency tables would have more
         cells than the limit.
 
-        part: (sampled rows,), the sample's symbols, each below `alphabet`; strength: for how many
+        part: the sample's symbols, each below `alphabet`; strength: for how many
         symbols the table with one feature less counts.
         """
+        of_features = sum(one.bits for one in chosen)
+        ordered = _own_first(chosen)
+        keys_of_features = [one.key for one in ordered]
+        key = (part.digest, alphabet, strength, self.limits.cells, *keys_of_features)
+        coded = KEPT_COSTS.get(key)
+        if coded is None:
+            coded = self._coded_bits(part.symbols, alphabet, ordered, strength)
+            KEPT_COSTS.keep(key, coded)
+        return coded + of_features
+
+    def _coded_bits(
+        self,
+        part: rans.U16,
+        alphabet: int,
+        chosen: Sequence[Candidate],
+        strength: int,
+    ) -> float:
+        """Bits that the symbols of the sample, (sampled rows,), take with these features as their
+        context, in this order; see `_bits`."""
         base: rans.U32 | None = None
         radices: list[int] = []
         own = None
-        for one in _own_first(chosen):
+        for one in chosen:
             # features are digits of one number, the context's, each of its own radix
             radices.append(one.radix)
             if isinstance(one.feature, OwnSymbol):
@@ -257,8 +302,7 @@ class ContextSearch:
         layout = rans.Contexts(alphabet, tuple(radices), strength, own)
         if layout.size * alphabet > self.limits.cells:
             return np.inf
-        coded = rans.cost(rans.forward(part, base, layout))
-        return coded + sum(one.bits for one in chosen)
+        return rans.cost(rans.forward(part, base, layout))
 
     def _of_itself(self, plan: Plan, symbols: rans.U16) -> Iterator[Candidate]:
         """Yield the features of the stream itself that may become context, which depend on the
@@ -301,9 +345,21 @@ class ContextSearch:
         kept = self.kept.get(parent, self.known) if is_shared else None
         if kept is not None:
             return kept
-        found = self._found_of_parent(parent)
+        found = self._kept_of_parent(parent) if is_shared else self._found_of_parent(parent)
         if is_shared:
             self.kept.keep(parent, self.known, found)
+        return found
+
+    def _kept_of_parent(self, parent: int) -> list[Candidate]:
+        """The features of one earlier stream that may become context, see `_of_others`, where all
+        rows have a value; those of few rows are kept for other blocks."""
+        # of many rows what is kept would take much room
+        if self.known.rows > ROWS_KEPT:
+            return self._found_of_parent(parent)
+        key = (self.known.digest(parent), parent, self.limits.classes)
+        found = KEPT_FEATURES.get(key)
+        if found is None:
+            found = KEPT_FEATURES.keep(key, self._found_of_parent(parent))
         return found
 
     def _found_of_parent(self, parent: int) -> list[Candidate]:

@@ -10,6 +10,7 @@ import numpy as np
 import numpy.typing as npt
 
 from aetool.codec.context_search import Rows
+from aetool.codec.kept import Kept, are_few, digest_of
 from aetool.model import Array, Int
 
 Float32 = npt.NDArray[np.float32]
@@ -19,6 +20,7 @@ MOST_LOOKED_AT = 4096  # values that a quick look takes in
 OUTLINE = 256  # values that stand for a column where columns are compared
 # no whole number of 64 bits has a magnitude as small: keeps what is counted from falling below 0
 LEAST_MAGNITUDE = 1100
+KEPT_BITS: Kept[float] = Kept(1 << 15)
 TINY = 1e-9  # keeps a column of equal values from dividing by 0
 
 
@@ -56,6 +58,17 @@ def outline(values: Int) -> Float32:
 
 
 def bits_a_value(r: Int) -> float:
+    """Estimate the mean bits of a residual, see `_estimated_bits`, which is kept for a while. r:
+    (n,) int64, the residuals, at least one."""
+    if not are_few(r):
+        return _estimated_bits(r)
+    # searches look at the same residuals again and again
+    key = digest_of(r)
+    bits = KEPT_BITS.get(key)
+    return KEPT_BITS.keep(key, _estimated_bits(r)) if bits is None else bits
+
+
+def _estimated_bits(r: Int) -> float:
     """Estimate the mean bits of a residual: those that say its magnitude, and those of its place
     within that magnitude, both from the median, on some of them. r: (n,) int64, the residuals (what
     a prediction leaves of values), at least one."""

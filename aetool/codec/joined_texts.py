@@ -23,6 +23,8 @@ from aetool.errors import ArchiveError
 from aetool.model import Float
 
 LEAST_OF_OTHERS = 0.02  # of all bytes take the texts beside the longest at least
+TEXTS_KEPT = 32  # of columns, which are the same in most codings of a block
+LONGEST_KEPT = 16 << 10  # bytes of such a text, packed
 CODES_KEPT = 2  # of the texts of the codings of a block that are compared
 
 
@@ -84,7 +86,8 @@ def join(
         if bytes_left < 0:
             return {}
         packed_text = blob[begin:]
-        text = blobs.unpack(packed_text)
+        is_short = len(packed_text) <= LONGEST_KEPT
+        text = _unpacked(packed_text) if is_short else blobs.unpack(packed_text)
         texts.append(text)
         head_of_text = _head_of(text, stages.JOINED)
         joined_blobs[place] = blob[:begin] + head_of_text
@@ -101,6 +104,12 @@ def join(
     if size_joined >= size_apart:
         return {}
     return joined_blobs
+
+
+@functools.lru_cache(maxsize=TEXTS_KEPT)
+def _unpacked(packed_text: bytes) -> bytes:
+    """The text that blobs.pack was given, which is the same in most codings that are compared."""
+    return blobs.unpack(packed_text)
 
 
 @functools.lru_cache(maxsize=CODES_KEPT)

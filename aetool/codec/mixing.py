@@ -12,7 +12,6 @@ far, and bytes but the last. Names, addresses and remarks take 3 % less so; numb
 
 from __future__ import annotations
 
-import functools
 import math
 from dataclasses import dataclass, field
 from typing import Protocol
@@ -20,11 +19,17 @@ from typing import Protocol
 import numpy as np
 
 from aetool import kernel
+from aetool.codec.kept import Kept
 from aetool.model import Float
 
 MOST = 8 << 20  # bytes of a text; more are never mixed
 LONGEST_KEPT = 128 << 10  # bytes of a text whose code is kept for a while
+MOST_MORE = 63  # bytes than its text has a code that is returned
 CODES_KEPT = 64  # codes of texts, and the texts, at most
+# (the code of a text, None if it takes more; bytes that were tried for it)
+KEPT_CODES: Kept[tuple[bytes | None, int]] = Kept(CODES_KEPT, always=True)
+# of texts behind what both sides know, which are short, and many
+KEPT_BEHIND: Kept[tuple[bytes | None, int]] = Kept(CODES_KEPT, always=True)
 DELIMITERS = b",\t;| "
 ORDERS = (0, 1, 2, 3, 4, 6)  # how many bytes before are a context
 CONTEXTS = len(ORDERS) + 4
@@ -487,13 +492,14 @@ def delimiter_of(text: bytes) -> int:
     return max(DELIMITERS, key=text.count)
 
 
-def mixed(text: bytes, widely: bool = False) -> bytes:
+def mixed(text: bytes, widely: bool = False, most: int | None = None) -> bytes:
     """Compress a text of at most MOST (2^23) bytes, which is not checked: u8 delimiter, the one
     that is most frequent in it, and the code, of which `restored` makes the text. widely: whether
     words are contexts, too. Where the result is longer than the text it may not be a code: compare
-    lengths before it is used."""
+    lengths before it is used. most: bytes of a code that is of use; None: any are. What takes more
+    is given up on the way, and a result longer than the text is returned."""
     delimiter = delimiter_of(text)
-    return bytes([delimiter]) + code_of(text, delimiter, widely=widely)
+    return bytes([delimiter]) + code_of(text, delimiter, widely=widely, most=most)
 
 
 def code_of(
@@ -501,36 +507,66 @@ def code_of(
     delimiter: int,
     before: bytes = b"",
     widely: bool = False,
+    most: int | None = None,
 ) -> bytes:
     """The code of a text, of which `text_of` makes it again. Where it is longer than the text it
     may not be a code. delimiter: the byte between its fields, as a number; before: what both sides
     know ahead of the text, and have learned from; with it at most MOST (2^23) bytes, which is not
-    checked. widely: whether words are contexts, too."""
+    checked. widely: whether words are contexts, too. most: bytes of a code that is of use, None:
+    any are; for one that takes more a longer text is returned, which is no code."""
+    # what does not become smaller is not worth its bytes, but for what stands around it
+    limit = len(text) + MOST_MORE
+    if most is not None:
+        limit = min(most, limit)
+    code = _within(text, delimiter, before, widely, limit)
+    return text + b"\0" if code is None else code
+
+
+def _within(
+    text: bytes,
+    delimiter: int,
+    before: bytes,
+    widely: bool,
+    most: int,
+) -> bytes | None:
+    """The code of a text, as of `code_of`, if it takes at most `most` bytes, else None; of a text
+    of at most LONGEST_KEPT (2^17) bytes that was coded lately without coding it again."""
+    if len(text) > LONGEST_KEPT:
+        return _coded(text, delimiter, before, widely, most)
+    key = (text, delimiter, before, widely)
+    # of all archives of one table that are tried, most have the same words and headers
+    kept = KEPT_BEHIND if before else KEPT_CODES
+    known = kept.get(key)
+    if known is not None:
+        code, tried = known
+        if code is not None:
+            return code if len(code) <= most else None
+        if tried >= most:
+            return None
+    code = _coded(text, delimiter, before, widely, most)
+    kept.keep(key, (code, most))
+    return code
+
+
+def _coded(
+    text: bytes,
+    delimiter: int,
+    before: bytes,
+    widely: bool,
+    most: int,
+) -> bytes | None:
+    """The code of a text, as of `code_of`, if it takes at most `most` bytes, else None."""
     if kernel.C is not None:
-        # of all archives of one table that are tried, most have the same words and headers
-        if len(text) <= LONGEST_KEPT:
-            return _kept_code(text, delimiter, before, widely)
-        return _code_by_kernel(text, delimiter, before, widely)
+        out = np.empty(most + 1, np.uint8)
+        size = kernel.C.mix(before + text, delimiter, widely, len(before), out)
+        return out[:size].tobytes() if size >= 0 else None
     whole = before + text
     coder = Coder(_learned(len(whole), delimiter, before, widely))
     for byte in text:
         for bit in _bits_of(byte):
             coder.push(bit)
-    return coder.finish()
-
-
-def _code_by_kernel(text: bytes, delimiter: int, before: bytes, widely: bool) -> bytes:
-    """What `code_of` returns, by the compiled loops, which must be there."""
-    # what does not become smaller is not worth its bytes
-    out = np.empty(len(text) + 64, np.uint8)
-    size = kernel.C.mix(before + text, delimiter, widely, len(before), out)
-    if size < 0:
-        return text + b"\0"
-    return out[:size].tobytes()
-
-
-# the code of a text that was coded lately, without coding it again
-_kept_code = functools.lru_cache(maxsize=CODES_KEPT)(_code_by_kernel)
+    code = coder.finish()
+    return code if len(code) <= most else None
 
 
 def restored(data: bytes, size: int, widely: bool = False) -> bytes:

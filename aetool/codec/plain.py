@@ -46,7 +46,14 @@ def packed(
         wanted = promising(text, most, quick, look)
     if not wanted:
         return None
-    squeezed = blobs.pack(text, quick, wanted, thorough=not quick, binary=binary)
+    squeezed = blobs.pack(
+        text,
+        quick,
+        wanted,
+        thorough=not quick,
+        binary=binary,
+        most=most,
+    )
     return squeezed if len(squeezed) < most else None
 
 

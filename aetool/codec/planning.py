@@ -35,6 +35,7 @@ from aetool.codec.context_search import (
     classes_of,
 )
 from aetool.codec.estimates import sample_rows
+from aetool.codec.kept import Kept, digest_of
 from aetool.codec.limits import SMALL_BLOCK
 from aetool.codec.metas import Meta
 from aetool.codec.plans import (
@@ -76,6 +77,10 @@ TRANSFORMS = 4  # that look at other streams, of which bins are found
 HOPELESS = 1.5  # times the bits of the best transform: more, and no features are sought for it
 WIDE = 96  # streams, above which not all are looked at
 WINDOW = 512  # streams before, of which those are looked at that go most like one
+# by what they follow from, as `Planner` says: the plan and the bits that it promises to save by
+# combinations and keys; and the hint and the plan that came of it
+KEPT_PLANS: Kept[tuple[Plan, float]] = Kept(1 << 11)
+KEPT_BY_HINT: Kept[tuple[Plan, Plan]] = Kept(1 << 11)
 PARENTS = ((1024, 32), (256, 16), (128, 8), (0, 4))  # rows of the block; streams looked at so
 
 
@@ -310,6 +315,7 @@ class Planner:
         self.hints = hints
         self.complete = complete and not effort.reuse
         self.promised = 0.0  # bits that combinations and keys save, as far as the search saw
+        self.searches = 0  # of plans, so far
         self.keying = keying.Keying()
         self._outlines: list[estimates.Float32] = []  # of the streams before, in wide tables
         self._features_of_parents = Parents()
@@ -334,7 +340,7 @@ class Planner:
         if like is None and number < len(self.hints):
             hint = self.hints[number]
         if hint is not None and hint.bins:
-            return self._as_hinted(hint, stream, is_like=like is not None)
+            return self._kept_as_hinted(hint, stream, is_like=like is not None)
         is_constant = (values == values[0]).all()
         if not is_constant:
             return self._search(stream)
@@ -343,6 +349,51 @@ class Planner:
             widths=np.zeros(1, np.int64),
             complete=self.complete or self.effort.reuse,
         )
+
+    def _kept_as_hinted(self, hint: Plan, stream: Stream, is_like: bool) -> Plan:
+        """The plan for a stream by another plan, see `_as_hinted`, kept for other blocks of few
+        rows in which the stream, and those that the hint looks at, are the same."""
+        if not self._keeps or self.effort.reuse:
+            return self._as_hinted(hint, stream, is_like)
+        others = [self.known.digest(number) for number in sorted(hint.looked_at)]
+        settings = (is_like, self.complete, self.effort)
+        key = (id(hint), digest_of(stream.values, stream.present), *others, settings)
+        kept = KEPT_BY_HINT.get(key)
+        # the number of a plan that is gone may be another's
+        if kept is not None and kept[0] is hint:
+            return kept[1]
+        searches = self.searches
+        plan = self._as_hinted(hint, stream, is_like)
+        # a search looks at all streams before
+        if searches == self.searches:
+            KEPT_BY_HINT.keep(key, (hint, plan))
+        return plan
+
+    @property
+    def _keeps(self) -> bool:
+        """Whether plans of the block are kept for others that are like it: of few rows, and without
+        students, whose predictions are not among what is compared."""
+        return self.known.rows <= SMALL_BLOCK and self.known.predict is None
+
+    def _search(self, stream: Stream) -> Plan:
+        """Search the plan for a stream, of at least one value, of which nothing is known
+        beforehand, see `_found`, kept for other blocks of few rows that are the same up to it. Adds
+        to `promised` what it saves by a combination or keys, in bits; may set stream.squeezed."""
+        self.searches += 1
+        if not self._keeps:
+            return self._found(stream)
+        values = digest_of(stream.values, stream.present)
+        key = (self.known.digest_of_all(), values, self.complete, self.effort, self.known.rows)
+        kept = KEPT_PLANS.get(key)
+        if kept is None:
+            promised = self.promised
+            self.promised = 0.0
+            plan = self._found(stream)
+            kept = KEPT_PLANS.keep(key, (plan, self.promised))
+            self.promised = promised
+        plan, saved = kept
+        self.promised += saved
+        return plan
 
     def _as_hinted(self, hint: Plan, stream: Stream, is_like: bool) -> Plan:
         """The plan for a stream with the transform and the features of another plan, hint, and bins
@@ -465,7 +516,7 @@ class Planner:
             features.append(feature)
         return plan.but(strength=hint.strength, features=tuple(features))
 
-    def _search(self, stream: Stream) -> Plan:
+    def _found(self, stream: Stream) -> Plan:
         """Search the plan for a stream, of at least one value, of which nothing is known
         beforehand. Adds to `promised` what it saves by a combination or keys, in bits; may set
         stream.squeezed, as `_squeezed` does."""

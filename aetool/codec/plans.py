@@ -574,6 +574,24 @@ class Plan:
         features that look at other streams do not count."""
         return self.combined is not None or self.transform is Transform.KEYED
 
+    @property
+    def looked_at(self) -> set[int]:
+        """The numbers of the other streams of its block that the plan's transform and features look
+        at; those of a mixture, which is sought anew in each block, do not count."""
+        streams: set[int] = set(self.pair or ())
+        # of any other transform the number means nothing
+        if self.transform.looks_aside:
+            streams.add(self.of)
+        if self.combined is not None:
+            streams |= self.combined.streams
+        for feature in self.features:
+            # these look at the plan's own stream alone
+            if isinstance(feature, OwnSymbol | Repeat | Seen):
+                continue
+            if feature.stream is not None:
+                streams.add(feature.stream)
+        return streams
+
     def but(self, **changes: Any) -> Plan:
         """A copy of the plan with these fields changed, by name. TypeError for a field that there
         is not."""

@@ -11,16 +11,13 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from fractions import Fraction
 
-import numpy as np
-
-from aetool.codec import blocks, records, textual
+from aetool.codec import blocks, records
 from aetool.codec.blocks import NO_HINTS
 from aetool.codec.columns import Coded
 from aetool.codec.planning import Effort, Hints
-from aetool.codec.plans import OwnSymbol, Plan, Repeat, Seen
+from aetool.codec.plans import Plan
 from aetool.codec.records import Layout, Words
-from aetool.csv.fields import Fields, fields
-from aetool.data.table import Bytes
+from aetool.codec.rounded_text import RoundedText
 
 
 @dataclass(frozen=True)
@@ -39,12 +36,13 @@ class Price:
 class TextPrices:
     """Prices of one text at several sets of bounds, by the plans that were found at one of them.
 
-    cells: the fields of the text; layout: how it is coded; words, tails: what is stored beside its
-    columns. bounds: by column the largest error, in its unit; hints: the plans found with these.
-    columns: by (place from 0, bound) those that were encoded so far.
+    rounded: the text's columns within any bounds; layout: how it is coded; words, tails: what is
+    stored beside its columns. bounds: by column the largest error, in its unit; hints: the plans
+    found with these. columns: by (place from 0, bound) those within these first bounds, with other
+    ways to store them.
     """
 
-    cells: Fields
+    rounded: RoundedText
     layout: Layout
     words: Words
     tails: Sequence[Coded]
@@ -53,21 +51,30 @@ class TextPrices:
     columns: dict[tuple[int, Fraction | None], Coded] = field(default_factory=dict)
 
     @classmethod
-    def of(cls, piece: bytes, layout: Layout, hints: Hints) -> TextPrices | None:
+    def of(
+        cls,
+        piece: bytes,
+        layout: Layout,
+        hints: Hints,
+        rounded: RoundedText | None = None,
+    ) -> TextPrices | None:
         """Prices of a text, at least one record, which was encoded by a layout, with the hints that
         this gave; None where it has no plans of its own for each column: records of several
-        numbers of fields, a shared model, students, or hints that are of other columns or none."""
-        cells = fields(piece, layout.rule)
-        column_count = len(layout.names)
-        # a plan of the model's, or a network, is not searched again for one column
-        by_others = layout.shared is not None or layout.students is not None
-        if by_others or cells.columns != column_count:
+        numbers of fields, a shared model, students, or hints that are of other columns or none.
+        rounded: its columns, under a layout that differs in its bounds alone, where they are known
+        already."""
+        # one who asks for prices at many bounds has it at hand
+        if rounded is None:
+            rounded = RoundedText.of(piece, layout)
+        if rounded is None:
             return None
+        cells = rounded.cells
+        column_count = len(layout.names)
         words, tails = records.line_ends(cells, layout)
         # hints of another block, or none
         if len(hints.shape) != column_count + len(tails):
             return None
-        prices = cls(cells, layout, words, tails, layout.bounds, hints)
+        prices = cls(rounded, layout, words, tails, layout.bounds, hints)
         encoded_columns = records.coded_columns(cells, layout)
         for place, column in enumerate(encoded_columns):
             name = layout.names[place]
@@ -97,7 +104,7 @@ class TextPrices:
                 squares[name] = column.square
         # line ends have no bound, and keep their plan
         coded = [*columns, *self.tails]
-        rows = len(self.cells)
+        rows = len(self.rounded.cells)
         hints = self._without_plans_of(changed)
         effort = _as_hinted(self.layout.effort, self.hints)
         _, payload, found = blocks.encode(coded, rows, self.words, effort, hints)
@@ -113,29 +120,14 @@ class TextPrices:
         """The sum of squared errors of a column within a bound, in squared units; 0 for one that
         stays exact. The column alone is encoded for it, once. ValueError if there is none of this
         name."""
-        place = self.layout.names.index(name)
-        return self._column(place, bound).square
+        return self.rounded.square(name, bound)
 
     def _column(self, place: int, bound: Fraction | None) -> Coded:
-        """Column number `place`, from 0, encoded within a bound, in its unit; None: exactly. Each
-        is encoded once, and kept in `columns`. One that has a new bound has no other ways to be
-        stored: numbers that are rounded have none."""
-        encoded = self.columns.get((place, bound))
-        # to read the numbers takes as long as to code them
-        if encoded is None:
-            text: Bytes = np.frombuffer(self.cells.text, np.uint8)
-            start, stop = records.spans_of(self.cells, place)
-            name = self.layout.names[place]
-            mark = self.layout.marks.get(name)
-            encoded = textual.encode(
-                text,
-                start,
-                stop,
-                bound=bound,
-                mark=mark,
-            )
-            self.columns[place, bound] = encoded
-        return encoded
+        """Column number `place`, from 0, encoded within a bound, in its unit; None: exactly. One
+        that has a new bound has no other ways to be stored: numbers that are rounded have none."""
+        # within the first bounds a column may be stored in other ways, too
+        own = self.columns.get((place, bound))
+        return self.rounded.column(place, bound) if own is None else own
 
     def _without_plans_of(self, changed: Sequence[bool]) -> Hints:
         """The hints without the plans of streams that changed, (those of the columns,), and of
@@ -144,28 +136,10 @@ class TextPrices:
         plans: list[Plan] = []
         for number, plan in enumerate(self.hints.plans):
             # a plan that looks at changed numbers may suit them no longer
-            streams = {number} | _looked_at(plan)
+            streams = {number} | plan.looked_at
             is_searched = not streams.isdisjoint(changed_streams)
             plans.append(Plan() if is_searched else plan)
         return dataclasses.replace(self.hints, plans=plans)
-
-
-def _looked_at(plan: Plan) -> set[int]:
-    """The numbers of the other streams of its block that a plan's transform and features look at;
-    those of a mixture, which is sought anew in each block, do not count."""
-    streams: set[int] = set(plan.pair or ())
-    # of any other transform the number means nothing
-    if plan.transform.looks_aside:
-        streams.add(plan.of)
-    if plan.combined is not None:
-        streams |= plan.combined.streams
-    for feature in plan.features:
-        # these look at the plan's own stream alone
-        if isinstance(feature, OwnSymbol | Repeat | Seen):
-            continue
-        if feature.stream is not None:
-            streams.add(feature.stream)
-    return streams
 
 
 def _as_hinted(effort: Effort, hints: Hints) -> Effort:

@@ -9,6 +9,7 @@ from dataclasses import dataclass, field
 import numpy as np
 import numpy.typing as npt
 
+from aetool.codec.kept import digest_of
 from aetool.codec.rans import U16
 from aetool.errors import ArchiveError
 from aetool.model import Array, Int
@@ -44,6 +45,9 @@ class Known:
     symbols: list[U16] = field(default_factory=list)
     alphabets: list[int] = field(default_factory=list)
     predict: Callable[[int, Known], Int] | None = None
+    _digests: list[bytes] = field(default_factory=list)
+    # of no stream, of the first, of the first two ...
+    _digests_of_all: list[bytes] = field(default_factory=lambda: [b""])
 
     def copy(self) -> Known:
         """A copy to which streams can be added without a change of this one, for a trial that may
@@ -54,7 +58,28 @@ class Known:
             values=[*self.values],
             symbols=[*self.symbols],
             alphabets=[*self.alphabets],
+            _digests=[*self._digests],
+            _digests_of_all=[*self._digests_of_all],
         )
+
+    def digest(self, number: int) -> bytes:
+        """A hash of what later streams see of stream `number`, from 0: its values, symbols and
+        alphabet. Of each it is computed once."""
+        while len(self._digests) <= number:
+            place = len(self._digests)
+            alphabet = np.array([self.alphabets[place]])
+            self._digests.append(digest_of(self.values[place], self.symbols[place], alphabet))
+        return self._digests[number]
+
+    def digest_of_all(self) -> bytes:
+        """A hash of what later streams see of all streams so far. It takes time for new ones
+        alone."""
+        while len(self._digests_of_all) <= len(self.values):
+            number = len(self._digests_of_all) - 1
+            before = self._digests_of_all[-1]
+            both = np.frombuffer(before + self.digest(number), np.uint8)
+            self._digests_of_all.append(digest_of(both))
+        return self._digests_of_all[len(self.values)]
 
     def add(self, stream: Stream, symbols: U16, alphabet: int) -> None:
         """Add a finished stream, so that later streams can refer to it by its number, as values and

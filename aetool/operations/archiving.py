@@ -28,6 +28,7 @@ from aetool.codec import picture_models, source_texts
 from aetool.codec.blocks import NO_HINTS
 from aetool.codec.contents.labels import labels_of
 from aetool.codec.contents.pixels import pixels_of
+from aetool.codec.kept import keeping
 from aetool.codec.pictures import PIXELS
 from aetool.codec.shared import shared_of
 from aetool.data import chains, remote, sources
@@ -53,6 +54,7 @@ SOME = 256  # pictures that tell whether a model helps
 
 
 @one_reading()
+@keeping()
 def compress(
     data: object,
     path: str | os.PathLike[str],
