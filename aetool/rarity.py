@@ -10,6 +10,7 @@ from dataclasses import dataclass
 import numpy as np
 
 from aetool.detection.calibration import Expected, tail_scale
+from aetool.detection.gaps import without_apart
 from aetool.graphs import Graph, Term
 from aetool.model import Float
 
@@ -114,6 +115,8 @@ class Rarity:
         scale counts: how fast scores fall off between their median and their highest tenth; 0: not
         at all.
         """
+        rows = len(held_out)
+        held_out = without_apart(held_out)
         scores = np.quantile(held_out, [1 - part for part in BODY])
         bits = -np.log2(BODY)
         scale = _scale_beyond(held_out, scores[-1], expected)
@@ -125,7 +128,7 @@ class Rarity:
         first = np.searchsorted(scores, kept, side="left")
         # an exponential tail of this scale falls by half, one bit, every scale * log(2)
         slope = 1 / (scale * math.log(2))
-        return cls(kept, bits[first], slope, knee(len(held_out)))
+        return cls(kept, bits[first], slope, knee(rows))
 
     @classmethod
     def of_few(cls, held_out: Float) -> Rarity:

@@ -11,6 +11,7 @@ from aetool import operations
 from aetool.detection import gaps
 from aetool.detection.calibration import Expected, Tail
 from aetool.operations import FitOptions
+from aetool.rarity import Rarity
 from tests.sweeps import one_in
 
 DOUBT = 1000.0
@@ -156,6 +157,48 @@ def test_a_dozen_far_rows_are_flagged_by_a_model_that_was_fitted_with_them(
     flagged = detection.row[detection.anomaly]
     assert set(places) <= set(flagged)
     assert len(flagged) <= 14
+
+
+def test_scores_far_apart_do_not_tell_how_rare_others_are():
+    """A twentieth of the rows are so far from all others that no tail reaches there."""
+    rng = np.random.default_rng(0)
+    ordinary = np.sort(rng.exponential(1.0, 950))
+    far = 30 + 5 * rng.random(50)
+    both = rng.permutation(np.concatenate([far, ordinary]))
+    assert np.array_equal(gaps.without_apart(both), ordinary)
+    rarity = Rarity.of(both)
+    assert rarity.of_scores(far).min() > 20
+    # the bend is that of all rows
+    assert rarity.bend == Rarity.of(ordinary).bend + math.log2(1001 / 951)
+
+
+def test_what_may_be_a_kind_of_ordinary_rows_is_not_left_out():
+    rng = np.random.default_rng(0)
+    ordinary = rng.exponential(1.0, 900)
+    kinds = {
+        "more than one in sixteen": np.append(ordinary, 30 + rng.random(70)),
+        "hardly farther than so many are": np.append(ordinary, 6.5 + 0.1 * rng.random(50)),
+        "rows of few contents": np.repeat(np.append(np.arange(9.0), 300.0), [*[105] * 9, 50]),
+        "equal ones": np.append(np.zeros(950), 30 + rng.random(50)),
+        "none": np.zeros(0),
+    }
+    for kind, scores in kinds.items():
+        assert np.array_equal(gaps.without_apart(scores), np.sort(scores)), kind
+
+
+@pytest.mark.parametrize("options", [None, FitOptions(), FitOptions(robust=True)])
+def test_a_twentieth_of_far_rows_is_flagged_by_every_default(options):
+    """Each number of these rows is as many as fifteen deviations off, one way or the other."""
+    rng = np.random.default_rng(0)
+    table = pd.DataFrame(rng.standard_normal((600, 5)).cumsum(axis=1), columns=list("abcde"))
+    places = np.sort(rng.choice(len(table), 30, replace=False))
+    table.loc[places] = rng.normal(0, 30, (30, 5))
+    model = options and operations.fit(table, options)
+    found = operations.detect(table, model)
+    flagged = set(found.row[found.anomaly])
+    assert len(flagged & set(places)) >= 28
+    assert len(flagged - set(places)) <= 4
+
 
 
 def test_an_odd_picture_of_few_is_found_by_the_model_that_was_fitted_on_it(tmp_path):

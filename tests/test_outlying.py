@@ -100,16 +100,51 @@ def test_the_unit_of_numbers_does_not_matter():
     assert scaled.after == pytest.approx(1024 * reach.after)
 
 
-def test_codes_and_kinds_of_records_are_not_apart():
-    """What comes again and again is meant: 99 for no answer, or all rows of one town."""
+@pytest.mark.parametrize("count", [4, 30, 60])
+def test_a_number_that_comes_again_and_again_is_apart_only_if_it_is_very_far(count):
+    """All rows of one town are a kind of records; 999 where others are 8 to 17 is no answer."""
     years = np.random.default_rng(0).integers(8, 18, ROWS).astype(float)
-    for count in (4, 30):
-        coded = years.copy()
-        coded[:count] = 99
-        assert reach_of(coded) is None
+    kind = years.copy()
+    # the others lie 9 apart, so that twice their range from the highest is 35
+    kind[:count] = 34
+    assert reach_of(kind) is None
+    coded = years.copy()
+    coded[:count] = 99
+    assert reach_of(coded).beyond == count
+    coded[:count] = -999
+    assert reach_of(coded).beyond == count
     slips = years.copy()
     slips[:4] = (130, 150, 90, 110)
     assert reach_of(slips).beyond == 4
+
+
+def test_many_numbers_beyond_a_short_tail_are_apart_though_hardly_far():
+    """Percentages of schools, of which a twentieth are more than 100."""
+    percentages = 100 - np.random.default_rng(0).exponential(20, ROWS).clip(0, 100)
+    most = np.quantile(percentages, 0.75)
+    deviation = (most - np.quantile(percentages, 0.25)) / 1.349
+    far = np.median(percentages) + 4.1 * deviation
+    wrong = percentages.copy()
+    wrong[:50] = np.linspace(far, far + 40, 50)
+    assert reach_of(wrong).beyond == 50
+    # numbers as near as that are no surprise where the tail is a long one
+    wrong[50:60] = np.linspace(100, far, 12)[1:-1]
+    assert reach_of(wrong) is None
+
+
+@pytest.mark.parametrize("options", [None, FitOptions(robust=True)])
+@pytest.mark.parametrize("count", [5, 50])
+def test_a_code_for_no_answer_is_flagged_wherever_it_stands(options, count):
+    table = houses(1000)
+    places = np.sort(np.random.default_rng(0).choice(len(table), count, replace=False))
+    table.loc[places, "rooms"] = 999
+    model = options and operations.fit(table, options)
+    found = operations.detect(table, model)
+    flagged = found.row[found.anomaly]
+    assert set(places) <= set(flagged)
+    assert len(flagged) <= count + 2
+    named = {row: reasons[0][0] for row, reasons in zip(found.row, found.named, strict=True)}
+    assert {named[place] for place in places} == {"rooms"}
 
 
 def test_the_largest_numbers_are_no_error():

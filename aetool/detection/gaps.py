@@ -26,6 +26,14 @@ LEAST_SURPLUS = 1.25
 # of its own, with gaps between them.
 LEAST_RARER = 0.5
 FEWEST = 10  # scores above the start, of which fewer tell no gap from chance
+# Of the scores of a single model, in whatever unit. Ordinary rows of a rare kind have such gaps,
+# too, but narrower ones, and there may be more of these rows than of anomalies: chosen on half of
+# the sets of benchmarks/masking.py and of benchmarks/halves.py.
+TAIL = 0.1  # part of the scores above the start of the tail
+DOUBT_APART = 1e6  # files, fewer than one of which has such a gap
+LEAST_SURPLUS_APART = 4.0  # scales of the body
+MOST_APART = 1 / 16  # of the scores, beyond a gap
+LEAST_DIFFERENT = 0.5  # of the scores between the median and a gap
 
 
 def highest_below_gap(
@@ -34,6 +42,8 @@ def highest_below_gap(
     body: float,
     doubt: float,
     zero: float,
+    least_surplus: float = LEAST_SURPLUS,
+    most: float = 1.0,
 ) -> float:
     """The highest score below the lowest gap that ordinary scores would hardly leave; infinite
     where there is no such gap.
@@ -41,7 +51,9 @@ def highest_below_gap(
     scores: (n,), rising; start: the score above which gaps are looked for; body: above 0, the scale
     by which scores fall off below it; doubt: above 1: fewer than one in so many files of ordinary
     scores have such a gap. zero: the score of what is not rare at all: from here on scores are
-    taken for bits.
+    taken for bits. least_surplus: how much higher than so many scores of such a tail those beyond
+    a gap have to be, in scales of the body; most: the part of the scores, up to 1, that may lie
+    beyond it.
 
     Between the (k+1)-th and the k-th highest of exponential scores of scale s, k times the
     difference is exponential, too, with scale s, whatever k is (Rényi 1953): k scores beyond a gap
@@ -73,7 +85,7 @@ def highest_below_gap(
         chance = _log_of_gamma_tail(size, width)
         surplus = _surplus(excess, body, width)
         is_gap = chance < limit
-        is_gap &= surplus >= LEAST_SURPLUS
+        is_gap &= surplus >= least_surplus
         # how many scores lie beyond the upper end of each gap
         beyond = np.arange(1, len(size) + 1)
         bits_by_number = np.log2(len(scores) / beyond)
@@ -81,6 +93,7 @@ def highest_below_gap(
         is_gap &= bits >= bits_by_number + LEAST_RARER
         # how many scores lie above the lower end of each gap
         above = np.flatnonzero(is_gap) + width
+        above = above[above <= most * len(scores)]
         if above.max(initial=0) > lowest:
             lowest = int(above.max())
             width_of_lowest = width
@@ -91,6 +104,39 @@ def highest_below_gap(
     steps = -np.diff(falling[first : lowest + 1])
     place = first + int(steps.argmax()) + 1
     return float(falling[place])
+
+
+def without_apart(scores: Float) -> Float:
+    """Those scores of a model, (n,), that do not lie apart from the others, in rising order: at
+    most one in sixteen is left out, and none where there is no wide gap.
+
+    What lies beyond a wide gap may be anomalies. How rare a score is must not be told by these:
+    many of them would make their own height seem usual. The scores may be in any unit.
+    """
+    rising = np.sort(scores)
+    if not len(rising):
+        return rising
+    median, start = np.quantile(rising, [0.5, 1 - TAIL]).tolist()
+    # an exponential falls from a half of the records to a tenth within log(5) scales
+    body = (start - median) / math.log(0.5 / TAIL)
+    # where most scores are equal nothing tells how wide a gap is
+    if body <= 0:
+        return rising
+    highest = highest_below_gap(
+        rising,
+        start,
+        body,
+        DOUBT_APART,
+        # in a unit of their own scores are no bits, and need not be as rare as their number says
+        -math.inf,
+        LEAST_SURPLUS_APART,
+        MOST_APART,
+    )
+    upper_half = rising[(rising > median) & (rising <= highest)]
+    # of few kinds of rows each has a score of its own, with gaps between them
+    if len(np.unique(upper_half)) < LEAST_DIFFERENT * len(upper_half):
+        return rising
+    return rising[rising <= highest]
 
 
 def _scales_below(excess: Float, body: float) -> Float:
