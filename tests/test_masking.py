@@ -200,7 +200,6 @@ def test_a_twentieth_of_far_rows_is_flagged_by_every_default(options):
     assert len(flagged - set(places)) <= 4
 
 
-
 def test_an_odd_picture_of_few_is_found_by_the_model_that_was_fitted_on_it(tmp_path):
     """Twenty-one discs and a bar, and a hundred further discs: the bar's own held-out score is the
     highest tenth of 22, and set the threshold above itself."""

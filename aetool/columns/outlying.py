@@ -46,9 +46,9 @@ LEAST_SURPLUS = 1.25
 # In robust deviations: what is farther is taken for the first, what is nearer for the median, so
 # that no ratio of two of them, such as of 1e300 and 1e-300, is beyond the largest float.
 FARTHEST, NEAREST = 1e150, 1e-130
-# Robust deviations from the median, and how many times as far out as the last of the others: what is
-# nearer models see well, unless many numbers lie there. Of 11,000 columns 90 have a gap by the first
-# pair, and four more by the second.
+# Robust deviations from the median, and how many times as far out as the last of the others: what
+# is nearer models see well, unless many numbers lie there. Of 11,000 columns 90 have a gap by the
+# first pair, and four more by the second.
 LEAST_FAR, LEAST_TIMES = 6.0, 1.5
 LEAST_FAR_OF_SHORT, LEAST_TIMES_OF_SHORT = 4.0, 2.0  # where the tail below the gap is a short one
 LEAST_STEPS = 2.0  # as wide as any step between the others of that side
@@ -178,8 +178,9 @@ def _apart(units: Float) -> int:
     usual_height = np.log(0.5 * len(units) / beyond)
     is_gap &= height >= usual_height + LEAST_SURPLUS
     is_far = (first_apart >= LEAST_FAR) & (first_apart >= LEAST_TIMES * last_below)
-    is_far |= (first_apart >= LEAST_FAR_OF_SHORT) & (first_apart >= LEAST_TIMES_OF_SHORT * last_below)
-    is_gap &= is_far
+    is_beyond_short = first_apart >= LEAST_FAR_OF_SHORT
+    is_beyond_short &= first_apart >= LEAST_TIMES_OF_SHORT * last_below
+    is_gap &= is_far | is_beyond_short
     is_gap &= first_apart - last_below >= LEAST_STEPS * _widest_steps(units, beyond)
     is_repeated = beyond >= MOST_REPEATED * _different(units, beyond)
     range_below = last_below - units[0]
