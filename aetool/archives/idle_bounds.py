@@ -11,7 +11,7 @@ from aetool.codec import source_texts
 from aetool.codec.contents import arrays
 from aetool.columns.column import Column
 from aetool.columns.number import Number
-from aetool.columns.quantities import is_key
+from aetool.columns.quantities import is_coded, is_key
 from aetool.data.array_files import ArrayFile
 
 NOTHING, WHOLE = Fraction(0), Fraction(1)
@@ -85,8 +85,10 @@ def _is_wide(asked: str) -> bool:
 
 def _is_coarse(asked: str, column: Column) -> bool:
     """Whether a bound as it was asked for lets decimals of a column become other decimals: it is no
-    key, its numbers differ, and the bound is no less than their last digit."""
-    if not isinstance(column, Number) or column.decimals is None or is_key(column):
+    key and no code, its numbers differ, and the bound is no less than their last digit."""
+    if not isinstance(column, Number) or column.decimals is None:
+        return False
+    if is_key(column) or is_coded(column):
         return False
     spread = Fraction(column.high) - Fraction(column.low)
     bound = source_texts.bound_of(asked, NOTHING, spread)

@@ -1,6 +1,6 @@
 """Which numbers a bound on the errors of all numbers leaves exact, though people read them as
-numbers: identifiers, keys and numbers written in another way; and which files of a folder. Beside
-these, what else a user may not expect of a bound."""
+numbers: identifiers, keys, codes and numbers written in another way; and which files of a folder.
+Beside these, what else a user may not expect of a bound."""
 
 from __future__ import annotations
 
@@ -311,15 +311,16 @@ def _exact_identifiers(
     wanted: Mapping[str, str],
     errors: Mapping[str, Json],
 ) -> Iterator[str]:
-    """Yield a line that names the identifiers, and one that names the keys, which are not bounded,
-    if there are any and all numbers were to be. beginning: what the first records of the table say
-    of its columns. wanted: the bounds that were asked for, by column, "" for all others; errors:
-    the archive's, by column label."""
+    """Yield a line that names the identifiers, one that names the keys and one that names the
+    codes, which are not bounded, if there are any and all numbers were to be. beginning: what the
+    first records of the table say of its columns. wanted: the bounds that were asked for, by
+    column, "" for all others; errors: the archive's, by column label."""
     if "" not in wanted:
         return
     labels = beginning.labels()
     identifiers = []
     keys = []
+    codes = []
     for column in beginning.schema.columns:
         # rounded, one key would become another
         if labels[column.name] in errors:
@@ -328,15 +329,26 @@ def _exact_identifiers(
             identifiers.append(column.name)
         elif isinstance(column, Number) and quantities.is_key(column):
             keys.append(column.name)
+        elif isinstance(column, Number) and quantities.is_coded(column):
+            codes.append(column.name)
     if identifiers:
         kind = "is an identifier" if len(identifiers) == 1 else "are identifiers"
         yield f"{', '.join(identifiers)} {kind}, stored exactly"
     if keys:
         kind = "a key or a day" if len(keys) == 1 else "keys or days"
-        bound = f"{option('--max-error')} {keys[0]}=..."
-        if not in_shell():
-            bound = f"max_error={{'{keys[0]}': ...}}"
         yield (
             f"{', '.join(keys)}: {kind} by name or digits, stored exactly, unless bounded by "
-            f"name: {bound}"
+            f"name: {_bound_of(keys[0])}"
         )
+    if codes:
+        yield (
+            f"{', '.join(codes)}: a few whole numbers far apart, as codes of kinds have, stored "
+            f"exactly, unless bounded by name: {_bound_of(codes[0])}"
+        )
+
+
+def _bound_of(name: str) -> str:
+    """How to bound one column, in the words of the shell or of Python."""
+    if in_shell():
+        return f"{option('--max-error')} {name}=..."
+    return f"max_error={{'{name}': ...}}"

@@ -17,10 +17,17 @@ from aetool.columns.schema import Schema
 from aetool.columns.text import Text
 from aetool.data.notation.patterns import Pattern
 
-# as people call a column that names something in digits: user_id, zip, order_number, phone
+# as people call a column that names something in digits: user_id, zip, order_number, phone; and
+# run together, pid, caseid, idno, statecode. Words that measure end so, too, and are not in it:
+# bid, paid, aid, acid, humid, Swedish tid (time)
 KEY = Pattern(
-    r"(?:^|[\W_])(?:ids?|uuid|guid|keys?|nr|no|hash|code|zip|zip_?code|post_?code|postal_?code|plz"
-    r"|phone|telephone|tel|fax|mobile|ean|upc|gtin|isbn|sku|ssn|iban|pin|imei|account|serial)$"
+    r"(?:^|[\W_])(?:ids?|uuid|guid|keys?|nr|no|hash|\w*code|zip|plz"
+    r"|phone|telephone|tel|fax|mobile|ean|upc|gtin|isbn|sku|ssn|iban|pin|imei|account|serial"
+    r"|[cefghnopsuv]id|id(?:no|nr|num)|(?:county|state)?fips"
+    r"|(?:case|child|city|client|cluster|county|cust|customer|dist|entity|event|fam|family|geo"
+    r"|group|item|member|movie|nat|object|order|part|party|pat|patient|person|player|prod|product"
+    r"|record|sch|school|session|site|store|study|subj|subject|town|transaction|unit|user|usubj)id"
+    r")$"
     r"|^id[\W_]"
     r"|(?:account|batch|card|case|customer|flight|house|invoice|item|lot|order|part|phone|policy"
     r"|room|serial|ticket|user)[\W_]?(?:num|number)$",
@@ -29,6 +36,8 @@ KEY = Pattern(
 # userId and orderNo, but not paid and piano
 KEY_AFTER_SMALL_LETTER = Pattern(r"[a-z](?:I[dD]|No|Nr|Code|Key|Zip|Phone)$")
 LARGEST_AMOUNT = 2.0**53  # above, a double does not hold every whole number
+MOST_OF_A_CODE = 0.1  # different numbers of a code, as a part of the records
+FEWEST_STEPS = 3.0  # from a code to the next on average, in whole numbers
 FEWEST_DAYS = 4  # different numbers, all of which are days, to be taken for days
 FIRST_YEAR, LAST_YEAR = 1800, 2200
 NO_DAYS = frozenset((-1, 0, 99_999_999))  # what stands for a day that is not known
@@ -36,7 +45,7 @@ NO_DAYS = frozenset((-1, 0, 99_999_999))  # what stands for a day that is not kn
 
 def places_of_names(schema: Schema, names: Sequence[str]) -> frozenset[int]:
     """The positions, from 0, of the columns whose values name something instead of measuring it:
-    identifiers, keys, codes such as P7890, dates, and words.
+    identifiers, keys, codes such as P7890 or few numbers far apart, dates, and words.
 
     names: of all columns of the table in their order, those included that the schema leaves out.
 
@@ -49,14 +58,14 @@ def places_of_names(schema: Schema, names: Sequence[str]) -> frozenset[int]:
 
 
 def _is_name(column: Column) -> bool:
-    """Whether the cells of a column name something and do not measure it: keys, identifiers, dates,
-    texts, and words of which any is no number. False for numbers that measure, and for a column
-    that was left out."""
+    """Whether the cells of a column name something and do not measure it: keys, codes, identifiers,
+    dates, texts, and words of which any is no number. False for numbers that measure, and for a
+    column that was left out."""
     if isinstance(column, Category):
         # few different amounts are read as levels, and are amounts all the same
         return not all(_is_amount(level) for level in column.levels)
     if isinstance(column, Number):
-        return is_key(column)
+        return is_key(column) or is_coded(column)
     return isinstance(column, Identifier | Date | Text)
 
 
@@ -89,6 +98,24 @@ def is_key(column: Number) -> bool:
         return column.decimals == 0 and is_integer
     days = {int(number) for number in told} - NO_DAYS
     return len(days) >= FEWEST_DAYS and all(map(_is_day, days))
+
+
+def is_coded(column: Number) -> bool:
+    """Whether a column holds a few whole numbers that stand far apart and come again and again, as
+    those do that stand for kinds, such as 20, 30, 120, 190: at most 32 that are known, 10 records
+    for each, and on average three steps from one to the next. False for numbers with a unit or with
+    marks of thousands, which are amounts.
+
+    Rounded, one code becomes another, and exact they take hardly more bytes.
+    """
+    is_bare = not column.notation.group and not column.notation.unit
+    if column.decimals != 0 or not is_bare:
+        return False
+    different = len(column.few)
+    # a constant has no steps
+    if different < 2 or different > MOST_OF_A_CODE * column.bin_counts.sum():
+        return False
+    return column.high - column.low >= FEWEST_STEPS * (different - 1)
 
 
 def _is_day(number: int) -> bool:

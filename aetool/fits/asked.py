@@ -93,9 +93,16 @@ def refuse_without_fit(options: FitOptions | None, what: str) -> None:
                 f"{leaving} leaves columns out of a model, not out of an archive, which holds "
                 f"every column: {_without_columns()}"
             )
+    advice = f"give {what}, or leave it out"
+    # who says what a column is may mean that a bound is not for it
+    if named == [option("--type")] and options is not None:
+        column = next(iter(options.types))
+        exact = f"{option('--max-error')} {column}=0"
+        if not in_shell():
+            exact = f"max_error={{'{column}': 0}}"
+        advice += f"; {exact} keeps a column exact beside a bound for all"
     raise ParamError(
-        f"{', '.join(named)}: of a model that is fitted, and none is fitted here: give {what}, or "
-        "leave it out"
+        f"{', '.join(named)}: of a model that is fitted, and none is fitted here: {advice}"
     )
 
 
