@@ -66,11 +66,12 @@ def test_the_rows_before_are_those_of_the_group_whatever_the_batches(table, fitt
     whole = next(iter(source.batches()))
     X = schema.encode(whole, "t")
     columns = X.shape[1]
-    expected = np.full((len(X), 3 * columns), np.nan)
+    expected = np.empty((len(X), 3 * columns))
     for i in range(len(X)):
         for k in range(3):
-            if i - 2 * k >= 0:  # groups take turns
-                expected[i, k * columns : (k + 1) * columns] = X[i - 2 * k]
+            # groups take turns, and the first row of each stands in for those before it
+            before = i - 2 * k if i >= 2 * k else i % 2
+            expected[i, k * columns : (k + 1) * columns] = X[before]
     for sizes in ([len(X)], [1] * len(X), [3, 1, 250, 2, len(X) - 256]):
         history, found, first = History(schema), [], 0
         for size in sizes:
@@ -101,7 +102,6 @@ def test_what_the_rows_before_tell_makes_a_jump_surprising(table, fitted):
     odd.loc[300, ["a", "b"]] = [-odd.loc[300, "a"], -odd.loc[300, "b"]]  # it agrees with itself
     assert abs(odd.loc[300, "a"]) > 0.5
     scores = operations.score(odd, fitted, "cpu")
-    scores[:4] = 0  # that nothing came before them is odd, too
     assert 300 in np.argsort(-scores)[:2]
     without = operations.score(odd, operations.fit(table, FitOptions("pca")), "cpu")
     assert (without > without[300]).mean() > 0.1, "alone it is quite usual"
@@ -189,10 +189,22 @@ def test_fewer_rows_than_are_given_before_each():
     made = operations.fit(frame, FitOptions("pca", context=5))
     X = made.schema.encode(open_source(frame).head(3), "frame")
     wide = History(made.schema).wide(X, open_source(frame).head(3))
-    nan = np.nan
-    assert np.array_equal(
-        wide,
-        [[1, nan, nan, nan, nan, nan], [2, 1, nan, nan, nan, nan], [4, 2, 1, nan, nan, nan]],
-        equal_nan=True,
-    )
+    assert np.array_equal(wide, [[1, 1, 1, 1, 1, 1], [2, 1, 1, 1, 1, 1], [4, 2, 1, 1, 1, 1]])
     assert np.isfinite(operations.score(frame, made, "cpu")).all()
+
+
+def climbing(seed: int) -> pd.DataFrame:
+    """A number that goes up by small steps, far from its mean at either end."""
+    rng = np.random.default_rng(seed)
+    steps = rng.normal(1, 0.5, 500)
+    return pd.DataFrame({"level": (800 + steps.cumsum()).round(2)})
+
+
+def test_the_first_rows_are_not_odd_for_having_none_before_them():
+    frame = climbing(0)
+    made = operations.fit(frame, FitOptions("pca", context=3))
+    assert (operations.score(frame, made, "cpu")[:5] < made.threshold).all()
+    # what differs from the row before is odd among the first, too
+    frame.loc[2, "level"] += 200
+    scores = operations.score(frame, made, "cpu")
+    assert scores[2] > made.threshold > scores[1]

@@ -16,8 +16,10 @@ from aetool.model import Float, Int
 class History:
     """Puts the previous rows of the same group beside each row, remembering them from batch to
     batch. Rows of a group are taken in the order they come in. A group consists of the rows with
-    one value of the column schema.group; without such a column all rows are one group.
-    schema.context, how many rows before are given, must be 1 or more.
+    one value of the column schema.group; without such a column all rows are one group. Where a
+    group has fewer rows before, its first row stands in for those that are missing, so that a row
+    is not odd for being the first of its group. schema.context, how many rows before are given,
+    must be 1 or more.
 
     last: for each group, by its name, its last rows, (rows, columns), oldest first, at most
     schema.context.
@@ -45,29 +47,24 @@ class History:
 
     def wide(self, X: Float, table: Table) -> Float:
         """X, (rows, columns) in user units, as (rows, columns * (context + 1)): each row, beside it
-        the row before it in its group, then the one before that; NaN where the group has none. The
-        last rows of each group are remembered for the next batch. table: the same rows, which tells
-        their groups; DataError if it lacks the column of groups."""
+        the row before it in its group, then the one before that; the first row of the group where
+        it has none, as if all had been like that before. The last rows of each group are remembered
+        for the next batch. table: the same rows, which tells their groups; DataError if it lacks
+        the column of groups."""
         steps = self.schema.context
         columns = X.shape[1]
-        width = columns * (steps + 1)
-        wide = np.full((len(X), width), np.nan)
+        wide = np.empty((len(X), columns * (steps + 1)))
         for name, rows in self._groups(table):
             # a group may go on from the batch before
             earlier = self.last.get(name, np.zeros((0, columns)))
             records = np.concatenate([earlier, X[rows]])
             for step in range(steps + 1):
-                # rows that have one so many steps before them begin here
-                first = max(0, step - len(earlier))
-                # no row of the batch has that many before it
-                if first >= len(rows):
-                    break
-                # the same rows, so many steps earlier
-                first_before = len(earlier) + first - step
-                end_before = len(records) - step
+                # where each row's row before stands, so many steps earlier
+                places = np.arange(len(earlier), len(records)) - step
                 first_column = step * columns
                 block = slice(first_column, first_column + columns)
-                wide[rows[first:], block] = records[first_before:end_before]
+                # a gap would be filled with the mean, which the row may be far from
+                wide[rows, block] = records[np.maximum(places, 0)]
             # rows before these are never looked at again
             first_kept = max(0, len(records) - steps)
             self.last[name] = records[first_kept:]
@@ -94,8 +91,9 @@ class History:
 def whole(schema: Schema, table: Table, name: str) -> Float:
     """Encode all rows of a table, each with the rows before it when they are sorted by the schema's
     column `order`: (rows, inputs) float64, in the table's own order; inputs: modelled columns *
-    (context + 1), those of the row first, NaN where there is no row before. name: of the source,
-    for messages. DataError as of Schema.encode, and if the table lacks the column of groups."""
+    (context + 1), those of the row first, then those of the rows before as History lays them. name:
+    of the source, for messages. DataError as of Schema.encode, and if the table lacks the column of
+    groups."""
     X = schema.encode(table, name)
     if not schema.context:
         return X
