@@ -239,12 +239,11 @@ def make_params(model: Model, params: Mapping[str, object]) -> Any:
     fields = {f.name: f for f in dataclasses.fields(model.Params)}
     unknown = [k for k in params if k not in fields]
     if unknown:
-        if fields:
-            has = f"it has: {', '.join(fields)}"
-        else:
-            has = f"it has none; choose another with {option('-p')}"
+        has = f"; it has: {', '.join(fields)}"
+        if not fields:
+            has = f", nor any other: choose a model that has some with {option('-p')}"
         guess = did_you_mean(unknown[0], fields)
-        raise ParamError(f"{model.name} has no parameter '{unknown[0]}'; {has}{guess}")
+        raise ParamError(f"{model.name} has no parameter '{unknown[0]}'{has}{guess}")
     return model.Params(**{k: _checked(model.name, fields[k], v) for k, v in params.items()})
 
 

@@ -148,7 +148,8 @@ def get_model(name: str) -> Model:
     for model in declaring.values():
         return model
     model_names = [model.name for model in models_installed() if isinstance(model, Model)]
-    installed = ", ".join(model_names)
+    # models of one package come in the order of their entry points, which nobody knows
+    installed = ", ".join(sorted(model_names))
     # a frequent slip: -p with a file
     if name.endswith(".aem"):
         fitted = f"; a model that was fitted is given with {option('-m')} {name}"

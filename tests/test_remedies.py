@@ -106,3 +106,57 @@ def test_other_programs_are_measured_at_their_best(air):
     assert found["zstd"].size == min(by_zstd.values())
     level = int(found["zstd"].setting.rsplit("-", 1)[1])
     assert by_zstd[level] == found["zstd"].size
+
+
+def test_a_rate_that_changes_nothing_is_not_offered(tmp_path, run):
+    rng = np.random.default_rng(0)
+    rows = rng.normal(size=(1200, 3))
+    new = rows.copy()
+    new[:280] += 400
+    table, other = tmp_path / "t.csv", tmp_path / "new.csv"
+    pd.DataFrame(rows).add_prefix("x").to_csv(table, index=False)
+    pd.DataFrame(new).add_prefix("x").to_csv(other, index=False)
+    model = fitted(table, "pca", tmp_path / "m.aem")
+    done = run("detect", other, "-m", model)
+    assert done.err.splitlines()[-1].endswith("; tighten with --top N")
+    # what lies hardly beyond is flagged no more
+    new = rows * 1.5
+    pd.DataFrame(new).add_prefix("x").to_csv(other, index=False)
+    done = run("detect", other, "-m", model, "--fpr", "10%")
+    assert done.err.splitlines()[-1].endswith("; tighten with --fpr 0.1% or --top N")
+
+
+def test_messages_name_what_to_do_instead(tmp_path, run):
+    table = tmp_path / "t.csv"
+    table.write_text("a,b\n" + "".join(f"{n % 7},{n % 5}\n" for n in range(60)))
+    told = run("info", table)
+    assert told.status == 2
+    assert "info is of models (.aem) and archives (.aez)" in told.err
+    assert "aetool detect with --explain-columns says how the columns" in told.err
+    wrong = run("fit", table, "-O", "foo=3", "-o", tmp_path / "m.aem")
+    assert "auto has no parameter 'foo', nor any other: choose a model that has" in wrong.err
+    assert "'x' is not a valid whole number" in run("detect", table, "--top", "x").err
+    assert "--top N " in run("detect", "--help").out
+    names = run("fit", table, "-p", "nope").err.partition("there are: ")[2].split(", ")
+    assert names == sorted(names) and "pca" in names
+
+
+def test_a_file_without_a_suffix_is_told_what_it_holds(tmp_path, run):
+    aetool.compress(pd.DataFrame({"a": range(50)}), tmp_path / "frame.aez")
+    out = tmp_path / "frame"
+    assert (
+        f"note: {out}: holds Parquet, which"
+        in run("decompress", out.with_suffix(".aez"), "-o", out).err
+    )
+    named = tmp_path / "frame.parquet"
+    assert "note" not in run("decompress", out.with_suffix(".aez"), "-o", named).err
+
+
+def test_one_record_is_said_to_have_nothing_to_be_compared_with(tmp_path, run, caplog):
+    table = tmp_path / "t.csv"
+    table.write_text("a,b\n1,2\n")
+    done = run("detect", table, "-p", "pca")
+    assert "note: 1 record cannot be compared with others: nothing says if it is odd" in done.err
+    aetool.fit(pd.DataFrame({"a": [1.0], "b": [2.0]}), plugin="pca")
+    warned = [each.message for each in caplog.records if each.levelname == "WARNING"]
+    assert warned == ["DataFrame: 1 record cannot tell what is usual: fit more"]

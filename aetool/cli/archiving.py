@@ -43,7 +43,7 @@ FEW = 8  # names of files that are said
 )
 @click.option(
     "--flag",
-    type=click.IntRange(0),
+    type=options.Whole(0),
     metavar="N",
     help="Print the N records that cost most in the archive, and why.",
 )

@@ -20,10 +20,12 @@ if TYPE_CHECKING:
     from aetool.scoring.pages import Page
     from aetool.scoring.watching import Watch
 
-FEW = 2_000  # records: of fewer those that come next are worth a look, too
+FEW = 500  # records: of fewer those that come next are worth a look, too
 FEWEST_REMARKED = 20  # records, of which a share of those flagged says something of the data
 NEXT = 5  # of these, how many are offered
 MOST_LISTED = 20  # flagged records beyond which nobody is offered a longer list
+# parts of ordinary records, one of which is offered where too many are flagged
+STRICT = {"0.1%": 0.001, "1%": 0.01}
 MOST_PART = 0.1  # of the records: more are too many to be anomalies
 
 
@@ -311,17 +313,22 @@ def _talk(found: Detection, is_chosen: bool) -> None:
     if are_few and not found.is_by_rank:
         more = min(found.total, found.flagged + NEXT)
         terminal.say(
-            f"--top {more} lists the {more} highest scores, flagged or not: among few records what "
-            "comes next may be odd, too",
+            f"note: --top {more} lists the {more} highest scores, flagged or not: among few "
+            "records what comes next may be odd, too",
             err=True,
         )
     for note in found.notes():
         terminal.say(f"note: {note}", err=True)
     if part > MOST_PART and not is_chosen and found.total >= FEWEST_REMARKED:
+        stricter = "--top N"
+        # of few held-out records no threshold of the smallest part can be told
+        helping = [text for text, rate in STRICT.items() if found.is_fewer_at(rate)]
+        if helping:
+            stricter = f"--fpr {helping[0]} or {stricter}"
         terminal.say(
             f"more than 10 % flagged{_mostly(found)}: these data differ from what the model was "
             "fitted on, or it needs refitting; aetool drift MODEL DATA says how they differ; "
-            "tighten with --fpr 0.1% or --top N",
+            f"tighten with {stricter}",
             err=True,
         )
 

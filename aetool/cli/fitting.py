@@ -55,8 +55,8 @@ class FitCommandGiven(options.FitGiven, total=False):
     "model's threshold.",
 )
 @click.option("--calibration", metavar="CLEAN", help="Ordinary records to set the threshold by.")
-@click.option("--epochs", type=click.IntRange(1), help="Passes over the data.")
-@click.option("--batch-size", type=click.IntRange(1), help="Rows in one training step.")
+@click.option("--epochs", type=options.Whole(1), help="Passes over the data.")
+@click.option("--batch-size", type=options.Whole(1), help="Rows in one training step.")
 @click.option(
     "--max-time",
     type=options.SECONDS,

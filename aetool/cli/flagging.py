@@ -46,7 +46,7 @@ def choice_options(command: options.Command) -> options.Command:
             "rows drift.",
         ),
         click.option("--threshold", type=options.ScoreType(), help="Anomaly: score above this."),
-        click.option("--top", type=click.IntRange(0), help="The N highest scores, highest first."),
+        click.option("--top", type=options.Whole(0), help="The N highest scores, highest first."),
     ):
         command = option(command)
     return command

@@ -122,7 +122,18 @@ class ScoreType(FiniteNumber):
         return super().convert(value, param, ctx)
 
 
-SEED = click.IntRange(min=0)
+class Whole(click.IntRange):
+    """Whole numbers within a range, as IntRange takes them, which messages call whole numbers and
+    no ranges."""
+
+    name = "whole number"
+
+    def get_metavar(self, *_: object, **__: object) -> str:
+        """What the help calls such a number: "N"."""
+        return "N"
+
+
+SEED = Whole(min=0)
 SECONDS = FiniteNumber("60", lowest=0, above=True)
 device = click.option(
     "--device", default="auto", show_default=True, help="auto, cpu, cuda or cuda:<n>."
@@ -268,7 +279,7 @@ def context_options(command: Command) -> Command:
         click.option("--order", metavar="COL", help="The order of rows [as they come]."),
         click.option("--group", metavar="COL", help="Context is of rows of the same value here."),
         click.option(
-            "--context", type=click.IntRange(0, 256), metavar="N",
+            "--context", type=Whole(0, 256), metavar="N",
             help="Give the model the N rows before each.",
         ),
     ):  # fmt: skip

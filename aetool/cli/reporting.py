@@ -16,7 +16,7 @@ from aetool.files.outputs import refuse_target
 @click.argument("model")
 @click.argument("data")
 @click.option("-o", "--output", metavar="FILE.html", help="Where to write the page [DATA.html].")
-@click.option("--show", type=click.IntRange(0, 2000), default=200, help="Records to list [200].")
+@click.option("--show", type=options.Whole(0, 2000), default=200, help="Records to list [200].")
 @click.option(
     "--label", metavar="COL", help="The column of labels, for curves: folder of pictures."
 )

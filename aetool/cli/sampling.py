@@ -18,7 +18,7 @@ from aetool.cli import options, terminal
 @click.option(
     "-n",
     "count",
-    type=click.IntRange(min=1),
+    type=options.Whole(min=1),
     help="How many [64]; with --like: near each record [1].",
 )
 @click.option("--like", metavar="DATA", help="Draw near the records of DATA.")

@@ -15,7 +15,7 @@ from aetool.cli import options, tables, texts
 @options.model
 @click.option(
     "-k",
-    type=click.IntRange(min=1),
+    type=options.Whole(min=1),
     default=10,
     show_default=True,
     help="Neighbours of each record.",
@@ -24,7 +24,7 @@ from aetool.cli import options, tables, texts
     "--row",
     "rows",
     multiple=True,
-    type=click.IntRange(min=1),
+    type=options.Whole(min=1),
     help="Only this record of QUERY, counted from 1.",
 )
 @click.option("--binary", is_flag=True, help="By learned binary codes and Hamming distance.")

@@ -482,7 +482,7 @@ def _some(names: Sequence[str]) -> str:
     more = len(names) - MOST_NAMED
     if more <= 0:
         return listed
-    return f"{listed} and {more} more columns"
+    return f"{listed} and {more} more column{'s' if more > 1 else ''}"
 
 
 def _modelled_lines(schema: Schema) -> list[str]:

@@ -246,7 +246,10 @@ def fit_source(
     labelled = bool(options.label and options.normal) and learns_from_labels(model)
     prepared = prepare(source, options, labelled, executor)
     if prepared.rows < FEWEST_ROWS:
-        notices.say(source.name, f"{_counted(prepared.rows)} cannot tell what is usual: fit more")
+        # who calls from Python, too, is to see that this model knows nothing
+        notices.caution(
+            source.name, f"{_counted(prepared.rows)} cannot tell what is usual: fit more"
+        )
     if prepared.schema is not None:
         _say_what_was_understood(source.name, prepared.schema)
     if options.robust:

@@ -23,9 +23,11 @@ from aetool.errors import BundleError, DataError
 from aetool.files import place_of
 from aetool.model import Float
 from aetool.scoring.inputs import random_inputs
-from aetool.spelling import option
+from aetool.spelling import in_shell, option
 
 # operators of ONNX that weigh their input by a stored matrix
+# names of data, which are often taken for what info is of
+OF_DATA = (".csv", ".tsv", ".txt", ".json", ".jsonl", ".parquet", ".xlsx", ".npy", ".npz")
 WEIGHED = ("Gemm", "MatMul", "Conv", "ConvTranspose")
 
 
@@ -56,10 +58,17 @@ def info(path: str | os.PathLike[str]) -> dict[str, Json]:
     """The facts about a model or an archive that `aetool info` prints, by name in that order: of an
     archive first file, archive ("lossless", "bounded" or "lossy"), kind, rows and blocks, of a
     model file, model (its plugin), params, data, shape and latent. DataError if there is no such
-    file; BundleError or ArchiveError if it is neither, or damaged."""
+    file, and for a name of data, with what tells about these; BundleError or ArchiveError if it is
+    neither, or damaged."""
     if is_archive(path):
         with Archive(path) as archive:
             return _facts_of_archive(path, archive)
+    if Path(path).suffix.lower() in OF_DATA:
+        told = "aetool detect with --explain-columns" if in_shell() else "aetool.detect"
+        raise DataError(
+            f"{path}: info is of models (.aem) and archives (.aez), and this is neither: {told} "
+            "says how the columns of data are read"
+        )
     return _facts_of_model(path, bundles.load(path))
 
 

@@ -252,8 +252,9 @@ def _part(
 
 
 def _notes_on_name(target: Path, content: Content) -> list[str]:
-    """Notes for a file whose suffix promises another format than what is written to it, and for a
-    folder that is called like a file; at most one, [] if the name is right. target: the path that
+    """Notes for a file whose suffix promises another format than what is written to it, or none
+    where it is a table that no text editor shows, and for a folder that is called like a file; at
+    most one, [] if the name is right. target: the path that
     was written; content: what the archive holds."""
     kind = str(content.format().get("format"))
     suffix = target.suffix.lower()
@@ -266,6 +267,8 @@ def _notes_on_name(target: Path, content: Content) -> list[str]:
         ]
     if os.fspath(target) == "-" or content.is_folder or suffix == content.format().get("suffix"):
         return []
+    if not suffix and kind in ("arrow", "parquet"):
+        return [f"{target}: holds {SAID[kind]}, which its name does not say"]
     if suffix in COMPRESSED:
         return [f"{target}: is not compressed, whatever its name says: it is as the source was"]
     if suffix in NAMED and kind in NAMED.values() and NAMED[suffix] != kind:

@@ -192,6 +192,18 @@ class Detection:
         flagged = f"{self.flagged:,} of {self.total:,} records {word} ({part:.3g} %)"
         return f"{flagged}: {wanted}{rare}{rest}"
 
+    def is_fewer_at(self, rate: float) -> bool:
+        """Whether a model flags fewer of these records at a threshold that this part of ordinary
+        records exceeds, above 0; False where those that were held out are too few to tell that
+        part. True where a file judges itself, of which that is not known."""
+        if self.held_out is None:
+            return True
+        threshold = self.held_out.threshold(rate)
+        return (
+            threshold < float("inf")
+            and int((self.score[self.anomaly] > threshold).sum()) < self.flagged
+        )
+
     def most_blamed(self) -> tuple[str, int] | None:
         """The column that reasons of flagged records name first most often, of columns named as
         often the one met first, and of how many of them they do; None where they name none."""
@@ -243,6 +255,9 @@ class Detection:
             if self.held_out is None:
                 least = min(least, 1 / ONE_IN)
             return [*said, f"{too_few_for(self.calibrated_on, self.rate, least)}: {more}"]
+        if self.total == 1 and self.held_out is None and self.rate is not None:
+            # it was compared with itself
+            return [*said, "1 record cannot be compared with others: nothing says if it is odd"]
         missed = self._missed_rate_in_words()
         # where none is flagged, but should be, it says what to do instead
         highest = "" if missed else self.highest_in_words()
@@ -272,7 +287,7 @@ class Detection:
             words = f"{records}{unseen} {verb} few for a threshold that {rate} exceed"
             among = "them"
         if not self.flagged:
-            return words
+            return f"{words}, and can hardly show that one is odd" if words else ""
         # a record of which the file itself tells how rare it is counts itself among these
         first = 2 if self.held_out is None else 1
         least = f"p, a rank among {among}, is at least {first}/{rows + 1}"
