@@ -335,15 +335,30 @@ def frame_of_file(data: bytes) -> pd.DataFrame:
     return frame
 
 
-def frame_of(schema: pa.Schema, batches: Iterable[pa.RecordBatch]) -> pd.DataFrame:
+def frame_of(
+    schema: pa.Schema,
+    batches: Iterable[pa.RecordBatch],
+    first: int = 0,
+    rows: int | None = None,
+) -> pd.DataFrame:
     """Batches of a schema, perhaps none, as one DataFrame, with the index and dtypes that the
-    schema's metadata note; where two columns have one name, without these."""
+    schema's metadata note; where two columns have one name, without these. first: which record of
+    the table the batches begin with, from 0; rows: how many there should be, None for not known:
+    where others are there, no record has the number that a range gives it."""
+    import pandas as pd
     import pyarrow as pa
 
     table = pa.Table.from_batches(list(batches), schema)
     names = list(schema.names)
     if len(set(names)) == len(names):
         frame: pd.DataFrame = table.to_pandas()
+        noted = _noted_range(schema)
+        if noted is not None and rows == len(frame):
+            start, step, name = noted
+            begins = start + first * step
+            ends = begins + len(frame) * step
+            # pandas takes the range of the whole table for that of none of its parts
+            frame.index = pd.RangeIndex(begins, ends, step, name=name)
         return frame
     # Arrow tells pandas the types of columns by their names
     places = [str(place) for place in range(len(names))]
@@ -351,6 +366,20 @@ def frame_of(schema: pa.Schema, batches: Iterable[pa.RecordBatch]) -> pd.DataFra
     frame = by_place.to_pandas()
     frame.columns = names
     return frame
+
+
+def _noted_range(schema: pa.Schema) -> tuple[int, int, str | None] | None:
+    """(first number, step, name) of the range that the metadata of a schema note as the index of a
+    DataFrame; None where they note none, or numbers from 0 without a name, which every DataFrame
+    has."""
+    noted = (schema.pandas_metadata or {}).get("index_columns", [])
+    if len(noted) != 1 or not isinstance(noted[0], dict):
+        return None
+    start, step, name = (noted[0].get(key) for key in ("start", "step", "name"))
+    are_numbers = type(start) is int and type(step) is int
+    if not are_numbers or not step or (start, step, name) == (0, 1, None):
+        return None
+    return start, step, name
 
 
 def frame_of_records(

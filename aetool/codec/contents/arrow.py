@@ -425,7 +425,7 @@ class ArrowContent(Content):
         """Records first:last of the source itself ("own") as a DataFrame, as `frame` has those of
         an archive."""
         pieces = self._own(first, last)
-        return arrow_files.frame_of(self.schema, pieces)
+        return arrow_files.frame_of(self.schema, pieces, first, last - first)
 
     def _own(self, first: int, last: int) -> Iterator[pa.RecordBatch]:
         """Yield records first:last of the source itself ("own"), batch by batch."""
@@ -436,7 +436,7 @@ class ArrowContent(Content):
         """Records first:last as a DataFrame, with the index and dtypes that pandas noted in the
         schema. ArchiveError for a damaged block, whose records a lenient archive leaves out."""
         pieces = archive.pieces(first, last)
-        return arrow_files.frame_of(self.schema, pieces)
+        return arrow_files.frame_of(self.schema, pieces, first, last - first)
 
     def frame_of_columns(
         self,
@@ -451,7 +451,7 @@ class ArrowContent(Content):
         places = self.places(archive, wanted)
         schema = _part_of(self.schema, places)
         pieces = archive.pieces(first, last, wanted)
-        return arrow_files.frame_of(schema, pieces)
+        return arrow_files.frame_of(schema, pieces, first, last - first)
 
     def owners(self, block: Block) -> list[int]:
         """For each column of a block the place, from 0, of the table's column that it is part
