@@ -158,6 +158,16 @@ def test_what_is_left_out_for_its_time_names_the_option_that_brings_it_in(rows_c
     assert "without denoising, which takes 30 s: --max-time 30 brings it in" in done.err
 
 
+def test_what_is_left_out_for_its_width_is_told_with_the_reason(tmp_path, run):
+    rng = np.random.default_rng(0)
+    table = tmp_path / "wide.csv"
+    pd.DataFrame(rng.normal(size=(60, 257)).round(2)).add_prefix("x").to_csv(table, index=False)
+    done = run("fit", table, "-o", tmp_path / "m.aem")
+    said = "dependence, which is for at most 256 features, and the columns here make 257"
+    assert f"without {said}" in done.err
+    assert aetool.load(tmp_path / "m.aem").facts["left_out"]["dependence"] in said
+
+
 def test_a_short_max_time_begins_no_more_models_and_cuts_none(rows_csv, tmp_path, run):
     told = " ".join(run("fit", "--help").out.split())
     assert "auto begins no more models; what was begun is ended. Without it nothing is cut" in told

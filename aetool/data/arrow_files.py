@@ -375,9 +375,11 @@ def _noted_range(schema: pa.Schema) -> tuple[int, int, str | None] | None:
     noted = (schema.pandas_metadata or {}).get("index_columns", [])
     if len(noted) != 1 or not isinstance(noted[0], dict):
         return None
-    start, step, name = (noted[0].get(key) for key in ("start", "step", "name"))
-    are_numbers = type(start) is int and type(step) is int
-    if not are_numbers or not step or (start, step, name) == (0, 1, None):
+    start, step, name = noted[0].get("start"), noted[0].get("step"), noted[0].get("name")
+    # a file's metadata may say anything
+    if type(start) is not int or type(step) is not int or not step:
+        return None
+    if (start, step, name) == (0, 1, None):
         return None
     return start, step, name
 

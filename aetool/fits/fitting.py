@@ -424,6 +424,7 @@ class _JointFit:
         DataError if no member is left."""
         from aetool.fits import joining
 
+        self._note_too_wide()
         for member in self.suited:
             if self._is_to_be_fitted(member):
                 self._fit_member(member)
@@ -442,6 +443,19 @@ class _JointFit:
             # pictures are not held out anew for that, and yet the odd one must not hide itself
             are_few(self.prepared) or self.prepared.spec.shape is not None,
         )
+
+    def _note_too_wide(self) -> None:
+        """Note in `left_out` the members that would be fitted if the records had fewer features."""
+        features = self.prepared.spec.features
+        has_words = bool(self.prepared.spec.categories)
+        for member in self.model.members:
+            is_meant = self.kind in member.data and self.asked <= member.fits
+            # of as many as it takes it would be one of these
+            if is_meant and 0 < member.most < features and member.suits(member.most, has_words):
+                self.left_out[member.model] = (
+                    f"is for at most {member.most:,} features, and the columns here make "
+                    f"{features:,}"
+                )
 
     def _is_to_be_fitted(self, member: Member) -> bool:
         """Whether a member takes no more seconds than the fit may take in all, and can do what is
