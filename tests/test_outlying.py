@@ -118,6 +118,22 @@ def test_a_number_that_comes_again_and_again_is_apart_only_if_it_is_very_far(cou
     assert reach_of(slips).beyond == 4
 
 
+@pytest.mark.parametrize("rows", [12, 19, 60, 93])
+def test_of_few_numbers_one_is_apart_that_is_farther_than_four_ranges_of_the_others(rows):
+    lengths = np.random.default_rng(rows).normal(180, 15, rows).clip(140, 220).round(1)
+    assert reach_of(lengths) is None
+    span = np.ptp(lengths[1:])
+    for far, count in ((4.1, 1), (3.9, 0)):
+        wrong = lengths.copy()
+        wrong[0] = lengths[1:].max() + far * span
+        reach = reach_of(wrong)
+        assert (reach.beyond if reach else 0) == count
+    # metres in place of centimetres: far by the ratio alone
+    wrong[0] = 1.8
+    assert reach_of(wrong).first == lengths[1:].min()
+    assert reach_of(wrong[:11]) is None
+
+
 def test_many_numbers_beyond_a_short_tail_are_apart_though_hardly_far():
     """Percentages of schools, of which a twentieth are more than 100."""
     percentages = 100 - np.random.default_rng(0).exponential(20, ROWS).clip(0, 100)

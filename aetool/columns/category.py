@@ -10,6 +10,7 @@ import numpy as np
 
 from aetool.canonical import Json
 from aetool.columns.column import ODD, Features, Modelled, words
+from aetool.columns.slips import Slip, slips_of
 from aetool.columns.strays import Strays, nats_of_new_word
 from aetool.columns.summary import Summary
 from aetool.columns.truth import are_truths, truth_of
@@ -135,6 +136,14 @@ class Category(Modelled):
         if self.condition or self.more:
             return None
         return Strays.of(self.levels, self.counts)
+
+    @property
+    def slips(self) -> tuple[Slip, ...]:
+        """Which levels hardly ever come and are one letter away from a common one; none of a
+        condition, which is not judged, and of words that say true and false."""
+        if self.condition or self.truth:
+            return ()
+        return slips_of(self.levels, self.counts)
 
     def nats_of_unseen(self, rows: int) -> float:
         """The cost, in nats, of a word that none of `rows` of training held: as of a stray one

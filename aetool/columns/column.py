@@ -15,6 +15,7 @@ import numpy.typing as npt
 from aetool.canonical import Json
 from aetool.columns.reach import Reach
 from aetool.columns.scale import Scale
+from aetool.columns.slips import Slip
 from aetool.columns.strays import Strays
 from aetool.data.table import Cells, Mask, Values, shortest
 from aetool.model import Float, Int
@@ -259,6 +260,12 @@ class Modelled(Column):
         """Which words hardly ever come, where all others come often. By default None, for a column
         without words; None also where no word can be told to stray."""
         return None
+
+    @property
+    def slips(self) -> tuple[Slip, ...]:
+        """Which words hardly ever come and are one letter away from a common one, in the order of
+        the levels. By default none, for a column without words."""
+        return ()
 
     def nats_of_unseen(self, rows: int) -> float:
         """The cost, in nats, of a word that none of `rows` of training held, beside what members

@@ -23,7 +23,12 @@ from aetool.model import Float, Int
 # different numbers 11 have such a gap, and on a number ten times too large that was planted in each
 # column of fewer than 1,000 numbers: it lies apart in 248 of 361, and in 1,133 of 1,410 columns of
 # 800 other tables.
-FEWEST = 100  # numbers, of which fewer tell no gap from chance
+FEWEST = 100  # numbers, of which fewer tell no tail
+FEWEST_FOR_RANGE = 12  # numbers, of which fewer tell no range
+# Of fewer numbers those lie apart that are farther from all others than so many times the range of
+# these; where all are above zero, also by their logarithms, as a length in another unit does. Of
+# 13,000 columns of 12 to 99 numbers 52 have such numbers, most of them errors, or no answers.
+RANGES_OF_OTHERS = 4.0
 MOST = 0.06  # part of the numbers that may lie apart at one end: more are a group of their own
 FEWEST_INSIDE = 3  # different numbers in the middle half: of fewer any other is rare, and not far
 # How often each of those apart comes on average: numbers that come as often may belong to a kind of
@@ -67,10 +72,11 @@ OPEN = 1000.0  # ranges of the ordinary numbers: the tail of a side without a ga
 
 def reach_of(numbers: Float) -> Reach | None:
     """The reach of a column's ordinary numbers, outside of which others lie apart, far out or
-    across zero; None where none does, and where it cannot be told: of fewer than 100 numbers, or
-    fewer than 3 different ones in the middle half. numbers: (n,), finite, n > 0, of which those
-    apart are `beyond`."""
-    if len(numbers) < FEWEST:
+    across zero; None where none does, and where it cannot be told: of fewer than 12 numbers, or
+    fewer than 3 different ones in the middle half. Of fewer than 100 one in 16 may lie apart, or
+    one, by the range of the others alone. numbers: (n,), finite, n > 0, of which those apart are
+    `beyond`."""
+    if len(numbers) < FEWEST_FOR_RANGE:
         return None
     # the difference of two of the largest floats would be infinite
     bounded = np.clip(numbers, -LARGEST, LARGEST)
@@ -82,8 +88,9 @@ def reach_of(numbers: Float) -> Reach | None:
     if not unit:
         return None
     # most columns have neither a number that is far enough nor a rare sign, and are not sorted
+    is_enough = len(bounded) >= FEWEST
     may_be_far = farthest >= LEAST_FAR_OF_SHORT * unit
-    if not may_be_far and not _few_across(bounded):
+    if is_enough and not may_be_far and not _few_across(bounded):
         return None
     rising = np.sort(bounded)
     inside = rising[(rising >= lower) & (rising <= upper)]
@@ -94,13 +101,10 @@ def reach_of(numbers: Float) -> Reach | None:
         units = (rising - median) / unit
     units = np.clip(units, -FARTHEST, FARTHEST)
     units[abs(units) < NEAREST] = 0
-    reflected = -units[::-1]
-    above = below = 0
-    if may_be_far:
-        above = _apart(units)
-        below = _apart(reflected)
-    above = max(above, _across_zero(-rising[::-1]))
-    below = max(below, _across_zero(rising))
+    if is_enough:
+        below, above = _ends_apart(rising, units, may_be_far)
+    else:
+        below, above = _ends_far_off(rising)
     if not above + below:
         return None
     end = len(rising) - above
@@ -112,6 +116,29 @@ def reach_of(numbers: Float) -> Reach | None:
     if above:
         after = (float(rising[end]) - last) / PARTS_OF_GAP
     return Reach(first, last, before, after, below + above)
+
+
+def _ends_apart(rising: Float, units: Float, may_be_far: bool) -> tuple[int, int]:
+    """How many of a column's numbers lie apart at the lower end, and at the upper one. rising:
+    (n,), n at least 100; units: the same in robust deviations from the median; may_be_far: whether
+    any is far enough from it."""
+    below = above = 0
+    if may_be_far:
+        below = _apart(-units[::-1])
+        above = _apart(units)
+    below = max(below, _across_zero(rising))
+    above = max(above, _across_zero(-rising[::-1]))
+    return below, above
+
+
+def _ends_far_off(rising: Float) -> tuple[int, int]:
+    """How many of a column's few numbers lie apart at the lower end, and at the upper one, by the
+    range of the others or of their logarithms. rising: (n,), 12 to 99."""
+    below = _ranges_away(-rising[::-1])
+    if rising[0] > 0:
+        falling_logarithms = np.log(rising)[::-1]
+        below = max(below, _ranges_away(-falling_logarithms))
+    return below, _ranges_away(rising)
 
 
 def _few_across(numbers: Float) -> bool:
@@ -147,6 +174,21 @@ def _across_zero(rising: Float) -> int:
     return count
 
 
+def _ranges_away(rising: Float) -> int:
+    """How many numbers at the upper end are farther from all others than RANGES_OF_OTHERS (4) times
+    the range of these; 0 if none is. rising: (n,), n at least 12; of them up to 6 % lie apart, or
+    one."""
+    most = max(1, int(MOST * len(rising)))
+    beyond = np.arange(1, most + 1)
+    last_below = rising[-beyond - 1]
+    gap = rising[-beyond] - last_below
+    # of equal numbers the gap is as wide as their range: none
+    is_gap = gap > 0
+    range_of_others = last_below - rising[0]
+    is_gap &= gap >= RANGES_OF_OTHERS * range_of_others
+    return int(beyond[is_gap].max(initial=0))
+
+
 def _apart(units: Float) -> int:
     """How many of a column's numbers lie apart at the upper end; 0 if none does. units: (n,),
     rising, n at least 100, in robust deviations from the median.
@@ -161,6 +203,7 @@ def _apart(units: Float) -> int:
     if tail_start <= 0:
         return 0
     beyond = np.arange(1, most + 1)
+    # the lower and the upper end of each gap
     first_apart = units[-beyond]
     last_below = units[-beyond - 1]
     outer = np.maximum(TWICE * beyond, FEWEST_OUTER)
@@ -183,8 +226,10 @@ def _apart(units: Float) -> int:
     is_gap &= is_far | is_beyond_short
     is_gap &= first_apart - last_below >= LEAST_STEPS * _widest_steps(units, beyond)
     is_repeated = beyond >= MOST_REPEATED * _different(units, beyond)
-    range_below = last_below - units[0]
-    is_gap &= ~is_repeated | (first_apart - last_below >= RANGES_OF_REPEATED * range_below)
+    gap = first_apart - last_below
+    range_of_others = last_below - units[0]
+    is_far_off = gap >= RANGES_OF_REPEATED * range_of_others
+    is_gap &= is_far_off | ~is_repeated
     # the lowest of all gaps
     return int(beyond[is_gap].max(initial=0))
 

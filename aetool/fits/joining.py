@@ -20,7 +20,7 @@ from aetool.columns.sections import Features
 from aetool.detection.calibration import Calibration
 from aetool.detection.quantiles import ScoreQuantiles
 from aetool.graphs import Graph
-from aetool.graphs.oddities import lone_gaps
+from aetool.graphs.oddities import lone_gaps, meant
 from aetool.model import Float, Int
 from aetool.rarity import Rarity
 
@@ -218,6 +218,7 @@ def joined(
     if first.schema is None:
         g.output("expected", expected, TensorProto.FLOAT, pixels)
     else:
+        expected = meant(g, first.schema, x, expected)
         g.output("expected", expected, TensorProto.DOUBLE, [columns])
     return g.build("score")
 

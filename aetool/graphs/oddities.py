@@ -11,9 +11,11 @@ from aetool.columns.column import ODD
 from aetool.columns.lone_gaps import nats_of_gaps
 from aetool.columns.reach import POWER, Reach
 from aetool.columns.schema import Schema
+from aetool.columns.slips import Slip
 from aetool.columns.strays import NEVER_SEEN
 from aetool.graphs.graph import Graph
 from aetool.graphs.term import Term
+from aetool.model import Float
 
 
 def unexpected(g: Graph, schema: Schema, x: str) -> str:
@@ -61,6 +63,9 @@ def standing_out(
     of_strays = _of_strays(schema, values) if seen else None
     if of_strays is not None:
         costs = costs + of_strays
+    of_slips = _of_slips(schema, values) if seen else None
+    if of_slips is not None:
+        costs = costs + of_slips
     return costs.name
 
 
@@ -148,6 +153,60 @@ def _of_strays(schema: Schema, values: Term) -> Term | None:
     of_strays = is_stray * nats_of_seen
     more_of_unseen = is_unseen * (nats_of_unseen - nats_of_seen)
     return of_strays + more_of_unseen
+
+
+def meant(g: Graph, schema: Schema, x: str, expected: str) -> str:
+    """Add to graph g what is expected, with the word that was meant in place of a slip; returns its
+    name. x: the name of the records, (B, n) float64; expected: of what a model expects, (B,
+    columns) float64."""
+    slips = _slips_in_turns(schema, stray_too=True)
+    if not slips:
+        return expected
+    values = _row_itself(g, schema, x)
+    wanted = g.exact_term(expected)
+    for slips_of_columns in slips:
+        place, level = _infinite(schema), _infinite(schema)
+        for column, slip in slips_of_columns.items():
+            place[column] = slip.place
+            level[column] = slip.meant
+        # the word meant stands only where the slip is, which no infinite place is
+        wanted = values.equals(place).choose(wanted.constant(level), wanted)
+    return wanted.name
+
+
+def _of_slips(schema: Schema, values: Term) -> Term | None:
+    """The cost, (B, columns) float32 nats, of words that are slips of common ones; None where no
+    column has such words. values: (B, columns) float64."""
+    costs = None
+    for slips_of_columns in _slips_in_turns(schema, stray_too=False):
+        place, nats = _infinite(schema), np.zeros(len(schema.modelled))
+        for column, slip in slips_of_columns.items():
+            place[column] = slip.place
+            nats[column] = slip.nats(schema.rows)
+        cost = values.equals(place).single() * nats
+        costs = cost if costs is None else costs + cost
+    return costs
+
+
+def _slips_in_turns(schema: Schema, stray_too: bool) -> list[dict[int, Slip]]:
+    """The first slip of every column that has one, then the second, and so on: by the column's
+    place. stray_too: also those that stray among words which all come often, and have a cost as
+    such."""
+    turns: list[dict[int, Slip]] = []
+    for column, modelled in enumerate(schema.modelled):
+        strays = modelled.strays
+        first_stray = math.inf if stray_too or strays is None else strays.first
+        slips = [slip for slip in modelled.slips if slip.place < first_stray]
+        for number, slip in enumerate(slips):
+            if number == len(turns):
+                turns.append({})
+            turns[number][column] = slip
+    return turns
+
+
+def _infinite(schema: Schema) -> Float:
+    """(columns,): infinity, which is no level of any column."""
+    return np.full(len(schema.modelled), math.inf)
 
 
 def _row_itself(g: Graph, schema: Schema, x: str) -> Term:
