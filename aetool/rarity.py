@@ -120,6 +120,10 @@ class Rarity:
         scores = np.quantile(held_out, [1 - part for part in BODY])
         bits = -np.log2(BODY)
         scale = _scale_beyond(held_out, scores[-1], expected)
+        if len(held_out) < rows:
+            # what was left out would have told how far the tail reaches: as far as the body lets
+            # expect, at least
+            scale = max(scale, _scale_of_body(held_out))
         scale = max(scale, least)
         # of equal scores the lowest part holds: a score that most records have is not rare
         rises = np.diff(scores) > 1e-6 * scale
@@ -180,12 +184,11 @@ def _scale_beyond(held_out: Float, tail: float, expected: float) -> float:
     off between their median and their highest tenth; 0: not at all.
     """
     # quantiles, and not the extremes: one far record would stretch the scale
-    low, median, high = np.quantile(held_out, [0.1, 0.5, 0.9])
+    low, high = np.quantile(held_out, [0.1, 0.9])
     excess = held_out[held_out > tail] - tail
     scale = tail_scale(excess)
     if expected:
-        # an exponential falls from a half of the records to a tenth within log(5) scales
-        body = (high - median) / math.log(0.5 / TAIL)
+        body = _scale_of_body(held_out)
         excesses = len(excess)
         # the mean of both scales, each counted by its excesses
         total = excesses * scale + expected * body
@@ -194,6 +197,14 @@ def _scale_beyond(held_out: Float, tail: float, expected: float) -> float:
     least = LEAST_SCALE * float(high - low)
     rounding = ROUNDED * max(1.0, abs(float(high)))
     return max(scale, least, rounding)
+
+
+def _scale_of_body(scores: Float) -> float:
+    """The scale of the exponential by which scores, (n,), fall off between their median and their
+    highest tenth; 0 or more."""
+    median, high = np.quantile(scores, [0.5, 1 - TAIL])
+    # an exponential falls from a half of the records to a tenth within log(5) scales
+    return float(high - median) / math.log(0.5 / TAIL)
 
 
 def knee(rows: int) -> float:
