@@ -501,6 +501,11 @@ def test_a_picture_of_another_size_than_the_model_takes(tmp_path):
     one_other = scenes(tmp_path / "q", [(16, 12), (16, 12), (20, 12)])
     found = operations.detect(one_other, model, all_rows=True)
     assert found.unread == [(2, "02.png", "20 x 12, and the model takes 16 x 12")]
+    said = "1 of these is whole, and of another size than the model, which was fitted on one size"
+    (note,) = [note for note in found.notes() if note.startswith(said)]
+    assert note.endswith("fit with resize 16x12, and it is brought to that")
+    resizing = operations.fit(folder, FitOptions("pca", resize=(16, 12)))
+    assert not operations.detect(one_other, resizing).unread
     others = scenes(tmp_path / "r", [(20, 12)] * 3)
     with pytest.raises(DataError, match=r"pictures of 20 x 12 x 3, .* takes 16 x 12 x 3; fit with"):
         operations.detect(others, model)

@@ -25,7 +25,7 @@ from aetool.errors import ParamError
 from aetool.scoring import costing, threads
 from aetool.scoring.batches import looker, names_in
 from aetool.scoring.collecting import Collector, Kept, Wishes, check_columns
-from aetool.scoring.inputs import known_of, unread_of
+from aetool.scoring.inputs import known_of, of_other_sizes, unread_of
 from aetool.scoring.judges import Judge, calibration_by, judge_of
 from aetool.scoring.results import Detection
 from aetool.scoring.spread import Scoring
@@ -218,6 +218,7 @@ class _Run:
             boxes=kept.boxes,
             table=concat(tables) if tables else None,
             unread=unread_of(judge.source),
+            told_of_sizes=of_other_sizes(judge.source),
             rate=known.rate(self.choice.fpr) if self.choice.is_by_rate and known.rows else None,
             held_out=known,
             calibrated_on=known.rows,

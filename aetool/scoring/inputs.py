@@ -183,6 +183,24 @@ def unread_of(source: Source) -> list[tuple[int, str, str]]:
     return unread
 
 
+def of_other_sizes(source: Source) -> str:
+    """A remark on the pictures of other sizes than a model takes whole, that could be read so far,
+    with what would bring them to its size; "" where there are none, for tables, and where pictures
+    were cropped or cut into tiles."""
+    if not isinstance(source, FramedSource) or not source.unframed:
+        return ""
+    framing = source.framing
+    if framing.crop or framing.stride:
+        return ""
+    count = len(source.unframed)
+    number, they, are = ("1", "it", "is") if count == 1 else (f"{count:,}", "they", "are")
+    return (
+        f"{number} of these {are} whole, and of another size than the model, which was fitted on "
+        f"one size alone: fit with {option('--resize')} {framing.width}x{framing.height}, and "
+        f"{they} {are} brought to that"
+    )
+
+
 def check_readable(source: Source) -> None:
     """Raise DataError, with the reason of the first, if none of a source's pictures can be read.
     To be called once the source has been read to its end; tables and no pictures at all pass."""

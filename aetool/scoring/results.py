@@ -73,16 +73,17 @@ class Detection:
     that the user gave, by records held out of its fit or by others that the user gave, None where
     the model was learned from these records, and of an archive. index: that of the DataFrame that
     was scored, else None. trace: the scores of all records. unread: (row, from 0, its name, why) of
-    the pictures that could not be read. look: scores pictures again, by their numbers, (n,) from 0,
-    and gives each with its map and box; None for tables. ledger: of an archive what all of it took.
-    has_idle_model: whether a model came with an archive, which does not need it. rows_told: of an
-    archive what its rows are, where they are no records. is_by_rank: whether a number of records
-    was to be flagged, whatever their scores, as by `top`. is_listing: whether the highest so many
-    were asked for by `top`, which lists them, and calls none of them an anomaly. named_by: the
-    column that names records and was not asked for; "" where there is none, or it only counts them.
-    asked_rate: the part of ordinary records that was asked for, by `fpr` or when the model was
-    calibrated; None where none was. is_calibrated_apart: whether the scores of `held_out` are those
-    of records that the user gave for that.
+    the pictures that could not be read; told_of_sizes: a remark on those of them that are of
+    another size than the model's, "" for none. look: scores pictures again, by their numbers, (n,)
+    from 0, and gives each with its map and box; None for tables. ledger: of an archive what all of
+    it took. has_idle_model: whether a model came with an archive, which does not need it.
+    rows_told: of an archive what its rows are, where they are no records. is_by_rank: whether a
+    number of records was to be flagged, whatever their scores, as by `top`. is_listing: whether the
+    highest so many were asked for by `top`, which lists them, and calls none of them an anomaly.
+    named_by: the column that names records and was not asked for; "" where there is none, or it
+    only counts them. asked_rate: the part of ordinary records that was asked for, by `fpr` or when
+    the model was calibrated; None where none was. is_calibrated_apart: whether the scores of
+    `held_out` are those of records that the user gave for that.
     """
 
     row: Int
@@ -101,6 +102,7 @@ class Detection:
     trace: ScoreTrace | None = None
     held_out: Calibration | None = None
     unread: Sequence[tuple[int, str, str]] = ()
+    told_of_sizes: str = ""
     boxes: Sequence[Box | None] = ()
     look: Callable[[Int], list[Pictured]] | None = None
     bits: Float | None = None
@@ -245,8 +247,7 @@ class Detection:
                 "the model was not used: an archive is judged by what its records take in it; to "
                 "use the model, decompress first"
             )
-        if self.rows_told:
-            said.append(self.rows_told)
+        said += filter(None, [self.rows_told, self.told_of_sizes])
         if not self.total:
             return said
         if self.rate is not None and self.threshold == float("inf"):
