@@ -132,7 +132,7 @@ def test_messages_name_what_to_do_instead(tmp_path, run):
     told = run("info", table)
     assert told.status == 2
     assert "info is of models (.aem) and archives (.aez)" in told.err
-    assert "aetool detect with --explain-columns says how the columns" in told.err
+    assert "aetool detect says of data how their columns are read" in told.err
     wrong = run("fit", table, "-O", "foo=3", "-o", tmp_path / "m.aem")
     assert "auto has no parameter 'foo', nor any other: choose a model that has" in wrong.err
     assert "'x' is not a valid whole number" in run("detect", table, "--top", "x").err

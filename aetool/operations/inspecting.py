@@ -64,10 +64,10 @@ def info(path: str | os.PathLike[str]) -> dict[str, Json]:
         with Archive(path) as archive:
             return _facts_of_archive(path, archive)
     if Path(path).suffix.lower() in OF_DATA:
-        told = "aetool detect with --explain-columns" if in_shell() else "aetool.detect"
+        told = "aetool detect" if in_shell() else "aetool.detect"
         raise DataError(
             f"{path}: info is of models (.aem) and archives (.aez), and this is neither: {told} "
-            "says how the columns of data are read"
+            "says of data how their columns are read, and which records are odd"
         )
     return _facts_of_model(path, bundles.load(path))
 
