@@ -163,6 +163,17 @@ def test_a_code_for_no_answer_is_flagged_wherever_it_stands(options, count):
     assert {named[place] for place in places} == {"rooms"}
 
 
+def test_a_number_far_from_counts_of_few_kinds_lies_apart():
+    """Cars that a garage holds: mostly one or two, five at most."""
+    cars = np.random.default_rng(0).choice([0.0, 1, 2, 3, 5], ROWS, p=[0.05, 0.3, 0.6, 0.04, 0.01])
+    assert reach_of(cars) is None
+    for wrong, count in ((24, 0), (26, 1), (-21, 1)):
+        mistyped = cars.copy()
+        mistyped[7] = wrong
+        reach = reach_of(mistyped)
+        assert (reach.beyond if reach else 0) == count
+
+
 def test_the_largest_numbers_are_no_error():
     rng = np.random.default_rng(0)
     with np.errstate(all="raise"):

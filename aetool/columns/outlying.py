@@ -12,6 +12,7 @@ end of any tail.
 from __future__ import annotations
 
 import math
+from dataclasses import dataclass
 
 import numpy as np
 
@@ -29,6 +30,7 @@ FEWEST_FOR_RANGE = 12  # numbers, of which fewer tell no range
 # these; where all are above zero, also by their logarithms, as a length in another unit does. Of
 # 13,000 columns of 12 to 99 numbers 52 have such numbers, most of them errors, or no answers.
 RANGES_OF_OTHERS = 4.0
+FEWEST_OTHERS = 4  # different numbers, of which fewer are a list of what may come
 MOST = 0.06  # part of the numbers that may lie apart at one end: more are a group of their own
 FEWEST_INSIDE = 3  # different numbers in the middle half: of fewer any other is rare, and not far
 # How often each of those apart comes on average: numbers that come as often may belong to a kind of
@@ -72,39 +74,25 @@ OPEN = 1000.0  # ranges of the ordinary numbers: the tail of a side without a ga
 
 def reach_of(numbers: Float) -> Reach | None:
     """The reach of a column's ordinary numbers, outside of which others lie apart, far out or
-    across zero; None where none does, and where it cannot be told: of fewer than 12 numbers, or
-    fewer than 3 different ones in the middle half. Of fewer than 100 one in 16 may lie apart, or
-    one, by the range of the others alone. numbers: (n,), finite, n > 0, of which those apart are
-    `beyond`."""
+    across zero; None where none does, and where it cannot be told, as of fewer than 12 numbers.
+    Of fewer than 100, and of fewer than 3 different ones in the middle half, up to one in 16 may
+    lie apart, or one, by the range of the others alone. numbers: (n,), finite, n > 0, of which
+    those apart are `beyond`."""
     if len(numbers) < FEWEST_FOR_RANGE:
         return None
     # the difference of two of the largest floats would be infinite
     bounded = np.clip(numbers, -LARGEST, LARGEST)
-    quartiles = np.quantile(bounded, (0.25, 0.5, 0.75))
-    lower, median, upper = quartiles.tolist()
-    # of a normal distribution the quartiles lie 1.349 deviations apart
-    unit = (upper - lower) / 1.349
-    farthest = max(bounded.max() - median, median - bounded.min())
-    if not unit:
-        return None
-    # most columns have neither a number that is far enough nor a rare sign, and are not sorted
-    is_enough = len(bounded) >= FEWEST
-    may_be_far = farthest >= LEAST_FAR_OF_SHORT * unit
-    if is_enough and not may_be_far and not _few_across(bounded):
-        return None
-    rising = np.sort(bounded)
-    inside = rising[(rising >= lower) & (rising <= upper)]
-    if len(np.unique(inside)) < FEWEST_INSIDE:
-        return None
-    # of the smallest units the largest numbers are infinitely many
-    with np.errstate(over="ignore"):
-        units = (rising - median) / unit
-    units = np.clip(units, -FARTHEST, FARTHEST)
-    units[abs(units) < NEAREST] = 0
-    if is_enough:
-        below, above = _ends_apart(rising, units, may_be_far)
-    else:
+    middle = _Middle.of(bounded)
+    if middle is None:
+        rising = np.sort(bounded)
         below, above = _ends_far_off(rising)
+    else:
+        # most columns have neither a number that is far enough nor a rare sign, and are not sorted
+        may_be_far = middle.farthest >= LEAST_FAR_OF_SHORT
+        if not may_be_far and not _few_across(bounded):
+            return None
+        rising = np.sort(bounded)
+        below, above = _ends_apart(rising, middle.units(rising), may_be_far)
     if not above + below:
         return None
     end = len(rising) - above
@@ -116,6 +104,44 @@ def reach_of(numbers: Float) -> Reach | None:
     if above:
         after = (float(rising[end]) - last) / PARTS_OF_GAP
     return Reach(first, last, before, after, below + above)
+
+
+@dataclass(frozen=True)
+class _Middle:
+    """The middle of a column's numbers: their median, and a robust deviation, the unit, by their
+    quartiles. farthest: how many of these units the number is away that is farthest from it."""
+
+    median: float
+    unit: float
+    farthest: float
+
+    @classmethod
+    def of(cls, numbers: Float) -> _Middle | None:
+        """The middle of numbers, (n,), finite and at most LARGEST in size; None where it tells no
+        tail: of fewer than 100, and of fewer than 3 different ones in the middle half."""
+        if len(numbers) < FEWEST:
+            return None
+        lower, median, upper = np.quantile(numbers, (0.25, 0.5, 0.75)).tolist()
+        # of a normal distribution the quartiles lie 1.349 deviations apart
+        unit = (upper - lower) / 1.349
+        if not unit:
+            return None
+        inside = numbers[(numbers >= lower) & (numbers <= upper)]
+        # a first look spares the sorting of all
+        is_varied = len(np.unique(inside[:FEWEST])) >= FEWEST_INSIDE
+        if not is_varied and len(np.unique(inside)) < FEWEST_INSIDE:
+            return None
+        farthest = max(numbers.max() - median, median - numbers.min()) / unit
+        return cls(median, unit, farthest)
+
+    def units(self, rising: Float) -> Float:
+        """Numbers, (n,), in units from the median."""
+        # of the smallest units the largest numbers are infinitely many
+        with np.errstate(over="ignore"):
+            units = (rising - self.median) / self.unit
+        units = np.clip(units, -FARTHEST, FARTHEST)
+        units[abs(units) < NEAREST] = 0
+        return units
 
 
 def _ends_apart(rising: Float, units: Float, may_be_far: bool) -> tuple[int, int]:
@@ -132,10 +158,10 @@ def _ends_apart(rising: Float, units: Float, may_be_far: bool) -> tuple[int, int
 
 
 def _ends_far_off(rising: Float) -> tuple[int, int]:
-    """How many of a column's few numbers lie apart at the lower end, and at the upper one, by the
-    range of the others or of their logarithms. rising: (n,), 12 to 99."""
+    """How many of a column's numbers lie apart at the lower end, and at the upper one, by the range
+    of the others, or of their logarithms where they are few. rising: (n,), n at least 12."""
     below = _ranges_away(-rising[::-1])
-    if rising[0] > 0:
+    if rising[0] > 0 and len(rising) < FEWEST:
         falling_logarithms = np.log(rising)[::-1]
         below = max(below, _ranges_away(-falling_logarithms))
     return below, _ranges_away(rising)
@@ -186,6 +212,12 @@ def _ranges_away(rising: Float) -> int:
     is_gap = gap > 0
     range_of_others = last_below - rising[0]
     is_gap &= gap >= RANGES_OF_OTHERS * range_of_others
+    if not is_gap.any():
+        return 0
+    most_apart = beyond[is_gap].max()
+    # such as 0 and 1, beside which any other number is rare, and not far
+    if len(np.unique(rising[:-most_apart])) < FEWEST_OTHERS:
+        return 0
     return int(beyond[is_gap].max(initial=0))
 
 
