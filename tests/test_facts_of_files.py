@@ -194,7 +194,8 @@ def test_what_pictures_lose_by_pixel_is_said(tmp_path, capsys):
 
 @pytest.mark.parametrize(("name", "said"), [
     ("r.csv", "holds Parquet, as its source did, not CSV"), ("r.npy", "holds Parquet"),
-    ("g.gz", "is not compressed, whatever its name says"), ("r.parquet", ""), ("r", ""), ("r.dat", ""),
+    ("g.gz", "is not compressed, whatever its name says"), ("r.parquet", ""), ("r.dat", ""),
+    ("r", "holds Parquet, which its name does not say"),
 ])  # fmt: skip
 def test_a_name_that_promises_another_kind_of_file_is_said(tmp_path, capsys, name, said):
     pq.write_table(NUMBERS, tmp_path / "t.parquet")

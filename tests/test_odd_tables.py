@@ -320,7 +320,9 @@ def test_a_table_of_accounts_is_read_and_restored(tmp_path):
     said = {column.name: column.understood() for column in model.schema.columns}
     assert said["side"].endswith(", CR below 0") and said["sum"].startswith("numbers, $ 0.00 to $ ")
     detection = operations.detect(path, model)
-    assert not {row for row in detection.row.tolist() if row % 60 == 0}
+    assert detection.flagged <= 1
+    # a sum of nothing beside a large side may be odd, but nothing is a number
+    assert "$ -" not in {value for reasons in detection.named for _, value, _ in reasons}
     operations.compress(path, tmp_path / "a.aez")
     back = operations.decompress(tmp_path / "a.aez", tmp_path / "back.csv")
     assert back.read_bytes() == path.read_bytes()

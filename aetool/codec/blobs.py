@@ -65,10 +65,6 @@ def pack(
         number = stages.number_of(stage_name)
         # more than the smallest so far is of no use either
         limit = len(smallest) if most is None else min(most, len(smallest))
-        # a mixture takes most of the time, and leaves so much of what others do at least
-        least = stages.MIXTURE_LEAVES * len(smallest)
-        if stage_name in mixtures and stage_taken and least >= limit:
-            continue
         squeezed = stages.KNOWN[number].within(raw, limit, quick, thorough, binary)
         if len(squeezed) < len(smallest):
             smallest = squeezed

@@ -282,8 +282,6 @@ KNOWN = {
 USUAL: Names = ("lzma2",)
 MIXED = "mixed"
 MIXED_WIDELY = "mixed widely"
-# of what other stages leave of a text a mixture leaves at least, of all tables that were tried 0.53
-MIXTURE_LEAVES = 0.4
 FEW = 16 << 10  # bytes that are mixed in a blink
 
 
