@@ -129,7 +129,7 @@ class Candidates:
             return exact_job.can_be_bounded(stored)
         if not isinstance(self.source, FolderSource):
             is_array = isinstance(stored, ImageSource | ArrayFile)
-            return is_array and self.source.is_uniform
+            return is_array and self.source.has_plain_batches
         for sight in self.source.sights:
             # inks are stored, and errors are told of the colours that come of them
             if isinstance(sight, Sight) and sight.has_inks:

@@ -429,11 +429,12 @@ class LossyJob:
         return FAITHFUL**2 * values
 
     def _size_apart(self, sample: Records) -> int:
-        """Estimate how many bytes the sample's categories take that are stored exactly, beside the
-        code, as `not_carried` says. sample: (n, columns)."""
+        """Estimate how many bytes those columns of a sample take that the archive stores exactly,
+        beside the code: the ones in `not_carried`, of which columns of numbers are not counted.
+        sample: (n, columns), records."""
         total = 0
         for place, column in enumerate(self.modelled):
-            # irregular numbers are stored exactly in any case, and make no difference
+            # irregular numbers are in every set of columns that is tried, and make no difference
             if column.name in self.not_carried and not column.measured:
                 # any number for a gap will do: this is an estimate
                 levels = np.nan_to_num(sample[:, place], nan=255)

@@ -169,8 +169,8 @@ def _words_of_fit(given: Mapping[str, Json]) -> list[str]:
 
 
 def _table_lines(measured: Tradeoff) -> Iterator[str]:
-    """Yield the lines of the table of points, headings first, then from the smallest archive to the
-    largest."""
+    """Yield the lines of the table of points: headings, then a line for each point in the order of
+    measured.points, the fewest bytes first, with those of models where they count."""
     heading = ["way", "setting", "bytes", "with model", "rmse"]
     if measured.is_picture:
         heading.append("psnr")

@@ -323,15 +323,19 @@ def squeezed(
     wanted: stages.Names = stages.USUAL,
     quick: bool = False,
 ) -> bytes:
-    """Compress values, (n,) int64, as bytes: each less packed.low as a number of packed.size bytes
-    without a sign, in which it must fit (unchecked), then all by the stage, of those wanted, that
-    makes them smallest. wanted: names of stages (general compressors), such as "lzma2"; quick: with
-    less effort, only to see the size."""
-    # modulo 2^64, as a number without a sign
+    """Compress values, (n,) int64, by a general compressor: packed.low is subtracted from each, the
+    differences are written as unsigned little-endian numbers of packed.size bytes, in which they
+    must fit (unchecked), and all these bytes are compressed by the stage that makes them smallest.
+
+    wanted: names of the stages (general compressors) to try, such as "lzma2". Of at most stages.FEW
+    (2^14) bytes stages.MIXED is tried, too, which is slow, but takes a moment for so few; not if
+    quick: with less effort, only to see the size.
+    """
+    # modulo 2^64: a difference beyond the range of int64 is right as an unsigned number
     above = (values - np.int64(packed.low)).view(np.uint64)
     little_endian = above.astype(f"<u{packed.size}")
     as_bytes = little_endian.tobytes()
-    # numbers have no words
+    # in place of the mixture with words as contexts, which `pack` would add: numbers have no words
     if len(as_bytes) <= stages.FEW and not quick:
         wanted = (*wanted, stages.MIXED)
     return pack(as_bytes, quick, wanted)

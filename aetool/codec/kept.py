@@ -35,7 +35,9 @@ class Kept(Generic[Result]):
             _at_the_end.append(self.forget)
 
     def get(self, follows_from: Hashable) -> Result | None:
-        """The result that follows from this; None where it is not kept."""
+        """The result that was kept with what it follows from; None where none is kept."""
+        # results of the C kernel and those of the reference are kept apart: tests switch the kernel
+        # off to compare them, and would else be given the kernel's again
         return self._results.get((kernel.C is None, follows_from))
 
     def keep(self, follows_from: Hashable, result: Result) -> Result:
@@ -62,8 +64,8 @@ _at_the_end: list[Callable[[], None]] = []
 
 @contextlib.contextmanager
 def keeping() -> Iterator[None]:
-    """Keep results within this scope, which may be inside of another one, and forget them with the
-    outermost."""
+    """A scope within which results are kept. Scopes may lie in one another, and be open in several
+    threads: all is forgotten when the last one that is open ends."""
     scope = object()
     _scopes.append(scope)
     try:

@@ -201,16 +201,18 @@ def taken_apart(
     meta: FloatMeta,
     numbers: Doubles,
 ) -> tuple[Int, Int, Mask]:
-    """Take floats apart by a meta that has origins: ((n,) what is stored of each, (n,) the kind of
-    each, (n,) bool: which floats the meta can store). numbers: (n,). Of several origins that suit a
-    number it has that of the fewest places, of those the first in the meta."""
+    """Find the whole number and the origin by which each float is stored: ((n,) the whole numbers,
+    a decimal without its point or the bits of a float, see Origin; (n,) the kinds, indices into
+    `origins_in(meta)`; (n,) bool: which floats any of these origins gives back). Where none does,
+    whole number and kind are 0 and mean nothing. numbers: (n,), the floats. Of several origins that
+    give a number back the one with the fewest decimals is taken, of those the first in the meta."""
     count = len(numbers)
     stored = np.zeros(count, np.int64)
     kinds = np.zeros(count, np.int64)
     is_stored = np.zeros(count, np.bool_)
     origins = origins_in(meta)
     kinds_of_origins = range(len(origins))
-    # stable: of as many places the first
+    # stable: of as many places the first in the meta, and of bits, which have no places, too
     fewest_first = sorted(kinds_of_origins, key=lambda kind: origins[kind].places or 0)
     for kind in fewest_first:
         origin = origins[kind]

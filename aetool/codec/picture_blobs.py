@@ -168,11 +168,11 @@ def _indices(pictures: Samples, palette: Samples) -> npt.NDArray[np.uint16]:
 
 
 def palette_of(pictures: Samples) -> Samples | None:
-    """List the different colours of pictures, if they are at most 256: (colours, channels), of
-    their type, by their brightness (the sum of the channels), dark ones first. None if they are
-    more than that (MOST_COLOURS), or grey levels that fill more than DENSE (three quarters) of 0 ..
-    the largest, or have several channels of more than 8 bits. pictures: (n, channels, height,
-    width), not empty."""
+    """The palette of pictures: all their different colours, (colours, channels), in the type of the
+    pictures, by brightness (the sum of the channels), dark ones first. None if a palette is of no
+    use: of more than MOST_COLOURS (256) colours; of one channel, if more than DENSE (three
+    quarters) of the levels from 0 to the brightest that occurs are in use; of several channels, if
+    their type is not uint8. pictures: (n, channels, height, width), not empty."""
     channels = pictures.shape[1]
     if channels == 1:
         counts = np.bincount(pictures.ravel())

@@ -88,9 +88,11 @@ class Contexts:
         return math.prod(self.radices)
 
     def check(self) -> None:
-        """Raise ArchiveError if any part is out of range, beyond a limit MAX_... of this file, or
-        the parts do not fit each other."""
-        # the sizes first: what is checked next could not be computed of any
+        """Raise ArchiveError if these contexts, as read from an archive, are damaged: if alphabet,
+        radices, strength, prime or match's size of repeats is beyond its limit MAX_..., or own,
+        prime or match has not the shape or the classes that the alphabet and radices ask for."""
+        # sizes first: the other checks rely on an alphabet of at least one symbol, and on no more
+        # contexts than are allowed
         sane = self._has_sizes_in_range()
         sane = sane and self._has_own_in_range()
         sane = sane and self._has_prime_in_range()

@@ -183,15 +183,16 @@ class Regression:
         self.errors = [0] * len(STEPS)
 
     def begin(self) -> None:
-        """Predict the number of the symbol that comes, for `logits` and `learn`; returns nothing.
-        Once for each symbol, as many times as there are numbers beside them, the regressors."""
+        """Predict the number of the symbol that comes, a weighted sum of regressors and of numbers
+        before, and keep it for `logits` and `learn`; returns nothing. To be called once before each
+        symbol, and for no more symbols than the regressors have numbers."""
         beside: list[int] = self.numbers.regressors[:, self.count].tolist()
         mean = self.mean >> MEAN_BITS
         self.inputs = [*beside, CONSTANT, self.last, self.last_but_one, mean]
         total = 0
         for weight, value in zip(self.weights, self.inputs, strict=True):
             total += weight * value
-        # inputs are cut by OWN_BITS, the prediction is not
+        # weights learn to predict places cut by OWN_BITS, see `learn`; here it is to be all of it
         predicted = total >> WEIGHT_BITS - OWN_BITS
         self.predicted = _cut(predicted, 2 * FARTHEST)
 

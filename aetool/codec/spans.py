@@ -178,8 +178,9 @@ def digits_behind(form: Array) -> Array:
 
 
 def ends_in_zero(form: Array) -> Mask:
-    """(n,): whether the last digit behind the point is a 0, by forms, (n,), that `numbers`
-    returned; True for form -1."""
+    """(n,): whether each number ends in a 0 behind its point, as 1.50 does and 150 does not. form:
+    (n,), as `numbers` returned them; for -1, of a cell that is no plain decimal, True, which means
+    nothing."""
     return (form & ZERO_AT_END) > 0
 
 

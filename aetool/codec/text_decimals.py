@@ -229,8 +229,9 @@ class ParsedCells:
 
 
 def notation_with(mark: str | None) -> Notation | None:
-    """The notation of plain decimals with this decimal mark, "." or ","; None, which stands for it,
-    for a point, and if no mark is known."""
+    """How plain decimals with this decimal mark, "." or ",", are written, as metas say it: for a
+    comma a Notation, for a point None, as plain decimals have one unless a Notation says otherwise.
+    mark None: the mark is not known, which is taken for a point."""
     return None if mark in (None, ".") else Notation(decimal=mark)
 
 

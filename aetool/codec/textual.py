@@ -350,12 +350,14 @@ def _digits_by_meta(text: TextCells, meta: DigitsMeta) -> Coded:
 
 
 def _digits_of_sample(sample: list[bytes]) -> DigitsMeta | None:
-    """The width, base and affixes (texts before and behind) that cells of a sample, at least one,
-    most often have, as a meta; None if less than LEAST_DIGITS (0.8) of them have a shape
-    (`_shape_of`: one run of decimal digits or of four or more hexadecimal ones, between texts of at
-    most eight bytes each), or if the commonest is wider than MOST_WIDE, 18 decimal digits or 16
-    hexadecimal ones. The base is 10 if all cells, those of other shapes, too, have only decimal
-    digits where the commonest shape has its run, else 16."""
+    """The commonest shape of cells with one run of digits, such as No. 00417 or 9f3a-x: its width
+    in digits, base and affixes (texts before and behind), as a meta. sample: cells, at least one.
+
+    None if less than LEAST_DIGITS (0.8) of the cells have such a shape, see `_shape_of`, or if the
+    commonest is wider than MOST_WIDE, 18 decimal digits or 16 hexadecimal ones. The base is 10 if
+    all cells have decimal digits alone where the commonest shape has its run, those of other
+    shapes, too; else 16.
+    """
     shapes = []
     for cell in sample:
         shape = _shape_of(cell)
@@ -368,7 +370,7 @@ def _digits_of_sample(sample: list[bytes]) -> DigitsMeta | None:
     affixes, width = max(in_order, key=shapes.count)
     first = len(affixes[0])
     end = first + width
-    # a number of decimal digits may be one of hexadecimal digits, among others that are
+    # one cell does not tell the base: 00412233 is hexadecimal, too, if others are like 0041af33
     letters = b"".join(cell[first:end] for cell in sample)
     base = 10 if letters.isdigit() else 16
     if width > MOST_WIDE[base]:

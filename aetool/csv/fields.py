@@ -79,8 +79,10 @@ class Fields:
         return start, stop[: len(self)]
 
     def usual_end(self, otherwise: str) -> str:
-        """The line end that all records but the last have, as `ends` says; where that is "", the
-        one of the last record, or `otherwise` if it has none or there are no records."""
+        """The line end with which to write these records again: the one that all but the last have,
+        see `ends`. Where there is no such one (they end differently, or blank lines stand between
+        records), that of the last record, and `otherwise` if this has none or there are no
+        records."""
         if self.ends:
             return self.ends
         if not len(self):

@@ -717,9 +717,13 @@ def _blanks_follow(rows: list[list[str]], edge: str) -> bool:
 
 
 def _decimal_of(delimiter: str, rows: list[list[str]]) -> str:
-    """The decimal mark of the numbers in these records, "." or ",": where some can only have the
-    one, that, and "." if some can only have the other. Else "," if there are numbers with a comma
-    and none with a point. Never ",", if it is the delimiter. rows: records without the header."""
+    """Which decimal mark the numbers in these records have, "." or ",".
+
+    "." if the delimiter is a comma. Else the first of these that holds: "." if some number can have
+    no other mark, such as 0.5; "," if some can have no other, such as 0,5; "." if some have a
+    point, such as 1.234; "," if some have one comma, such as 1,234; "." where nothing tells. rows:
+    records without the header.
+    """
     if delimiter == ",":
         return "."
     written = [cell.strip() for row in rows for cell in row]
@@ -732,7 +736,7 @@ def _decimal_of(delimiter: str, rows: list[list[str]]) -> str:
     if has_sure_comma:
         return ","
     for cell in written:
-        # of numbers with a point a comma is the mark of thousands
+        # beside numbers with a point, one such as 1,234 has a comma for thousands
         if "." in cell and cells.is_number(cell, "."):
             return "."
     with_comma = [cell for cell in written if cell.count(",") == 1]

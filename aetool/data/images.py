@@ -47,7 +47,7 @@ class ImageSource:
     one for each, or none; format: how to write them again, with at least "format", the kind of
     file.
 
-    If `is_uniform`, `batches` yields them as (n, channels, height, width) uint8; any others
+    If `has_plain_batches`, `batches` yields them as (n, channels, height, width) uint8; any others
     `sights` and `pictures` tell one by one, and `shape` is not set. remarks: notices on the
     pictures as a whole. place: of the file or folder, None if of none; it keeps the bytes of a
     pipe.
@@ -75,15 +75,15 @@ class ImageSource:
 
     def batches(self) -> Iterator[Pixels]:
         """Yield the pictures in order, (n, channels, height, width) uint8 at a time, of a source
-        that `is_uniform`; of any other `pictures` is to be asked. Each call begins anew. DataError
-        for a file that does not hold what its header says; NotImplementedError here: kinds of
-        sources override it."""
+        that `has_plain_batches`; of any other `pictures` is to be asked. Each call begins anew.
+        DataError for a file that does not hold what its header says; NotImplementedError here:
+        kinds of sources override it."""
         raise NotImplementedError
 
     @property
-    def is_uniform(self) -> bool:
-        """Whether all pictures have one shape and bytes as values, so that `batches` yields them
-        unchanged; by default True."""
+    def has_plain_batches(self) -> bool:
+        """Whether `batches` yields the pictures as they are, in `shape`: all of one size, their
+        values uint8, and none with an alpha channel; by default True."""
         return True
 
     @property
@@ -246,9 +246,9 @@ class PictureFiles(ImageSource):
         self.places: list[files.Place] = []
 
     @property
-    def is_uniform(self) -> bool:
-        """Whether all pictures are known to have one shape and bytes as values: False, as files may
-        differ, and are not looked at for that."""
+    def has_plain_batches(self) -> bool:
+        """Whether all pictures are known to have one size, uint8 values and no alpha channel:
+        False, as files may differ, and are not looked at for that."""
         return False
 
     @property
@@ -701,8 +701,8 @@ class ArraySource(ImageSource):
         self.has_alpha = channels in (2, 4)
 
     @property
-    def is_uniform(self) -> bool:
-        """Whether the values are bytes, and none of them opacity."""
+    def has_plain_batches(self) -> bool:
+        """Whether the array is uint8 and has no alpha channel; its pictures are of one size."""
         return self.array.dtype == np.uint8 and not self.has_alpha
 
     @cached_property
@@ -728,7 +728,7 @@ class ArraySource(ImageSource):
 
     def batches(self) -> Iterator[Pixels]:
         """Yield the pictures in order, at most BATCH (512) at a time, with the array's own type and
-        all its channels: only where it `is_uniform` these are those of `shape`."""
+        all its channels: only where it `has_plain_batches` these are those of `shape`."""
         for first in range(0, self.count, BATCH):
             # a part of a mapped file is read here, and no more of it
             part = np.asarray(self.array[first : first + BATCH])
@@ -751,9 +751,9 @@ class ListSource(ImageSource):
         self.format = {"format": "npy", "suffix": ".npy", "key": "c"}
 
     @property
-    def is_uniform(self) -> bool:
-        """Whether all pictures are known to have one shape and bytes as values: False, as they may
-        differ, and are not looked at for that."""
+    def has_plain_batches(self) -> bool:
+        """Whether all pictures are known to have one size, uint8 values and no alpha channel:
+        False, as they may differ, and are not looked at for that."""
         return False
 
     @cached_property

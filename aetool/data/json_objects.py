@@ -75,14 +75,16 @@ def _refuse(constant: str) -> None:
 
 
 def whole_text(text: str) -> str:
-    """The text with U+FFFD for each half of a surrogate pair, which is no character. Programs that
-    cut a text by UTF-16 units, in the middle of an emoji, write such halves."""
+    """The text with U+FFFD, the replacement character, for each unpaired surrogate: half of a pair,
+    which is no character. Programs that cut a text by UTF-16 units, in the middle of an emoji,
+    write such halves; of whole pairs the parser has made one character already."""
     return HALF.sub("\ufffd", text)
 
 
 def in_whole_characters(value: Json) -> Json:
-    """A copy of a JSON value in which each half of a surrogate pair, which is no character, is
-    U+FFFD in all texts: in keys, too, of which two may so become one, and the last is kept."""
+    """A copy of a JSON value with U+FFFD, the replacement character, for each unpaired surrogate in
+    its texts, see `whole_text`: in those inside of lists and objects, and in keys, too. Two keys of
+    an object may so become the same: the value of the last is kept."""
     if isinstance(value, str):
         return whole_text(value)
     if isinstance(value, list):

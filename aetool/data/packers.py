@@ -190,8 +190,10 @@ class _Encoder:
         return size, square / max(1, count)
 
     def _written(self, group: Pixels) -> tuple[int, Pixels]:
-        """(bytes of a file with the pictures of a group side by side; the pictures as they are
-        restored from it, in the group's shape). group: (n, height, width, channels)."""
+        """Write the pictures of a group side by side as one file, and read them again: (how many
+        bytes the file has; the pictures as restored, in the group's shape). The bytes are those of
+        the whole sheet, with what fills it up between and behind the pictures; what is restored is
+        the pictures alone. group: (n, height, width, channels)."""
         # only here: who stores tables needs no Pillow
         from PIL import Image
 
@@ -202,7 +204,7 @@ class _Encoder:
             seen = image.convert("L" if sheet.channels == 1 else "RGB")
             restored = sheet.taken_apart(np.asarray(seen))
         _, height, width, _ = group.shape
-        # of the last row and of drawn-out edges nothing is counted
+        # tiles left over and edges drawn out are no pictures, and are cut off: no error is theirs
         return file.getbuffer().nbytes, restored[: len(group), :height, :width]
 
 

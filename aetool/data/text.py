@@ -165,13 +165,14 @@ class _Reader:
             yield Table(self.names, (no_cells,) * len(self.names))
 
     def tables_behind(self, pieces: Iterator[bytes], before: Before) -> Iterator[Table]:
-        """Yield the records of a part of a text, batch by batch. pieces: bytes of whole records, in
-        UTF-8; before: what comes before them, from which `names`, `rows` and `lines` are set.
-        DataError for a record that is not right, NoTableError for one that is too long."""
+        """Yield the records of a part of a text, batch by batch, without the text's header and, if
+        it is the last part, without the end mark 0x1A of CP/M and DOS. pieces: bytes of whole
+        records, in UTF-8; before: what comes before them, by which `names`, `rows` and `lines` are
+        set. DataError for a record that is not right, NoTableError for one that is too long."""
         self.names = before.names
         self.rows = before.rows
         self.lines = before.lines
-        # only the text's own end has the mark
+        # the mark 0x1A stands at the end of the whole text, not of each part
         if before.is_last:
             pieces = _without_end_mark(pieces)
         yield from self._records(pieces)

@@ -94,7 +94,8 @@ class Comparison:
 
     @property
     def shifted(self) -> list[Shift]:
-        """The tests that find a shift, the one of the lowest adjusted p-value first."""
+        """The tests that find a shift, the lowest adjusted p-value first, and of equal ones the
+        largest effect."""
         failed = [shift for shift in self.shifts if shift.is_shifted(self.alpha)]
         return sorted(failed, key=lambda shift: (shift.adjusted, -shift.effect))
 

@@ -541,8 +541,9 @@ class _JointFit:
 
 
 def _missing_packages(name: str) -> str:
-    """What to say of a model, behind the time that it takes, where it is a network and torch is not
-    installed, so that time alone does not bring it in; "" else. name: the model's."""
+    """Words to go behind "takes 300 s", why a model is left out, if the time is not all that it
+    lacks: " and torch, which is not installed" of a network without torch; "" of any other model,
+    or with torch. name: the model's."""
     model = plugins.get_model(name)
     if not issubclass(model.Params, NetParams) or importlib.util.find_spec("torch"):
         return ""

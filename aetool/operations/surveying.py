@@ -346,9 +346,10 @@ class _Survey:
         return self.candidates.code(bundle, error, embed=True).size
 
     def _code(self, bundle: Bundle, error: float, embed: bool = False) -> Candidate | None:
-        """The archive of a model's code at an error, or None where the model cannot reach it, or
-        another error of aetool keeps it from being written. error: at most, a part of a standard
-        deviation. embed: whether the model lies in the archive."""
+        """Write the archive that holds the data as a model's code; None where the code cannot be so
+        exact, or where an exception of aetool's own, AetoolError, keeps the archive from being
+        written. error: the largest loss that is allowed, as a part of a standard deviation. embed:
+        whether the archive holds the model, too."""
         try:
             return self.candidates.code(bundle, error, embed=embed)
         except AetoolError:

@@ -296,10 +296,13 @@ def _words_of_spread(
 
 
 def _of_limit(findings: Findings) -> str:
-    """Words for the bars of a drawing that stand out: which scores they are of."""
-    # a number that was asked for has no threshold
+    """Words for the key of the drawing of scores: which scores its coloured bars have, such as
+    "above the threshold", or, where the highest so many records are flagged, without a threshold,
+    "the 20th score, and above", "the highest score"."""
+    # of no flagged record there is no lowest score that could be named
     if not findings.is_by_rank or not findings.flagged:
         return ABOVE
+    # by rank: the bars begin at the lowest score that is flagged
     if findings.flagged == 1:
         return findings.limit_in_words
     return f"{findings.limit_in_words}, and above"
@@ -412,11 +415,12 @@ def _groups(groups: Sequence[Group], listed: set[int]) -> str:
 
 
 def _group(group: Group, listed: set[int]) -> str:
-    """The HTML of the row of the table of groups for one of them, with up to three other columns
-    that at least half of it, of two records or more, name. listed: the numbers, from 0, of the
-    records that the page lists: a link leads only to these."""
+    """The HTML of one group as a row of the table of groups: its column and manner, how many
+    records, which rows, the highest score. Up to three other columns are told, too, if they are
+    named with it in at least half of its records; none for a group of one record. listed: the
+    numbers, from 0, of the records that the page lists: a link leads only to these."""
     common = f"<b>{_told(group.column)}</b> {_told(group.manner)}"
-    # columns named in at least half of the group
+    # what goes together in one record alone may do so by chance
     often = [(name, n) for name, n in group.partners.most_common(3) if 2 * n >= group.count > 1]
     if often:
         names = ", ".join(f"{_told(name)} in {100 * n / group.count:.0f} %" for name, n in often)

@@ -295,8 +295,8 @@ class Files:
 
     @property
     def watches(self) -> list[Watch]:
-        """The watches that detect shows its records to: one for the folder and one for the sheet,
-        where they are asked for."""
+        """The objects to which detect passes every batch of records, so that they gather pictures:
+        `heatmap`, then `sheet`, without what was not asked for; [] if neither was."""
         found: list[Watch] = []
         if self.heatmap is not None:
             found.append(self.heatmap)

@@ -283,9 +283,10 @@ class Run:
         )
 
     def _check(self) -> bool:
-        """Compute the loss of the held-out rows and keep the weights if it is the lowest so far;
-        returns whether it is lower than the lowest before by more than noise, a part LEAST_GAIN
-        (0.0001) of that. DataError if it is not finite, and none before it in this stage was."""
+        """Compute the loss of the held-out rows, and keep the weights if it is the lowest so far;
+        returns whether it is lower than the lowest before by more than noise, which is a part
+        LEAST_GAIN (0.0001) of that. The first finite loss of a stage counts as lower. DataError if
+        it is not finite, and none before it in this stage was."""
         held_out_loss = self.evaluate(self.validation)
         if not self.team.is_alone:
             held_out_loss = self.team.agreed(held_out_loss)
@@ -295,7 +296,8 @@ class Run:
                 "look for extreme values, or drop the column that holds them"
             )
         least_gain = 0.0
-        # infinity, before the first look, is beaten by all
+        # before the first look the lowest is infinite (1e30: beyond any loss): any finite loss is
+        # lower, and infinity less a part of itself would be NaN, below which nothing is
         if self.best_loss < 1e30:
             least_gain = LEAST_GAIN * abs(self.best_loss)
         is_better = held_out_loss < self.best_loss - least_gain

@@ -244,27 +244,28 @@ def _counts(
 
 
 def _nats(counts: Int, prior: float) -> Float:
-    """The surprise of each cell given that of the parent, -log p in nats, (cells of the parent,
-    cells), for a row which is one of those counted and does not count itself.
+    """The surprise -log p of each cell of a variable, given the cell of its parent, in nats, (cells
+    of the parent, cells), for a row that is one of those counted and leaves itself out of p.
 
-    counts: of the same shape, how many rows have each pair of cells. prior: for how many rows the
-    shares of the cells whatever the parent count, which have half a row in each cell more.
+    counts: of the same shape, how many rows have each pair of cells. prior: a number of
+    pseudo-counts, rows that are added for each cell of the parent, spread over the variable's cells
+    by their shares in all rows; in these shares each cell has half a pseudo-count,
+    PRIOR_OF_CELL, more.
     """
     in_cell = counts.sum(axis=0)
     of_parent = counts.sum(axis=1, keepdims=True)
     rows = int(in_cell.sum())
     cells = len(in_cell)
-    # without the row that is judged
+    # without the row that is judged; a cell in which no row lies has none to leave out
     others = np.maximum(counts - 1, 0)
     others_in_cell = np.maximum(in_cell - 1, 0)
     others_of_parent = np.maximum(of_parent - 1, 0)
     all_others = max(rows - 1, 0)
     all_priors = PRIOR_OF_CELL * cells
     share = (others_in_cell + PRIOR_OF_CELL) / (all_others + all_priors)
+    # never above 1: no pair has more rows than its parent's cell, and no share is above 1
     part = (others + prior * share) / (others_of_parent + prior)
-    # a row that is alone in its pair leaves its parent's cell to the others
-    at_most_one = np.minimum(part, 1.0)
-    nats: Float = -np.log(at_most_one)
+    nats: Float = -np.log(part)
     return nats
 
 

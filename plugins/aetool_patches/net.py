@@ -105,10 +105,10 @@ class Places(Solution):
         return frame.enlarged(g, mean, channels)
 
     def bits(self, g: Builder, x: Value) -> Value:
-        """(batch, pixels + 1), in bits: what each pixel adds to the score; the last is 0. x:
-        (batch, features)."""
-        # what the parts of a picture look like wherever they are found about their place, and what
-        # the picture shows as a whole, every part at its place
+        """(batch, pixels + 1), in bits: what each pixel adds to the score, and last, as for every
+        model, what belongs to no pixel, which is 0 here. x: (batch, features)."""
+        # two maps of distances, joined: each place is compared with remembered ones near it, each
+        # by itself, and the picture is laid over remembered ones as a whole
         frame = self.texture.frame
         bits_of_maps = []
         shares = []

@@ -430,7 +430,8 @@ def _less_mean(g: Builder, x: Value, width: int, places: int) -> Value:
 def mean_of_last(g: Builder, x: Value, size: int) -> Value:
     """(batch, n, 1): the mean over the last axis of x, (batch, n, size), written as nodes of a
     graph. size: that of the last axis."""
-    # several equal columns: a product with a single one rounds by where a record stands
+    # all columns are equal, and one is kept: in a product with a single column a runtime adds in an
+    # order that depends on where a record stands in its batch, and equal records would differ
     shape = (size, EQUAL_COLUMNS)
     mean_weights = np.full(shape, 1 / size)
     columns = g.op("MatMul", x, mean_weights)

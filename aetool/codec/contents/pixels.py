@@ -262,7 +262,7 @@ def pixels_of(source: ArrayFile) -> ArraySource | None:
         array = ArraySource(source.array(0), source.name, suffix, member.name)
     except DataError:  # too large, or of another number of channels
         return None
-    return array if array.is_uniform else None
+    return array if array.has_plain_batches else None
 
 
 def gathered(batches: Iterable[Pixels]) -> Iterator[Pixels]:

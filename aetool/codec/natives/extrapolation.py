@@ -96,9 +96,10 @@ def _check_arithmetic() -> None:
 
 
 def residuals(values: Array, orders: Sequence[int]) -> Array:
-    """How far each value lies above its prediction, in places of the order of floats, modulo 2^32
-    or 2^64: int32 or int64, in the shape of `values`. Values are predicted by polynomials along
-    each axis, see the module.
+    """How many floats each value lies above its prediction, negative if below it: the rank of the
+    value less that of the prediction, where a rank is the place of a float among all floats of its
+    width, in ascending order. Int32 or int64, as wide as the floats, modulo 2^32 or 2^64, in the
+    shape of `values`. Values are predicted by polynomials along each axis, see the module.
 
     values: 1 to MOST_AXES (4) axes, float32 or float64 in the processor's byte order. orders: of
     the polynomials, one for each axis, 0 to MOST_ORDER (3), not all 0. ArchiveError if this process
@@ -114,7 +115,7 @@ def residuals(values: Array, orders: Sequence[int]) -> Array:
         loop(bits, stored, parameters, False)
         return stored
     extrapolated = []
-    # numbers that are none, or too large to be added, are dealt with at the end
+    # NaN and infinite predictions, which this may lead to, are replaced by `_bits_of`
     with np.errstate(all="ignore"):
         rest = values.astype(np.float64)
         for axis, order in enumerate(orders):

@@ -541,8 +541,9 @@ def _commonest_affixes(manners: Mapping[Manner, int]) -> tuple[str, str]:
 
 
 def _manner_of_form(form: int, style: Style) -> Manner:
-    """How those cells are written to which a scan in this style gave this form: their Manner. form:
-    a sum of the constants from MARKED to SEVERAL."""
+    """The Manner of the cells that have this form: how they are written, as a scan found it. style:
+    the one that they were scanned in, which says what mark, group and text around numbers the form
+    speaks of. form: a sum of scanning's constants from MARKED to SEVERAL, never EMPTY or LEFT."""
     attached = bool(form & ATTACHED)
     before = style.before if attached else ""
     after = style.after if attached else ""
@@ -551,14 +552,14 @@ def _manner_of_form(form: int, style: Style) -> Manner:
     group = style.group if form & GROUPED else ""
     marks = sure if form & MARKED else PLAIN
     if form & EITHER:
-        # 1.234 in a style with a point, of which the point may be of thousands
+        # 1.234, in a style with a decimal point: the point may as well be a mark of thousands
         marks = EITHER_WAY
         group = style.decimal
     elif group == other and form & SEVERAL:
-        # 1,234,567: a decimal mark stands once
+        # 1,234,567: as a decimal mark stands only once, the commas are marks of thousands
         marks = sure
     elif group == other and not form & MARKED:
-        # 1,234 without a decimal mark: the comma may be one
+        # 1,234, in a style with a decimal point: the comma may as well be a decimal mark
         marks = EITHER_WAY
     either_comma = marks == EITHER_WAY and group == COMMA
     return Manner(before, after, group, marks, either_comma)

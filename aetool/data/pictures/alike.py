@@ -60,7 +60,7 @@ def of_one_form(
     damaged only when it is decoded is a DataError of the batches.
     """
     _refuse_loose(source)
-    if source.is_uniform:
+    if source.has_plain_batches:
         return source
     form = _form_of(source, purpose)
     # what opaque pictures say of opacity is no channel

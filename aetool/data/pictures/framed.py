@@ -59,9 +59,9 @@ class FramedSource(ImageSource):
 
     @property
     def as_they_are(self) -> bool:
-        """Whether the framing changes nothing, and the source is uniform, so that the source's own
-        batches can be used."""
-        same = self.source.is_uniform and self.source.shape == self.shape
+        """Whether the framing changes nothing, and the source's own batches are plain, so that
+        these can be used."""
+        same = self.source.has_plain_batches and self.source.shape == self.shape
         return same and self.framing.is_plain
 
     @property
