@@ -120,9 +120,11 @@ def hidden_anomalies() -> list[str]:
             "some fifteen standard deviations; cells, two numbers by 6 to 12. Each judge fits these rows and judges the same ones\n"
             "by its own default threshold. found: part of the planted rows that is flagged, a mean over sets. What a gap below\n"
             "anomalies is was chosen on 40 sets of the half \"chosen\"; before it one-shot found 0.29 of the far ones at 1.5 %,\n"
-            "none at 5 %, and 0.51 of the cells on these 40. After these rows two rules were added, by which\n"
-            "rare levels among few kinds of rows are no anomalies; on those 40 sets they cost 0.02 of the far rows found at\n"
-            "1.5 % and at 5 %, and nothing of the cells.\n",
+            "none at 5 %, and 0.51 of the cells on these 40. That what lies far apart does not tell a model how rare other rows\n"
+            "are was chosen on every fifth set of that half; before it, on 14 sets of the half \"kept\", one-shot found 0.88 of the\n"
+            "far rows at 1.5 % and 0.62 at 5 %, and fit 0.95 and 0.62. A first look at these 24 sets then showed that a plain fit\n"
+            "flagged hundreds of ordinary rows of 5 of them, and a rule was added (where something lies apart the tail is at\n"
+            "least as wide as the body lets expect): for these 5 the rows are no longer of sets unseen.\n",
             masking.report(rows), provenance(rows)]  # fmt: skip
 
 
