@@ -35,11 +35,11 @@ SURE = math.log(ROWS - 1)  # so many cells are there for each that is not
         ([20, 0], [0, math.log(ROWS)]),
         # gaps of every number: few are nothing special
         ([1, 3, 9, 27, 81], [0, 0, 0, 0, 0]),
-        ([1, 9], [0, 0]),
-        ([1, 10], [RARE + SURE, 0]),
+        ([1, 4], [0, 0]),
+        ([1, 5], [RARE + SURE, 0]),
         # where training saw none, a column that hardly has any says nothing of those without
-        ([0, 9], [0, 0]),
-        ([0, 10], [math.log(ROWS), 0]),
+        ([0, 4], [0, 0]),
+        ([0, 5], [math.log(ROWS), 0]),
         ([400, 300], [0, 0]),
         ([], []),
     ],

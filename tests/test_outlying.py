@@ -163,6 +163,19 @@ def test_a_code_for_no_answer_is_flagged_wherever_it_stands(options, count):
     assert {named[place] for place in places} == {"rooms"}
 
 
+@pytest.mark.parametrize("rows", [40, 100, 397, 3000])
+def test_a_number_in_thousands_lies_apart_among_those_in_units(rows):
+    salaries = np.random.default_rng(rows).normal(114_000, 30_000, rows).clip(57_800, 231_545)
+    assert reach_of(salaries) is None
+    mistyped = salaries.copy()
+    mistyped[rows // 2] = 114.5
+    reach = reach_of(mistyped)
+    assert (reach.beyond, reach.first) == (1, np.sort(mistyped)[1])
+    # a tenth of the smallest is not as far away as four times the range of the logarithms
+    mistyped[rows // 2] = salaries.min() / 10
+    assert reach_of(mistyped) is None or reach_of(mistyped).first == mistyped.min()
+
+
 def test_a_number_far_from_counts_of_few_kinds_lies_apart():
     """Cars that a garage holds: mostly one or two, five at most."""
     cars = np.random.default_rng(0).choice([0.0, 1, 2, 3, 5], ROWS, p=[0.05, 0.3, 0.6, 0.04, 0.01])

@@ -89,7 +89,8 @@ def reach_of(numbers: Float) -> Reach | None:
     else:
         # most columns have neither a number that is far enough nor a rare sign, and are not sorted
         may_be_far = middle.farthest >= LEAST_FAR_OF_SHORT
-        if not may_be_far and not _few_across(bounded):
+        has_odd_sign_or_size = _few_across(bounded) or _may_be_tiny(bounded, middle.median)
+        if not may_be_far and not has_odd_sign_or_size:
             return None
         rising = np.sort(bounded)
         below, above = _ends_apart(rising, middle.units(rising), may_be_far)
@@ -152,19 +153,26 @@ def _ends_apart(rising: Float, units: Float, may_be_far: bool) -> tuple[int, int
     if may_be_far:
         below = _apart(-units[::-1])
         above = _apart(units)
-    below = max(below, _across_zero(rising))
+    below = max(below, _across_zero(rising), _by_logarithms(rising))
     above = max(above, _across_zero(-rising[::-1]))
     return below, above
 
 
 def _ends_far_off(rising: Float) -> tuple[int, int]:
     """How many of a column's numbers lie apart at the lower end, and at the upper one, by the range
-    of the others, or of their logarithms where they are few. rising: (n,), n at least 12."""
-    below = _ranges_away(-rising[::-1])
-    if rising[0] > 0 and len(rising) < FEWEST:
-        falling_logarithms = np.log(rising)[::-1]
-        below = max(below, _ranges_away(-falling_logarithms))
+    of the others, or of their logarithms. rising: (n,), n at least 12."""
+    below = max(_ranges_away(-rising[::-1]), _by_logarithms(rising))
     return below, _ranges_away(rising)
+
+
+def _by_logarithms(rising: Float) -> int:
+    """How many of a column's numbers, which are all above zero, lie apart at the lower end by their
+    logarithms, as a salary in thousands among those in units; 0 where any is not above zero.
+    rising: (n,), n at least 12."""
+    if rising[0] <= 0:
+        return 0
+    falling_logarithms = np.log(rising)[::-1]
+    return _ranges_away(-falling_logarithms)
 
 
 def _few_across(numbers: Float) -> bool:
@@ -173,6 +181,18 @@ def _few_across(numbers: Float) -> bool:
     not_above = np.count_nonzero(numbers <= 0)
     not_below = np.count_nonzero(numbers >= 0)
     return bool(0 < min(not_above, not_below) <= most)
+
+
+def _may_be_tiny(numbers: Float, median: float) -> bool:
+    """Whether any of the numbers, (n,), may lie apart at the lower end by its logarithm: quickly,
+    and true of some where none does. median: theirs."""
+    smallest = float(numbers.min())
+    if smallest <= 0:
+        return False
+    # no others end below the median, nor have they less than the upper half of the range
+    gap = math.log(median) - math.log(smallest)
+    range_of_others = math.log(float(numbers.max())) - math.log(median)
+    return gap >= RANGES_OF_OTHERS * range_of_others
 
 
 def _most_across(count: int) -> int:
