@@ -10,7 +10,7 @@ from dataclasses import dataclass
 import numpy as np
 
 from aetool.detection.calibration import Expected, tail_scale
-from aetool.detection.gaps import without_apart
+from aetool.detection.gaps import scale_of_body, without_apart
 from aetool.graphs import Graph, Term
 from aetool.model import Float
 
@@ -109,7 +109,8 @@ class Rarity:
     ) -> Rarity:
         """The rarity of scores such as these, (n,) with n at least 1, of ordinary records held out
         of the fit; higher is rarer. A score that many of them have is as rare as all that score as
-        high together.
+        high together. Scores that lie far apart from the others, which may be those of anomalies,
+        are left out (gaps.without_apart).
 
         expected: as how many excesses over the start of the tail a second estimate of the tail's
         scale counts: how fast scores fall off between their median and their highest tenth; 0: not
@@ -123,7 +124,8 @@ class Rarity:
         if len(held_out) < rows:
             # what was left out would have told how far the tail reaches: as far as the body lets
             # expect, at least
-            scale = max(scale, _scale_of_body(held_out))
+            median, high = np.quantile(held_out, [0.5, 1 - TAIL]).tolist()
+            scale = max(scale, scale_of_body(median, high))
         scale = max(scale, least)
         # of equal scores the lowest part holds: a score that most records have is not rare
         rises = np.diff(scores) > 1e-6 * scale
@@ -184,11 +186,11 @@ def _scale_beyond(held_out: Float, tail: float, expected: float) -> float:
     off between their median and their highest tenth; 0: not at all.
     """
     # quantiles, and not the extremes: one far record would stretch the scale
-    low, high = np.quantile(held_out, [0.1, 0.9])
+    low, median, high = np.quantile(held_out, [0.1, 0.5, 0.9])
     excess = held_out[held_out > tail] - tail
     scale = tail_scale(excess)
     if expected:
-        body = _scale_of_body(held_out)
+        body = scale_of_body(float(median), float(high))
         excesses = len(excess)
         # the mean of both scales, each counted by its excesses
         total = excesses * scale + expected * body
@@ -197,14 +199,6 @@ def _scale_beyond(held_out: Float, tail: float, expected: float) -> float:
     least = LEAST_SCALE * float(high - low)
     rounding = ROUNDED * max(1.0, abs(float(high)))
     return max(scale, least, rounding)
-
-
-def _scale_of_body(scores: Float) -> float:
-    """The scale of the exponential by which scores, (n,), fall off between their median and their
-    highest tenth; 0 or more."""
-    median, high = np.quantile(scores, [0.5, 1 - TAIL])
-    # an exponential falls from a half of the records to a tenth within log(5) scales
-    return float(high - median) / math.log(0.5 / TAIL)
 
 
 def knee(rows: int) -> float:

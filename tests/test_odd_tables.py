@@ -309,6 +309,8 @@ def test_a_table_of_accounts_is_read_and_restored(tmp_path):
     """`$ -` is nothing and CR a sign, to detect; archives hold the cells as they are written."""
     rng = np.random.default_rng(4)
     amounts = np.exp(rng.normal(5, 1, 600)).round(2)
+    # nothing in the one column is nothing in the other: no row contradicts itself
+    amounts[::60] = 0
     sides = rng.choice(["CR", "DR"], 600)
     cells = [f"$ {amount:.2f}" for amount in amounts]
     for row in range(0, 600, 60):
@@ -320,8 +322,7 @@ def test_a_table_of_accounts_is_read_and_restored(tmp_path):
     said = {column.name: column.understood() for column in model.schema.columns}
     assert said["side"].endswith(", CR below 0") and said["sum"].startswith("numbers, $ 0.00 to $ ")
     detection = operations.detect(path, model)
-    assert detection.flagged <= 1
-    # a sum of nothing beside a large side may be odd, but nothing is a number
+    assert not {row for row in detection.row.tolist() if row % 60 == 0}
     assert "$ -" not in {value for reasons in detection.named for _, value, _ in reasons}
     operations.compress(path, tmp_path / "a.aez")
     back = operations.decompress(tmp_path / "a.aez", tmp_path / "back.csv")

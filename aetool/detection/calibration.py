@@ -12,7 +12,7 @@ import numpy as np
 import numpy.typing as npt
 
 from aetool.canonical import Json
-from aetool.detection.gaps import highest_below_gap
+from aetool.detection.gaps import highest_below_gap, scale_of_body
 from aetool.errors import BundleError
 from aetool.model import Array, Float, Int
 from aetool.spelling import option
@@ -101,9 +101,7 @@ class Tail:
         start = float(highest_tenth)
         spread = LEAST_SPREAD * max(abs(start), 1e-9)
         least = max(expected.least, spread)
-        # an exponential falls from a half of the records to a tenth within log(5) scales
-        body = (start - median) / math.log(0.5 / TAIL)
-        body = max(body, least)
+        body = max(scale_of_body(median, start), least)
         farthest = _farthest_ordinary(scores, start, body, least, expected)
         # many anomalies hide each other from this limit, but not the gap below them
         zero = 0.0 if expected.in_bits else median

@@ -13,6 +13,7 @@ import numpy as np
 
 from aetool.model import Float
 
+TAIL = 0.1  # part of the scores that the tail is
 # Of an ordinary tail, as generalised Pareto: the heavier it is taken to be, the wider gaps it has.
 # Chosen, with the three below, on half of the sets of benchmarks/masking.py.
 SHAPE = 0.1
@@ -29,11 +30,17 @@ FEWEST = 10  # scores above the start, of which fewer tell no gap from chance
 # Of the scores of a single model, in whatever unit. Ordinary rows of a rare kind have such gaps,
 # too, but narrower ones, and there may be more of these rows than of anomalies: chosen on half of
 # the sets of benchmarks/masking.py and of benchmarks/halves.py.
-TAIL = 0.1  # part of the scores above the start of the tail
 DOUBT_APART = 1e6  # files, fewer than one of which has such a gap
 LEAST_SURPLUS_APART = 4.0  # scales of the body
 MOST_APART = 1 / 16  # of the scores, beyond a gap
 LEAST_DIFFERENT = 0.5  # of the scores between the median and a gap
+
+
+def scale_of_body(median: float, highest_tenth: float) -> float:
+    """The scale of the exponential by which scores fall off between their median and the score that
+    a tenth exceed, in their unit; 0 or more."""
+    # an exponential falls from a half of the records to a tenth within log(5) scales
+    return (highest_tenth - median) / math.log(0.5 / TAIL)
 
 
 def highest_below_gap(
@@ -117,8 +124,7 @@ def without_apart(scores: Float) -> Float:
     if not len(rising):
         return rising
     median, start = np.quantile(rising, [0.5, 1 - TAIL]).tolist()
-    # an exponential falls from a half of the records to a tenth within log(5) scales
-    body = (start - median) / math.log(0.5 / TAIL)
+    body = scale_of_body(median, start)
     # where most scores are equal nothing tells how wide a gap is
     if body <= 0:
         return rising
