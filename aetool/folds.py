@@ -29,6 +29,7 @@ STIR = 1009.0  # stirs rows that differ by a thousandth of a deviation into diff
 FREQUENT = 0.1  # part of the rows: equal rows of more than this are usual
 REPETITIVE = 0.5  # part of the rows that repeat others, above which to repeat is usual
 STRETCHES = 3  # of rows, in each fold of stretches
+SHORT = 3  # rows of a stretch, where rows are sorted by what they hold
 
 
 def content_folds(
@@ -67,6 +68,20 @@ def stretch_folds(rows: int, folds: int, stretches: int = STRETCHES) -> Int:
     stretch = np.arange(rows) * all_stretches // rows
     # folds take turns
     return np.asarray(stretch % folds)
+
+
+def short_stretch_folds(rows: int, folds: int) -> Int:
+    """Assign rows to folds in stretches of SHORT (3) neighbouring rows: (rows,), the fold of each
+    row, 0 .. folds - 1. Of few rows some folds may have none.
+
+    For rows that are sorted by what they hold: a model is then judged by rows between those that it
+    was fitted on. Stretches do not take turns, or a fold would hold the same place of each group
+    where groups are of so many rows.
+    """
+    stretch = np.arange(rows) // SHORT
+    fraction = stretch * GOLDEN % 1.0
+    fold = np.floor(fraction * folds)
+    return np.asarray(fold, dtype=np.int64)
 
 
 def staying(

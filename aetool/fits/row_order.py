@@ -1,0 +1,135 @@
+"""Whether the rows of a table are sorted by what one of their columns says, and not by time.
+
+A model is calibrated by rows that it was fitted without. Where rows follow time these are long
+stretches, for the rows that come later will be of another time, too. Where rows are sorted by size,
+or lie group by group, such a stretch holds all the largest, or all of a group: what is learned
+without it says nothing of what is to come, and a threshold that ordinary rows of such a stretch
+are to stay below finds hardly any anomaly.
+"""
+
+from __future__ import annotations
+
+import numpy as np
+import numpy.typing as npt
+
+from aetool.columns.column import ODD
+from aetool.columns.schema import Schema
+from aetool.model import Float
+
+LEAST_SORTED = 0.98  # of the steps from row to row that change a column, the part in one direction
+LEAST_VALUES = 6  # different ones, of numbers that rows are sorted by
+LEAST_GROUPS = 3  # different words that rows lie side by side by
+MOST_RETURNS = 1.1  # times as many runs of equal words as there are words
+FEWEST_IN_A_RUN = 3  # rows that share a value, on average, in a table of groups
+# the mean difference of neighbouring steps, by their sum: 1/2 for numbers drawn and then sorted,
+# whose steps are exponential, and near 0 for a clock
+LEAST_UNEVEN = 0.4
+FIRST_YEAR, LAST_YEAR = 1700, 2200  # whole numbers that are taken for years
+
+
+def is_sorted_by_content(inputs: Float, schema: Schema) -> bool:
+    """Whether the rows of a table are in the order of one of its columns that is not a time.
+
+    inputs: (rows, columns), as graphs take them: numbers, dates in seconds, and places of words;
+    NaN for a gap. schema: of the columns. Three orders count: words each of which is in one run of
+    rows; numbers that rise or fall throughout, by uneven steps as drawn numbers have once they are
+    sorted; and groups, by equal numbers side by side, in each of which another column rises or
+    falls anew. None does where dates or years are sorted, too.
+    """
+    numbers = []
+    words = []
+    times = []
+    for column, values in zip(schema.modelled, inputs.T, strict=False):
+        # an odd cell says nothing of an order
+        cells = np.where(values == ODD, np.nan, values)
+        if not column.ordered:
+            words.append(cells)
+        elif _is_sorted(cells) and (not column.measured or _are_years(cells)):
+            times.append(cells)
+        else:
+            numbers.append(cells)
+    sorted_numbers = [cells for cells in numbers if _is_sorted(cells)]
+    grouping = [cells for cells in words if _is_grouped(cells)]
+    grouping += [cells for cells in sorted_numbers if _has_inner_order(cells, numbers + times)]
+    for time in times:
+        # many rows in order, group after group, are sorted as a whole but for a few
+        if not any(_has_inner_order(cells, [time]) for cells in grouping):
+            return False
+    return bool(grouping) or any(_is_uneven(cells) for cells in sorted_numbers)
+
+
+def _steps(cells: Float) -> Float:
+    """The differences of neighbouring values that are there, (values - 1,)."""
+    return np.diff(cells[np.isfinite(cells)])
+
+
+def _is_sorted(cells: Float) -> bool:
+    """Whether the values of a column, NaN for gaps, rise throughout, or fall, but for a few."""
+    steps = _steps(cells)
+    rising = int((steps > 0).sum())
+    falling = int((steps < 0).sum())
+    changes = rising + falling
+    if changes < LEAST_VALUES - 1:
+        return False
+    in_order = max(rising, falling)
+    return in_order >= LEAST_SORTED * changes
+
+
+def _are_years(cells: Float) -> bool:
+    """Whether all numbers of a column, NaN for gaps, can be years."""
+    found = cells[np.isfinite(cells)]
+    is_whole = found == np.round(found)
+    is_late_enough = found >= FIRST_YEAR
+    is_early_enough = found <= LAST_YEAR
+    return bool(np.all(is_whole & is_late_enough & is_early_enough))
+
+
+def _is_uneven(cells: Float) -> bool:
+    """Whether the steps of a sorted column, NaN for gaps, are as uneven as those of numbers drawn
+    at random and then sorted, and not those of a clock or a counter."""
+    sizes = np.abs(_steps(cells))
+    sizes = sizes[sizes > 0]
+    if len(sizes) < LEAST_VALUES:
+        return False
+    before = sizes[:-1]
+    following = sizes[1:]
+    difference = np.abs(following - before)
+    unevenness = difference / (following + before)
+    return bool(unevenness.mean() >= LEAST_UNEVEN)
+
+
+def _is_grouped(places: Float) -> bool:
+    """Whether equal words of a column, as their places, NaN for gaps, lie side by side."""
+    found = places[np.isfinite(places)]
+    words = len(np.unique(found))
+    if words < LEAST_GROUPS or len(found) < FEWEST_IN_A_RUN * words:
+        return False
+    changes = int((np.diff(found) != 0).sum())
+    runs = changes + 1
+    return runs <= MOST_RETURNS * words
+
+
+def _has_inner_order(cells: Float, numbers: list[Float]) -> bool:
+    """Whether a sorted column, NaN for gaps, holds groups of equal numbers, in each of which one of
+    the `numbers`, columns likewise, rises throughout, or falls, and then begins anew."""
+    changes = np.diff(cells) != 0
+    groups = int(changes.sum()) + 1
+    if len(cells) < FEWEST_IN_A_RUN * groups:
+        return False
+    return any(_begins_anew(np.diff(other), changes) for other in numbers)
+
+
+def _begins_anew(steps: Float, changes: npt.NDArray[np.bool_]) -> bool:
+    """Whether the steps of a column from row to row go one way within groups, and back where one
+    group ends. changes: True where the next row is of another group."""
+    if changes.all() or not changes.any():
+        return False
+    direction = np.sign(steps)
+    within = direction[~changes]
+    between = direction[changes]
+    for forwards in (1, -1):
+        forth = np.mean(within == forwards)
+        back = np.mean(between == -forwards)
+        if min(forth, back) >= LEAST_SORTED:
+            return True
+    return False
