@@ -59,7 +59,7 @@ def test_columns_that_say_the_same_share_the_bits_of_one():
     assert scores(model, odd)[0] == pytest.approx(scores(model, alone)[0], rel=1e-5)
 
 
-def test_gaps_levels_and_few_values_have_no_tails():
+def test_gaps_and_levels_have_no_tails():
     rng = np.random.default_rng(0)
     frame = two_columns(2000)
     frame.loc[rng.random(2000) < 0.3, "a"] = np.nan
@@ -67,10 +67,38 @@ def test_gaps_levels_and_few_values_have_no_tails():
     frame["few"] = rng.integers(0, 3, 2000)
     model = fitted(frame)
     usual = {"a": np.nan, "b": 1.0, "level": "x", "few": 1}
-    for change in ({}, {"few": 40}, {"level": "new"}, {"b": np.nan}):
+    for change in ({}, {"few": 2}, {"level": "new"}, {"b": np.nan}):
         assert scores(model, pd.DataFrame([usual | change]))[0] == pytest.approx(0, abs=20)
     assert scores(model, pd.DataFrame([usual]))[0] == 0
     assert scores(model, pd.DataFrame([usual | {"a": 8.0}]))[0] > 10
+
+
+@pytest.mark.parametrize("levels", [2, 3, 9])
+def test_a_number_beyond_all_levels_of_a_column_is_far_out(levels):
+    """Of a column of so few numbers no tail can be read: only what is well beyond them is odd."""
+    rng = np.random.default_rng(levels)
+    frame = two_columns(2000)
+    frame["few"] = rng.integers(0, levels, 2000)
+    model = fitted(frame)
+    usual = {"a": 0.0, "b": 1.0}
+    span = levels - 1
+    of_number = {}
+    for number in (*range(levels), span * 1.2, span * 2, -span, span * 10):
+        odd = pd.DataFrame([usual | {"few": float(number)}])
+        of_number[number] = scores(model, odd)[0]
+    assert max(of_number[number] for number in range(levels)) == 0
+    assert of_number[span * 1.2] == 0
+    assert min(of_number[span * 2], of_number[-span], of_number[span * 10]) > 10
+
+
+def test_what_is_far_in_a_column_takes_nothing_from_the_tails_that_were_read():
+    frame = two_columns(2000)
+    without = fitted(frame)
+    frame["few"] = np.arange(2000) % 3
+    with_levels = fitted(frame)
+    odd = pd.DataFrame({"a": [6.0], "b": [1.0], "few": [1.0]})
+    expected = scores(without, odd.drop(columns="few"))[0]
+    assert scores(with_levels, odd)[0] == pytest.approx(expected, rel=1e-5)
 
 
 def test_one_value_at_the_end_of_a_column_that_many_have():

@@ -13,6 +13,8 @@ from aetool.errors import DataError
 from aetool.model import Float, Int
 
 FEWEST_VALUES = 10  # of a column: fewer are levels, and no tail is read off them
+# of the range of such levels: where a number beyond them begins to be far, and how soon it is
+LEVELS_START, LEVELS_SCALE = 0.25, 0.05
 CUT = 5.0  # mean excesses, beyond which an excess counts as this: a few far values move no tail
 ROUNDS = 20  # until a mean of excesses that are cut changes no more
 NUMBERS_AT_ONCE = 1 << 22  # that are sorted together
@@ -35,7 +37,8 @@ class TailsOfColumns(Solution):
     The part of a column's values beyond x is, where x lies beyond start, part * (1 + shape (x -
     start) / scale)^(-1 / shape); of a column without tails the part is 0. start and scale are in
     standard deviations, part is 0 .. 0.5. centre: (features,), medians of the numbers, and how
-    often a flag or level occurs.
+    often a flag or level occurs. read: how many of the tails are read off values that lie in them,
+    and not set beyond all levels of a column.
     """
 
     start: Float
@@ -43,6 +46,7 @@ class TailsOfColumns(Solution):
     shape: Float
     part: Float
     centre: Float
+    read: int
     fair: bool = True  # one row among those of a tail moves it by next to nothing
 
     def expected(self, g: Builder, x: Value) -> Value:
@@ -57,8 +61,7 @@ class TailsOfColumns(Solution):
         chance (Bonferroni); 0 where that is below 0; bent as of `costs.capped`. So a score of s
         bits has p <= 2^-s."""
         has_tail = self.part > 0
-        tails = int(has_tail.sum())
-        if not tails:
+        if not has_tail.any():
             nothing = g.nothing(x)
             return costs.summed(g, nothing, [0])
         numbers = g.numbers(x)
@@ -66,7 +69,8 @@ class TailsOfColumns(Solution):
         lower = self._bits(g, LOWER, numbers)
         farther_out = g.maximum(upper, lower)
         farther_out = costs.where_present(g, x, farther_out)
-        allowance = math.log2(tails) + MARGIN
+        # what lies beyond all levels is hardly ever the rarest by chance
+        allowance = math.log2(max(self.read, 1)) + MARGIN
         beyond = g.relu(farther_out - allowance)
         beyond = costs.capped(g, beyond)
         # columns that are as rare, such as two that say the same, share the bits
@@ -120,6 +124,7 @@ class Tails(ClosedForm):
         tails = np.zeros((2, numbers, len(NO_TAIL)))
         # of columns that are not measured
         tails[:] = NO_TAIL
+        read = 0
         # a few columns at a time, so that their values fit into memory beside the batches
         at_once = max(1, NUMBERS_AT_ONCE // rows)
         for first in range(0, numbers, at_once):
@@ -132,16 +137,16 @@ class Tails(ClosedForm):
             without_gaps = ~missing.any(axis=0)
             numbers_without_gaps = strip[without_gaps]
             values_without_gaps = values[:, without_gaps]
-            self._measure(tails, centre, numbers_without_gaps, values_without_gaps)
+            read += self._measure(tails, centre, numbers_without_gaps, values_without_gaps)
             # of numbers that are missing here and there, each has a count of its own
             for column in np.flatnonzero(~without_gaps):
                 number = strip[[column]]
                 present = ~missing[:, column]
                 present_values = values[present]
                 present_values = present_values[:, [column]]
-                self._measure(tails, centre, number, present_values)
+                read += self._measure(tails, centre, number, present_values)
         start, scale, shape, part = np.moveaxis(tails, 2, 0)
-        return TailsOfColumns(start, scale, shape, part, centre)
+        return TailsOfColumns(start, scale, shape, part, centre, read)
 
     def _missing(self, batches: Batches, numbers: Int) -> npt.NDArray[np.bool_]:
         """(rows, numbers): True where the flag of a number says that it is missing. numbers:
@@ -151,30 +156,46 @@ class Tails(ClosedForm):
         flags = [batch[:, gates] != 0 for batch in batches]
         return np.asarray(np.concatenate(flags) & gated)
 
-    def _measure(self, tails: Float, centre: Float, columns: Int, values: Float) -> None:
+    def _measure(self, tails: Float, centre: Float, columns: Int, values: Float) -> int:
         """Measure the tails and medians of some numbers by their values, (rows, columns), and write
         them into tails, (2, numbers, 4): start, scale, shape and part of the UPPER tail and of the
         LOWER one; and centre, (features,), in place. columns: (columns,), which of spec.numeric
-        these numbers are. Without rows a median is 0. Those of fewer than 10 different values keep
-        the tails that are there."""
+        these numbers are; returns how many tails are read off their values. Without rows a median
+        is 0, and the tails that are there are kept, as are those of a column of one value; of those
+        of 2 to 9 different values the tails are beyond all levels."""
         if not len(columns):
-            return
+            return 0
         features = self.spec.numeric[columns]
         if not len(values):
             centre[features] = 0.0
-            return
+            return 0
         values = np.sort(values, axis=0)
         centre[features] = np.median(values, axis=0)
         is_step = np.diff(values, axis=0) > 0
         different = 1 + is_step.sum(axis=0)
         has_many = different >= FEWEST_VALUES
-        values = values[:, has_many]
-        # turned over, lower tails are upper ones, and rise again
-        reflected = -values[::-1]
-        columns = columns[has_many]
+        has_levels = (different > 1) & ~has_many
         part = self.params.part
-        tails[UPPER, columns] = _tails(values, part)
-        tails[LOWER, columns] = _tails(reflected, part)
+        # turned over, lower tails are upper ones, and rise again
+        for side, rising in ((UPPER, values), (LOWER, -values[::-1])):
+            tails[side, columns[has_many]] = _tails(rising[:, has_many], part)
+            tails[side, columns[has_levels]] = _beyond_levels(rising[:, has_levels])
+        return 2 * int(has_many.sum())
+
+
+def _beyond_levels(values: Float) -> Float:
+    """(columns, 4): start, scale, shape, part of the tails beyond all values, (rows, columns),
+    rising in each column, of columns of two to nine levels. No value tells how such a tail falls
+    off: it starts a quarter of their range beyond the largest, and a number there is as rare as one
+    row more, 1 / (rows + 1)."""
+    rows, columns = values.shape
+    largest = values[-1]
+    levels_range = largest - values[0]
+    start = largest + LEVELS_START * levels_range
+    scale = LEVELS_SCALE * levels_range
+    shape = np.full(columns, PRIOR_SHAPE)
+    part = np.full(columns, 1 / (rows + 1))
+    return np.stack([start, scale, shape, part], axis=1)
 
 
 def _tails(values: Float, wanted: float) -> Float:
