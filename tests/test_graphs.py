@@ -13,6 +13,7 @@ from aetool.columns import layout
 from aetool.columns.column import ODD
 from aetool.columns.schema import infer
 from aetool.graphs import Graph, Term
+from aetool.graphs.oddities import nats_of_mark
 from aetool.model import Spec
 from aetool.nn.likelihood import Likelihood, bucket_nats
 from aetool.testing import table_rows
@@ -147,6 +148,18 @@ def test_an_odd_cell_costs_less_the_more_there_were():
     costs = [graphs.nats_of_odd(cells, 1000) for cells in (0, 1, 2, 30, 500, 1001)]
     assert costs[0] == costs[1] == pytest.approx(math.log(1001) + math.log(1000))
     assert costs == sorted(costs, reverse=True) and costs[-1] == 0
+
+
+def test_an_odd_cell_that_comes_often_is_a_mark_of_its_column():
+    """Up to three, or one in 1,000, stand out; a mark in a twentieth of the rows is as rare as that."""
+    for rows in (200, 3000, 100_000):
+        few = max(3, rows // 1000)
+        costs = [nats_of_mark(cells, rows) for cells in range(rows)]
+        assert costs == sorted(costs, reverse=True)
+        assert costs[: few + 1] == [graphs.nats_of_odd(cells, rows) for cells in range(few + 1)]
+        often = 20 * few
+        rarities = np.log((rows + 1) / np.arange(often, rows))
+        np.testing.assert_allclose(costs[often:], rarities)
 
 
 VALUES = np.array([[-2.5, -1.0, 0.0, 0.5, 3.0]])

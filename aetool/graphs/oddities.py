@@ -12,10 +12,13 @@ from aetool.columns.lone_gaps import nats_of_gaps
 from aetool.columns.reach import POWER, Reach
 from aetool.columns.schema import Schema
 from aetool.columns.slips import Slip
-from aetool.columns.strays import NEVER_SEEN
+from aetool.columns.strays import MOST_CELLS, MOST_OF_ROWS, NEVER_SEEN
 from aetool.graphs.graph import Graph
 from aetool.graphs.term import Term
 from aetool.model import Float
+
+# times as many odd cells as are few, from which they are a mark that belongs to a column
+TIMES_FEW = 20
 
 
 def unexpected(g: Graph, schema: Schema, x: str) -> str:
@@ -50,7 +53,7 @@ def standing_out(
     all others, and words that hardly ever come, where all others come often.
     """
     values = _row_itself(g, schema, x)
-    nats = [nats_of_odd(column.odd, schema.rows) for column in schema.modelled]
+    nats = [nats_of_mark(column.odd, schema.rows) for column in schema.modelled]
     is_odd = values.equals(ODD).single()
     costs = is_odd * nats
     reaches = {}
@@ -233,3 +236,20 @@ def nats_of_odd(cells: int, rows: int) -> float:
     if not rows:
         return NEVER_SEEN
     return rarity * (1 + NEVER_SEEN / never)
+
+
+def nats_of_mark(cells: int, rows: int) -> float:
+    """The cost, in nats, of a cell that is not of its column's kind, by how many such cells
+    training saw: that of nats_of_odd for up to three, or one in 1,000 rows. More of them are a mark
+    that belongs to the column, as T among amounts of rain stands for a trace: from twenty times as
+    many on one costs how rare it is, log((rows + 1) / cells), and nothing beyond.
+    """
+    of_few = nats_of_odd(cells, rows)
+    if cells <= MOST_CELLS:
+        return of_few
+    few = max(MOST_CELLS, rows / MOST_OF_ROWS)
+    # 0 of few cells, 1 of a mark that comes often
+    often = math.log(cells / few) / math.log(TIMES_FEW)
+    often = min(max(often, 0.0), 1.0)
+    rarity = math.log((rows + 1) / cells)
+    return rarity * often + of_few * (1 - often)
