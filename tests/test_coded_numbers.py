@@ -75,6 +75,22 @@ def test_names_of_keys_may_run_together(name, tmp_path):
     assert set(figures["errors"]) == {"pool", "price"}
 
 
+@pytest.mark.parametrize("name", ["customer", "Patient", "from_station", "driver"])
+def test_a_column_named_for_one_of_many_says_which_one(name, tmp_path):
+    frame = houses().rename(columns={"area": name})
+    frame.to_csv(tmp_path / "t.csv", index=False)
+    figures = aetool.compress(tmp_path / "t.csv", tmp_path / "t.aez", max_error="1%")
+    assert set(figures["errors"]) == {"pool", "price"}
+
+
+@pytest.mark.parametrize("name", ["customers", "patients_seen", "house", "drivers_age"])
+def test_what_is_counted_or_measured_is_no_key(name, tmp_path):
+    frame = houses().rename(columns={"area": name})
+    frame.to_csv(tmp_path / "t.csv", index=False)
+    figures = aetool.compress(tmp_path / "t.csv", tmp_path / "t.aez", max_error="1%")
+    assert set(figures["errors"]) == {name, "pool", "price"}
+
+
 @pytest.mark.parametrize("name", ["bid", "price_paid", "acid", "gift_aid", "humid", "Tid"])
 def test_words_that_measure_are_no_keys(name, tmp_path):
     frame = houses().rename(columns={"area": name})

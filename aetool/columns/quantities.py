@@ -33,6 +33,19 @@ KEY = Pattern(
     r"|room|serial|ticket|user)[\W_]?(?:num|number)$",
     re.IGNORECASE,
 )
+# one thing or person, as people call a column that says which one it is; of two of them, from_ and
+# to_ station. Several of them, as in customers, are counted
+ONE_OF_MANY = Pattern(
+    r"^(?:(?:from|to|start|end|source|destination|origin|parent|sender|receiver|home|away)[\W_])?"
+    r"(?:account|apartment|article|branch|building|camera|client|company|county|customer|dealer"
+    r"|device|district|driver|employee|employer|establishment|farm|firm|flight|game|hospital"
+    r"|hotel|household|individual|invoice|item|machine|match|member|merchant|movie"
+    r"|municipality|nurse|order|owner|parcel|participant|passenger|patient|person|physician|plant"
+    r"|player|product|pupil|respondent|route|school|seller|sensor|session|shop|station|store"
+    r"|student|subject|supplier|teacher|team|ticket|transaction|truck|user|vehicle|vendor|village"
+    r"|visitor|warehouse|worker)$",
+    re.IGNORECASE,
+)
 # userId and orderNo, but not paid and piano
 KEY_AFTER_SMALL_LETTER = Pattern(r"[a-z](?:I[dD]|No|Nr|Code|Key|Zip|Phone)$")
 LARGEST_AMOUNT = 2.0**53  # above, a double does not hold every whole number
@@ -90,7 +103,7 @@ def is_key(column: Number) -> bool:
     told = [column.low, column.high, *column.quantiles, *column.few]
     if not all(math.isfinite(number) and number.is_integer() for number in told):
         return False
-    if KEY.search(column.name) or KEY_AFTER_SMALL_LETTER.search(column.name):
+    if any(names.search(column.name) for names in (KEY, KEY_AFTER_SMALL_LETTER, ONE_OF_MANY)):
         return True
     # nobody measures to sixteen digits, but large floats are whole whatever they measure
     is_integer = column.dtype is None or column.dtype.startswith(INTEGERS)
