@@ -318,7 +318,10 @@ def test_which_columns_a_bound_changes_is_told(tmp_path, run):
     facts = aetool.compress(path, tmp_path / "t.aez", max_error="1%")
     assert facts["changed"] == ["x", "y"] and facts["unchanged"] == ["user_id", "word"]
     done = run("compress", path, "--max-error", "x=0.5", "-o", tmp_path / "u.aez")
-    assert "note: within the bound: x; exact: user_id, word, y" in done.err.splitlines()
+    assert (
+        "note: within the bound, with the largest error: x 0.494; exact: user_id, word, y"
+        in done.err.splitlines()
+    )
     assert "changed" not in aetool.compress(path, tmp_path / "v.aez")
 
 

@@ -96,7 +96,7 @@ def test_a_bound_that_changes_nothing_is_told_of(tmp_path, run):
     assert notes["0.0001"] == [
         "note: all is stored exactly: no number can be rounded within 0.0001"
     ]
-    assert notes["1"] == ["note: within the bound: noise; exact: word"]
+    assert notes["1"] == ["note: within the bound, with the largest error: noise 1; exact: word"]
 
 
 @pytest.mark.parametrize(("column", "mode"), [("even", "lossless"), ("noise", "bounded")])

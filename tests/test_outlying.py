@@ -257,6 +257,29 @@ def test_a_fit_says_which_far_numbers_it_takes_for_usual(slips, options, is_said
     assert told == [expected] * is_said
 
 
+@pytest.mark.parametrize(
+    ("code", "count", "is_said"),
+    [(-9.0, 60, False), (-99_999.0, 60, True), (99_999.0, 250, True), (99_999.0, 350, False)],
+    ids=["near", "below", "above", "usual"],
+)
+def test_a_code_that_comes_too_often_to_be_odd_is_told_of(code, count, is_said):
+    """More than 6 % of the cells: no record is flagged for it, with a model and without."""
+    table = houses()
+    others = table["area"][count:]
+    table.loc[: count - 1, "area"] = code
+    lines = []
+    with notices.heard_by(lambda source, line: lines.append(line)):
+        operations.fit(table, FitOptions("tails"))
+        operations.detect(table, None)
+    told = [line for line in lines if "comes so often" in line]
+    expected = (
+        "one number far from all others comes so often that it is taken for usual: area "
+        f"({code:.0f} in {count}, the others {others.min():g} to {others.max():g}); if it stands "
+        f"for no answer, na={code:.0f} makes it a gap"
+    )
+    assert told == [expected] * 2 * is_said
+
+
 def schema_of(table: pd.DataFrame) -> Schema:
     sample, _ = open_source(table).sample(len(table), 0)
     return infer(sample)

@@ -210,7 +210,21 @@ def _notes(facts: Mapping[str, Json]) -> Iterator[str]:
         yield remarks.BY_PIXEL
     yield from facts.get("unbounded", ())
     if facts.get("changed"):
-        yield f"within the bound: {_few(facts['changed'])}; exact: {_few(facts['unchanged'])}"
+        changed = [_with_largest_error(name, facts) for name in facts["changed"]]
+        unchanged = _few(facts["unchanged"])
+        yield f"within the bound, with the largest error: {_few(changed)}; exact: {unchanged}"
+
+
+def _with_largest_error(name: str, facts: Mapping[str, Json]) -> str:
+    """The name of a column and the largest error of its numbers, such as "price 0.5"; the name
+    alone where no error was told."""
+    errors = facts.get("errors", {}).get(name)
+    if not errors:
+        return name
+    largest = errors["largest"]
+    # a large one is told in whole units, and not as 2.9e+04
+    said = f"{largest:.4g}" if largest < 1000 else f"{largest:,.0f}"
+    return f"{name} {said}"
 
 
 def _few(names: Sequence[str]) -> str:

@@ -40,6 +40,9 @@ FEWEST_INSIDE = 3  # different numbers in the middle half: of fewer any other is
 # that were off, or answers such as a million.
 MOST_REPEATED = 2.0
 RANGES_OF_REPEATED = 2.0
+# of the numbers of a column: where one comes more often, it is what is usual. Of the 19,000 columns
+# 13 have a number that lies as far off and comes in more than 6 %, such as 999 among answers
+MOST_OF_CODE = 0.5
 TAIL = 0.1  # part of the numbers in the tail by which a side's scale is told
 LEAST_SHAPE = 0.25  # of an ordinary tail, as generalised Pareto
 MOST_SHAPE = 5.0  # a tail that is heavier has any gap
@@ -106,6 +109,28 @@ def reach_of(numbers: Float) -> Reach | None:
     if above:
         after = (float(rising[end]) - last) / PARTS_OF_GAP
     return Reach(first, last, before, after, below + above)
+
+
+def code_among(numbers: Float) -> float | None:
+    """The one number of a column that comes too often to lie apart, in more than 6 % of the cells
+    and up to half of them, and is farther from all others than twice their range, as 999 for no
+    answer; None if there is none. numbers: (n,), finite."""
+    if len(numbers) < FEWEST_FOR_RANGE:
+        return None
+    lowest, highest = float(numbers.min()), float(numbers.max())
+    for code in (lowest, highest):
+        is_code = numbers == code
+        part = float(is_code.mean())
+        if not MOST < part <= MOST_OF_CODE:
+            continue
+        others = numbers[~is_code]
+        if len(np.unique(others)) < FEWEST_OTHERS:
+            continue
+        first, last = float(others.min()), float(others.max())
+        gap = first - code if code == lowest else code - last
+        if gap > RANGES_OF_REPEATED * (last - first):
+            return code
+    return None
 
 
 @dataclass(frozen=True)

@@ -16,8 +16,10 @@ from aetool.arguments import shown
 from aetool.closed_form import BLOCK
 from aetool.closed_form.threads import one_thread
 from aetool.columns import layout
+from aetool.columns.column import ODD
 from aetool.columns.history import whole
 from aetool.columns.number import Number
+from aetool.columns.outlying import code_among
 from aetool.columns.schema import Schema, conditioned, decided, drop, summarise, trusting
 from aetool.columns.sections import Features
 from aetool.columns.skip import Skip
@@ -31,7 +33,7 @@ from aetool.data.pictures.framed import framed
 from aetool.data.pictures.framing import Framing
 from aetool.data.pictures.labels import counted
 from aetool.data.sources import RESERVOIR, Source, open_source
-from aetool.data.table import Cells, Mask, Table
+from aetool.data.table import Cells, Mask, Table, shortest
 from aetool.data.table_source import TableSource
 from aetool.engine import Chosen, opened
 from aetool.errors import DataError, ParamError
@@ -200,7 +202,9 @@ def prepare(
     ordinary = normal_rows(table, options.label, options.normal, source.name, signs)
     schema = infer_schema(source, ordinary, options)
     if signs is None:
-        return prepare_table(ordinary, schema, source.name, total)
+        prepared = prepare_table(ordinary, schema, source.name, total)
+        _say_codes(prepared, source.name)
+        return prepared
     prepared = prepare_table(table, schema, source.name, total)
     return dataclasses.replace(prepared, labels=signs)
 
@@ -392,6 +396,34 @@ def _say_far_numbers(schema: Schema, name: str) -> None:
             name,
             f"numbers far beyond all others are learned as usual: {', '.join(far[:MOST_TOLD])}; "
             f"if they are errors, fit with {option('--robust')}",
+        )
+
+
+def _say_codes(prepared: Prepared, name: str) -> None:
+    """Say in a notice which columns of a table hold one number far from all others in so many cells
+    that it is learned as usual; nothing if none does. Of more than MOST_TOLD (6) columns the first
+    are named. name: of the source."""
+    assert prepared.schema is not None
+    told = []
+    codes = []
+    for column, values in zip(prepared.schema.modelled, prepared.inputs.T, strict=False):
+        if not isinstance(column, Number):
+            continue
+        numbers = values[np.isfinite(values) & (values != ODD)]
+        code = code_among(numbers)
+        if code is None:
+            continue
+        others = numbers[numbers != code]
+        count = len(numbers) - len(others)
+        shown_code = shortest(code)
+        ends = f"{column.show(float(others.min()))} to {column.show(float(others.max()))}"
+        told.append(f"{column.name} ({shown_code} in {count:,}, the others {ends})")
+        codes.append(f"{option('--na')} {shown_code}")
+    if told:
+        notices.say(
+            name,
+            f"one number far from all others comes so often that it is taken for usual: "
+            f"{', '.join(told[:MOST_TOLD])}; if it stands for no answer, {codes[0]} makes it a gap",
         )
 
 
