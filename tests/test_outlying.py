@@ -275,7 +275,7 @@ def test_a_code_that_comes_too_often_to_be_odd_is_told_of(code, count, is_said):
     expected = (
         "one number far from all others comes so often that it is taken for usual: area "
         f"({code:.0f} in {count}, the others {others.min():g} to {others.max():g}); if it stands "
-        f"for no answer, na={code:.0f} makes it a gap"
+        f"for no answer, na {code:.0f} makes it a gap"
     )
     assert told == [expected] * 2 * is_said
 
