@@ -171,9 +171,25 @@ def test_a_number_in_thousands_lies_apart_among_those_in_units(rows):
     mistyped[rows // 2] = 114.5
     reach = reach_of(mistyped)
     assert (reach.beyond, reach.first) == (1, np.sort(mistyped)[1])
-    # a tenth of the smallest is not as far away as four times the range of the logarithms
-    mistyped[rows // 2] = salaries.min() / 10
+    # a quarter of the smallest is not as far away as twice the range of the logarithms
+    mistyped[rows // 2] = salaries.min() / 4
     assert reach_of(mistyped) is None or reach_of(mistyped).first == mistyped.min()
+
+
+@pytest.mark.parametrize("wrong", [400, 4000, -300])
+def test_one_number_far_from_a_body_without_a_long_tail_lies_apart(wrong):
+    """Hours of work of a week, most of them 40."""
+    rng = np.random.default_rng(4)
+    hours = np.where(rng.random(960) < 0.5, 40, rng.normal(38, 14, 960).round().clip(1, 99))
+    assert reach_of(hours) is None
+    hours[92] = wrong
+    reach = reach_of(hours)
+    others = np.delete(hours, 92)
+    assert (reach.beyond, reach.first, reach.last) == (1, others.min(), others.max())
+    # four of them are a kind of records
+    hours[:4] = 400
+    hours[92] = 40
+    assert reach_of(hours) is None or reach_of(hours).beyond > 3
 
 
 def test_a_number_far_from_counts_of_few_kinds_lies_apart():
