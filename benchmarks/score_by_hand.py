@@ -3,8 +3,7 @@
     aetool export air.aem -o graphs
     python score_by_hand.py graphs air.csv     # row, score of each record that is flagged
 
-For plain cells: decimal points, dates as 2016-03-05T00:00, times of day as 11:38:36, nothing or NA
-in a cell that is missing. A cell of numbers or dates with digits that is written otherwise, as $5 or
+For plain cells: decimal points, dates as 2016-03-05T00:00, times of day as 11:38:36. A cell of numbers or dates with digits that is written otherwise, as $5 or
 8/29, is an error, since aetool may read it; one without digits is odd.
 """
 
@@ -22,15 +21,18 @@ TIME = re.compile(r"([0-9]{1,2}):([0-9]{2})(?::([0-9]{2}(?:\.[0-9]+)?))?")
 ODD = -np.finfo(np.float64).max  # of a cell that is not of its column's kind
 
 
-def number_of(column: dict, cell: str) -> float:
-    """The number by which a graph takes a cell; column: one of model.json's columns. ValueError for
-    a cell with digits that is not written plainly."""
-    if cell in ("", "NA"):
+def number_of(column: dict, cell: str, gap_words: list) -> float:
+    """The number by which a graph takes a cell; column: one of model.json's columns; gap_words: of
+    model.json. ValueError for a cell with digits that is not written plainly."""
+    levels = column["levels"]
+    # first, as a level may be a word that is a gap elsewhere, such as none
+    if cell in levels:
+        return levels.index(cell)
+    if cell.strip().lower() in gap_words:
         return np.nan
     if column["kind"] == "category":
-        levels = column["levels"]
         # behind the levels stands any other word
-        return levels.index(cell) if cell in levels else len(levels)
+        return len(levels)
     try:
         if column["kind"] != "date":
             return float(cell)
@@ -59,10 +61,14 @@ def seconds_of_day(cell: str) -> float:
 def scores_of(folder: str, table: str) -> tuple[np.ndarray, np.ndarray]:
     """(scores, whether each is flagged) of the records of a table, both (rows,)."""
     with Path(folder, "model.json").open(encoding="utf-8") as file:
-        columns = json.load(file)["columns"]
+        model = json.load(file)
     with Path(table).open(encoding="utf-8", newline="") as file:
         records = list(csv.DictReader(file))
-    x = [[number_of(column, record[column["name"]]) for column in columns] for record in records]
+    columns, gap_words = model["columns"], model["gap_words"]
+    x = [
+        [number_of(column, record[column["name"]], gap_words) for column in columns]
+        for record in records
+    ]
     options = ort.SessionOptions()
     # it warns that the threshold has a default, as it is meant to
     options.log_severity_level = 3

@@ -64,6 +64,24 @@ def test_the_script_scores_them_as_detect_does(script, made):
     assert flagged[5] and flagged[6]
 
 
+def test_the_script_knows_which_words_are_gaps(script, tmp_path):
+    """A word of the user's, one that is a gap everywhere, and one that is a level beside gaps of
+    another kind."""
+    rng = np.random.default_rng(6)
+    degree = rng.choice(["none", "school", "college", "N/A", "nobody knows"], 600)
+    basement = np.where(rng.random(600) < 0.9, rng.choice(["full", "half", "none"], 600), "")
+    frame = pd.DataFrame({"degree": degree, "basement": basement})
+    frame["income"] = rng.lognormal(3, 0.3, 600).round(2).astype(str)
+    frame.loc[::50, "income"] = " NULL "
+    frame.to_csv(tmp_path / "t.csv", index=False)
+    model = operations.fit(tmp_path / "t.csv", FitOptions("pca", na=("Nobody knows",)))
+    assert model.schema["income"].missing == 12 and model.schema["degree"].missing > 100
+    operations.export(model, tmp_path / "graphs")
+    scores, _ = script.scores_of(str(tmp_path / "graphs"), str(tmp_path / "t.csv"))
+    found = operations.detect(tmp_path / "t.csv", model, all_rows=True)
+    np.testing.assert_allclose(scores, found.score, rtol=1e-5)
+
+
 @pytest.mark.parametrize(
     ("column", "cell"),
     [("at", "11.30 Uhr"), ("at", "25:00"), ("day", "8/29"), ("load", "$5"), ("load", "1,234")],

@@ -19,6 +19,7 @@ from aetool.canonical import Json
 from aetool.codec.decoding import condition_names
 from aetool.columns.column import ODD, Modelled
 from aetool.columns.date import Date
+from aetool.csv.cells import GAP_WORDS, folded
 from aetool.errors import DataError, ParamError
 from aetool.files import atomic
 from aetool.graphs import Graph, weighed_sum
@@ -105,9 +106,9 @@ def description(
     low: bool = False,
 ) -> Described:
     """The content of model.json: what the graphs that `export` writes take and give, the columns,
-    the threshold and its calibration. By name: plugin, sha256, input, columns, shape, latent, unit,
-    score, threshold, threshold_input and calibration; of pictures also map, where `low` is true
-    also low_parts; and context and condition of a model that has such (see `_beside`).
+    the threshold and its calibration. By name: plugin, sha256, input, columns, gap_words, shape,
+    latent, unit, score, threshold, threshold_input and calibration; of pictures also map, where
+    `low` is true also low_parts; and context and condition of a model that has such, as of _beside.
 
     float32: of graphs without float64. low: in float32, whether every input is given as two
     numbers, a value and what rounding has left of it.
@@ -118,6 +119,7 @@ def description(
         "sha256": model.sha256,
         "input": _input_in_words(model, float32),
         "columns": _columns_described(model),
+        "gap_words": _gap_words(model),
         "shape": model.shape,
         "latent": model.latent,
         "unit": model.unit,
@@ -151,7 +153,8 @@ def _input_in_words(model: Bundle, float32: bool) -> str:
         f"x: (batch, columns) {kind}: numbers in user units, categories as index into levels (as "
         "many as there are levels or more: any other word; below 0, as the codes of pandas: "
         "missing), dates as epoch seconds, times of day as seconds since midnight (see each "
-        f"column's unit), NaN = missing, {odd!r} = not of the column's kind"
+        f"column's unit), NaN = missing, {odd!r} = not of the column's kind; a cell is missing "
+        "that is no level and, without blanks around it and in small letters, one of gap_words"
     )
 
 
@@ -195,6 +198,17 @@ def _columns_described(model: Bundle) -> list[Described]:
             entry["unit"] = unit
         columns.append(entry)
     return columns
+
+
+def _gap_words(model: Bundle) -> list[str]:
+    """The words, in small letters and without blanks around them, by which cells of a table's model
+    say that nothing is there, those that the user named among them, sorted; [] for pictures."""
+    if model.schema is None:
+        return []
+    words = set(GAP_WORDS)
+    for column in model.schema.modelled:
+        words |= folded(column.gap_words)
+    return sorted(words)
 
 
 def _beside(model: Bundle, kind: str) -> Described:
