@@ -130,3 +130,17 @@ def test_levels_and_groups_that_zero_bytes_tell_apart_are_different(tmp_path):
     for one in ("a", "a\0"):
         of_group = operations.score(table[level == one], grouped)
         np.testing.assert_allclose(scores[level == one], of_group, rtol=1e-9)
+
+
+def test_a_table_is_judged_alike_from_a_file_and_from_memory(tmp_path):
+    """Whole numbers beside gaps are floats to pandas, and written as 40.0."""
+    rng = np.random.default_rng(9)
+    hours = rng.normal(38, 12, 500).round().clip(1, 99)
+    frame = pd.DataFrame({"hours": hours, "pay": (hours * rng.normal(30, 3, 500)).round(2)})
+    frame.loc[::9, "hours"] = np.nan
+    frame.to_csv(tmp_path / "t.csv", index=False)
+    assert ".0," in (tmp_path / "t.csv").read_text()
+    of_file = operations.detect(tmp_path / "t.csv", None, all_rows=True)
+    of_memory = operations.detect(frame, None, all_rows=True)
+    np.testing.assert_array_equal(of_file.score, of_memory.score)
+    assert of_file.threshold == of_memory.threshold

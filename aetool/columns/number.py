@@ -149,7 +149,11 @@ class Number(Modelled):
             return column
         low = float(finite.min())
         high = float(finite.max())
-        quantum = 0.0 if decimals is None else 10.0**-decimals
+        quantum = 0.0
+        if decimals is not None:
+            # pandas writes whole numbers beside gaps as 40.0: a last digit of 0 tells nothing
+            told = decimals_of(finite)
+            quantum = 10.0 ** -(decimals if told is None else min(decimals, told))
         dtype = self.dtype or INTEGER
         if low == high and not dtype.startswith(INTEGERS):
             # floats that are all 25.0 do not say that there is nothing between 25 and 26
