@@ -22,6 +22,7 @@ from aetool.mapping import pixels_of
 from aetool.model import Float, Int
 from aetool.printing import in_utf8
 from aetool.scoring.batches import Pictured, Scored, ScoreGraph
+from aetool.scoring.whole_levels import LevelCounts
 from aetool.spelling import there_are
 
 # of one record, for each column that says why: its name, what was found, what was expected
@@ -51,6 +52,8 @@ class Share:
     """The results of one batch that a detection needs. scores: (n,), of all its records, reported
     or not; moments: (n,), their times in epoch seconds, None where records have none.
 
+    levels: how many records have which words, and how many of these are flagged.
+
     The other fields have one entry for each of the k records to report: row, its number in the
     source, from 0; score; anomaly, whether it is flagged; why, its reasons on one line; named, the
     same by columns, empty for a picture; boxes, which a table has none of: the list is []. But
@@ -66,6 +69,7 @@ class Share:
     named: list[Reasons]
     boxes: list[Box | None]
     tables: list[Table]
+    levels: LevelCounts
 
 
 @dataclass(frozen=True, eq=False)
@@ -101,7 +105,7 @@ class Explained:
 class Kept:
     """All reported records, gathered from the shares of all batches in order; each list, named as
     in Share, has an entry for each record, but tables one for each batch, and boxes is empty for a
-    table. total: how many records were scored."""
+    table. total: how many records were scored; levels: how many of them have which words."""
 
     total: int = 0
     row: list[int] = field(default_factory=list)
@@ -111,6 +115,7 @@ class Kept:
     named: list[Reasons] = field(default_factory=list)
     tables: list[Table] = field(default_factory=list)
     boxes: list[Box | None] = field(default_factory=list)
+    levels: LevelCounts = field(default_factory=LevelCounts)
 
     def add(self, share: Share) -> None:
         """Append the share of the next batch to all lists, and count its records, reported or not,
@@ -123,6 +128,7 @@ class Kept:
         self.named += share.named
         self.boxes += share.boxes
         self.tables += share.tables
+        self.levels.add(share.levels)
 
 
 class Collector:
@@ -188,9 +194,11 @@ class Collector:
         named: list[Reasons] = [[] for _ in keep]
         boxes: list[Box | None] = []
         moments = None
+        levels = LevelCounts()
         if self.bundle.schema is not None:
             explained, named = self._blamed(batch, keep, is_anomaly)
             why = list(map(reasons.line, named, is_anomaly.tolist()))
+            levels = LevelCounts.of(self.bundle.schema, batch.inputs, flagged)
             clock = self.bundle.schema.clock
             # pages draw scores over time where records have one
             if clock is not None:
@@ -211,6 +219,7 @@ class Collector:
             named=named,
             boxes=boxes,
             tables=tables,
+            levels=levels,
         )
         return share, flagged, explained
 

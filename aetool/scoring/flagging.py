@@ -227,7 +227,16 @@ class _Run:
             # who asks for columns has chosen what is shown
             named_by=_names_records(judge.bundle.schema) if self.append is None else "",
             asked_rate=self._asked_rate(),
+            whole_levels=self._whole_levels(kept),
         )
+
+    def _whole_levels(self, kept: Kept) -> tuple[str, str]:
+        """The column of which nearly all records with some word are flagged, and these words, see
+        LevelCounts.in_words; ("", "") where there is none."""
+        schema = self.judge.bundle.schema
+        if schema is None:
+            return ("", "")
+        return kept.levels.in_words(schema, sum(kept.anomaly))
 
     def _asked_rate(self) -> float | None:
         """The part of ordinary records that the user wants to be flagged: now, or when the model

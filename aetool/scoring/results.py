@@ -83,7 +83,9 @@ class Detection:
     named_by: the column that names records and was not asked for; "" where there is none, or it
     only counts them. asked_rate: the part of ordinary records that was asked for, by `fpr` or when
     the model was calibrated; None where none was. is_calibrated_apart: whether the scores of
-    `held_out` are those of records that the user gave for that.
+    `held_out` are those of records that the user gave for that. whole_levels: where most flagged
+    records are nearly all that have some words of a column, its name and these words; ("", "")
+    where they are not.
     """
 
     row: Int
@@ -115,6 +117,7 @@ class Detection:
     named_by: str = ""
     asked_rate: float | None = None
     is_calibrated_apart: bool = False
+    whole_levels: tuple[str, str] = ("", "")
 
     @property
     def limit(self) -> float:
@@ -338,9 +341,18 @@ class Detection:
         if self.flagged < max(MANY * expected, FEWEST_EXPECTED):
             return ""
         meant = max(1, round(expected))
-        return (
+        many = (
             f"{self.flagged:,} are {self.flagged / expected:.0f} times as many as 1 in "
-            f"{1 / self.rate:,.0f}: the threshold is told by how the scores of the others fall "
+            f"{1 / self.rate:,.0f}"
+        )
+        column, words = self.whole_levels
+        if column:
+            return (
+                f"{many}: whole kinds of records are unlike the others, by {column} {words}; a "
+                "table of their own tells which of them are odd"
+            )
+        return (
+            f"{many}: the threshold is told by how the scores of the others fall "
             "off, and these lie beyond, as anomalies do, and a rare kind of ordinary records, "
             f"too; {option('--top')} {meant} lists as many as are meant"
         )
