@@ -103,8 +103,9 @@ def opened(data: object, keep_files: bool = False) -> Opened:
 
 
 def _of_place(place: files.Place, keep_files: bool) -> Opened:
-    """Open what lies at a place as it is to be archived: a folder, a file of a known type, a table
-    in text, or, if it is none of these or keep_files, the bytes of the file and the reason why.
+    """Open what lies at a place as it is to be archived: a folder as pictures, whatever keep_files
+    says; a file of a known type, or a table in text; or, if it is none of these or with keep_files,
+    the bytes of the file, with the reason why it is no more than bytes ("" with keep_files).
     DataError for aetool's own files, NoRoomError where no temporary file can be written."""
     if place.path.is_dir():
         return images.FolderSource(place.path, place.name)

@@ -68,7 +68,7 @@ def smallest(
     with ExitStack() as stack:
 
         def scratch() -> BinaryIO:
-            """A new file without a name, which is gone at the end."""
+            """Open a new temporary file in `folder`, which is gone when `stack` is closed."""
             return stack.enter_context(tempfile.TemporaryFile(dir=folder))
 
         rivals: dict[str, Rival] = {}

@@ -166,10 +166,11 @@ def _close_graph(
 
 
 def evaluated(written: Written, spec: Spec, rows: Features | Float) -> Float:
-    """(rows, n) float64: what a member of a solution, such as its `encode`, gives for features,
-    (rows, features); n is as wide as its result. written: called with a builder and the features as
-    a value, and returns a value. PluginError where that is not (batch, n), BundleError where it
-    makes no graph that can run."""
+    """Run on the CPU what a member of a solution, such as its `encode`, writes as a graph: its
+    result, (rows, n) float64. rows: (rows, features), which are rounded to float32 first, as
+    the graphs of a bundle take them. written: called with a builder and the features as a value,
+    and returns a value. PluginError where that is not (batch, n), BundleError where it makes no
+    graph that can run."""
     g = Graph()
     builder = Builder(g, spec)
     features = g.input("x", FLOAT, [rows.shape[1]])

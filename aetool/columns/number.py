@@ -231,8 +231,8 @@ class Number(Modelled):
 
     @property
     def _bins(self) -> int:
-        """How many bins there are: one at each landmark, one between any two, and one at each
-        end."""
+        """How many bins there are: one at each landmark (a known value), one between neighbouring
+        landmarks, and one beyond each end."""
         return 2 * len(self.landmarks) + 1
 
     def bin_name(self, place: int) -> str:

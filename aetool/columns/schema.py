@@ -389,10 +389,11 @@ def understood(schema: Schema) -> list[str]:
 
 
 def understood_briefly(schema: Schema, most: int) -> list[str]:
-    """Lines that tell how the columns were read, as far as it is worth knowing, at most `most` of
-    them, or at most 5 if `most` is less: first which ones models do not see, all by name, then
-    those with something odd, a line each while there is room, then columns alike in one line; in a
-    shell also the option that shows each."""
+    """Lines for a person that sum up how the columns were read: at most `most`, or 5 if that is
+    less. First, in a line, the names of those that models do not see; then those with something
+    odd, a line each while there is room, and the rest of them in one; then all others by name, in
+    up to three lines: constant ones, those with gaps, and all by kind. In a shell the last line
+    ends with the option that shows each column, where there are more columns than lines."""
     lines = _left_out(schema)
     odd_ones = []
     others = []

@@ -78,9 +78,10 @@ def places_of(address: str) -> list[files.Place]:
 
 
 def _opened(address: str, settings: str) -> tuple[fs.FileSystem, str]:
-    """(the store of an address, without ?, and the path in it, beginning with the bucket).
-    settings: the text behind the address's ?, "" for none. Errors of pyarrow: of Arrow, OSError,
-    ValueError or ImportError."""
+    """Open the store that an address names: (its file system, the path in it, beginning with the
+    bucket). address: without its "?"; settings: the text behind that, "" for none. Google's store
+    is asked again for WAIT (10) seconds only, unless the settings say how long. Errors of pyarrow
+    pass: ArrowException, OSError, ValueError or ImportError."""
     from pyarrow import fs
 
     # to pyarrow gcs and gs, abfs and abfss are the same

@@ -26,6 +26,7 @@ def unexpected(g: Graph, schema: Schema, x: str) -> str:
     missing where training saw none, and cells that stand out by themselves; returns its name. x:
     the name of the records, (B, n) float64: the columns, behind them those of the rows before, if
     the schema has context."""
+    # cells of another kind than their column's, and values far outside of all others
     costs = g.term(standing_out(g, schema, x))
     # a gap where there was none among the rows is rarer than one in rows + 1
     rarest = math.log(schema.rows + 1)

@@ -162,7 +162,7 @@ class _Survey:
         self.goal = goals.goal_of(options, self.yardstick, count)
 
     def add_exact(self) -> None:
-        """Measure the lossless archive."""
+        """Write the lossless archive, and add its point, of size and error, to the survey."""
         self._add(self.candidates.exact(), "exact", "", {})
 
     def add_bounded(self) -> None:

@@ -61,8 +61,11 @@ def _days_or_less(first: float, last: float, apart: float) -> Moments:
 
 
 def _months(first: float, last: float, apart: float) -> Moments:
-    """(the beginnings of months or years from first to last, their words). apart: the least
-    distance between two; all in epoch seconds."""
+    """Ticks of an axis of time at beginnings of months or years, in UTC: (epoch seconds, words).
+    first, last: the ends of the axis, in epoch seconds; apart: the least distance of two ticks, in
+    seconds, a month counting as 30.4 days. They are 1, 2, 3 or 6 months or a year apart, whichever
+    suffices first, else some years, at multiples of these; years have words such as 2020, and
+    shorter steps such as Jan 2020."""
     count = next((count for count in MONTHS if count * MONTH >= apart), None)
     years = 1
     if count is None:

@@ -286,9 +286,10 @@ def gathered(batches: Iterable[Pixels]) -> Iterator[Pixels]:
 
 
 def counted(archive: Archive, first: int, last: int) -> tuple[Iterator[Pixels], int]:
-    """Restore pictures first:last of an archive, which a file says the number of before the first:
-    (their pieces, (n, channels, height, width) each; how many pictures these have). Of a lenient
-    archive all are read here, as none knows before how many are lost."""
+    """Restore pictures first:last of an archive, for files that state how many there are before the
+    first: (their pieces, (n, channels, height, width) each; how many pictures these have). Of a
+    lenient archive, which leaves damaged blocks out, all are read here, as none knows before how
+    many are lost."""
     pieces = archive.pieces(first, last)
     if not archive.lenient:
         return pieces, last - first

@@ -643,7 +643,7 @@ class _Collector:
 
 
 def _orders_of(bits: int) -> tuple[str, ...]:
-    """The orders of UNTOLD, in its order, whose bit, 1, 2 or 4, is set; () for 0."""
+    """The orders of day, month and year in UNTOLD whose bit, 1, 2 or 4, is set; () for 0."""
     orders = []
     for place, order in enumerate(UNTOLD):
         if bits & (1 << place):
