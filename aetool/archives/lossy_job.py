@@ -676,8 +676,13 @@ class LossyJob:
         # no scores are judged by it: it is only asked for records
         no_scores = Calibration.of(np.zeros((0, 1)))
         decoder = self.model.graphs["decoder.onnx"]
+        schema = self.model.schema
+        if schema is not None:
+            columns = tuple(column.restoring() for column in schema.columns)
+            schema = dataclasses.replace(schema, columns=columns)
         slim = dataclasses.replace(
             self.model,
+            schema=schema,
             graphs={"decoder.onnx": decoder},
             calibration=no_scores,
             facts={},

@@ -63,6 +63,11 @@ class Column(ABC):
         them, else None. asked: whether the user says that the column is of this kind; then
         DataError where it cannot be."""
 
+    def restoring(self) -> Self:
+        """A copy of the column with what restores its values, and nothing that only judges or
+        draws them; by default the column itself. An archive that holds its model has such."""
+        return self
+
     @property
     def predicted(self) -> bool:
         """Whether models predict the column's values, rather than only use them as context."""

@@ -136,6 +136,16 @@ class Number(Modelled):
         )
         return column._fitted(read.value, decimals)
 
+    def restoring(self) -> Self:
+        """A copy without quantiles, counts and reach, and without the units of its scale: decoders
+        give numbers in the user's own. The median is put where a number is not known."""
+        plain = Scale(
+            center=self.scale.center,
+            curved=self.scale.curved,
+            resolution=self.scale.resolution,
+        )
+        return dataclasses.replace(self, quantiles=(), counts=(), reach=None, scale=plain)
+
     def _fitted(self, values: Float, decimals: int | None) -> Self:
         """A copy of the column with the statistics (scale, range, quantiles, counts, gaps) of these
         values, (n,) in the user's units, NaN for what is no number; self.odd of these are odd
