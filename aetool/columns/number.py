@@ -161,8 +161,9 @@ class Number(Modelled):
         high = float(finite.max())
         quantum = 0.0
         if decimals is not None:
-            # pandas writes whole numbers beside gaps as 40.0: a last digit of 0 tells nothing
-            told = decimals_of(finite)
+            # pandas writes whole numbers beside gaps as 40.0: last digits of 0 tell nothing, and
+            # one number alone does not tell how fine others may be
+            told = None if low == high else decimals_of(finite)
             quantum = 10.0 ** -(decimals if told is None else min(decimals, told))
         dtype = self.dtype or INTEGER
         if low == high and not dtype.startswith(INTEGERS):
