@@ -883,8 +883,8 @@ def sorted_tables() -> list[str]:
         "\n## Tables sorted by what a column says (`sorted_tables.py`)\n",
         "Tables of R packages whose rows are sorted by size, or lie group by group: a random half is fitted in its order,\n"
         "cells of the other half are moved by 3 to 8 standard deviations. found: part of these that is above the\n"
-        "threshold, a mean over tables. false: flagged where nothing is moved, pooled over rows. None of the labelled\n"
-        "sets is sorted so.\n",
+        "threshold, a mean over tables. false: flagged where nothing is moved, pooled over rows. Which tables count as sorted\n"
+        "was looked at on both halves, without their scores. None of the labelled sets is sorted so.\n",
         markdown(pd.DataFrame(told), {name: name for name in told[0]}),
         provenance(rows),
     ]

@@ -96,6 +96,31 @@ def test_gaps_and_odd_cells_do_not_hide_an_order() -> None:
     assert is_sorted(frame)
 
 
+@pytest.mark.filterwarnings("error")
+@pytest.mark.parametrize("largest", [np.inf, 1.7e308])
+def test_numbers_without_bounds_are_ordered_without_a_warning(largest: float) -> None:
+    frame = drawn().sort_values("size", ignore_index=True)
+    frame.loc[[0, 1], "size"] = -largest
+    frame.loc[[398, 399], "size"] = largest
+    frame["age"] = frame["age"].astype(float)
+    frame.loc[[5, 6, 9], "age"] = [largest, -largest, largest]
+    assert is_sorted(frame)
+    assert not is_sorted(frame.sample(frac=1, random_state=0, ignore_index=True))
+
+
+def test_the_models_of_a_joint_fit_ask_once(monkeypatch: pytest.MonkeyPatch) -> None:
+    asked = []
+    whether = row_order.is_sorted_by_content
+
+    def counted(inputs: np.ndarray, schema: object) -> bool:
+        asked.append(len(inputs))
+        return whether(inputs, schema)
+
+    monkeypatch.setattr(row_order, "is_sorted_by_content", counted)
+    operations.fit(drawn(), FitOptions())
+    assert asked == [400]
+
+
 def test_short_stretches_are_of_all_places() -> None:
     fold = short_stretch_folds(3000, 5)
     assert np.bincount(fold, minlength=5).min() > 550

@@ -163,8 +163,8 @@ class Number(Modelled):
         if decimals is not None:
             # pandas writes whole numbers beside gaps as 40.0: last digits of 0 tell nothing, and
             # one number alone does not tell how fine others may be
-            told = None if low == high else decimals_of(finite)
-            quantum = 10.0 ** -(decimals if told is None else min(decimals, told))
+            needed = None if low == high else decimals_of(finite)
+            quantum = 10.0 ** -(decimals if needed is None else min(decimals, needed))
         dtype = self.dtype or INTEGER
         if low == high and not dtype.startswith(INTEGERS):
             # floats that are all 25.0 do not say that there is nothing between 25 and 26

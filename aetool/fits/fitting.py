@@ -487,7 +487,7 @@ class _JointFit:
                 self.left_out[name] = f"no time left of {self.options.max_time:g} s"
                 return
             rows = self.prepared
-            if member.withstands:
+            if member.withstands and rows.keep is not None:
                 # what a robust fit leaves out does this member no harm
                 rows = dataclasses.replace(rows, keep=None)
             # samples are drawn by the first member

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import dataclasses
+import functools
 import inspect
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -37,6 +38,7 @@ from aetool.data.table import Cells, Mask, Table, shortest
 from aetool.data.table_source import TableSource
 from aetool.engine import Chosen, opened
 from aetool.errors import DataError, ParamError
+from aetool.fits import row_order
 from aetool.model import Int, Model, Records, Spec
 from aetool.spelling import did_you_mean, option, there_are
 
@@ -79,6 +81,15 @@ class Prepared:
         assert self.spec.shape is not None
         channels, height, width = self.spec.shape
         return self.framing or Framing(channels, width, height)
+
+    @functools.cached_property
+    def is_sorted(self) -> bool:
+        """Whether the rows are of a table sorted by what one of its columns says, and not by time;
+        False for rows that are given those before them. Found once, for all models of a joint
+        fit."""
+        if self.schema is None or self.spec.given:
+            return False
+        return row_order.is_sorted_by_content(self.inputs, self.schema)
 
     @property
     def kept(self) -> Mask:

@@ -13,6 +13,7 @@ import numpy as np
 import numpy.typing as npt
 
 from aetool.columns.column import ODD
+from aetool.columns.scale import LARGEST
 from aetool.columns.schema import Schema
 from aetool.model import Float
 
@@ -40,8 +41,10 @@ def is_sorted_by_content(inputs: Float, schema: Schema) -> bool:
     words = []
     times = []
     for column, values in zip(schema.modelled, inputs.T, strict=False):
-        # an odd cell says nothing of an order
+        # an odd cell says nothing of an order, and an infinity stands for the largest numbers: the
+        # difference of two of these would be none
         cells = np.where(values == ODD, np.nan, values)
+        cells = np.clip(cells, -LARGEST, LARGEST)
         if not column.ordered:
             words.append(cells)
         elif _is_sorted(cells) and (not column.measured or _are_years(cells)):
@@ -77,10 +80,10 @@ def _is_sorted(cells: Float) -> bool:
 
 def _are_years(cells: Float) -> bool:
     """Whether all numbers of a column, NaN for gaps, can be years."""
-    found = cells[np.isfinite(cells)]
-    is_whole = found == np.round(found)
-    is_late_enough = found >= FIRST_YEAR
-    is_early_enough = found <= LAST_YEAR
+    numbers = cells[np.isfinite(cells)]
+    is_whole = numbers == np.round(numbers)
+    is_late_enough = numbers >= FIRST_YEAR
+    is_early_enough = numbers <= LAST_YEAR
     return bool(np.all(is_whole & is_late_enough & is_early_enough))
 
 
@@ -100,11 +103,11 @@ def _is_uneven(cells: Float) -> bool:
 
 def _is_grouped(places: Float) -> bool:
     """Whether equal words of a column, as their places, NaN for gaps, lie side by side."""
-    found = places[np.isfinite(places)]
-    words = len(np.unique(found))
-    if words < LEAST_GROUPS or len(found) < FEWEST_IN_A_RUN * words:
+    in_order = places[np.isfinite(places)]
+    words = len(np.unique(in_order))
+    if words < LEAST_GROUPS or len(in_order) < FEWEST_IN_A_RUN * words:
         return False
-    changes = int((np.diff(found) != 0).sum())
+    changes = int((np.diff(in_order) != 0).sum())
     runs = changes + 1
     return runs <= MOST_RETURNS * words
 

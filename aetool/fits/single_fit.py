@@ -21,7 +21,7 @@ from aetool.columns.sections import Features
 from aetool.data.table import Mask
 from aetool.detection.calibration import Calibration
 from aetool.errors import PluginError
-from aetool.fits import row_order, telling
+from aetool.fits import telling
 from aetool.model import Int, Model, Progress
 
 if TYPE_CHECKING:
@@ -339,21 +339,13 @@ def _stretches(prepared: Prepared, folds: int, leaves_out: bool) -> Int:
     if leaves_out and count < FEW_RECORDS:
         folds = min(count, FEW_RECORDS_FOLDS)
         stretches = 1
-    if _is_sorted(prepared):
+    if prepared.is_sorted:
         fold_of_records = content.short_stretch_folds(count, folds)
     else:
         fold_of_records = content.stretch_folds(count, folds, stretches)
     # of few pictures some folds have none: those that have any are numbered anew
     _, fold = np.unique(fold_of_records[records], return_inverse=True)
     return np.asarray(fold)
-
-
-def _is_sorted(prepared: Prepared) -> bool:
-    """Whether the rows are of a table sorted by what one of its columns says, and not by time. No
-    rows that are given those before them are."""
-    if prepared.schema is None or prepared.spec.given:
-        return False
-    return row_order.is_sorted_by_content(prepared.inputs, prepared.schema)
 
 
 def _recipe(solution: closed_form.Solution, prepared: Prepared) -> bytes:

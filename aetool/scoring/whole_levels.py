@@ -60,7 +60,7 @@ class LevelCounts:
         flagged), such as ("city", "187 of 187 Houston"), where at least half of all flagged
         records, so many, are nearly all that have these words; ("", "") where they are not. Of
         several columns the one by which most are told."""
-        told = ("", "")
+        column_and_words = ("", "")
         most = max(MOST_OF_FLAGGED * flagged, 1.0)
         for place, records in self.records.items():
             column = schema.modelled[place]
@@ -75,9 +75,9 @@ class LevelCounts:
                 continue
             most = together + 1
             whole = np.flatnonzero(is_whole)
-            words = _told(column.listed, whole, of_word, records)
-            told = (column.name, words)
-        return told
+            words = _with_counts(column.listed, whole, of_word, records)
+            column_and_words = (column.name, words)
+        return column_and_words
 
 
 def _counted(places: Float, words: int) -> Int:
@@ -85,7 +85,7 @@ def _counted(places: Float, words: int) -> Int:
     return np.bincount(places.astype(np.int64), minlength=words)
 
 
-def _told(words: Sequence[str], whole: Int, flagged: Int, records: Int) -> str:
+def _with_counts(words: Sequence[str], whole: Int, flagged: Int, records: Int) -> str:
     """The words of which most records are flagged, with how many of how many, such as "187 of 187
     Houston"; the first few, those with the most flagged records before others."""
     order = np.argsort(-flagged[whole], kind="stable")
