@@ -195,7 +195,7 @@ def test_flat_pictures_are_nearly_free_and_noise_is_not_blown_up():
 
 def test_what_is_tried_does_not_grow_with_the_pictures():
     for shape in ((1, 3, 2000, 1000), (5000, 1, 28, 28), (3, 4, 300, 300), (2, 1, 1, 100000)):
-        part = picture_blobs._part(np.zeros(shape, np.uint8))
+        part = picture_blobs._sample_of(np.zeros(shape, np.uint8))
         assert 0 < part.size <= max(picture_blobs.TRIED, shape[1] * shape[3])
 
 

@@ -94,7 +94,9 @@ def test_the_kernel_and_the_reference_learn_and_filter_the_same(drawn):
     try:
         for loops in (before, None):
             kernel.C = loops
-            filters, planes = picture_filters.worth_it(restored, original, scale, 10**7)
+            filters, planes = picture_filters.filters_worth_storing(
+                restored, original, scale, 10**7
+            )
             written = b""
             again = []
             if filters:
@@ -240,7 +242,9 @@ def test_a_goal_takes_fewer_bytes_by_filters(stack, tmp_path, monkeypatch):
     assert 20 * np.log10(255 / noise) >= 26
     assert filtered["psnr_db"] == pytest.approx(20 * np.log10(255 / noise), abs=1e-3)
     monkeypatch.setattr(
-        picture_filters, "worth_it", lambda restored, original, scale, size: ([], restored)
+        picture_filters,
+        "filters_worth_storing",
+        lambda restored, original, scale, size: ([], restored),
     )
     plain = aetool.compress(stack, tmp_path / "b.aez", target_psnr=26)
     assert filtered["archive_bytes"] < 0.93 * plain["archive_bytes"]

@@ -127,8 +127,8 @@ class Meta:
 
     @property
     def family(self) -> tuple[str | bool, ...]:
-        """What ways to store a column have in common whose values mean the same, so that one block
-        may be stored as the one before it was. By default the kind alone."""
+        """A key that is equal for ways to store a column whose stored values mean the same: one
+        block may then be stored as the one before it was. By default the kind alone."""
         return (self.kind,)
 
     def to_json(self) -> dict[str, Json]:
@@ -249,7 +249,8 @@ class CellsMeta(Meta):
 
     @property
     def family(self) -> tuple[str | bool, ...]:
-        """The kind, and whether cells of others stand in these: what is left is another column."""
+        """What ways to store the column have in common whose stored cells mean the same: the kind,
+        and whether there are lenders, as what is stored of cells then differs."""
         return (self.kind, bool(self.lenders))
 
     def to_json(self) -> dict[str, Json]:
@@ -283,7 +284,7 @@ def lenders_in(meta: Meta) -> tuple[Lender, ...]:
 
 
 def lenders_of(stored: Json) -> tuple[Lender, ...]:
-    """The columns whose cells stand in those of another, of the JSON that its meta has for them;
+    """Read from JSON the columns whose cells stand in those of another, as its meta stores them;
     ArchiveError for anything but a list of 1 to MOST_LENDERS (8) of these, each once, ValueError
     for one that is a list of another length than 2."""
     if not isinstance(stored, list) or not 1 <= len(stored) <= MOST_LENDERS:
@@ -313,7 +314,8 @@ class CellsInABlob(CellsMeta):
 
     @classmethod
     def parsed(cls, stored: Stored) -> Self:
-        """The meta that `to_json` wrote; ArchiveError for a gap that is no text in latin-1."""
+        """The meta that `to_json` wrote, without its lenders, which `from_json` reads; ArchiveError
+        for a gap that is no text in latin-1."""
         return cls(gap_of(stored))
 
 
@@ -347,8 +349,8 @@ class LevelMeta(CellsMeta):
 
     @classmethod
     def parsed(cls, stored: Stored) -> LevelMeta:
-        """The meta that `to_json` wrote; ArchiveError for levels or a gap that are no texts in
-        latin-1."""
+        """The meta that `to_json` wrote, without its lenders, which `from_json` reads; ArchiveError
+        for levels or a gap that are no texts in latin-1."""
         return cls(gap_of(stored), texts(stored.get("v", []), "levels"))
 
 
@@ -376,8 +378,9 @@ class RankMeta(CellsMeta):
 
     @classmethod
     def parsed(cls, stored: Stored) -> RankMeta:
-        """The meta that `to_json` wrote; ArchiveError for a place out of range or a gap that is no
-        text. Whether the column is there is not looked at."""
+        """The meta that `to_json` wrote, without its lenders, which `from_json` reads; ArchiveError
+        for a place out of range or a gap that is no text. Whether the column is there is not looked
+        at."""
         of = whole(stored["c"], 0, MAX_COLUMNS, "a column's place") if "c" in stored else None
         return cls(gap_of(stored), of)
 
@@ -528,7 +531,8 @@ class NumberMeta(PatternMeta):
 
     @property
     def family(self) -> tuple[str | bool, ...]:
-        """As of all cells, and which units the whole numbers count in."""
+        """What ways to store the column have in common whose whole numbers mean the same: as of all
+        cells, and which units the numbers count in (own_units, single, zeros)."""
         is_single = self.single is not None
         return (*super().family, self.own_units, is_single, bool(self.zeros))
 
@@ -562,8 +566,9 @@ class NumberMeta(PatternMeta):
 
     @classmethod
     def parsed(cls, stored: Stored) -> NumberMeta:
-        """The meta that `to_json` wrote; ArchiveError for a value out of range, ValueError for
-        other than two affixes, KeyError without "d", "f" or "s"."""
+        """The meta that `to_json` wrote, without its lenders, which `from_json` reads; ArchiveError
+        for a value out of range, ValueError for other than two affixes, KeyError without "d", "f"
+        or "s"."""
         forms = stored["f"]
         if not isinstance(forms, list) or not 0 < len(forms) <= len(FORMS):
             raise refused("the forms of numbers are out of range")
@@ -629,8 +634,9 @@ class FloatMeta(PatternMeta):
 
     @property
     def family(self) -> tuple[str | bool, ...]:
-        """As of all cells, and whether the values are bits, or decimals of one number of places or
-        of several."""
+        """What ways to store the column have in common whose whole numbers mean the same: as of all
+        cells, and whether the values are bits, or decimals of one number of places or of
+        several."""
         return (*super().family, self.places is None, bool(self.zeros))
 
     def to_json(self) -> dict[str, Json]:
@@ -656,8 +662,8 @@ class FloatMeta(PatternMeta):
 
     @classmethod
     def parsed(cls, stored: Stored) -> FloatMeta:
-        """The meta that `to_json` wrote; ArchiveError for a value out of range, KeyError without
-        "s"."""
+        """The meta that `to_json` wrote, without its lenders, which `from_json` reads; ArchiveError
+        for a value out of range, KeyError without "s"."""
         offsets = stored.get("f", [0])
         most = MOST_ORIGINS if "p" in stored else MOST_OFFSETS
         if not isinstance(offsets, list) or not 0 < len(offsets) <= most:
@@ -735,8 +741,9 @@ class DigitsMeta(PatternMeta):
 
     @classmethod
     def parsed(cls, stored: Stored) -> DigitsMeta:
-        """The meta that `to_json` wrote; ArchiveError for a value out of range, ValueError for
-        other than two affixes, KeyError without "b", "w" or "s"."""
+        """The meta that `to_json` wrote, without its lenders, which `from_json` reads; ArchiveError
+        for a value out of range, ValueError for other than two affixes, KeyError without "b", "w"
+        or "s"."""
         base = stored["b"]
         if type(base) is not int or base not in MOST_WIDE:
             raise refused("digits of a base that there is not")
@@ -783,8 +790,9 @@ class DateMeta(PatternMeta):
 
     @classmethod
     def parsed(cls, stored: Stored) -> DateMeta:
-        """The meta that `to_json` wrote; ArchiveError for a value out of range, ValueError for a
-        format that is none, KeyError without "t", "a" or "s"."""
+        """The meta that `to_json` wrote, without its lenders, which `from_json` reads; ArchiveError
+        for a value out of range, ValueError for a format that is none, KeyError without "t", "a" or
+        "s"."""
         format = text(stored["t"], "the format of dates")
         if not 0 <= DateFormat.of(format).digits <= MOST_FINE:
             raise refused("dates of more digits than there are")
@@ -1037,14 +1045,14 @@ def from_json(stored: Json) -> Meta:
     """The meta of a column, of the class that its "k" names, by the JSON that `to_json` wrote;
     ArchiveError for anything else."""
     kind = stored.get("k") if isinstance(stored, Mapping) else None
-    known = KNOWN.get(kind) if isinstance(kind, str) else None
-    if known is None:
+    meta_class = KNOWN.get(kind) if isinstance(kind, str) else None
+    if meta_class is None:
         raise ArchiveError("damaged: a column is stored in an unknown way")
-    unknown = stored.keys() - {"k", *known.letters.split()}
+    unknown = stored.keys() - {"k", *meta_class.letters.split()}
     if unknown:
         raise refused(f"a column of kind {kind} has no part {min(unknown)[:40]!r}")
     try:
-        meta = known.parsed(stored)
+        meta = meta_class.parsed(stored)
         if isinstance(meta, CellsMeta) and "cells" in stored:
             return dataclasses.replace(meta, lenders=lenders_of(stored["cells"]))
         return meta
@@ -1055,10 +1063,10 @@ def from_json(stored: Json) -> Meta:
 
 
 def beside(meta: Meta, foreseen: Meta) -> Json:
-    """The JSON that a block stores of a meta where the shared model has another one at its place:
-    an object of the parts (fields of `to_json`) that differ, if both are of one kind and no part of
-    the model's is missing; else all of it. None where it equals the model's. `all_from_json` reads
-    it."""
+    """The JSON by which a block stores the meta of a column if the shared model has a meta for that
+    column, too, `foreseen`: None where both are equal; an object of just the parts (fields of
+    `to_json`) that differ, if both are of one kind and no part of the model's is missing; else all
+    of its parts. `all_from_json` reads it."""
     if meta == foreseen:
         return None
     parts = meta.to_json()

@@ -169,7 +169,7 @@ class Mixer:
         self.length = 0
         # by the hash of a stretch, the place behind it
         self.places: dict[int, int] = {}
-        self._contexts()
+        self._hash_contexts()
 
     def chance(self) -> int:
         """The probability that the next bit is 1, in 65,536ths, 24 .. 65,512. To be called once for
@@ -194,7 +194,8 @@ class Mixer:
             products = [w * x for w, x in zip(weights, self.inputs, strict=True)]
             total = sum(products) >> 16
             self.guesses.append(max(-LARGEST, min(LARGEST, total)))
-        # their mean, raised above 0 before it is divided: C rounds towards 0, Python down
+        # the mean of the guesses, raised above 0 before it is divided: C rounds towards 0, Python
+        # down
         count = len(self.guesses)
         raised = sum(self.guesses) + count * 2048
         logit = raised // count - 2048
@@ -207,11 +208,11 @@ class Mixer:
         15. They are the mixer's lists, not copies."""
         # the contexts of two, three, four and six bytes
         longer = self.slots[2:6]
-        known = sum(slot.met[node] > 0 for slot in longer)
+        contexts_met = sum(slot.met[node] > 0 for slot in longer)
         kind = 0
         if self.foretold is not None:
             kind = self._kind_of_match()
-        of_match = SETS_OF_BITS + known * 4 + kind
+        of_match = SETS_OF_BITS + contexts_met * 4 + kind
         field = min(self.field, SETS_OF_FIELD - 1)
         of_field = SETS_OF_BITS + SETS_OF_MATCH + field
         sets = [
@@ -226,8 +227,8 @@ class Mixer:
         return sets
 
     def _last(self, back: int) -> int:
-        """The last byte of the text for 1, for a larger number that many from its end; 0 before the
-        text's begin."""
+        """A byte of the text, `back` from its end: the last one for 1, the one before it for 2; 0
+        for one before the text's begin."""
         return self.text[-back] if back <= len(self.text) else 0
 
     def _corrected(self, logit: int) -> int:
@@ -280,7 +281,7 @@ class Mixer:
         self.bits = self.bits << 1 | bit
         self.count += 1
         if self.count == 8:
-            self._take(self.bits & 255)
+            self._add_byte(self.bits & 255)
 
     def _learn_weights(self, bit: int) -> None:
         """Move the sets of weights that mixed the inputs towards what would have foretold the
@@ -324,8 +325,8 @@ class Mixer:
         size = self._class_of_length()
         bit = byte >> 7 - self.count & 1
         self.foretold = (size, bit)
-        sure = STRETCH[self.match_chances[size] >> 4]
-        return sure if bit else -sure
+        logit_of_expected = STRETCH[self.match_chances[size] >> 4]
+        return logit_of_expected if bit else -logit_of_expected
 
     def _class_of_length(self) -> int:
         """The class of the match's length, at least 1, by which it is judged, 1 .. 28: lengths
@@ -346,7 +347,7 @@ class Mixer:
             return 1
         return 2 if self.length < 32 else 3
 
-    def _take(self, byte: int) -> None:
+    def _add_byte(self, byte: int) -> None:
         """Add a complete byte, 0 .. 255, to the text, and update fields, contexts and the match
         with it."""
         self.text.append(byte)
@@ -360,11 +361,11 @@ class Mixer:
         else:
             self.in_field = mixed_hash(self.in_field + 1 & WORD, byte)
         if self.widely:
-            self._go_on_with_word(byte)
-        self._contexts()
-        self._follow(byte)
+            self._update_word_hashes(byte)
+        self._hash_contexts()
+        self._update_match(byte)
 
-    def _go_on_with_word(self, byte: int) -> None:
+    def _update_word_hashes(self, byte: int) -> None:
         """Add a byte, 0 .. 255, to the hashes of the line and of its word, which any other byte
         than a letter, a digit or one of another alphabet ends; capitals are as small letters."""
         letter = bytes([byte]).lower()
@@ -400,7 +401,7 @@ class Mixer:
             self.hash_above = self.record_before.hashes[self.field]
         self.in_field = 0
 
-    def _contexts(self) -> None:
+    def _hash_contexts(self) -> None:
         """Compute the contexts by which the next byte is predicted, and set `hashes` to a hash of
         each: six of as many last bytes as ORDERS says, and four of the field so far or its number,
         alone and with what stands before or above it; five more where the text is mixed widely."""
@@ -412,11 +413,11 @@ class Mixer:
         self.hashes = []
         # the hash of an order goes on from that of the shorter one
         hash_of_bytes = 0
-        taken = 0
+        hashed_bytes = 0
         for number, size in enumerate(ORDERS):
-            for byte in last[taken:size]:
+            for byte in last[hashed_bytes:size]:
                 hash_of_bytes = mixed_hash(hash_of_bytes, byte)
-            taken = size
+            hashed_bytes = size
             self.hashes.append(mixed_hash(hash_of_bytes, number))
         above = 0
         following = 0
@@ -436,11 +437,12 @@ class Mixer:
             mixed_hash(below, self.hash_above),
         ]
         if self.widely:
-            self._contexts_of_words()
+            self._hash_contexts_of_words()
 
-    def _contexts_of_words(self) -> None:
-        """Add to `hashes` those of the word so far, alone, with the one before, and with the one
-        before that and the last byte, of the second and third last bytes, and of the line."""
+    def _hash_contexts_of_words(self) -> None:
+        """Add five hashes to `hashes`, of contexts of words and of the line: of the word so far
+        alone; of it and the word before; of it, the word before that one and the last byte; of the
+        second and third last bytes; of the line so far."""
         number = CONTEXTS
         with_one_before = mixed_hash(self.word, self.word_before)
         with_another = mixed_hash(self.word, self.word_but_one)
@@ -450,7 +452,7 @@ class Mixer:
             self.hashes.append(mixed_hash(context, number))
             number += 1
 
-    def _follow(self, byte: int) -> None:
+    def _update_match(self, byte: int) -> None:
         """Update `match` and `length` for a byte that was added: an earlier place in the text whose
         preceding bytes equal the last ones, and how many are known to, at most LONGEST_MATCH
         (65,535). A match is kept while the byte behind it is the one that came; else the latest
@@ -467,11 +469,11 @@ class Mixer:
         for back in range(1, LEAST_MATCH + 1):
             scattered = mixed_hash(scattered, text[-back])
         place = scattered >> 32 - MATCH_BITS
-        known = self.places.get(place, 0)
+        candidate = self.places.get(place, 0)
         # while a match holds it is kept: it may be the longer one
-        if not self.length and known:
-            self.match = known
-            self.length = self._common_bytes(known)
+        if not self.length and candidate:
+            self.match = candidate
+            self.length = self._common_bytes(candidate)
         self.places[place] = len(text)
 
     def _common_bytes(self, place: int) -> int:
@@ -518,37 +520,38 @@ def code_of(
     limit = len(text) + MOST_MORE
     if most is not None:
         limit = min(most, limit)
-    code = _within(text, delimiter, before, widely, limit)
+    code = _code_within(text, delimiter, before, widely, limit)
     return text + b"\0" if code is None else code
 
 
-def _within(
+def _code_within(
     text: bytes,
     delimiter: int,
     before: bytes,
     widely: bool,
     most: int,
 ) -> bytes | None:
-    """The code of a text, as of `code_of`, if it takes at most `most` bytes, else None; of a text
-    of at most LONGEST_KEPT (2^17) bytes that was coded lately without coding it again."""
+    """The code of a text, as `code_of` makes it, if it takes at most `most` bytes, else None. A
+    text of at most LONGEST_KEPT (2^17) bytes is looked up in a cache of codes first, so that one
+    that was coded lately is not coded again."""
     if len(text) > LONGEST_KEPT:
-        return _coded(text, delimiter, before, widely, most)
+        return _coded_anew(text, delimiter, before, widely, most)
     key = (text, delimiter, before, widely)
     # of all archives of one table that are tried, most have the same words and headers
     kept = KEPT_BEHIND if before else KEPT_CODES
-    known = kept.get(key)
-    if known is not None:
-        code, tried = known
+    entry = kept.get(key)
+    if entry is not None:
+        code, limit_tried = entry
         if code is not None:
             return code if len(code) <= most else None
-        if tried >= most:
+        if limit_tried >= most:
             return None
-    code = _coded(text, delimiter, before, widely, most)
+    code = _coded_anew(text, delimiter, before, widely, most)
     kept.keep(key, (code, most))
     return code
 
 
-def _coded(
+def _coded_anew(
     text: bytes,
     delimiter: int,
     before: bytes,

@@ -45,7 +45,7 @@ def by_other_bins(plan: Plan, stream: Stream, known: Known) -> Iterator[Plan]:
         yield from _by_levels(plan, r)
     if plan.transform is not Transform.NONE:
         # how often a key came is known only under the transform by keys
-        features = tuple(one for one in plan.features if not isinstance(one, Seen))
+        features = tuple(feature for feature in plan.features if not isinstance(feature, Seen))
         untransformed = Plan(
             complete=plan.complete,
             features=features,
@@ -78,10 +78,10 @@ def mixture_of(
     than rans.MAX_CELLS frequencies goes without features. It has one lane. stream: the one to code,
     of at least one value; known: the streams before it."""
     symbols = integers.symbols_of(plan, transforms.residuals(plan, stream, known))
-    features = tuple(one for one in plan.features if not isinstance(one, Repeat))
+    features = tuple(feature for feature in plan.features if not isinstance(feature, Repeat))
     contexts = 1
-    for one in features:
-        contexts *= one.radix if isinstance(one, Classes) else MAX_CLASSES
+    for feature in features:
+        contexts *= feature.radix if isinstance(feature, Classes) else MAX_CLASSES
     if contexts * plan.alphabet > rans.MAX_CELLS:
         features = ()
     others = _best_others(stream, known, parents, symbols, plan.alphabet)
@@ -106,32 +106,32 @@ def _best_others(
     a list of numbers, that which tells most of the first JUDGED (8,192) symbols first; 0 or more: a
     stream by its symbols; below 0: stream -1 - number by its values. stream: whose symbols they
     are; parents: the numbers of the streams to choose from; known: the streams before it."""
-    part = symbols[:JUDGED]
+    sample = symbols[:JUDGED]
     judged: list[tuple[float, int]] = []
     for parent in parents:
         values = named_column(known.values, parent, stream)[:JUDGED]
         others = named_column(known.symbols, parent, stream)[:JUDGED]
         # with the symbol of rows without a value
         edges = classes_of(others, known.alphabets[parent] + 1, CLASSES)
-        marks = np.searchsorted(edges, others, "right")
-        bits_by_symbols = _bits(part, alphabet, marks, len(edges) + 1)
+        classes = np.searchsorted(edges, others, "right")
+        bits_by_symbols = _bits(sample, alphabet, classes, len(edges) + 1)
         bits_by_values = np.inf
         edges = quantiles(values, CLASSES)
         if len(edges) and len(np.unique(values)) <= MOST_DIFFERENT:
-            marks = np.searchsorted(edges, values, "right")
-            bits_by_values = _bits(part, alphabet, marks, len(edges) + 1)
+            classes = np.searchsorted(edges, values, "right")
+            bits_by_values = _bits(sample, alphabet, classes, len(edges) + 1)
         if bits_by_values < bits_by_symbols:
             judged.append((bits_by_values, -1 - parent))
         else:
             judged.append((bits_by_symbols, parent))
-    judged.sort(key=lambda one: one[0])
+    judged.sort(key=lambda bits_and_number: bits_and_number[0])
     return [number for _, number in judged[:MOST_OTHERS]]
 
 
-def _bits(part: U16, alphabet: int, marks: Int, radix: int) -> float:
-    """Bits that symbols, (n,) below alphabet, take with a feature of the values `marks`, (n,) below
-    radix; infinite if their tables would have more than MOST_TABLES (2^20) frequencies."""
+def _bits(symbols: U16, alphabet: int, classes: Int, radix: int) -> float:
+    """Bits that symbols, (n,) below alphabet, take with a feature of the values `classes`, (n,)
+    below radix; infinite if their tables would have more than MOST_TABLES (2^20) frequencies."""
     if radix * alphabet > MOST_TABLES:
         return np.inf
     layout = rans.Contexts(alphabet, (radix,))
-    return rans.cost(rans.forward(part, marks.astype(np.uint32), layout))
+    return rans.cost(rans.forward(symbols, classes.astype(np.uint32), layout))

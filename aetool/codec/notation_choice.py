@@ -117,7 +117,8 @@ class Manner:
 
     @property
     def either(self) -> bytes | None:
-        """The mark, a point or comma, of a number such as 1,234, which may be any of both."""
+        """The mark, a point or comma, of a number such as 1,234, where it may be a decimal mark or
+        one between groups; None if there is none, or it can only be one of both."""
         if self.marks and self.sure_decimal is None and self.sure_group is None:
             return self.marks[0]
         return None
@@ -156,11 +157,11 @@ class Writing:
     notation: Notation
 
 
-def writings(sample: Iterable[bytes], known: str | None = None) -> list[Writing]:
+def writings(sample: Iterable[bytes], decimal_mark: str | None = None) -> list[Writing]:
     """The ways in which a column, of which these are some cells, may write its numbers, the
     likeliest first, two at most; [] if it does so in no way but as 1234.5, between affixes, or no
-    cell has a number. known: the decimal mark, "." or ",", whatever the cells say; None: by the
-    cells."""
+    cell has a number. decimal_mark: the decimal mark, "." or ",", whatever the cells say; None: by
+    the cells."""
     manners = []
     for cell in sample:
         manner = Manner.of(cell)
@@ -170,8 +171,8 @@ def writings(sample: Iterable[bytes], known: str | None = None) -> list[Writing]
         return []
     likely = []
     pairs = _pairs_of_marks(manners)
-    if known is not None:
-        pairs = _pairs_with(known.encode(), manners)
+    if decimal_mark is not None:
+        pairs = _pairs_with(decimal_mark.encode(), manners)
     for decimal, group in pairs:
         # both readings of 1,234 may come to the same, or to nothing
         writing = _writing(manners, decimal, group)
@@ -201,43 +202,44 @@ def _pairs_of_marks(manners: Sequence[Manner]) -> list[tuple[bytes, bytes]]:
             pairs.append((decimal, b""))
         return pairs
     if group is not None:
-        return [(_other(group), group)]
+        return [(_decimal_beside(group), group)]
     if either is None:
         return [(POINT, b"")]
     # 1,234 in all cells, and nothing that tells of which kind the mark is
-    return [(_other(either), either), (either, b"")]
+    return [(_decimal_beside(either), either), (either, b"")]
 
 
 def _pairs_with(decimal: bytes, manners: Sequence[Manner]) -> list[tuple[bytes, bytes]]:
     """The (decimal mark, mark between groups) that cells with this decimal mark may have: with the
     commonest other mark between groups, if there is one, and without, as b""."""
-    group = _commonest(manners, lambda manner: _not(decimal, manner.sure_group))
+    group = _commonest(manners, lambda manner: _unless_decimal(decimal, manner.sure_group))
     # 1.234 among decimal commas is a thousand and more
     if group is None:
-        group = _commonest(manners, lambda manner: _not(decimal, manner.either))
+        group = _commonest(manners, lambda manner: _unless_decimal(decimal, manner.either))
     if group is None:
         return [(decimal, b"")]
     return [(decimal, group), (decimal, b"")]
 
 
-def _not(decimal: bytes, mark: bytes | None) -> bytes | None:
+def _unless_decimal(decimal: bytes, mark: bytes | None) -> bytes | None:
     """The mark, if there is one and it is not the decimal mark; else None."""
     return None if mark == decimal else mark
 
 
-def _other(group: bytes) -> bytes:
+def _decimal_beside(group: bytes) -> bytes:
     """The decimal mark of numbers with this mark between groups, where no number has one."""
     return COMMA if group == POINT else POINT
 
 
 def _commonest(
     manners: Iterable[Manner],
-    of: Callable[[Manner], Key | None],
+    key_of: Callable[[Manner], Key | None],
 ) -> Key | None:
-    """What most of the manners have, of several as common the first; None if none has any."""
+    """The key that most manners have, of several as common the first; None if none has one. key_of:
+    the key of a manner, None for one that has none, which is not counted."""
     counts: Counter[Key] = Counter()
     for manner in manners:
-        key = of(manner)
+        key = key_of(manner)
         if key is not None:
             counts[key] += 1
     if not counts:
@@ -246,12 +248,12 @@ def _commonest(
 
 
 def _writing(manners: Sequence[Manner], decimal: bytes, group: bytes) -> Writing | None:
-    """How the numbers of cells with these marks, the decimal one and the one between groups, b""
-    for none, are written; None if that is as 1234.5 between affixes, no number shows what stands
-    around it, or the mark between groups has more than LONGEST_GROUP_MARK bytes."""
-    usual = _commonest(manners, lambda one: None if one.is_negative else one.around)
-    negative = _commonest(manners, lambda one: one.around if one.is_negative else None)
-    is_quoted, quotes = _quotes(manners)
+    """How a column writes its numbers, if these are the decimal mark and the mark between groups,
+    b"" for none; None if that is as 1234.5 between affixes, no number shows what stands around it,
+    or the mark between groups has more than LONGEST_GROUP_MARK bytes."""
+    usual = _commonest(manners, lambda manner: None if manner.is_negative else manner.around)
+    negative = _commonest(manners, lambda manner: manner.around if manner.is_negative else None)
+    is_quoted, quotes = _which_are_quoted(manners)
     if usual is None and negative is not None:
         usual = _without_signs(negative)
     if usual is None or len(group) > LONGEST_GROUP_MARK:
@@ -260,9 +262,9 @@ def _writing(manners: Sequence[Manner], decimal: bytes, group: bytes) -> Writing
     if negative is None:
         negative = (before + b"-", behind)
     is_usual = negative == (before + b"-", behind)
-    width = _width(manners)
+    width = _width_of_cells(manners)
     # what stands around all cells stands around the numbers
-    outside = b"" if width else b" " * (_commonest(manners, lambda one: one.blanks) or 0)
+    outside = b"" if width else b" " * (_commonest(manners, lambda manner: manner.blanks) or 0)
     inside = QUOTE if is_quoted and not quotes else b""
     usual = (outside + inside + before, behind + inside)
     first, last = negative
@@ -270,10 +272,10 @@ def _writing(manners: Sequence[Manner], decimal: bytes, group: bytes) -> Writing
     notation = Notation(
         decimal=decimal.decode("latin-1"),
         group=group.decode("latin-1"),
-        later=_later(manners, decimal) if group else WESTERN,
-        least=_least(manners, decimal) if group else LONGEST_BARE,
+        later=_digits_of_groups(manners, decimal) if group else WESTERN,
+        least=_least_digits_with_groups(manners, decimal) if group else LONGEST_BARE,
         negative=None if is_usual else around_negative,
-        is_bare=_is_bare(manners),
+        is_bare=_lacks_zero_before_mark(manners),
         quoted=quotes,
         width=width,
     )
@@ -294,20 +296,20 @@ def _without_signs(around: Affixes) -> Affixes:
     return before, behind
 
 
-def _quotes(manners: Sequence[Manner]) -> tuple[bool, str]:
+def _which_are_quoted(manners: Sequence[Manner]) -> tuple[bool, str]:
     """Tell which cells are between quotes: (whether any is; "," if it is, nearly always, just those
     with a comma, else "")."""
     quoted = [manner for manner in manners if manner.is_quoted]
     if not quoted:
         return False, ""
     # a file separated by commas has quotes just there
-    right = sum((COMMA in manner.marks) == manner.is_quoted for manner in manners)
-    if right >= len(quoted):
+    quoted_just_for_comma = sum((COMMA in manner.marks) == manner.is_quoted for manner in manners)
+    if quoted_just_for_comma >= len(quoted):
         return True, ","
     return True, ""
 
 
-def _later(manners: Iterable[Manner], decimal: bytes) -> int:
+def _digits_of_groups(manners: Iterable[Manner], decimal: bytes) -> int:
     """How many digits the groups before this decimal mark have, but for the first and the last
     one: 3, or 2 if more of them have two."""
     counts: Counter[int] = Counter({WESTERN: 0})
@@ -317,7 +319,7 @@ def _later(manners: Iterable[Manner], decimal: bytes) -> int:
     return INDIAN if counts[INDIAN] > counts[WESTERN] else WESTERN
 
 
-def _least(manners: Iterable[Manner], decimal: bytes) -> int:
+def _least_digits_with_groups(manners: Iterable[Manner], decimal: bytes) -> int:
     """From how many digits on numbers have groups: 4, or 5 if numbers of four have none."""
     bare = grouped = 0
     for manner in manners:
@@ -329,7 +331,7 @@ def _least(manners: Iterable[Manner], decimal: bytes) -> int:
     return LONGEST_BARE + (bare > grouped)
 
 
-def _is_bare(manners: Iterable[Manner]) -> bool:
+def _lacks_zero_before_mark(manners: Iterable[Manner]) -> bool:
     """Whether more numbers of one mark begin with that, as .5 does, than with a 0 before it."""
     bare = full = 0
     for manner in manners:
@@ -339,7 +341,7 @@ def _is_bare(manners: Iterable[Manner]) -> bool:
     return bare > full
 
 
-def _width(manners: Sequence[Manner]) -> int:
+def _width_of_cells(manners: Sequence[Manner]) -> int:
     """The bytes of each cell, if all have as many and are filled up with different numbers of
     blanks in front; else 0. manners: how each cell is written."""
     sizes = {manner.size for manner in manners}

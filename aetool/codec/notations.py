@@ -91,7 +91,7 @@ def spelled(
     pieces = [behind_another([])]
     for rows in _runs_of_rows(len(plain)):
         some = plain.take(rows)
-        piece = _spelled(some, around, notation)
+        piece = _spelled_few(some, around, notation)
         pieces.append(piece)
     return spans.chained(*pieces)
 
@@ -106,16 +106,16 @@ def _runs_of_rows(count: int) -> list[Int]:
     return runs
 
 
-def _spelled(
+def _spelled_few(
     plain: Spans,
     around: Around,
     notation: Notation,
 ) -> Spans:
     """Write a few plain decimals, at least one, as the cells of a column. around: the texts in
     front of and behind them."""
-    is_negative = _first_is(plain, MINUS)
+    is_negative = _which_begin_with(plain, MINUS)
     # the minus is written with what stands around the number
-    unsigned = _cut(plain, is_negative, is_negative)
+    unsigned = _shortened(plain, is_negative, is_negative)
     if notation.is_bare:
         unsigned = _without_lone_zeros(unsigned)
     pool = unsigned.pool.copy()
@@ -126,19 +126,19 @@ def _spelled(
     is_quoted = np.zeros(len(number), np.bool_)
     if notation.quoted:
         calls_for_quotes = number.pool == ord(notation.quoted)
-        is_quoted = _have_any(number, calls_for_quotes)
-    framed = _between(number, around, is_negative, is_quoted)
+        is_quoted = _which_have_any(number, calls_for_quotes)
+    framed = _framed(number, around, is_negative, is_quoted)
     return _filled_up(framed, notation.width)
 
 
-def _apart(cells: Spans) -> Spans:
+def _in_own_pool(cells: Spans) -> Spans:
     """The same cells in a pool of their own, one behind the other."""
     pool = spans.weave(cells.pool, cells.start, cells.length)
     start = begins(cells.length)
     return Spans(pool, start, cells.length)
 
 
-def _cut(
+def _shortened(
     cells: Spans,
     begin: Array,
     less: Array,
@@ -148,10 +148,10 @@ def _cut(
     start = cells.start + begin
     length = cells.length - less
     narrower = Spans(cells.pool, start, length.astype(np.int32))
-    return _apart(narrower)
+    return _in_own_pool(narrower)
 
 
-def _first_is(
+def _which_begin_with(
     cells: Spans,
     byte: int,
 ) -> Mask:
@@ -163,17 +163,18 @@ def _first_is(
     return begins_so
 
 
-def _have_any(
+def _which_have_any(
     cells: Spans,
-    is_wanted: Mask,
+    is_sought: Mask,
 ) -> Mask:
-    """(n,): whether a cell, one behind the other, has a byte that is wanted, (bytes,)."""
+    """(n,): whether each cell has one of the bytes that are sought. is_sought: (bytes,) bool, for
+    each byte of the pool. cells: one behind the other in their pool, without gaps."""
     has = np.zeros(len(cells), np.bool_)
     filled = np.flatnonzero(cells.length > 0)
     # of no places there is nothing to reduce
     if len(filled):
         first = cells.start[filled]
-        has[filled] = np.logical_or.reduceat(is_wanted, first)
+        has[filled] = np.logical_or.reduceat(is_sought, first)
     return has
 
 
@@ -185,7 +186,7 @@ def _without_lone_zeros(number: Spans) -> Spans:
     is_zero = number.pool[first] == ZERO
     before_point = number.pool[first + 1] == POINT
     is_lone[rows] = is_zero & before_point
-    return _cut(number, is_lone, is_lone)
+    return _shortened(number, is_lone, is_lone)
 
 
 def _in_groups(
@@ -262,7 +263,7 @@ def _with_marks(
     return Spans(pool, begins(length), length)
 
 
-def _between(
+def _framed(
     number: Spans,
     around: Around,
     is_negative: Mask,
@@ -280,7 +281,7 @@ def _between(
     place_of_behind = place_of_before + len(before)
     parts = spans.chained(fixed, number)
     place_of_number = np.arange(len(fixed), len(parts))
-    return _joined(
+    return _joined_cells(
         parts.take(place_of_before),
         parts.take(place_of_number),
         parts.take(place_of_behind),
@@ -298,10 +299,10 @@ def _filled_up(
     missing = np.maximum(width - cells.length, 0)
     blanks = Spans(parts.pool, np.zeros_like(cells.start), missing)
     places = np.arange(1, len(parts))
-    return _joined(blanks, parts.take(places))
+    return _joined_cells(blanks, parts.take(places))
 
 
-def _joined(*pieces: Spans) -> Spans:
+def _joined_cells(*pieces: Spans) -> Spans:
     """Cells, one behind the other, each joined of the pieces at its place, all n of one pool."""
     starts = [piece.start for piece in pieces]
     lengths = [piece.length for piece in pieces]
@@ -337,17 +338,17 @@ def plain(
             some.start.astype(np.int64),
             some.stop - some.start,
         )
-        piece = _plain(cells, around, notation)
-        again = _spelled(piece, around, notation)
+        piece = _plain_of_few(cells, around, notation)
+        rewritten = _spelled_few(piece, around, notation)
         # what is written in another way would not come back
-        is_same = _are_same(cells, again)
+        is_same = _are_same(cells, rewritten)
         length = np.where(is_same, piece.length, 0)
         pieces.append(Spans(piece.pool, piece.start, length))
     of_column = spans.chained(*pieces)
     return TextCells(*of_column.places())
 
 
-def _plain(
+def _plain_of_few(
     cells: Spans,
     around: Around,
     notation: Notation,
@@ -439,7 +440,7 @@ class _Inner:
         (n,)."""
         length = np.where(rows, self.stop - self.start, 0)
         left = Spans(self.buffer, self.start, length.astype(np.int32))
-        return _apart(left)
+        return _in_own_pool(left)
 
 
 def _with_points(
@@ -450,12 +451,12 @@ def _with_points(
     """Numbers of a notation, one behind the other, without anything around them, as plain decimals:
     without marks between groups, with a point, and a minus where they are negative, (n,). A cell
     with a line feed is nothing."""
-    has_feed = _have_any(number, number.pool == LF)
+    has_feed = _which_have_any(number, number.pool == LF)
     length = np.where(has_feed, 0, number.length)
-    number = _apart(Spans(number.pool, number.start, length))
+    number = _in_own_pool(Spans(number.pool, number.start, length))
     lacks_zero = np.zeros(len(number), np.bool_)
     if notation.is_bare:
-        lacks_zero = _first_is(number, ord(notation.decimal))
+        lacks_zero = _which_begin_with(number, ord(notation.decimal))
     fixed = behind_another([b"", b"-", b"0", b"\n"])
     empty, minus, zero, feed = range(len(fixed))
     parts = spans.chained(fixed, number)
@@ -464,7 +465,7 @@ def _with_points(
     place_of_zero = np.where(lacks_zero, zero, empty)
     place_of_feed = np.full(len(number), feed)
     place_of_number = np.arange(len(fixed), len(parts))
-    lines = _joined(
+    lines = _joined_cells(
         parts.take(place_of_sign),
         parts.take(place_of_zero),
         parts.take(place_of_number),
@@ -491,9 +492,9 @@ def _are_same(
     """(n,): whether a cell has the same bytes as the other at its place."""
     is_same = cells.length == others.length
     rows = np.flatnonzero(is_same & (cells.length > 0))
-    here = _apart(cells.take(rows))
-    there = _apart(others.take(rows))
+    here = _in_own_pool(cells.take(rows))
+    there = _in_own_pool(others.take(rows))
     # a byte that differs is enough
     differs = here.pool != there.pool
-    is_same[rows] = ~_have_any(here, differs)
+    is_same[rows] = ~_which_have_any(here, differs)
     return np.asarray(is_same)

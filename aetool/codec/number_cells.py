@@ -32,29 +32,29 @@ def floats(cells: Spans, usual: str = POINT) -> Float:
         if notation is not None and notation.decimal == usual:
             return _written(inner, notation)
     read = _plain_floats(cells)
-    others = np.flatnonzero(np.isnan(read))
-    if not len(others):
+    unread_rows = np.flatnonzero(np.isnan(read))
+    if not len(unread_rows):
         return read
     # files that have a blank behind each comma have one before each number
     inner = trimmed(cells)
-    read[others] = _plain_floats(inner.take(others))
-    others = np.flatnonzero(np.isnan(read))
-    if not len(others):
+    read[unread_rows] = _plain_floats(inner.take(unread_rows))
+    unread_rows = np.flatnonzero(np.isnan(read))
+    if not len(unread_rows):
         return read
     sample = _sample(inner)
     notation = NumberEvidence.of(sample).decide()
     if notation is not None and notation.decimal != POINT:
         # 1.234 is a thousand and more here
         return _written(inner, notation)
-    rest = inner.take(others)
+    unread = inner.take(unread_rows)
     if notation is None:
         notation = PLAIN
-        sample_of_rest = _sample(rest)
-        found_numbers = _finite(notation, sample_of_rest)
+        sample_of_rest = _sample(unread)
+        numbers_of_sample = _finite(notation, sample_of_rest)
         # a column of words would be tried word by word
-        if np.isnan(found_numbers).all():
+        if np.isnan(numbers_of_sample).all():
             return read
-    read[others] = _written(rest, notation)
+    read[unread_rows] = _written(unread, notation)
     return read
 
 
@@ -80,10 +80,10 @@ def trimmed(cells: Spans) -> Spans:
         if behind:
             place = place + length[filled] - 1
         byte = cells.pool[place]
-        found = filled[np.isin(byte, around)]
-        length[found] -= 1
+        rows_to_trim = filled[np.isin(byte, around)]
+        length[rows_to_trim] -= 1
         if not behind:
-            start[found] += 1
+            start[rows_to_trim] += 1
     return Spans(cells.pool, start, length)
 
 

@@ -64,8 +64,8 @@ def likely_digits(sample: Doubles, total: int) -> list[int]:
     """To how many digits 32-bit floats among some numbers of a column, (n,), are printed, 9 .. 17,
     or to how many decimals, -17 .. -6, the commonest first, at most MOST_CANDIDATES (4) of these;
     [] unless LEAST_LONG (0.05) of the numbers have nine digits or more, and LEAST_SINGLE (0.3) of
-    these are printed to the commonest. total: how many numbers the column has; of few it is all
-    digits, 17, where hardly any number tells others."""
+    these are printed to the commonest. total: how many numbers the column has; where all digits,
+    17, miss fewer than FEW (64) of these, they are taken as the commonest."""
     long_numbers = [number for number in sample.tolist() if _has_many_digits(number)]
     least = LEAST_LONG * len(sample)
     # of nothing nothing is told
@@ -82,13 +82,13 @@ def likely_digits(sample: Doubles, total: int) -> list[int]:
             break
         # of those that suit as many numbers the first
         place = counts.index(most)
-        missed = (most - counts[0]) / len(sample) * total
-        if not likely and missed < FEW and counts[0] >= fewest:
+        numbers_missed = (most - counts[0]) / len(sample) * total
+        if not likely and numbers_missed < FEW and counts[0] >= fewest:
             place = 0
         best = CANDIDATES[place]
         likely.append(best)
-        is_told = _are_printed(left, best, NEAR_PRINTED)
-        left = left[~is_told]
+        is_explained = _are_printed(left, best, NEAR_PRINTED)
+        left = left[~is_explained]
         fewest = max(1.0, LEAST_OF_DIGITS * len(sample))
     return likely
 
@@ -126,9 +126,9 @@ def _floats_above(numbers: Doubles, others: Doubles) -> Int:
 
 @dataclass(frozen=True, eq=False)
 class _Sources:
-    """What numbers may come from. digits, offsets: (n,) int64 each, as in an Origin, which mean
-    nothing for a number that comes from none of them; places: (n,) the fewest decimals that tell
-    it, NO_PLACES (16) for none."""
+    """Where each number of a column comes from, as far as it is found. digits, offsets: (n,) int64
+    each, as in an Origin, without meaning for a number whose source is not found; places: (n,) the
+    fewest decimals that tell it, NO_PLACES (16) for none."""
 
     digits: Int
     offsets: Int
@@ -136,7 +136,7 @@ class _Sources:
 
     @classmethod
     def none(cls, count: int) -> _Sources:
-        """Those of so many numbers that come from nothing yet."""
+        """The sources of so many numbers, of which none is found yet."""
         digits = np.zeros(count, np.int64)
         offsets = np.zeros(count, np.int64)
         places = np.full(count, NO_PLACES, np.int64)
@@ -175,9 +175,9 @@ class _Sources:
         numbers: Doubles,
         likely: Sequence[int],
     ) -> Mask:
-        """Note, in place, which numbers, (n,), come from 32-bit floats printed to one of the likely
-        counts of digits, and at most NEAR_SINGLE (8) floats beside it, that of the smallest
-        distance: (n,) bool."""
+        """Find, and note in place, which numbers, (n,), come from 32-bit floats: (n,) bool. These
+        are at most NEAR_SINGLE (8) 64-bit floats from a 32-bit float printed to one of the likely
+        counts of digits; of several counts that of the smallest distance is noted."""
         singles = origins.as_singles(numbers)
         too_far = NEAR_SINGLE + 1
         apart = np.full(len(numbers), too_far, np.int64)
@@ -198,8 +198,8 @@ class _Sources:
         return is_single
 
     def take_decimals(self, numbers: Doubles) -> None:
-        """Note, in place, which numbers, (n,), lie at most NEAR_DECIMAL (2) floats from a decimal,
-        and of how many places."""
+        """Find, and note in place, which numbers, (n,), lie at most NEAR_DECIMAL (2) floats from a
+        decimal of at most MOST_DECIMALS (15) places, and the fewest places for which they do."""
         rows = np.arange(len(numbers))
         for count in range(NO_PLACES):
             _, above = floats.by_decimals(numbers[rows], count)

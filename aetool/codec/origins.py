@@ -46,8 +46,8 @@ class Origin:
     places: int | None
 
     def nearest(self, stored: Int) -> Doubles:
-        """The floats of stored whole numbers, (n,), before the offset; ArchiveError if one is
-        beyond all floats of 32 bits, or of 64."""
+        """The floats that stored whole numbers, (n,), stand for, before the offset is added;
+        ArchiveError if one is beyond all floats of 32 bits, or of 64."""
         numbers = self._numbers(stored)
         is_number = np.isfinite(numbers)
         if not is_number.all():
@@ -141,13 +141,13 @@ def are_near(
     """(n,) bool: which of the numbers may be the others, finite or not, rounded to so many digits,
     0 and ALL_DIGITS (17) for not rounded, below 0 to so many decimals, and moved by a few
     floats."""
-    told = SURE_DIGITS
+    sure_digits = SURE_DIGITS
     if digits > 0:
-        told = min(digits, told)
+        sure_digits = min(digits, sure_digits)
     # a number of so many digits is moved by half a unit of the last, of which the first is 1 at
     # least: by a tenth of this
-    part = 10.0 ** (2 - told)
-    reach = np.abs(numbers) * part
+    relative_reach = 10.0 ** (2 - sure_digits)
+    reach = np.abs(numbers) * relative_reach
     if digits < 0:
         reach += 10.0**digits
     with np.errstate(invalid="ignore"):
@@ -189,10 +189,10 @@ def restored(
     ordered = np.zeros(len(stored), np.int64)
     origins = origins_in(meta)
     for kind, origin in enumerate(origins):
-        is_so = kinds == kind
-        nearest = origin.nearest(stored[is_so])
+        is_of_kind = kinds == kind
+        nearest = origin.nearest(stored[is_of_kind])
         before = floats.ordered_bits(nearest)
-        ordered[is_so] = before + origin.offset
+        ordered[is_of_kind] = before + origin.offset
     numbers = floats.from_ordered_bits(ordered)
     return floats.written(numbers, meta.bare)
 

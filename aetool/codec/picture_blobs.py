@@ -102,15 +102,15 @@ class Way:
         return _green_first(planes)
 
     def head(self) -> bytes:
-        """The bytes at the head of a blob that a decoder needs first: varint bound; or varint how
-        many colours, varint how many bytes, and the packed palette; b"" for a way with neither
-        bound nor palette."""
+        """The bytes that say, ahead of the code in a blob, what a decoder needs to know of the way:
+        for a bound varint bound; for a palette varint how many colours, varint how many bytes, and
+        the packed palette; b"" for a way with neither."""
         if self.colours == WITHIN:
             return varint(self.bound)
         if self.palette is None:
             return b""
         colours = pack(_bytes_of(self.palette))
-        return varint(len(self.palette)) + _sized(colours)
+        return varint(len(self.palette)) + _with_length(colours)
 
 
 def _green_first(planes: npt.NDArray[np.uint16]) -> npt.NDArray[np.uint16]:
@@ -123,7 +123,7 @@ def _green_first(planes: npt.NDArray[np.uint16]) -> npt.NDArray[np.uint16]:
     return planes[:, order]
 
 
-def _sized(part: bytes) -> bytes:
+def _with_length(part: bytes) -> bytes:
     """A varint of how many bytes the part has, then the part: a reader then knows where it ends."""
     return varint(len(part)) + part
 
@@ -138,7 +138,7 @@ def _bytes_of(values: Samples) -> bytes:
 # ---- palettes
 
 
-def _keys(pictures: Samples) -> npt.NDArray[np.uint32]:
+def _colour_numbers(pictures: Samples) -> npt.NDArray[np.uint32]:
     """Turn the colour of each pixel into one number, (n, height, width) uint32: 8 bits of it for
     each channel, the first channel highest. pictures: (n, channels, height, width) uint8, at most
     four channels."""
@@ -160,9 +160,9 @@ def _indices(pictures: Samples, palette: Samples) -> npt.NDArray[np.uint16]:
         places[palette[:, 0]] = np.arange(len(palette))
         return places[pictures]
     palette_as_picture = palette[:, :, None, None]
-    keys = _keys(palette_as_picture).ravel()
+    keys = _colour_numbers(palette_as_picture).ravel()
     order = np.argsort(keys)
-    ranks = np.searchsorted(keys[order], _keys(pictures))
+    ranks = np.searchsorted(keys[order], _colour_numbers(pictures))
     places = order.astype(np.uint16)
     return places[ranks][:, None]
 
@@ -183,16 +183,16 @@ def palette_of(pictures: Samples) -> Samples | None:
         return levels.astype(pictures.dtype)[:, None]
     if pictures.dtype != np.uint8:
         return None
-    # most pictures have too many colours, and a part of them tells
-    keys_of_part = np.unique(_keys(_part(pictures)))
-    if len(keys_of_part) > MOST_COLOURS:
+    # most pictures have too many colours, and a sample of them tells
+    numbers_of_sample = np.unique(_colour_numbers(_sample_of(pictures)))
+    if len(numbers_of_sample) > MOST_COLOURS:
         return None
-    keys = np.unique(_keys(pictures))
-    if len(keys) > MOST_COLOURS:
+    colour_numbers = np.unique(_colour_numbers(pictures))
+    if len(colour_numbers) > MOST_COLOURS:
         return None
     # a key's lowest byte is the last channel
     shifts = 8 * np.arange(channels)[::-1]
-    channel_values = keys[:, None] >> shifts & 255
+    channel_values = colour_numbers[:, None] >> shifts & 255
     colours = channel_values.astype(np.uint8)
     brightness = colours.sum(axis=1, dtype=np.int64)
     # stable: colours that are as bright stay in the order of their keys, on every machine
@@ -203,7 +203,7 @@ def palette_of(pictures: Samples) -> Samples | None:
 # ---- which way
 
 
-def _part(pictures: Samples) -> Samples:
+def _sample_of(pictures: Samples) -> Samples:
     """A sample of pictures, (n, channels, height, width), not empty, on which ways to code them are
     tried: pictures from the middle, or, if a single one has TRIED (2^15) values or more, rows from
     the middle of one; as a view of four axes. At most TRIED values, or a single row that has
@@ -224,7 +224,7 @@ def _part(pictures: Samples) -> Samples:
 
 
 @dataclass(frozen=True, eq=False)
-class _Tried:
+class _Attempt:
     """The result of coding some pictures in one way, to be compared with others.
 
     primed: whether the coder began in a model's state; data: the code, b"" if it was too long;
@@ -265,8 +265,8 @@ def encode(
     filtered: bool = False,
 ) -> Coded:
     """Encode pictures, (n, channels, height, width) of uint8 or uint16, not empty, as a blob, in
-    the way that takes fewest bytes on a part of them; or squeezed as bytes, which is exact, if that
-    takes fewer (tried where there are few bytes, or a quick look promises it).
+    the way that takes fewest bytes on a sample of them; or squeezed as bytes, which is exact, if
+    that takes fewer (tried where there are few bytes, or a quick look promises it).
 
     preset: the contexts of the coder. model: what has been learned of other pictures, to begin
     with, if that takes fewer bytes; None, or a model without this preset: nothing. bound: how far
@@ -274,49 +274,49 @@ def encode(
     filtered: whether values within the bound are then filtered, if that is worth its bytes, which
     lessens most errors and leaves none above twice the bound.
     """
-    most = _most_of(pictures)
-    part = _part(pictures)
+    most = _largest_value_of(pictures)
+    sample = _sample_of(pictures)
     learned = None
     if model is not None:
         learned = model.states.get(preset.number)
-    scale = pictures.size / part.size
+    scale = pictures.size / sample.size
 
-    def best_of(state: State | None) -> _Tried:
-        """The way that takes the fewest bytes on the part, the coder beginning in this state; for
-        None in a fresh one."""
+    def best_on_sample(state: State | None) -> _Attempt:
+        """The attempt that takes the fewest bytes on the sample, the coder beginning in this state;
+        for None in a fresh one."""
         tries = []
         for way in _ways(pictures, bound):
-            tries.append(_tried(part, way, preset, most, state))
-        return min(tries, key=lambda one: one.bytes_of(scale))
+            tries.append(_coded_in_way(sample, way, preset, most, state))
+        return min(tries, key=lambda attempt: attempt.bytes_of(scale))
 
-    def of_all(one: _Tried) -> _Tried:
-        """Code all pictures in the way that was tried on the part, and from the same state; what
-        was tried itself if the part is all of them."""
-        # of few pictures the part is all of them
-        if part.shape == pictures.shape:
-            return one
-        state = learned if one.primed else None
-        return _tried(pictures, one.way, preset, most, state)
+    def coded_in_full(attempt: _Attempt) -> _Attempt:
+        """Code all pictures in the way of an attempt on the sample, and from the same state; the
+        attempt itself if the sample is all of them."""
+        # of few pictures the sample is all of them
+        if sample.shape == pictures.shape:
+            return attempt
+        state = learned if attempt.primed else None
+        return _coded_in_way(pictures, attempt.way, preset, most, state)
 
-    alone = best_of(None)
+    alone = best_on_sample(None)
     best = alone
     if learned is not None:
-        by_model = best_of(learned)
-        # a model helps most in the beginning, and a part cannot tell whether it does to the end
+        by_model = best_on_sample(learned)
+        # a model helps most in the beginning, and a sample cannot tell whether it does to the end
         if by_model.bytes_of(scale) < alone.bytes_of(scale):
-            rivals = [of_all(by_model), of_all(alone)]
-            best = min(rivals, key=lambda one: one.bytes_of(1))
+            candidates = [coded_in_full(by_model), coded_in_full(alone)]
+            best = min(candidates, key=lambda attempt: attempt.bytes_of(1))
     if best is alone:
-        best = of_all(alone)
+        best = coded_in_full(alone)
     return _coded(pictures, preset, best, filtered)
 
 
-def _coded(pictures: Samples, preset: Preset, best: _Tried, filtered: bool) -> Coded:
+def _coded(pictures: Samples, preset: Preset, best: _Attempt, filtered: bool) -> Coded:
     """Make a blob of pictures, (n, channels, height, width), that were coded in the best way; or
-    squeeze them as bytes, if that takes fewer. best: the coding of all of them, not of a part.
+    squeeze them as bytes, if that takes fewer. best: the coding of all of them, not of a sample.
     preset: the contexts of the coder. filtered: whether values within a bound may be filtered when
     they are restored."""
-    most = _most_of(pictures)
+    most = _largest_value_of(pictures)
     way = best.way
     planes = best.planes
     filter_bytes = b""
@@ -325,7 +325,7 @@ def _coded(pictures: Samples, preset: Preset, best: _Tried, filtered: bool) -> C
         original, _ = way.planes(pictures, most)
         scale = Scale(way.bound, most)
         size = len(best.data)
-        filters, planes = picture_filters.worth_it(planes, original, scale, size)
+        filters, planes = picture_filters.filters_worth_storing(planes, original, scale, size)
         if filters:
             filter_bytes = picture_filters.to_bytes(filters)
             filter_bit = FILTERED
@@ -349,24 +349,24 @@ def _coded(pictures: Samples, preset: Preset, best: _Tried, filtered: bool) -> C
     return Coded(blob, np.ascontiguousarray(restored))
 
 
-def way_for(pictures: Samples) -> tuple[npt.NDArray[np.uint16], int]:
+def planes_to_learn_from(pictures: Samples) -> tuple[npt.NDArray[np.uint16], int]:
     """Turn pictures, (n, channels, height, width) of uint8 or uint16, into planes to learn from, in
-    the exact way that takes fewest bytes on a part of them: (planes, (n, planes, height, width)
+    the exact way that takes fewest bytes on a sample of them: (planes, (n, planes, height, width)
     uint16; their largest possible value). Palettes are not tried, as other pictures have other
     colours."""
-    most = _most_of(pictures)
-    part = _part(pictures)
+    most = _largest_value_of(pictures)
+    sample = _sample_of(pictures)
     ways = [way for way in _ways(pictures, 0) if way.palette is None]
 
-    def size_of_part(way: Way) -> int:
-        """How many bytes the part takes in a way, from a fresh state."""
-        return len(_tried(part, way, USUAL, most, None).data)
+    def size_of_sample(way: Way) -> int:
+        """How many bytes the sample takes in a way, from a fresh state."""
+        return len(_coded_in_way(sample, way, USUAL, most, None).data)
 
-    best = min(ways, key=size_of_part)
+    best = min(ways, key=size_of_sample)
     return best.planes(pictures, most)
 
 
-def _most_of(pictures: Samples) -> int:
+def _largest_value_of(pictures: Samples) -> int:
     """The largest value that pictures, of any shape, are coded to reach: 255 of uint8, else the
     largest there is, at least 1."""
     if pictures.dtype == np.uint8:
@@ -389,13 +389,13 @@ def _ways(pictures: Samples, bound: int) -> Iterator[Way]:
         yield Way(PALETTE, palette)
 
 
-def _tried(
+def _coded_in_way(
     pictures: Samples,
     way: Way,
     preset: Preset,
     most: int,
     learned: State | None,
-) -> _Tried:
+) -> _Attempt:
     """Code pictures, (n, channels, height, width), in one way. preset: the coder's contexts; most:
     the largest value that pictures may have; learned: the state of a model to begin in, of the same
     preset, which is copied, with larger tables where there are many values; None: a fresh one."""
@@ -408,7 +408,7 @@ def _tried(
         state = learned.grown(bits)
     data = picture_coding.encode(planes, largest, state, way.bound)
     primed = learned is not None
-    return _Tried(way, primed, data, bits, planes)
+    return _Attempt(way, primed, data, bits, planes)
 
 
 def squeezed(pictures: Samples) -> bytes:
@@ -464,8 +464,8 @@ def decode(
     colours = head >> 4 & 3
     primed = bool(head & PRIMED)
     grown = bool(head & GROWN)
-    known_preset = 0 <= number < len(PRESETS)
-    if not known_preset or (grown and not primed) or (filtered and colours != WITHIN):
+    is_known_preset = 0 <= number < len(PRESETS)
+    if not is_known_preset or (grown and not primed) or (filtered and colours != WITHIN):
         raise ArchiveError("damaged: pictures are coded in an unknown way")
     most = 255
     if width == 2:
@@ -524,7 +524,7 @@ def _way_of(
 def _first_state(
     data: bytes,
     at: int,
-    number: int,
+    preset_number: int,
     model: PictureModel | None,
     *,
     primed: bool,
@@ -532,13 +532,13 @@ def _first_state(
 ) -> tuple[State, int]:
     """Make the state in which a decoder begins: (the state, a new one; the offset at which the blob
     goes on). at: the offset of the byte that has the size of the coder's tables, if there is one;
-    number: of the preset, a choice of contexts, which is known. primed: the state is the model's,
-    in tables of another size if grown. ArchiveError for a size that is not allowed, or without the
-    model; IndexError for no byte."""
+    preset_number: of a preset, a choice of contexts, that there is. primed: the state is the
+    model's, in tables of another size if grown. ArchiveError for a size that is not allowed, or
+    without the model; IndexError for no byte."""
     bits = picture_models.BITS
     least = picture_coding.LEAST_BITS
     if primed:
-        learned = _learned(model, number)
+        learned = _learned(model, preset_number)
         least = picture_models.BITS
     if grown or not primed:
         bits = data[at]
@@ -546,7 +546,7 @@ def _first_state(
         if not least <= bits <= picture_coding.MOST_BITS:
             raise ArchiveError("damaged: coded pictures have tables of another size")
     if not primed:
-        return State.fresh(PRESETS[number], bits), at
+        return State.fresh(PRESETS[preset_number], bits), at
     if grown:
         return learned.grown(bits), at
     # archives of old have its counters as they are

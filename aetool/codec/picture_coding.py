@@ -196,10 +196,10 @@ def _for_c(
     preset = state.preset
     contexts = len(preset.contexts)
     selectors = len(preset.selectors)
-    rule = (preset.limit, preset.rate, contexts, selectors, preset.inputs)
+    learning = (preset.limit, preset.rate, contexts, selectors, preset.inputs)
     # without a bound the kernel gets one number less
-    within = [bound] if bound else []
-    settings = [*shape, most, state.bits, *rule, *within]
+    bound_if_any = [bound] if bound else []
+    settings = [*shape, most, state.bits, *learning, *bound_if_any]
     params = np.array(settings, "<i4").tobytes()
     return params, preset.lists(), state.counters, state.weights, state.last
 
@@ -244,7 +244,8 @@ class Coder:
             self.lines.append((place << bits) + line)
 
     def bit(self, slot: int, node: int, bit: int) -> int:
-        """Encode `bit`, or decode one, whatever `bit` is, and learn from it; returns the bit. slot:
+        """Code the next bit by the probability that counters and networks give a 1, and learn from
+        it. Returns the bit: an encoder codes `bit`, a decoder reads one, whatever `bit` is. slot:
         the number of its counter in each of `lines`, 0 .. 15; node: which kind of decision it is, 0
         .. NODES - 1 (63)."""
         places = [line + slot for line in self.lines]
@@ -255,6 +256,7 @@ class Coder:
         inputs.append(CONSTANT)
         # the first network is chosen by the decision alone, the others by their selectors, too
         chosen = [node]
+        # each selected number has sixteen networks, one for each of the first decisions
         within_set = min(node, 15)
         chosen += [selected * 16 + within_set for selected in self.chosen]
         sets = zip(self.weights, chosen, strict=True)
@@ -266,7 +268,7 @@ class Coder:
         total = sum(weight * vote for weight, vote in pairs)
         joined_vote = clipped(total >> 16, -SCALE, SCALE)
         probability = squashed(joined_vote)
-        bit = self._cut(probability, bit)
+        bit = self._narrow_interval(probability, bit)
         self._learn(
             bit,
             probability,
@@ -283,6 +285,7 @@ class Coder:
         was used fewer than SURE (4) times. counter: 32 bits, the probability of a 1 in the upper
         22, and how often it was used."""
         count = counter & USES_MASK
+        # its upper 12 bits are the probability in 4096ths
         vote = STRETCHED[counter >> 20]
         if count < SURE:
             return vote * count >> 2
@@ -316,6 +319,7 @@ class Coder:
             last[k] = clipped(moved, -LARGEST_LAST, LARGEST_LAST)
             # each network by its own error
             network_error = truth - squashed(vote)
+            # the rate is in 32nds
             scaled_error = network_error * preset.rate >> 5
             network = networks[k]
             for i, value in enumerate(inputs):
@@ -336,7 +340,7 @@ class Coder:
             uses = min(count + 1, preset.limit)
             self.counters[place] = chance << COUNT_BITS | uses
 
-    def _cut(self, probability: int, bit: int) -> int:
+    def _narrow_interval(self, probability: int, bit: int) -> int:
         """Narrow the coder's interval to the part of one bit, and write or read the bytes that are
         settled by it; returns the bit (of a decoder the one that was read). probability: of a 1, in
         parts of 65,536."""
@@ -369,7 +373,7 @@ class Coder:
         For subclasses to define."""
         raise NotImplementedError
 
-    def _keep(self) -> None:
+    def _store_in_state(self) -> None:
         """Write what was learned in the plain lists, in which this reference computes, back into
         the arrays of the state, in place; at the end."""
         self.state.counters[:] = self.counters
@@ -395,7 +399,7 @@ class Encoder(Coder):
     def finish(self) -> bytes:
         """End the code and return it, once; the state keeps what was learned. A last byte settles
         the interval: what follows the code does not matter to a decoder."""
-        self._keep()
+        self._store_in_state()
         last_byte = (self.low >> 24) + 1
         self.coded.append(last_byte)
         return bytes(self.coded)
@@ -416,7 +420,7 @@ class Decoder(Coder):
     def finish(self) -> int:
         """How many bytes of the code the decoded values took, more than there are if it was cut
         short; the state keeps what was learned."""
-        self._keep()
+        self._store_in_state()
         # of the four bytes that are looked at the encoder wrote but one at its end
         return self.at - 3
 

@@ -299,8 +299,8 @@ class Walk:
     """Goes over pictures and codes every value by a coder, once, by the method `run`.
 
     values: (n, planes, height, width) uint16, 0 .. most each; in place they become what a decoder
-    restores, and a decoder fills them in. preset: which contexts the coder is told. bound: how far
-    off a restored value may be; 0: exact.
+    restores, and a decoder fills them in. preset: the contexts whose hashes the coder is handed.
+    bound: how far off a restored value may be; 0: exact.
     """
 
     def __init__(
@@ -360,7 +360,7 @@ class Walk:
             self.before = self.now
             self.error_before = self.error
 
-    def _at(self, plane: int, y: int, x: int) -> int:
+    def _value_at(self, plane: int, y: int, x: int) -> int:
         """The value at (y, x) of a plane of this picture, as far as it is coded, else 0. Left of a
         row: the first value of the row above, 0 in the first row; right of it: the row's last
         value. y: a row of the picture; x may lie outside of it."""
@@ -370,7 +370,7 @@ class Walk:
         last = self.width - 1
         return rows[y][min(x, last)]
 
-    def _row_of(
+    def _values_of_row(
         self,
         plane: int,
         y: int,
@@ -380,24 +380,24 @@ class Walk:
         """The values of row y from column `first` up to and with `last`, in order; both may lie
         outside of the row: left of it stands the first value of the row above, or 0, right of it
         the row's last value."""
-        return [self._at(plane, y, x) for x in range(first, last + 1)]
+        return [self._value_at(plane, y, x) for x in range(first, last + 1)]
 
-    def _about(self, plane: int, y: int, x: int) -> About:
+    def _values_around(self, plane: int, y: int, x: int) -> About:
         """The values around (y, x) of a plane of this picture. In the first row all those above are
         the one to the west; further up than the picture goes they are as in the row below."""
-        www, ww, w = self._row_of(plane, y, x - 3, x - 1)
+        www, ww, w = self._values_of_row(plane, y, x - 3, x - 1)
         # above the first row there is nothing: the west stands for all of it
         nww = nw = n = ne = nee = w
         if y > 0:
             # of the row above all is known, to the east as well
-            nww, nw, n, ne, nee = self._row_of(plane, y - 1, x - 2, x + 2)
+            nww, nw, n, ne, nee = self._values_of_row(plane, y - 1, x - 2, x + 2)
         # what is missing farther up is as the row below it
         nnw, nn, nne = nw, n, ne
         if y > 1:
-            nnw, nn, nne = self._row_of(plane, y - 2, x - 1, x + 1)
+            nnw, nn, nne = self._values_of_row(plane, y - 2, x - 1, x + 1)
         nnn = nn
         if y > 2:
-            nnn = self._at(plane, y - 3, x)
+            nnn = self._value_at(plane, y - 3, x)
         return About(
             w=w,
             n=n,
@@ -444,11 +444,11 @@ class Walk:
         """Gather what is known of the pixel at (y, x) of this picture before its value in this
         plane is coded: its neighbours, other planes, the picture before. All pixels and planes that
         come before it must be coded."""
-        near = self._about(plane, y, x)
+        near = self._values_around(plane, y, x)
         others = []
         values = []
         for coded in range(min(plane, 2)):
-            others.append(self._about(coded, y, x))
+            others.append(self._values_around(coded, y, x))
             values.append(self.now[coded][y][x])
         earlier = self._earlier(plane, y, x, near.w)
         return Pixel(plane, y, x, near, others, values, earlier)
@@ -463,15 +463,15 @@ class Walk:
         """Code the value at (y, x) of a plane of this picture by the coder, and learn from it. A
         decoder puts it into `values`, an encoder within a bound what a decoder will have there."""
         pixel = self._pixel(plane, y, x)
-        terms = self._terms(pixel)
+        terms = self._linear_terms(pixel)
         guesses = self._guesses(pixel)
         guesses.append(linear_guess(pixel.near.w, self.linear[plane], terms))
         # a guess may lie outside of what pixels can be
         guesses = [clipped(guess, 0, self.most) for guess in guesses]
-        predicted = self._mean(plane, y, x, guesses)
-        slot = self._slot(pixel)
+        predicted = self._weighed_mean(plane, y, x, guesses)
+        slot = self._slot_of_neighbours(pixel)
         features = self._features(pixel, predicted, guesses, slot)
-        self._contexts(coder, plane, features)
+        self._begin_value(coder, plane, features)
         exact = int(self.values[self.picture, plane, y, x])
         value = code_value(coder, predicted, self.most, exact, self.bound)
         # what is learned of it
@@ -482,9 +482,9 @@ class Walk:
         self.repeated[slot] = value + 1
         self.missed[plane][y][x] = [abs(value - guess) for guess in guesses]
         # the last guess is the one of the linear predictor
-        self._learn(plane, terms, value - guesses[-1])
+        self._move_linear_weights(plane, terms, value - guesses[-1])
 
-    def _slot(self, pixel: Pixel) -> int:
+    def _slot_of_neighbours(self, pixel: Pixel) -> int:
         """Where the value is remembered that last followed such neighbours, a place in `repeated`:
         0 .. REPEATS - 1, a hash of the plane and of six neighbours."""
         a = pixel.near
@@ -493,12 +493,12 @@ class Walk:
         mixed = hashed(seed, neighbours) * CONTEXT_SEED & WORD
         return mixed >> 16
 
-    def _learn(self, plane: int, terms: list[int], miss: int) -> None:
+    def _move_linear_weights(self, plane: int, terms: list[int], miss: int) -> None:
         """Move the weights of a plane's linear predictor, in place, towards what would have guessed
         right; none goes beyond LARGEST_LINEAR (2^24) from 0.
 
-        terms: what it guessed by, as `_terms` returns them. miss: how far above its guess the value
-        is, below 0 if it is lower.
+        terms: what it guessed by, as `_linear_terms` returns them. miss: how far above its guess
+        the value is, below 0 if it is lower.
         """
         weights = self.linear[plane]
         # normalised least mean squares: steps do not depend on the contrast, nor does a flat area
@@ -511,7 +511,7 @@ class Walk:
             # bounded, so that sums stay within 64 bits
             weights[place] = clipped(moved, -LARGEST_LINEAR, LARGEST_LINEAR)
 
-    def _terms(self, pixel: Pixel) -> list[int]:
+    def _linear_terms(self, pixel: Pixel) -> list[int]:
         """The terms of the linear predictor, 11 to 22 by what there is: differences of neighbours
         to the west one, in this plane, then in the picture before, if there are several pictures,
         then in the planes coded before."""
@@ -557,7 +557,7 @@ class Walk:
             guesses.append(value + (difference >> 1))
         return guesses
 
-    def _mean(
+    def _weighed_mean(
         self,
         plane: int,
         y: int,
@@ -605,7 +605,7 @@ class Walk:
         y = pixel.y
         x = pixel.x
         classes = self.classes
-        errors = self._errors(pixel)
+        errors = self._misses_nearby(pixel)
         slopes = self._slopes(a)
         # shifts and divisors are part of the format: another one restores other pixels
         fine = classed((errors + 2 * slopes) >> 3, classes)
@@ -648,7 +648,7 @@ class Walk:
             features[f"{name} coarse"] = coarsely(difference, classes)
         return features
 
-    def _errors(self, pixel: Pixel) -> int:
+    def _misses_nearby(self, pixel: Pixel) -> int:
         """How far off the prediction was at four pixels nearby, as one sum of magnitudes: to the
         west and north twice, to the northwest and northeast once; 0 for those outside of the
         picture."""
@@ -689,9 +689,10 @@ class Walk:
                 bits |= 1 << place
         return bits
 
-    def _contexts(self, coder: Coder, plane: int, features: dict[str, int]) -> None:
-        """Tell the coder, by its `begin`, the contexts of the next value as hashes, and which
-        networks mix their votes. features: by name, as `_features` returns them."""
+    def _begin_value(self, coder: Coder, plane: int, features: dict[str, int]) -> None:
+        """Begin the next value of a plane in the coder, by its `begin`: hand it a hash for each
+        context of the preset, and for each selector the number, 0 .. 255, of the set of weights
+        that it chooses. features: by name, as `_features` returns them."""
         hashes = []
         for place, names in enumerate(self.preset.contexts):
             # the same features in another list are another context
@@ -728,9 +729,9 @@ def code_value(
 ) -> int:
     """Code a value of 0 .. most by its distance to `predicted`, 0 .. most, too: zero or not, its
     side, its magnitude bit by bit; returns the value as it is restored. With a Decoder the value is
-    read, whatever `value` is. coder: told the contexts already, by `begin`; where no value lies
-    farther than the bound from the prediction it is not asked, and that is returned. bound: how far
-    off the restored value may be; distances are in steps of twice that and 1."""
+    read, whatever `value` is. coder: one that was handed the contexts already, by `begin`; where no
+    value lies farther than the bound from the prediction it is not asked, and that is returned.
+    bound: how far off the restored value may be; distances are in steps of twice that and 1."""
     step = 2 * bound + 1
     distance = abs(value - predicted)
     # to the nearest step, which is at most `bound` off
@@ -742,6 +743,7 @@ def code_value(
     if not below and not above:
         return predicted
     coder.open_lines(0)
+    # counter and node 0 are of whether there is any distance, 1 of its side
     if coder.bit(0, 0, int(steps == 0)):
         return predicted
     if not below:
@@ -767,6 +769,7 @@ def _code_magnitude(
     has, then those below its highest. Returns it; with a Decoder it is read, whatever `steps` is.
     negative: 1 if the value is below its prediction, else 0. coder: with the line of key 0 open."""
     length = 0
+    # the length less 1 is coded in unary: one bit for each, whether there are more bits
     while 2 << length <= largest:
         # nodes 0 and 1 are of zero and side, which come before
         node = 2 + 7 * negative + min(length, 6)
@@ -776,6 +779,7 @@ def _code_magnitude(
         length += 1
     magnitude = 1 << length
     key = 1 + 32 * negative + length
+    # the counter of a line: a 1, and behind it the bits coded since the line was opened
     slot = 1
     if length:
         coder.open_lines(key)
@@ -789,9 +793,10 @@ def _code_magnitude(
         bit = 0
         # a bit that would lead out of the range is 0
         if magnitude + (1 << place) <= largest:
+            # these decisions have the nodes from 16 on
             node = 16 + 4 * min(length, 7) + min(depth, 3)
-            wanted = steps >> place & 1
-            bit = coder.bit(slot, node, wanted)
+            bit_of_steps = steps >> place & 1
+            bit = coder.bit(slot, node, bit_of_steps)
         slot = 2 * slot + bit
         magnitude += bit << place
     return magnitude

@@ -158,8 +158,9 @@ class Filter:
         return filtered
 
     def _corrected(self, values: Plane, plane: int, scale: Scale) -> Int:
-        """Values of one plane, (n, height, width), and the corrections by the tables of that plane;
-        they may leave 0 .. most."""
+        """Correct the values of one plane, (n, height, width), by the tables of that plane: values
+        plus rounded corrections, int64 in the same shape, which may lie outside of 0 .. most.
+        plane: its number, from 0."""
         half = 1 << (UNIT_BITS - 1)
         # more than 32 bits: a step of 16 bits times what all neighbours add up to
         scaled = self._totals(values, plane, scale) * scale.step
@@ -197,8 +198,8 @@ class Filter:
             begin = 1 + place * DIFFERENCES
             end = begin + DIFFERENCES
             corrections = tables[:, begin:end].ravel()
-            met = class_of_difference[difference + scale.most]
-            total += corrections[first_of_class + met]
+            class_met = class_of_difference[difference + scale.most]
+            total += corrections[first_of_class + class_met]
         return total
 
 
@@ -207,8 +208,8 @@ def applied(filters: Sequence[Filter], restored: Planes, scale: Scale) -> Planes
     is further from the restored one than the bound, or above the largest there is; without filters
     `restored` itself. scale: the bound and the largest value."""
     planes = restored
-    for one in filters:
-        planes = one.apply(planes, restored, scale)
+    for next_filter in filters:
+        planes = next_filter.apply(planes, restored, scale)
     return planes
 
 
@@ -227,8 +228,8 @@ def read(data: bytes, at: int, planes: int) -> tuple[list[Filter], int]:
         raise ArchiveError("damaged: pictures with another number of filters")
     filters = []
     for _ in range(count):
-        one, at = _read_one(data, at, planes)
-        filters.append(one)
+        next_filter, at = _read_one(data, at, planes)
+        filters.append(next_filter)
     return filters, at
 
 
@@ -252,7 +253,7 @@ def _read_one(data: bytes, at: int, planes: int) -> tuple[Filter, int]:
 # ---- learned
 
 
-def worth_it(
+def filters_worth_storing(
     restored: Planes,
     original: Planes,
     scale: Scale,
@@ -308,8 +309,8 @@ def _learned(planes: Planes, original: Planes, scale: Scale) -> Iterator[Filter]
     near = []
     for plane in range(planes.shape[1]):
         values = planes[:, plane]
-        wanted = original[:, plane]
-        tables_far, tables_near = _tables_of(values, wanted, scale)
+        original_values = original[:, plane]
+        tables_far, tables_near = _tables_of(values, original_values, scale)
         far.append(tables_far)
         near.append(tables_near)
     yield Filter(np.stack(far))
@@ -317,21 +318,22 @@ def _learned(planes: Planes, original: Planes, scale: Scale) -> Iterator[Filter]
 
 
 def _tables_of(values: Plane, original: Plane, scale: Scale) -> tuple[Tables, Tables]:
-    """Corrections of one plane for FAR (24) neighbours, and for NEAR (8) ones, (CLASSES, columns)
-    int8 each; 0 for a class of fewer than FEWEST_TAUGHT (64) values. values: as they are, (n,
+    """Learn the corrections of one plane by least squares: (those of filters of FAR (24)
+    neighbours, those of NEAR (8)), (CLASSES, 1 + neighbours * DIFFERENCES) int8 each, in units of
+    step / 256; 0 for a class of fewer than FEWEST_TAUGHT (64) values. values: as they are, (n,
     height, width); original: as they should be, of the same shape; scale: the bound and the largest
     value."""
     far = np.zeros((CLASSES, 1 + FAR * DIFFERENCES), np.int8)
     near = np.zeros((CLASSES, 1 + NEAR * DIFFERENCES), np.int8)
-    wanted = original.astype(np.int64) - values
+    errors = original.astype(np.int64) - values
     classes = scale.classes(values)
     for number in range(CLASSES):
         places = np.flatnonzero(classes.ravel() == number)
         if len(places) < FEWEST_TAUGHT:
             continue
         stride = -(-len(places) // MOST_TAUGHT)
-        taught = np.ascontiguousarray(places[::stride])
-        equations = _Equations.of(values, wanted, taught, scale)
+        learned_places = np.ascontiguousarray(places[::stride])
+        equations = _Equations.of(values, errors, learned_places, scale)
         far[number] = equations.solved(FAR, scale)
         near[number] = equations.solved(NEAR, scale)
     return far, near
@@ -348,10 +350,10 @@ class _Equations:
     moments: Int
 
     @classmethod
-    def of(cls, values: Plane, wanted: Int, places: Int, scale: Scale) -> _Equations:
+    def of(cls, values: Plane, errors_of_values: Int, places: Int, scale: Scale) -> _Equations:
         """The equations of values, (n, height, width), at some places in their flat order, (k,)
-        int64, all of one class. wanted: the original values less these, int64, contiguous, of the
-        same shape. scale: by which differences are classed."""
+        int64, all of one class. errors_of_values: the original values less these, int64,
+        contiguous, of the same shape. scale: by which differences are classed."""
         columns = 1 + FAR * DIFFERENCES
         class_of_difference = scale.classes_of_differences()
         gram = np.zeros((columns, columns), np.int64)
@@ -364,26 +366,26 @@ class _Equations:
                 height,
                 width,
                 scale.most,
-                wanted,
+                errors_of_values,
                 places,
                 gram,
                 moments,
             )
             return cls(gram, moments)
-        met = np.empty((len(places), FAR), np.int64)
+        columns_met = np.empty((len(places), FAR), np.int64)
         for number, difference in enumerate(_differences(values, FAR)):
             of_places = difference.ravel()[places]
-            met[:, number] = class_of_difference[of_places + scale.most]
+            columns_met[:, number] = class_of_difference[of_places + scale.most]
         # the column of each neighbour's class
-        met += 1 + DIFFERENCES * np.arange(FAR)
-        errors = wanted.ravel()[places]
+        columns_met += 1 + DIFFERENCES * np.arange(FAR)
+        errors = errors_of_values.ravel()[places]
         for begin in range(0, len(places), AT_ONCE):
             some = slice(begin, begin + AT_ONCE)
-            count = len(met[some])
+            count = len(columns_met[some])
             laid_out = np.zeros((count, columns))
             laid_out[:, 0] = 1
             rows = np.arange(count)
-            laid_out[rows[:, None], met[some]] = 1
+            laid_out[rows[:, None], columns_met[some]] = 1
             # float64 holds these whole numbers exactly, far below 2^53
             together = laid_out.T @ laid_out
             with_errors = laid_out.T @ errors[some]

@@ -56,11 +56,11 @@ def encode(
         blob = picture_blobs.squeezed(pixels)
         coded = picture_blobs.Coded(blob, pixels)
     else:
-        tries = []
+        attempts = []
         for preset in presets_of(effort):
-            coded_so = picture_blobs.encode(pixels, preset, model, bound, filtered)
-            tries.append(coded_so)
-        coded = min(tries, key=lambda one: len(one.blob))
+            attempt = picture_blobs.encode(pixels, preset, model, bound, filtered)
+            attempts.append(attempt)
+        coded = min(attempts, key=lambda attempt: len(attempt.blob))
     # the digest is of the pixels, lowest byte first on every machine
     little_endian = pixels.dtype.newbyteorder("<")
     values = np.ascontiguousarray(coded.restored, little_endian)
@@ -97,9 +97,9 @@ def near(pixels: Pixels, restored: Pixels, bound: int) -> bool:
 
 
 def _errors(pixels: Pixels, restored: Pixels) -> tuple[float, float]:
-    """Measure the errors of restored pictures: (the largest, the sum of their squares), in levels,
-    steps of a value, and squared levels. pixels: the original ones; both (n, channels, height,
-    width), each picture with at least one value."""
+    """Measure how far off restored values are: (the largest error, the sum of the squared errors),
+    in levels, steps of a value, and squared levels. pixels: the original ones; both (n, channels,
+    height, width), each picture with at least one value."""
     if restored is pixels:
         return 0.0, 0.0
     largest = 0
@@ -115,8 +115,8 @@ def _errors(pixels: Pixels, restored: Pixels) -> tuple[float, float]:
 
 
 def presets_of(effort: planning.Effort) -> list[Preset]:
-    """The presets of contexts that an effort tries on pictures, one or two; what takes fewest bytes
-    is kept."""
+    """The presets, choices of contexts, that an encoder of this effort tries on pictures: one, or
+    two, of which it keeps what takes fewer bytes."""
     if effort.quick:
         return [QUICK]
     if effort.also_usual:
@@ -131,7 +131,7 @@ def learn(batches: Iterable[Pixels], most: int) -> PictureModel:
     as a bundle stores them. Of no batches they have learned nothing."""
     model = picture_models.blank()
     for pictures in batches:
-        planes, largest = picture_blobs.way_for(pictures)
+        planes, largest = picture_blobs.planes_to_learn_from(pictures)
         for state in model.states.values():
             picture_coding.encode(planes, largest, state)
         most -= pictures.size

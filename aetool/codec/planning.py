@@ -273,7 +273,7 @@ class _Choice:
 
 
 @dataclass(frozen=True, eq=False)
-class _Transformed:
+class _TriedTransform:
     """A plan of nothing but a transform, and what it makes of a stream. bits: about how many one
     residual takes; number: of the plan, in the order in which plans are tried; residuals: (n,) of
     all values of the stream."""
@@ -351,8 +351,10 @@ class Planner:
         )
 
     def _kept_as_hinted(self, hint: Plan, stream: Stream, is_like: bool) -> Plan:
-        """The plan for a stream by another plan, see `_as_hinted`, kept for other blocks of few
-        rows in which the stream, and those that the hint looks at, are the same."""
+        """The plan for a stream that `_as_hinted` makes of another plan, `hint`. In a block of few
+        rows it is looked up in a cache first: it is there if the stream, and those that the hint
+        looks at, had the same values when it was made. No cache is used where the effort reuses
+        bins. is_like: whether the hint is of another column of this block."""
         if not self._keeps or self.effort.reuse:
             return self._as_hinted(hint, stream, is_like)
         others = [self.known.digest(number) for number in sorted(hint.looked_at)]
@@ -371,50 +373,59 @@ class Planner:
 
     @property
     def _keeps(self) -> bool:
-        """Whether plans of the block are kept for others that are like it: of few rows, and without
-        students, whose predictions are not among what is compared."""
+        """Whether plans of this block are put into the caches of plans, and taken from these: where
+        it has few rows, at most SMALL_BLOCK (4,096), and no students, whose predictions are not
+        among what is compared."""
         return self.known.rows <= SMALL_BLOCK and self.known.predict is None
 
     def _search(self, stream: Stream) -> Plan:
-        """Search the plan for a stream, of at least one value, of which nothing is known
-        beforehand, see `_found`, kept for other blocks of few rows that are the same up to it. Adds
-        to `promised` what it saves by a combination or keys, in bits; may set stream.squeezed."""
+        """Search the plan for a stream, of at least one value, without another plan to begin from,
+        as `_searched_anew` does. In a block of few rows it is looked up in a cache first: it is
+        there if this stream, and all before it, had the same values when it was searched. Counts
+        `searches`. Adds to `promised` what the plan saves by a combination or keys, in bits; may
+        set stream.squeezed."""
         self.searches += 1
         if not self._keeps:
-            return self._found(stream)
+            return self._searched_anew(stream)
         values = digest_of(stream.values, stream.present)
         key = (self.known.digest_of_all(), values, self.complete, self.effort, self.known.rows)
         kept = KEPT_PLANS.get(key)
         if kept is None:
-            promised = self.promised
+            promised_before = self.promised
             self.promised = 0.0
-            plan = self._found(stream)
+            plan = self._searched_anew(stream)
             kept = KEPT_PLANS.keep(key, (plan, self.promised))
-            self.promised = promised
+            self.promised = promised_before
         plan, saved = kept
         self.promised += saved
         return plan
 
     def _as_hinted(self, hint: Plan, stream: Stream, is_like: bool) -> Plan:
-        """The plan for a stream with the transform and the features of another plan, hint, and bins
-        of its own. is_like: whether that is of another column of this block: without features its
-        strength is chosen anew. Else it is of the block before, and is returned as it is where the
-        effort reuses and its bins still hold; the values may also be stored as compressed bytes, or
-        coded by a mixture of contexts, where the effort tries that and it takes fewer bytes."""
+        """The plan for a stream with the transform and the features of another plan, `hint`, and
+        bins of its own.
+
+        is_like: whether the hint is of another column of this block; without features the strength
+        is then chosen anew. Else it is of the block before: it is returned as it is where the
+        effort reuses and its bins still hold, and a plan is searched where it does not suit any
+        more; the values may also be stored as compressed bytes, or coded by a mixture of contexts,
+        where the effort tries that and it takes fewer bytes.
+        """
         transformed = Plan(
             transform=hint.transform,
             of=hint.of,
             combined=hint.combined,
             pair=hint.pair,
         )
-        r = transforms.residuals(transformed, stream, self.known)
+        residuals = transforms.residuals(transformed, stream, self.known)
         # of another column's plan only the transform and the features are taken over
-        if self.effort.reuse and not is_like and _still_holds(hint, r):
+        if self.effort.reuse and not is_like and _still_holds(hint, residuals):
             return hint
-        if not is_like and not self._is_still_worth_it(hint, stream, r):
+        if not is_like and not self._is_worth_adapting(hint, stream, residuals):
             return self._search(stream)
-        plan = self._levels_as_in(hint, stream) or self._with_bins(transformed, r)
-        symbols = integers.symbols_of(plan, r)
+        plan = self._bin_for_each_value_as_in(hint, stream) or self._with_bins(
+            transformed, residuals
+        )
+        symbols = integers.symbols_of(plan, residuals)
         plan = self._same_features(plan, hint, symbols)
         plan = plan.but(lanes_log=hint.lanes_log)
         if is_like:
@@ -428,19 +439,21 @@ class Planner:
         look = _Look(self.effort.squeeze[1], LEAST_SQUEEZED_AGAIN, SQUEEZED // 2)
         return self._otherwise_coded(plan, stream, look)
 
-    def _is_still_worth_it(self, hint: Plan, stream: Stream, r: Int) -> bool:
-        """Whether the plan of the block before tells something of a stream in this one: not where
-        nothing was left of it there and now something is, r, (n,), nor where its transform leaves
-        more than the plainest do."""
-        left_nothing = hint.bins == 1 and not hint.widths.any()
-        if left_nothing and (r != r[0]).any():
+    def _is_worth_adapting(self, hint: Plan, stream: Stream, residuals: Int) -> bool:
+        """Whether the plan that a stream had in the block before, `hint`, is worth adapting to its
+        values in this one. Not where all residuals were equal there and differ here; nor, unless
+        the effort reuses bins, where its transform does not suit the stream, see `_still_suits`.
+        residuals: (n,), what its transform leaves of the values here."""
+        were_all_equal = hint.bins == 1 and not hint.widths.any()
+        if were_all_equal and (residuals != residuals[0]).any():
             return False
         return self.effort.reuse or self._still_suits(hint, stream)
 
-    def _levels_as_in(self, hint: Plan, stream: Stream) -> Plan | None:
-        """The plan of one bin for each different value of a stream, if that is how the hint has it,
-        and there are at most MOST_LEVELS_TRIED (128); else None. Wide bins would lose what features
-        that were chosen for such bins tell."""
+    def _bin_for_each_value_as_in(self, hint: Plan, stream: Stream) -> Plan | None:
+        """The plan with one bin for each different value of a stream, if the hint is such a plan
+        (without a transform, each bin of one value), and the values are at most MOST_LEVELS_TRIED
+        (128) different ones; else None. Wide bins would lose what features that were chosen for
+        such bins tell."""
         if hint.transform is not Transform.NONE or hint.widths.any():
             return None
         levels = np.unique(stream.values)
@@ -449,12 +462,12 @@ class Planner:
         widths = np.zeros(len(levels), np.int64)
         return Plan(starts=levels, widths=widths, complete=self.complete)
 
-    def _with_bins(self, plan: Plan, r: Int, complete: bool | None = None) -> Plan:
-        """A copy of the plan with the bins, at most effort.bins, that suit its residuals r, (n,),
+    def _with_bins(self, plan: Plan, residuals: Int, complete: bool | None = None) -> Plan:
+        """A copy of the plan with the bins, at most effort.bins, that suit its residuals, (n,),
         best: what its transform leaves of the values, at least one. complete: whether every
         residual of the stream lies in a bin, so that no symbol is for those outside, which must be
-        true of r; None: as the planner says."""
-        start, width = bins_of(r, self.effort.bins)
+        true of these residuals; None: as the planner says."""
+        start, width = bins_of(residuals, self.effort.bins)
         if complete is None:
             complete = self.complete
         return plan.but(starts=start, widths=width, complete=complete)
@@ -489,8 +502,8 @@ class Planner:
             return True
         sizes = []
         for plan in (like, Plan(), Plan(transform=Transform.DIFFERENCE)):
-            r = transforms.residuals(plan, stream, self.known)
-            sizes.append(estimates.bits_a_value(r))
+            residuals = transforms.residuals(plan, stream, self.known)
+            sizes.append(estimates.bits_a_value(residuals))
         size, *simple_sizes = sizes
         if like.combined is not None:
             return size < min(simple_sizes)
@@ -516,10 +529,10 @@ class Planner:
             features.append(feature)
         return plan.but(strength=hint.strength, features=tuple(features))
 
-    def _found(self, stream: Stream) -> Plan:
-        """Search the plan for a stream, of at least one value, of which nothing is known
-        beforehand. Adds to `promised` what it saves by a combination or keys, in bits; may set
-        stream.squeezed, as `_squeezed` does."""
+    def _searched_anew(self, stream: Stream) -> Plan:
+        """Search the plan for a stream, of at least one value, without another plan to begin from
+        and without a cache. Adds to `promised` what it saves by a combination or keys, in bits; may
+        set stream.squeezed, as `_squeezed` does."""
         rows = sample_rows(len(stream.values), self.effort.sample)
         parents = self._parents(stream)
         choices = self._transformed(stream, rows, parents)
@@ -560,24 +573,25 @@ class Planner:
         """The plans with the most promising transforms, without bins and features; those that take
         fewest bits first, judged with bins that are found on the sample. rows: the sample, places
         in the stream's values; parents: the numbers of the earlier streams to look at."""
-        tried: list[_Transformed] = []
+        tried: list[_TriedTransform] = []
         for number, plan in enumerate(self._transforms(stream, parents)):
-            r = transforms.residuals(plan, stream, self.known)
-            size = estimates.bits_a_value(r)
-            tried.append(_Transformed(size, number, plan, r))
+            residuals = transforms.residuals(plan, stream, self.known)
+            size = estimates.bits_a_value(residuals)
+            tried.append(_TriedTransform(size, number, plan, residuals))
         # finding bins takes far longer than seeing which residuals are small: in any case they
         # are found only for the first two, values and differences
         usual = tried[:2]
-        others = sorted(tried[2:], key=lambda one: (one.bits, one.number))
-        alone = [one for one in others if one.plan.combined is None]
+        others = sorted(tried[2:], key=lambda attempt: (attempt.bits, attempt.number))
+        uncombined = [attempt for attempt in others if attempt.plan.combined is None]
         best = others[:TRANSFORMS]
-        combined = [one for one in best if one.plan.combined is not None]
+        # a combination only where it is among the best of all
+        combined = [attempt for attempt in best if attempt.plan.combined is not None]
         choices = []
-        for one in [*usual, *alone[:TRANSFORMS], *combined]:
-            sample = one.residuals[rows]
-            plan = self._with_bins(one.plan, sample, complete=False)
+        for attempt in [*usual, *uncombined[:TRANSFORMS], *combined]:
+            sample = attempt.residuals[rows]
+            plan = self._with_bins(attempt.plan, sample, complete=False)
             bits = self._bits(plan, sample)
-            choices.append(_Choice(bits, one.plan, one.residuals))
+            choices.append(_Choice(bits, attempt.plan, attempt.residuals))
         choices.sort(key=lambda choice: choice.bits)
         return choices
 
@@ -589,21 +603,21 @@ class Planner:
         being those of the sample. choices: as `_transformed` returns them, at least one; search: of
         the same stream and sample."""
         # features may tell more of what a combination does not
-        alone = [choice for choice in choices if not choice.plan.asks_others]
+        plain = [choice for choice in choices if not choice.plan.asks_others]
         combined = [choice for choice in choices[:3] if choice.plan.asks_others]
         hopeless = HOPELESS * choices[0].bits
         best: _Choice | None = None
         best_uncombined = np.inf
-        for choice in [*alone[:2], *combined[:2]]:
+        for choice in [*plain[:2], *combined[:2]]:
             if best is not None and choice.bits > hopeless:
                 continue
-            r = choice.residuals
-            plan = self._with_bins(choice.plan, r)
-            bits, plan = search.best(plan, r)
+            residuals = choice.residuals
+            plan = self._with_bins(choice.plan, residuals)
+            bits, plan = search.best(plan, residuals)
             if not choice.plan.asks_others:
                 best_uncombined = min(best_uncombined, bits)
             if best is None or bits < best.bits:
-                best = _Choice(bits, plan, r)
+                best = _Choice(bits, plan, residuals)
         assert best is not None
         return best, best_uncombined
 
@@ -658,8 +672,8 @@ class Planner:
         fewest = bits + _bits_of_description(plan) - MIXTURE_BITS
         parents = self._parents(stream)
         promising: list[tuple[float, Trial]] = []
-        for one in mixture_search.by_other_bins(plan, stream, self.known):
-            other = mixture_search.mixture_of(one, stream, self.known, parents)
+        for rebinned in mixture_search.by_other_bins(plan, stream, self.known):
+            other = mixture_search.mixture_of(rebinned, stream, self.known, parents)
             trial = Trial.of(other, stream, self.known)
             costs = trial.costs()
             bits_of_other = trial.raw + float(costs.sum())
@@ -676,7 +690,7 @@ class Planner:
             if regressed is not None and promise is not None:
                 promise += _bits_of_description(regressed.plan)
                 promising.append((promise, regressed))
-        promising.sort(key=lambda one: one[0])
+        promising.sort(key=lambda promise_and_trial: promise_and_trial[0])
         for promise, regressed in promising:
             if promise >= fewest:
                 break
@@ -728,27 +742,28 @@ class Planner:
         look: _Look,
     ) -> list[str]:
         """The names of the compressors of bytes, see stages, that are worth trying on all values,
-        (n,); [] if none is. packed: how values become bytes; size: bytes that the plan takes;
-        look: when compressors are tried."""
+        (n,), as a look at two parts of these tells; [] if none is. packed: how values become bytes;
+        size: bytes that the plan takes; look: when compressors are tried."""
         count = len(values)
         middle = count // 2
         parts = [values[: look.values], values[middle : middle + look.values]]
         count_of_parts = sum(len(part) for part in parts)
         # what the plan takes of the parts, if it takes as much of all values
-        share = size * count_of_parts / count
+        plan_bytes_of_parts = size * count_of_parts / count
         names: list[str] = []
-        looked = 0
+        bytes_of_parts = 0
         if look.promise:
             for part in parts:
-                looked += len(integers.squeezed(packed, part, quick=True))
-        if looked <= look.promise * share + 64:
+                bytes_of_parts += len(integers.squeezed(packed, part, quick=True))
+        # with 64 bytes more for what a compressor writes beside its code
+        if bytes_of_parts <= look.promise * plan_bytes_of_parts + 64:
             names += stages.USUAL
         if self.effort.mixes and packed.size <= WIDEST_MIXED:
-            mixed = 0
+            mixed_bytes = 0
             for part in parts:
-                mixed += len(integers.squeezed(packed, part, (stages.MIXED,)))
+                mixed_bytes += len(integers.squeezed(packed, part, (stages.MIXED,)))
             # on a part of the values it has learned less than on all
-            if mixed <= MIXED_PROMISE * share:
+            if mixed_bytes <= MIXED_PROMISE * plan_bytes_of_parts:
                 names.append(stages.MIXED)
         return names
 
@@ -787,11 +802,11 @@ class Planner:
             if spread_of_differences < LESS_SPREAD * spread:
                 yield Plan(transform=Transform.COLUMN, of=parent)
 
-    def _bits(self, plan: Plan, r: Int) -> float:
-        """Estimate the bits that residuals r, (n,), take if their symbols are coded by one
+    def _bits(self, plan: Plan, residuals: Int) -> float:
+        """Estimate the bits that residuals, (n,), take if their symbols are coded by one
         frequency table, without features, and those that the bins take in the plan's description.
         What lies in no bin counts as BITS_OUTSIDE (80). plan: with bins that are not complete."""
-        symbols = integers.symbols_of(plan, r)
+        symbols = integers.symbols_of(plan, residuals)
         layout = rans.Contexts(plan.bins + 1)
         pairs = rans.forward(symbols, None, layout)
         widths = np.append(plan.widths, BITS_OUTSIDE)
@@ -838,13 +853,13 @@ class Planner:
                 best.append(feature)
         return best[:most]
 
-    def _with_lanes(self, plan: Plan, stream: Stream, r: Int) -> Plan:
+    def _with_lanes(self, plan: Plan, stream: Stream, residuals: Int) -> Plan:
         """A copy of the plan with as many lanes, coders that take turns, as the bytes of its coded
-        residuals r, (n,), allow: LANE_BYTES (1,024) for each, 256 lanes at most, a power of two.
+        residuals, (n,), allow: LANE_BYTES (1,024) for each, 256 lanes at most, a power of two.
         The plan itself, which has one lane, if it looks for repeats. stream: the one it is for."""
         if any(isinstance(feature, Repeat) for feature in plan.features):
             return plan
-        symbols = integers.symbols_of(plan, r)
+        symbols = integers.symbols_of(plan, residuals)
         base, layout = integers.contexts(plan, stream, self.known)
         size = 0.0
         if layout.alphabet > 1:
@@ -856,10 +871,10 @@ class Planner:
         return plan.but(lanes_log=lanes_log)
 
 
-def _still_holds(plan: Plan, r: Int) -> bool:
-    """Whether a plan's bins still hold these residuals, r, (n,), what its transform leaves of the
+def _still_holds(plan: Plan, residuals: Int) -> bool:
+    """Whether a plan's bins still hold these residuals, (n,), what its transform leaves of the
     values: all but at most one in FEW (2,000), or all of them if the plan can store no others."""
-    symbols = integers.symbols_of(plan, r)
+    symbols = integers.symbols_of(plan, residuals)
     outside = int((symbols == plan.bins).sum())
     if plan.complete:
         return not outside
@@ -894,8 +909,8 @@ def bits_of(
     alphabet), counts of symbols that the frequency tables begin with, which a mixture does not
     read; None: none. ArchiveError if the plan's tables would be too large, or it names a stream or
     a student that is not there."""
-    r = transforms.residuals(plan, stream, known)
-    symbols = integers.symbols_of(plan, r)
+    residuals = transforms.residuals(plan, stream, known)
+    symbols = integers.symbols_of(plan, residuals)
     widths = np.append(plan.widths, integers.MOST_RAW_BITS)
     raw = float(widths[symbols].sum())
     if plan.mixture is not None:

@@ -243,8 +243,9 @@ class Computed:
 
     @classmethod
     def parsed(cls, raw: list[Json]) -> Computed:
-        """The computation that `to_json` wrote; ArchiveError for anything else, or a power, stream
-        or lag beyond MOST_POWER (22), MAX_STREAM (2^22) or MOST_LAG (16)."""
+        """The computation that `to_json` wrote; ArchiveError for another list of at least one
+        element, or a power, stream or lag beyond MOST_POWER (22), MAX_STREAM (2^22) or MOST_LAG
+        (16)."""
         operator, *parts = raw
         if not isinstance(operator, str) or len(operator) != 1 or operator not in OPERATORS:
             raise refused(f"what is computed is by one of {OPERATORS}")
@@ -657,8 +658,8 @@ class Plan:
         pair = None
         if "j" in stored:
             pair = pair_from_json(stored["j"], transform)
-        asks_for_keys = any(isinstance(feature, Seen) for feature in features)
-        if asks_for_keys and transform is not Transform.KEYED:
+        counts_keys = any(isinstance(feature, Seen) for feature in features)
+        if counts_keys and transform is not Transform.KEYED:
             raise refused("how often a key came is asked of a column without keys")
         mixture = None
         if "n" in stored and "d" not in stored:
@@ -736,8 +737,9 @@ def transform_from_json(letter: Json) -> Transform:
 
 
 def pair_from_json(raw: Json, transform: Transform) -> tuple[int, int]:
-    """Read a keyed transform's second pair of streams from a JSON list: (number of the stream of
-    keys, number of that of values); ArchiveError for anything else, or another transform."""
+    """Read from a JSON list the two other streams by which a keyed transform predicts: (number of
+    the stream of keys, number of that of values); ArchiveError for anything else, or another
+    transform."""
     if transform is not Transform.KEYED or not isinstance(raw, list) or len(raw) != 2:
         raise refused("a pair of streams must be two, of a keyed transform")
     keys, values = (whole_number(number, 0, MAX_STREAM, "a stream's number") for number in raw)
