@@ -78,10 +78,10 @@ def test_stretches_double_up_to_the_longest():
     alike = AlikeColumns(1)
     plans, searches = [], []
     for place in range(400):
-        offered = alike.offered(plans)
+        offered = alike.plan_to_reuse(plans)
         if offered is None:
             searches.append(place)
-            alike.found(plans, differences(1)[0])
+            alike.note_searched(plans, differences(1)[0])
         plans += differences(1)
     stretches = np.diff(searches) - 1
     assert stretches.tolist()[:6] == [0, 1, 3, 7, 15, 31]
@@ -91,11 +91,11 @@ def test_stretches_double_up_to_the_longest():
 def test_a_search_that_finds_another_transform_begins_anew():
     alike = AlikeColumns(1)
     plans = differences(5)
-    alike.found(plans, plans[0])
-    assert alike.offered(plans) is not None
+    alike.note_searched(plans, plans[0])
+    assert alike.plan_to_reuse(plans) is not None
     other = plans[0].but(transform=Transform.SECOND)
-    alike.found(plans, other)
-    assert alike.offered([*plans, other]) is None
+    alike.note_searched(plans, other)
+    assert alike.plan_to_reuse([*plans, other]) is None
 
 
 def test_a_plan_that_looks_aside_is_moved_with_its_column():
@@ -104,7 +104,7 @@ def test_a_plan_that_looks_aside_is_moved_with_its_column():
     plan = Plan(starts=starts, widths=starts * 0, features=(feature,), transform=Transform.COLUMN)
     alike = AlikeColumns(2)
     # the third column one period behind: neither it nor its fourth is searched anew
-    offered = alike.offered([plan] * 5)
+    offered = alike.plan_to_reuse([plan] * 5)
     assert offered is not None
     assert offered.of == 2
     assert [one.stream for one in offered.features] == [2]

@@ -33,7 +33,7 @@ def columns_of(*lists):
         ends = np.cumsum([len(text) for text in texts], dtype=np.int32)
         start = np.append(0, ends[:-1]).astype(np.int32)
         columns.append(textual.encode(np.frombuffer(b"".join(texts), np.uint8), start, ends))
-    common_units.take(columns)
+    common_units.count_in_units(columns)
     for column, cells in zip(columns, lists, strict=True):
         column.others.clear()
         block = blocks.as_decoded([column], len(cells), {})
@@ -104,7 +104,7 @@ def test_beside_long_numbers_units_are_powers_of_ten(long, step):
 def test_numbers_that_have_a_unit_keep_it():
     columns = columns_of([f"{count * 10}" for count in COUNTS], moments(0 * SECOND, slice(0, 19)))
     before = [column.streams[-1].values.tolist() for column in columns]
-    common_units.take(columns)
+    common_units.count_in_units(columns)
     assert columns[0].meta.step == 10 and columns[1].meta.unit == 86400
     assert [column.streams[-1].values.tolist() for column in columns] == before
 
@@ -115,7 +115,7 @@ def test_days_at_random_take_what_their_number_tells(monkeypatch):
     text = "".join(f"{cell}\n" for cell in cells).encode()
     layout = Layout(Rule(","), ["day"])
     (encoded,) = records.encode(text, layout)
-    monkeypatch.setattr(common_units, "take", lambda _: None)
+    monkeypatch.setattr(common_units, "count_in_units", lambda _: None)
     # beside its text as it was mixed then, without words
     monkeypatch.setattr(plain, "OF_SMALL", ("lzma2", "bzip2", "mixed"))
     monkeypatch.setattr(plain, "mixtures", lambda _: ("mixed",))

@@ -128,8 +128,9 @@ def test_a_cell_stands_in_others_without_its_quotes():
 
 def test_a_single_quote_is_no_pair():
     cells = [spans.behind_another([b'"', b'""', b'"a"', b"", b'a"'])]
-    assert composed.inside(cells[0], LetterCase.AS_IT_IS).bytes() == [b'"', b"", b"a", b"", b'a"']
-    assert composed.inside(spans.behind_another([b"", b""]), LetterCase.UPPER).bytes() == [b"", b""]
+    assert composed.as_lent(cells[0], LetterCase.AS_IT_IS).bytes() == [b'"', b"", b"a", b"", b'a"']
+    empty = spans.behind_another([b"", b""])
+    assert composed.as_lent(empty, LetterCase.UPPER).bytes() == [b"", b""]
 
 
 def test_of_two_that_are_equal_one_is_made_of_the_other():
@@ -373,7 +374,7 @@ def test_more_text_than_a_block_may_have_is_refused_before_it_is_written(monkeyp
         ranks.cells_of(text_column(OF_ONE, [b"\1" * 66], [long]))
     shared = spans.behind_another([b"x" * 1000]).take(np.zeros(66, np.int64))
     with pytest.raises(ArchiveError, match="claims 66000 bytes"):
-        composed.inside(shared, LetterCase.AS_IT_IS)
+        composed.as_lent(shared, LetterCase.AS_IT_IS)
 
 
 def test_all_columns_of_a_block_that_are_made_of_others_share_its_text(monkeypatch):

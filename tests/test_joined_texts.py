@@ -94,7 +94,7 @@ def test_any_texts_come_back(cells_of_columns):
     for place, column in enumerate(columns):
         blob = joined.get(place, column.blobs[0])
         decoded.append(Decoded(column.meta, np.zeros(4, np.int64), NONE, NONE, [blob]))
-    found = joined_texts.part(decoded)
+    found = joined_texts.separate(decoded)
     assert (found is None) == (not joined)
     restored = [spans.unpack_cells(column.blobs[0], 4).bytes() for column in decoded]
     assert restored == cells_of_columns
@@ -154,7 +154,7 @@ def test_damaged_joined_texts_are_told(heads, words):
         blob = varint(size << stages.BITS | stages.JOINED) + code
         columns.append(Decoded(TextMeta(), np.zeros(1, np.int64), NONE, NONE, [blob]))
     with pytest.raises(ArchiveError, match=words):
-        joined_texts.part(columns)
+        joined_texts.separate(columns)
 
 
 def test_a_joined_text_by_itself_is_damage():

@@ -199,7 +199,7 @@ def test_the_costs_of_a_text_are_its_bytes(name, text):
     assert bits.shape == (len(text),) and bits.min() >= 0
     # what belongs to no byte: heads of chunks, the last byte of an arithmetic code
     assert -1e-6 <= 8 * len(data) - bits.sum() <= 8 * 24 + 0.002 * 8 * len(data)
-    unpacked, again = blobs.priced(blobs.pack(text, wanted=(name,)))
+    unpacked, again = blobs.priced(blobs.pack(text, stage_names=(name,)))
     assert unpacked == text and again.shape == (len(text),)
 
 

@@ -21,7 +21,8 @@ class AlikeColumns:
 
     period: how many columns before a column the one is whose plan it may reuse, at least 1. A
     column is one stream of whole numbers here; where columns have several, streams are what is
-    counted. For each in turn `offered` is to be called, and, where that returned None, `found`.
+    counted. For each in turn `plan_to_reuse` is to be called, and, where that returned None,
+    `note_searched`.
 
     A plan with features (contexts that choose frequency tables) is reused in six of eight periods.
     Of plans without, each place within the period counts for itself: where a search finds the very
@@ -36,17 +37,18 @@ class AlikeColumns:
         self._left = [0] * period
         self._stretch = [0] * period
 
-    def offered(self, plans: list[Plan]) -> Plan | None:
+    def plan_to_reuse(self, plans: list[Plan]) -> Plan | None:
         """Return the plan of the column one period before, adapted to the next column; None if a
         plan for the next column is to be searched, as in the first period. Each plan returned
         counts as one reuse. plans: of all columns before it, in order."""
-        before = len(plans) - self.period
-        if before < 0:
+        place_before = len(plans) - self.period
+        if place_before < 0:
             return None
-        plan = plans[before]
+        plan = plans[place_before]
         # with features a search may find better ones: two periods of eight are searched, in turn
         if plan.features:
-            if before // self.period % 8 in SEARCHED_OF_EIGHT:
+            period_before = place_before // self.period
+            if period_before % 8 in SEARCHED_OF_EIGHT:
                 return None
             return moved(plan, self.period)
         place = len(plans) % self.period
@@ -55,15 +57,15 @@ class AlikeColumns:
         self._left[place] -= 1
         return moved(plan, self.period)
 
-    def found(self, plans: list[Plan], plan: Plan) -> None:
-        """Note that a search chose `plan` for the next column, after `offered` returned None for
-        it, and set how many columns at its place in the period then reuse a plan before the next
-        search, as the class says. plans: of all columns before it, in order."""
-        before = len(plans) - self.period
+    def note_searched(self, plans: list[Plan], plan: Plan) -> None:
+        """Note that a search chose `plan` for the next column, after `plan_to_reuse` returned None
+        for it, and set how many columns at its place in the period then reuse a plan before the
+        next search, as the class says. plans: of all columns before it, in order."""
+        place_before = len(plans) - self.period
         place = len(plans) % self.period
         stretch = 0
-        if before >= 0:
-            expected = moved(plans[before], self.period)
+        if place_before >= 0:
+            expected = moved(plans[place_before], self.period)
             if _are_equal_but_for_bins(expected, plan):
                 stretch = min(LONGEST_STRETCH, 2 * self._stretch[place] + 1)
         self._stretch[place] = stretch

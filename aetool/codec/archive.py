@@ -178,7 +178,7 @@ class Archive:
         self._place = place_of(path)  # a pipe is kept for as long as the archive is open
         reader_class = RecoveringReader if lenient else Reader
         self.reader = reader_class(self._place.path, name or self._place.name)
-        self._most_asked = max_output
+        self._max_output_option = max_output
         self.device = device
         self.lenient = lenient
         self.columns: Sequence[str] | None = None
@@ -256,8 +256,8 @@ class Archive:
 
     @property
     def restored_nothing(self) -> bool:
-        """Whether records were left out as damaged, and of all that were read so far none was
-        whole: false of an archive that holds none."""
+        """Whether records were lost to damage, and not one has been restored so far. False of an
+        archive that holds no records."""
         if isinstance(self.content, Parts):
             return bool(self.lost and self.rows) and not self.decoded
         return self.reader.misses_records and not self.decoded
@@ -270,13 +270,15 @@ class Archive:
 
     @property
     def facts(self) -> dict[str, Json]:
-        """The archive's "fidelity", how exactly the source comes back in a word or a few, and the
-        facts of its footer by name: "errors", if there are any, as {column: {"largest": error}},
-        and, where the content is bytes, the SHA-256 of what is restored in hexadecimal, as
-        "sha256", or its first bytes, as "sha256_begins". Where only the model has the units of the
-        errors, BundleError if it is not there, ArchiveError if it knows nothing of columns."""
+        """What the archive says of itself, by name: "fidelity", how exactly the source comes back,
+        in a few words, and the facts of its footer: "errors", if there are any, as {column:
+        {"largest": error}}, and, where the content is bytes, the SHA-256 of what is restored in
+        hexadecimal, as "sha256", or its first bytes, as "sha256_begins". Where only the model has
+        the units of the errors, BundleError if it is not there, ArchiveError if it knows nothing of
+        columns."""
         known = {"fidelity": self.content.fidelity, **self.reader.facts}
         if isinstance(known.get("errors"), list):
+            # a list has neither the columns' names nor their units: the model has
             errors = self.foreseen.in_numbers(known["errors"])
             known["errors"] = {name: {"largest": error} for name, error in errors.items()}
         sha = self.reader.sha256.hex()
@@ -285,8 +287,8 @@ class Archive:
         return known | {"sha256" if len(sha) == 64 else "sha256_begins": sha}
 
     def warn_once(self, matter: str, message: str) -> None:
-        """Log a warning about the archive, the first time of its matter alone, however often it is
-        read."""
+        """Log a warning about the archive, once for each `matter`, a word for what it is about:
+        further calls with the same matter do nothing."""
         if matter not in self._warned:
             self._warned.add(matter)
             notices.warn(f"{self.reader.path}: {message}")
@@ -334,17 +336,17 @@ class Archive:
         return self._model
 
     def _find_model(self) -> Bundle:
-        """The model that the archive needs: the one inside it, else the first with the digest that
-        the archive names: the one that was offered, or one in the folders of $AETOOL_MODEL_PATH,
-        where files that cannot be read are passed over. BundleError if there is none, BundleError
-        or ArchiveError if the one inside is damaged."""
+        """Find the model that the archive needs: the one embedded in it, else the first whose
+        digest begins as the archive says: the one that was offered, or a file *.aem in the folders
+        of $AETOOL_MODEL_PATH, where files that cannot be read are passed over. BundleError if there
+        is none, BundleError or ArchiveError if the embedded one is damaged."""
         if "model" in self.reader.sections:
             where = f"{self.reader.path}: model"
             section = packed_models.unpacked(self.reader.sections["model"], where)
             return bundles.from_bytes(section, where)
-        wanted = self.reader.model.hex()
+        digest_prefix = self.reader.model.hex()
         offered = self._offered_model
-        if offered is not None and offered.sha256.startswith(wanted):
+        if offered is not None and offered.sha256.startswith(digest_prefix):
             return offered
         for folder in filter(None, os.environ.get(MODEL_PATH, "").split(os.pathsep)):
             for candidate in sorted(Path(folder).glob("*.aem")):
@@ -352,23 +354,24 @@ class Archive:
                     candidate_model = bundles.load(candidate)
                 except AetoolError:
                     continue
-                if candidate_model.sha256.startswith(wanted):
+                if candidate_model.sha256.startswith(digest_prefix):
                     return candidate_model
         other = f" (the one given with {option('-m')} is another)" if offered is not None else ""
         raise BundleError(  # nothing is wrong with the archive
-            f"{self.reader.path}: needs the model whose sha256 begins {wanted}{other}; "
+            f"{self.reader.path}: needs the model whose sha256 begins {digest_prefix}{other}; "
             f"give it with {option('-m')}, or put its folder in ${MODEL_PATH}"
         )
 
     @property
     def has_idle_model(self) -> bool:
         """Whether a model was offered that decoding does not need: the archive names none (it needs
-        none, or has its model inside), or names another."""
+        none, or has its model inside), or names another. False if none was offered."""
         offered = self._offered_model
-        wanted = self.reader.model
+        # zeros name no model
+        digest_prefix = self.reader.model
         if offered is None:
             return False
-        return not any(wanted) or not offered.sha256.startswith(wanted.hex())
+        return not any(digest_prefix) or not offered.sha256.startswith(digest_prefix.hex())
 
     @property
     def has_model(self) -> bool:
@@ -434,7 +437,7 @@ class Archive:
                 f"{place}: no such file, and {self.reader.path} lists it as a part; put it back, "
                 "or write the index anew"
             )
-        other = Archive(place, None, self.device, self.lenient, self._most_asked)
+        other = Archive(place, None, self.device, self.lenient, self._max_output_option)
         other.engine = self.engine
         return other
 
@@ -539,8 +542,8 @@ class Archive:
             return block, self.content.costs(self, block, ledger)
 
         numbers = range(len(self.reader.blocks)) if wanted is None else wanted
-        with closing(records.ahead(priced, numbers)) as judged:
-            for block, costs in judged:
+        with closing(records.ahead(priced, numbers)) as priced_blocks:
+            for block, costs in priced_blocks:
                 if isinstance(block, ArchiveError):
                     raise block
                 assert costs is not None
@@ -559,13 +562,18 @@ class Archive:
         bits of each value; None: they are not counted. IndexError for a block that there is not,
         OSError if the file cannot be read."""
         try:
-            return self._named(number, self._decoder(self.reader.block(number), ledger))
+            block = self._decoder(self.reader.block(number), ledger)
+            return self._with_place_of_error(number, block)
         except ArchiveError as error:
-            return self._named(number, error)
+            return self._with_place_of_error(number, error)
 
-    def _named(self, number: int, block: Block | ArchiveError) -> tuple[int, Block | ArchiveError]:
-        """(number, block) with the archive's name and the block's number added to an error that
-        stands in place of the block; nothing is raised."""
+    def _with_place_of_error(
+        self,
+        number: int,
+        block: Block | ArchiveError,
+    ) -> tuple[int, Block | ArchiveError]:
+        """(number, block). Where `block` is an error in place of a block, one with the same message
+        behind the archive's name and the block's number stands there; nothing is raised."""
         if not isinstance(block, ArchiveError):
             return number, block
         why = str(block).removeprefix("damaged: ")
@@ -591,7 +599,7 @@ class Archive:
                     yield error
 
         for block in engine.map(self._decoder, stored()):
-            yield self._named(under_way.popleft(), block)
+            yield self._with_place_of_error(under_way.popleft(), block)
 
     def pieces(self, first: int, last: int, wanted: Sequence[str] | None = None) -> Iterator[Piece]:
         """Restore records first:last block by block: yields text, columns, pictures or files; of
@@ -655,7 +663,7 @@ class Archive:
                 by_coder = sizes.setdefault(name, {})
                 by_coder[coder] = by_coder.get(coder, 0) + size
 
-        # of lines that are no records nothing has a name
+        # what is counted may be lines: where some are no records, columns have no names
         names = [] if self.content.rows_told(self) else self.content.names(self)
         other = "text as a whole" if self.kind == "table" else self.kind
         for block, _ in self.blocks(0, self.rows):
@@ -663,13 +671,14 @@ class Archive:
                 look(block)
             add("streams of small blocks", "joined", block.joined)
             labels = [other] * len(block.sizes)
+            # for each stored column the place of the table's column that it belongs to
             owners = self.content.owners(block)
             if owners is not None:
                 labels = [names[place] for place in owners]
             # "t" says that the line ends of the block are a column of their own, the last
             elif len(block.sizes) == len(names) + bool(block.words.get("t")):
                 labels = [*names, "line ends"]
-            for label, by_coder in zip(labels, block.told_sizes(), strict=False):
+            for label, by_coder in zip(labels, block.sizes_with_texts_apart(), strict=False):
                 for coder, size in by_coder.items():
                     add(label, coder, size)
         return sizes

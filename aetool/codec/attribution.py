@@ -25,10 +25,10 @@ def share_blobs(
     columns: Sequence[Decoded],
 ) -> None:
     """Move the bits of a block's blobs (texts, category names, dictionaries) in the ledger from
-    overhead to the cells that they are of; also those of special texts (no numbers, but frequent),
-    which stand in the block's description. Blobs of other columns, as one of plain bytes, stay
-    overhead. ledger: filled while the block was decoded; columns: those of the block, decoded. To
-    be called once. ArchiveError for blobs that are damaged."""
+    overhead (bits of no cell) to the cells that they are of; also those of special texts (frequent
+    cells that are no numbers), which stand in the block's description. Blobs of other columns, as
+    one of plain bytes, stay overhead. ledger: filled while the block was decoded; columns: those of
+    the block, decoded. To be called once. ArchiveError for blobs that are damaged."""
     for place, column in enumerate(columns):
         meta = column.meta
         own = ledger.blobs[place]
@@ -46,7 +46,7 @@ def share_blobs(
         elif isinstance(meta, RankMeta):
             _share_book(ledger, place, columns, own[0])
         elif isinstance(meta, PatternMeta):
-            # those of the last kind are written in no known way
+            # only cells of the last kind, which fit no pattern, have their texts in the blob
             rest = column.kinds == meta.kinds - 1
             _share_texts(ledger, place, np.flatnonzero(rest), own[0])
 
@@ -59,14 +59,14 @@ def _share_texts(
 ) -> None:
     """Move from overhead to each of these cells of column `place` the bits of its text. cells: (n,)
     row numbers; blob: the texts of these cells, as spans.pack_cells packs them. What the first of
-    them take more than later ones is left out of what they are judged by. In the ledger, in place.
-    """
-    taken = _of_cells(blob, len(cells), ledger.texts.get(place))
+    them take more than later ones, as nothing is learned yet, is left out of the ledger's `judged`.
+    The ledger is changed in place; nothing is returned."""
+    taken = _bits_of_cells(blob, len(cells), ledger.texts.get(place))
     judged = without_learning(taken)
     ledger.share(place, cells, taken, judged)
 
 
-def _of_cells(
+def _bits_of_cells(
     blob: bytes,
     count: int,
     costs: Float | None,
@@ -118,10 +118,11 @@ def _share_specials(
     for number, special in enumerate(meta.specials):
         is_this = column.kinds == meta.valued + number
         cells = np.flatnonzero(is_this)
+        # it stands in a list of JSON, between quotes
         letters = len(special) + len('"",')
         bits = ledger.bits_a_letter * letters
-        each = np.full(len(cells), bits / max(len(cells), 1))
-        ledger.share(place, cells, each, each, PLANS)
+        bits_a_cell = np.full(len(cells), bits / max(len(cells), 1))
+        ledger.share(place, cells, bits_a_cell, bits_a_cell, PLANS)
 
 
 def _share_levels(
@@ -136,12 +137,12 @@ def _share_levels(
     assert isinstance(column.meta, LevelMeta)
     known = len(column.meta.levels)
     count, at = read_varint(blob, 0)
-    fresh = _of_cells(blob[at:], count, ledger.texts.get(place))
+    fresh = _bits_of_cells(blob[at:], count, ledger.texts.get(place))
     # those of the meta are a model's, and take nothing here
-    of_levels = np.concatenate([np.zeros(known), fresh])
-    used = np.bincount(column.values, minlength=len(of_levels))
-    each = of_levels / np.maximum(used, 1)
-    taken = each[column.values]
+    bits_of_levels = np.concatenate([np.zeros(known), fresh])
+    uses = np.bincount(column.values, minlength=len(bits_of_levels))
+    bits_a_use = bits_of_levels / np.maximum(uses, 1)
+    taken = bits_a_use[column.values]
     ledger.share(place, np.arange(len(taken)), taken, taken)
 
 
@@ -154,6 +155,7 @@ def _share_parts(
     """Move from overhead to each cell of column `place` the bits of its sentence, in the ledger, in
     place. blob: how many columns, as varint, then a block of these: the sentences' skeletons (each
     with a mark for every number in it) and the numbers; ArchiveError if it is damaged."""
+    # the inner block has a cell of each of its columns for every cell of this one
     rows = len(column.kinds)
     _, at = read_varint(blob, 0)
     inner = Ledger()
@@ -179,16 +181,16 @@ def _share_book(
     block = blocks.decode(blob[at:], count, None, ledger=inner)
     share_blobs(inner, block.columns)
     readers = []
-    used = np.zeros(count, np.int64)
+    uses = np.zeros(count, np.int64)
     for place, column in enumerate(columns):
         meta = column.meta
         # the owner itself names nobody
         if isinstance(meta, RankMeta) and owner in (meta.of, place):
             readers.append(place)
-            used += np.bincount(column.values, minlength=count)
-    of_entries = inner.taken[0] / np.maximum(used, 1)
+            uses += np.bincount(column.values, minlength=count)
+    bits_a_use = inner.taken[0] / np.maximum(uses, 1)
     for place in readers:
-        taken = of_entries[columns[place].values]
+        taken = bits_a_use[columns[place].values]
         ledger.share(place, np.arange(len(taken)), taken, taken)
 
 

@@ -22,18 +22,21 @@ FAR = 2**61  # from 0, beyond which no residual is shifted: no bin may leave 64 
 
 
 def bins_of(r: Int, most: int) -> tuple[Int, Int]:
-    """Choose the bins of residuals, see `_found_bins`, which are kept for a while: they are not to
-    be changed."""
+    """Choose the bins of residuals, intervals of 2^m numbers that code them in fewest bits: (the
+    first number of each bin, the m of each), (bins,) int64 each, ascending. r: (n,) int64, what a
+    prediction leaves of values, at least one; most: how many bins there may be, at least 2, else
+    ValueError. Results for few residuals are kept for a while, so that the arrays are not to be
+    changed. `_searched_bins` says how bins are chosen."""
     if not are_few(r):
-        return _found_bins(r, most)
+        return _searched_bins(r, most)
     key = (digest_of(r), most)
     bins = KEPT_BINS.get(key)
-    return KEPT_BINS.keep(key, _found_bins(r, most)) if bins is None else bins
+    return KEPT_BINS.keep(key, _searched_bins(r, most)) if bins is None else bins
 
 
-def _found_bins(r: Int, most: int) -> tuple[Int, Int]:
-    """Choose the bins, intervals of 2^m numbers, that code residuals r in fewest bits: (the first
-    number of each, the bits of a place within it), (bins,) int64 each, ascending. r: (n,) int64,
+def _searched_bins(r: Int, most: int) -> tuple[Int, Int]:
+    """Search the bins, intervals of 2^m numbers, that code residuals r in fewest bits: (the first
+    number of each, the bits of a place within it: m), (bins,) int64 each, ascending. r: (n,) int64,
     what a prediction leaves of values, at least one; most: how many bins there may be, at least 2,
     else ValueError. Where fewest bits take more, the cost of a bin is doubled until they are no
     more than that.
@@ -49,8 +52,8 @@ def _found_bins(r: Int, most: int) -> tuple[Int, Int]:
     if most < FEWEST_BINS:
         raise ValueError(f"residuals need {FEWEST_BINS} bins or more, not {most}")
     cells, counts = _histogram(r)
-    is_clear = len(r) > ROWS_A_CELL * len(cells)
-    if is_clear and len(cells) <= most:
+    are_repeated = len(r) > ROWS_A_CELL * len(cells)
+    if are_repeated and len(cells) <= most:
         return cells, np.zeros_like(cells)
     origin = np.int64(_origin(cells, counts))
     cells = cells - origin

@@ -11,8 +11,8 @@ LONGEST_VARINT = 9  # bytes, of a length: it has less than 63 bits
 
 
 def varint(value: int) -> bytes:
-    """A whole number as bytes, seven bits in each, lowest first; the last byte is below 128, all
-    others are not. ValueError for a number below 0."""
+    """Write a whole number from 0 on as bytes, seven bits in each, the lowest first; the last byte
+    is below 128, all others have their highest bit set. ValueError for a number below 0."""
     encoded = bytearray()
     while value > 127:
         encoded.append(value & 127 | 128)
@@ -39,7 +39,7 @@ def read_varint(data: bytes, at: int, longest: int = LONGEST_VARINT) -> tuple[in
 def pack(
     raw: bytes,
     quick: bool = False,
-    wanted: stages.Names = stages.USUAL,
+    stage_names: stages.Names = stages.USUAL,
     thorough: bool = False,
     binary: bool = False,
     most: int | None = None,
@@ -48,34 +48,35 @@ def pack(
     number of the stage, then the data. Bytes that no stage makes smaller, or no more than 16, are
     stored as they are.
 
-    wanted: the names, as in stages.KNOWN, of the stages (general compressors) to try, StopIteration
-    for an unknown one; of at most stages.FEW bytes mixing widely is tried, too, unless quick or
-    binary, or another mixture is wanted.
-    quick: search less for repeats, which is faster; thorough: search more. binary: the bytes may be
-    numbers of several bytes each. most: bytes that are of use, None: any are; a stage that takes
-    more may be given up, and not be the one taken.
+    stage_names: the names, as in stages.KNOWN, of the stages (general compressors) to try,
+    StopIteration for an unknown one; of at most stages.FEW bytes mixing widely is tried, too,
+    unless quick or binary, or one of the names is of a mixture. quick: search less for repeats,
+    which is faster; thorough: search more. binary: the bytes may be numbers of several bytes each.
+    most: bytes; a stage whose result is larger may be given up, and not be the one taken; None:
+    none is given up.
     """
     mixtures = {stages.MIXED, stages.MIXED_WIDELY}
-    is_mixed = not mixtures.isdisjoint(wanted)
+    is_mixed = not mixtures.isdisjoint(stage_names)
     if len(raw) <= stages.FEW and not (quick or binary or is_mixed):
-        wanted = (*wanted, stages.MIXED_WIDELY)
+        stage_names = (*stage_names, stages.MIXED_WIDELY)
     smallest = raw
-    stage_taken = stages.STORED
-    for stage_name in wanted if len(raw) > stages.LEAST else ():
+    stage_of_smallest = stages.STORED
+    for stage_name in stage_names if len(raw) > stages.LEAST else ():
         number = stages.number_of(stage_name)
         # more than the smallest so far is of no use either
         limit = len(smallest) if most is None else min(most, len(smallest))
         squeezed = stages.KNOWN[number].within(raw, limit, quick, thorough, binary)
         if len(squeezed) < len(smallest):
             smallest = squeezed
-            stage_taken = number
-    return varint(len(raw) << stages.BITS | stage_taken) + smallest
+            stage_of_smallest = number
+    return varint(len(raw) << stages.BITS | stage_of_smallest) + smallest
 
 
 def unpack(data: bytes, limit: int = MAX_TEXT) -> bytes:
     """The bytes that `pack` was given; ArchiveError for other data, or if they restore more than
     `limit` bytes, or than MAX_TEXT, whatever the limit."""
     head, at = read_varint(data, 0)
+    # the lowest BITS bits are the number of the stage
     size = head >> stages.BITS
     number = head & ((1 << stages.BITS) - 1)
     if size > min(limit, MAX_TEXT):
@@ -87,9 +88,11 @@ def unpack(data: bytes, limit: int = MAX_TEXT) -> bytes:
 
 
 def priced(data: bytes) -> tuple[bytes, Float]:
-    """(the bytes that `pack` was given, (n,) float64, the bits that each of them took in data). The
-    bits of what belongs to no byte, as the length, are in none of these. ArchiveError for damaged
-    data."""
+    """The bytes that `pack` was given, and what each of them takes in data: (these n bytes, (n,)
+    float64 bits). The bits of what belongs to no byte, as the length, are in none of these.
+    ArchiveError for damaged data."""
     head, at = read_varint(data, 0)
     text = unpack(data)
-    return text, stages.KNOWN[head & ((1 << stages.BITS) - 1)].costs(data[at:], text)
+    # the lowest BITS bits are the number of the stage
+    number = head & ((1 << stages.BITS) - 1)
+    return text, stages.KNOWN[number].costs(data[at:], text)

@@ -56,7 +56,7 @@ class BlockEncoder:
         self.alike: AlikeColumns | None = None
         if period and not hints:
             self.alike = AlikeColumns(period)
-        self.joined = rows <= JOINED
+        self.joins_streams = rows <= JOINED
         self.columns: list[Coded] = []
         self.metas: list[Meta | None] = []  # None: the shared model's
         self.plans: list[Plan] = []
@@ -65,32 +65,33 @@ class BlockEncoder:
         self.content: list[bytes] = []  # the digest of each part
         # of columns with blobs, by their places: where the first is in parts, and in content
         self.first_blobs: dict[int, tuple[int, int]] = {}
-        self.small: list[integers.Pushed] = []  # streams that become one part
+        self.streams_to_join: list[integers.Pushed] = []  # streams that become one part
         self.marks: dict[int, int] = {}  # of streams with the model's plan, by number: how still
         self.owners: dict[int, int] = {}  # of books, by their identity: the place of a column
 
     # ---- ways to store a column
 
     def cheapest(self, column: Coded) -> tuple[Coded, list[Plan]]:
-        """Choose among the encodings of the next column the one that takes fewest bits, without
-        adding it: (that encoding, the plans of its streams). Another than the first is taken only
-        if it takes less than a part, its `worth`, of the bits of the best before it. The plans are
-        [] where there is only one encoding and nothing was searched."""
+        """Choose among the encodings of the next column, `column` itself and `column.others`, the
+        one that takes fewest bits, without adding it: (that encoding, the plans of its streams).
+        One of the others is chosen only if it takes less than a part, its `worth`, of the bits of
+        the best before it. The plans are [] where there is only one encoding and nothing was
+        searched."""
         if not column.others:
             return column, []
-        fewest_bits, plans = self._tried(column)
-        taken = column
-        for one in column.others:
-            limit = one.worth * fewest_bits
+        fewest_bits, plans = self._estimated(column)
+        chosen = column
+        for other in column.others:
+            limit = other.worth * fewest_bits
             # blobs alone may be too large: a search of plans takes far longer
-            if self._bits_of_blobs(one) >= limit or HOPED * one.expected_bits >= limit:
+            if self._bits_of_blobs(other) >= limit or HOPED * other.expected_bits >= limit:
                 continue
-            bits, plans_of_one = self._tried(one)
+            bits, plans_of_other = self._estimated(other)
             if bits < limit:
                 fewest_bits = bits
-                taken = one
-                plans = plans_of_one
-        return taken, plans
+                chosen = other
+                plans = plans_of_other
+        return chosen, plans
 
     def _bits_of_blobs(self, column: Coded) -> float:
         """Bits that a column's description, as JSON that is deflated alone, and its blobs take. A
@@ -104,10 +105,11 @@ class BlockEncoder:
             return bits
         return bits + 8.0 * len(book.blob) * column.share
 
-    def _tried(self, column: Coded) -> tuple[float, list[Plan]]:
+    def _estimated(self, column: Coded) -> tuple[float, list[Plan]]:
         """Estimate what a column, encoded in one way, would take if it came next: (bits, the plans
         of its streams, searched here). Other ways to store the column are not looked at. The
-        encoder stays as it is; `squeezed` of a stream may be set."""
+        encoder stays as it is; `squeezed` of a stream, its values compressed as bytes, may be
+        set."""
         bits = self._bits_of_blobs(column)
         # the streams of the column may look at one another: each joins this copy
         known = self.known.copy()
@@ -116,7 +118,7 @@ class BlockEncoder:
         for stream in column.streams:
             number = len(known.values)
             plan = planner.plan(stream, number)
-            if self.joined:
+            if self.joins_streams:
                 plan = planner.small(plan)
             plans.append(plan)
             described = deflate(plan.to_json())
@@ -139,6 +141,7 @@ class BlockEncoder:
         empty. IndexError if the shared model has not so many columns."""
         place = len(self.columns)
         meta, blobs = self._stored_parts(column, place)
+        # how much the column's meta is the one that the shared model has for it
         likeness = Likeness.NONE
         if self.shared is not None:
             likeness = self.shared.likeness(place, meta)
@@ -191,12 +194,12 @@ class BlockEncoder:
             plan, prime = from_model
         else:
             plan = chosen or self._planned(stream, number)
-        if self.joined:
+        if self.joins_streams:
             # it may be of a larger block: here there is one lane, and no values are packed as bytes
             plan = self.planner.small(plan)
         self.stored.append(None if from_model else plan)
         self.plans.append(plan)
-        if not self.joined:
+        if not self.joins_streams:
             self.parts.append(integers.encode(plan, stream, self.known, prime))
             return
         mark = integers.MOVING
@@ -208,17 +211,17 @@ class BlockEncoder:
             pushed = integers.still(plan, stream, self.known, shared.usual[number])
         else:
             pushed = integers.forward(plan, stream, self.known, prime)
-        self.small.append(pushed)
+        self.streams_to_join.append(pushed)
 
     def _planned(self, stream: Stream, number: int) -> Plan:
         """The plan for the next stream: adapted from that of a column that is alike or of the block
         before, where there is one, else searched. number: of the stream in the block, from 0."""
         if self.alike is None:
             return self.planner.plan(stream, number)
-        like = self.alike.offered(self.plans)
-        plan = self.planner.plan(stream, number, like)
-        if like is None:
-            self.alike.found(self.plans, plan)
+        plan_of_alike = self.alike.plan_to_reuse(self.plans)
+        plan = self.planner.plan(stream, number, plan_of_alike)
+        if plan_of_alike is None:
+            self.alike.note_searched(self.plans, plan)
         return plan
 
     # ---- the whole
@@ -235,7 +238,7 @@ class BlockEncoder:
             most = squeezing.SMALL_TABLE
         joined_blobs = joined_texts.join(self.columns, most)
         for place, blob in joined_blobs.items():
-            # what stood there was the text by itself
+            # in place of the text that was compressed by itself
             part, content = self.first_blobs[place]
             self.parts[part] = blob
             self.content[content] = digest(blob)
@@ -266,9 +269,9 @@ class BlockEncoder:
     def all_parts(self) -> list[bytes]:
         """The parts of the payload, in order; for each column its blobs, then its streams; of a
         small block all streams are one part, the last. To be called once all columns are added."""
-        if not self.small:
+        if not self.streams_to_join:
             return self.parts
-        streams = self.small
+        streams = self.streams_to_join
         if self.marks and self.shared is not None:
             numbers = list(self.marks)
             marks = list(self.marks.values())

@@ -79,8 +79,9 @@ class Block:
     place, from 0, of the first of them in the archive. content: the 8-byte digest of what it holds.
 
     sizes: for each column the bytes of its parts by the name of their coder, such as "text" or
-    "numeric"; of texts that were mixed as one, texts, the last one's are those of all. joined:
-    bytes of all streams together, in a small block, which `sizes` has not; else 0.
+    "numeric". joined: bytes of all streams together, in a small block, which `sizes` has not; else
+    0. texts: those of several columns that were compressed together as one text, None if there are
+    none; in `sizes` all their bytes count for the last of these columns.
     """
 
     words: dict[str, Json]
@@ -92,9 +93,10 @@ class Block:
     joined: int = 0
     texts: JoinedTexts | None = None
 
-    def told_sizes(self) -> list[dict[str, int]]:
-        """The `sizes`, with a share for each of the texts that were mixed as one: these are mixed
-        once more for it."""
+    def sizes_with_texts_apart(self) -> list[dict[str, int]]:
+        """For each column the bytes of its parts by coder, as in `sizes`, but of columns whose
+        texts were compressed together each has its own share, which is estimated: that takes as
+        long as to decode these texts."""
         sizes = [dict(one) for one in self.sizes]
         if self.texts is not None:
             sizes[self.texts.places[-1]]["text"] -= len(self.texts.code)
@@ -204,6 +206,7 @@ def _encoded(
     streams, None without. period: after how many columns the next one of the same kind comes, 0 for
     none. mixes: whether the description may be a mixture of contexts; watched: whether to report
     how many columns are done."""
+    # the networks of a shared model are used in place of those of the archive
     if shared is not None:
         students = shared.students
     if students is not None:
@@ -234,7 +237,7 @@ def _encoded(
     # bytes that combinations and keys save, by the estimates of the search
     saved = encoder.planner.promised / 8
     # in a small block the streams are coded as one, of which the estimate knows nothing
-    saves_little = encoder.joined or saved < DOUBTFUL * len(payload)
+    saves_little = encoder.joins_streams or saved < DOUBTFUL * len(payload)
     ways = tuple(map(_way_of, coded, encoder.columns))
     metas = tuple(column.meta for column in encoder.columns)
     return _Coding(
@@ -251,45 +254,49 @@ def _shape_of(columns: Sequence[Coded]) -> tuple[int, ...]:
 
 
 def _in_way(column: Coded, way: int, before: Meta) -> Coded:
-    """The encoding of a column that is like the one that was taken in the block before: number
-    `way` there, 0 the first, n the n-th of the others, by the meta `before`. Of its family, where
-    the column has one, else of its kind, else of its number; the first where there is none
-    either."""
+    """Choose the encoding of a column that is most like the one written in the block before.
+
+    A column offers a first encoding, `column` itself, and others, `column.others`. way: the number
+    of the one written in the block before, 0 for the first, n for others[n - 1]; before: its meta.
+    Returned is, for 0, the first; else one of the others: the one of that number if its meta is of
+    the same family, else any of that family, else in the same way one of the same kind, else the
+    one of that number; the first if there is no such number."""
     if way == 0:
         return column
     others = column.others
     numbered = others[way - 1 : way]
     # a column may be offered a way more or less than in the block before
     candidates = [*numbered, *others]
-    for one in candidates:
-        if one.meta.family == before.family:
-            return one
-    for one in candidates:
-        if one.meta.kind == before.kind:
-            return one
+    for candidate in candidates:
+        if candidate.meta.family == before.family:
+            return candidate
+    for candidate in candidates:
+        if candidate.meta.kind == before.kind:
+            return candidate
     return numbered[0] if numbered else column
 
 
-def _way_of(column: Coded, taken: Coded) -> int:
-    """The number of the encoding of a column that was chosen: 0 for its first, n for others[n - 1];
-    the inverse of `_in_way`. ValueError if `taken` is none of these."""
-    return [column, *column.others].index(taken)
+def _way_of(column: Coded, chosen: Coded) -> int:
+    """The number of the encoding `chosen` among those that a column offers: 0 for `column` itself,
+    n for column.others[n - 1]. ValueError if it is none of these."""
+    return [column, *column.others].index(chosen)
 
 
 def _head(words: dict[str, Json], encoder: BlockEncoder, mixes: bool) -> bytes:
-    """The description of a block as bytes: `words`, and for each column what the encoder stores of
-    it; mixes: whether it may be a mixture of contexts. b"" where that is just what a decoder
-    assumes of a block without one: all as in the shared model, or, without a model, one run of
-    bytes."""
+    """The description of a block, which stands at its head, as bytes: `words`, and what the encoder
+    stores of each column, its metas and plans, as compressed JSON. b"" where it is just what a
+    decoder assumes of a block without one: all columns as in the shared model, or, without a model,
+    one run of bytes. mixes: whether it may be compressed by a mixture of contexts."""
     description = encoder.description()
     parts = itertools.chain.from_iterable(description.values())
-    is_foreseen = encoder.shared is not None and all(part is None for part in parts)
-    if is_foreseen and not words:
+    # None stands for what is as the shared model has it
+    is_as_in_model = encoder.shared is not None and all(part is None for part in parts)
+    if is_as_in_model and not words:
         return b""
-    said = {**words, **description}
-    if encoder.shared is None and said == PLAIN_BYTES:
+    json_of_block = {**words, **description}
+    if encoder.shared is None and json_of_block == PLAIN_BYTES:
         return b""
-    return descriptions.described(said, mixes)
+    return descriptions.described(json_of_block, mixes)
 
 
 def as_decoded(coded: Sequence[Coded], rows: int, words: dict[str, Json]) -> Block:
@@ -301,8 +308,9 @@ def as_decoded(coded: Sequence[Coded], rows: int, words: dict[str, Json]) -> Blo
 
 
 def _decoded(column: Coded, rows: int) -> Decoded:
-    """The column, of so many rows, as decoding would return it. It has the streams that its meta
-    says."""
+    """The column, of so many rows, as decoding would return it. Its streams are those that its meta
+    says, of kinds, values and raws, which is not checked; one that it lacks is empty, the kind of
+    every cell then being 0."""
     meta = column.meta
     streams = iter(column.streams)
     kinds = np.zeros(rows, np.int64)
@@ -384,15 +392,15 @@ class _Decoder:
             ledger.bits_a_letter = 8 * self.at / letters
         if not words and shared is None:
             words = dict(PLAIN_BYTES)
-        # what stands for all metas of a model where the description says nothing of columns
-        nothing = None
+        # what a description without "columns" stands for: under a model all as the model has them
+        metas_by_default = None
         known_metas: Sequence[Meta] = ()
         if shared is not None:
             # "e": the line end of records of text, which the model has for all its tables
             words.setdefault("e", shared.format["newline"])
-            nothing = shared.nothing
+            metas_by_default = shared.nothing
             known_metas = shared.metas
-        own_metas = words.pop("columns", nothing)
+        own_metas = words.pop("columns", metas_by_default)
         stored = words.pop("plans", None)
         self.rows = rows * _cells_a_record(words)
         # before memory is taken for the columns
@@ -434,7 +442,7 @@ class _Decoder:
         for column in self.out.columns:
             column.lenders = self._lenders(column.meta)
             column.text_of_others = text_of_others
-        self.out.texts = joined_texts.part(self.out.columns)
+        self.out.texts = joined_texts.separate(self.out.columns)
         if self.ledger is not None and self.out.texts is not None:
             stored = [column.blobs for column in self.out.columns]
             self.ledger.join_texts(self.out.texts.costs(), stored)
@@ -477,7 +485,7 @@ class _Decoder:
             # a stream of all rows looks at other columns without a mask
             values = self._stream(None if has_value.all() else has_value, sizes)
         if isinstance(meta, NumberedMeta) and meta.book is not None:
-            values = self._chosen(meta.book, blobs, values)
+            values = self._looked_up(meta.book, blobs, values)
         if meta.has_raws:
             is_raw = kinds == meta.kinds - 1
             raws = self._stream(is_raw, sizes)
@@ -525,17 +533,17 @@ class _Decoder:
             raise ArchiveError("damaged: a column's dictionary is not there")
         return self.cell_books[meta.of]
 
-    def _chosen(self, where: int, blobs: list[bytes], ranks: Int) -> Int:
+    def _looked_up(self, owner: int, blobs: list[bytes], ranks: Int) -> Int:
         """Look up ranks, (n,) positions from 0, in a dictionary of numbers: (n,), the number at
-        each. where: the place of the column that the dictionary is stored with, or OWN_BOOK for
+        each. owner: the place of the column that the dictionary is stored with, or OWN_BOOK for
         blobs[0], blobs being the next column's. ArchiveError for a position or dictionary that is
         not there, ArchiveError, ValueError and the like for a damaged one."""
-        if where == OWN_BOOK:
-            where = len(self.out.columns)
-            self.books[where] = book_from_bytes(blobs[0])
-        if where not in self.books:
+        if owner == OWN_BOOK:
+            owner = len(self.out.columns)
+            self.books[owner] = book_from_bytes(blobs[0])
+        if owner not in self.books:
             raise ArchiveError("damaged: a column's book is not there")
-        book = self.books[where]
+        book = self.books[owner]
         if not len(ranks):
             return np.asarray(book[ranks])
         if int(ranks.min()) < 0 or int(ranks.max()) >= len(book):
@@ -579,7 +587,7 @@ class _Decoder:
             plan = self.shared.plans[number]
             prime = self.shared.primes[number]
         self.number += 1
-        # what a model has foretold is in no block's description
+        # where the plan is the model's, no bits of the description belong to this stream
         if self.ledger is not None:
             self.ledger.begin_stream(prime is None)
         stream = Stream(NO_VALUES, present)
@@ -667,31 +675,33 @@ def book_to_bytes(numbers: Int, effort: planning.Effort, are_floats: bool = Fals
     numbers, of which there is at least one, are the bits of 64-bit floats, as whole numbers that
     are in the floats' order."""
     parts = [numbers]
-    places = 0
+    decimals_code = 0
     near = floats.near_decimals(numbers) if are_floats else None
     if near is not None:
+        # the decimals as whole numbers, and how many floats each number lies above its decimal
         decimals, *parts = near
-        places = 1 + decimals
+        decimals_code = 1 + decimals
     columns_of_parts = [columns.whole_column(part) for part in parts]
     _, payload, _ = encode(columns_of_parts, len(numbers), {}, effort)
-    return varint(len(numbers)) + varint(places) + payload
+    return varint(len(numbers)) + varint(decimals_code) + payload
 
 
 def book_from_bytes(blob: bytes) -> Int:
     """(n,) int64: the numbers of a dictionary that `book_to_bytes` wrote, of floats their bits in
     order; ArchiveError, ValueError and the like if it is damaged."""
     count, at = read_varint(blob, 0)
-    places, at = read_varint(blob, at)
+    # 0 for whole numbers, else one more than their decimals
+    decimals_code, at = read_varint(blob, at)
     check_cells(count, 2)
-    if places > 1 + MOST_DECIMALS:
+    if decimals_code > 1 + MOST_DECIMALS:
         raise ArchiveError("damaged: a book of numbers with too many decimals")
     # a dictionary needs nothing that its archive knows
     decoder = _Decoder(blob[at:], count)
-    expected = 2 if places else 1
+    expected = 2 if decimals_code else 1
     are_whole = all(type(meta) is WholeMeta for meta in decoder.metas)
     if len(decoder.metas) != expected or not are_whole:
         raise ArchiveError("damaged: a book is not a column of numbers, or two")
     values = [column.values for column in decoder.run().columns]
-    if not places:
+    if not decimals_code:
         return values[0]
-    return floats.from_decimals(places - 1, *values)
+    return floats.from_decimals(decimals_code - 1, *values)

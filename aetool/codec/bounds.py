@@ -107,24 +107,24 @@ class Column:
         if len(self.start) != len(other.start):
             return False
         cells = ParsedCells.beside_gaps(self._text_cells(), mark)
-        # both are written in one way, as the source's cells tell it
-        cells_again = ParsedCells.between(other._text_cells(), cells.affixes, cells.notation)
-        # -1 where a cell is no plain decimal
-        is_number = (cells.form >= 0) & (cells_again.form >= 0)
+        # both are read by the affixes and the notation that the source's cells show
+        other_cells = ParsedCells.between(other._text_cells(), cells.affixes, cells.notation)
+        # the form is -1 where a cell is no plain decimal
+        is_number = (cells.form >= 0) & (other_cells.form >= 0)
         # what is not short enough to be compared as a column is compared number by number
-        odd = self.only(~is_number)
-        odd_again = other.only(~is_number)
-        if not odd.same(odd_again):
+        not_plain = self.only(~is_number)
+        other_not_plain = other.only(~is_number)
+        if not not_plain.same(other_not_plain):
             plain = cells.plain.only(~is_number).cells()
-            plain_again = cells_again.plain.only(~is_number).cells()
-            texts = zip(odd.cells(), odd_again.cells(), strict=True)
+            other_plain = other_cells.plain.only(~is_number).cells()
+            texts = zip(not_plain.cells(), other_not_plain.cells(), strict=True)
             for place, (cell, again) in enumerate(texts):
                 if cell == again:
                     continue
-                if not _near(plain[place], plain_again[place], cells.around, bound):
+                if not _near(plain[place], other_plain[place], cells.around, bound):
                     return False
         before = Decimals(cells.value[is_number], cells.form[is_number])
-        after = Decimals(cells_again.value[is_number], cells_again.form[is_number])
+        after = Decimals(other_cells.value[is_number], other_cells.form[is_number])
         return before.near(after, bound)
 
 
@@ -179,7 +179,7 @@ class Decimals:
         factor_again = 10 ** (most - other.places)
         fits = np.abs(self.digits) <= SAFE // factor
         fits &= np.abs(other.digits) <= SAFE // factor_again
-        # where it does not fit this is nonsense, and not looked at
+        # where it does not fit this overflows, and is not looked at
         scaled = self.digits * factor
         scaled_again = other.digits * factor_again
         off = np.abs(scaled - scaled_again)

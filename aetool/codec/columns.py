@@ -19,8 +19,9 @@ from aetool.model import Int
 
 @dataclass(eq=False)
 class Coded:
-    """A column ready to be encoded: meta says how it is stored, streams are its whole numbers (of
-    kinds, values and raws those that meta has, in this order), blobs its other bytes.
+    """A column ready to be encoded: meta says how it is stored; streams are its whole numbers: the
+    kinds of its cells, the values, and the raws (numbers of cells of the last kind), of these three
+    those that meta has, in this order; blobs are its other bytes.
 
     error: the largest difference of a number to the source, in the column's unit; square: the sum
     of the squared differences; 0 where it is exact. contents: of blobs of pictures, the pixels they
@@ -30,9 +31,9 @@ class Coded:
     others: the same column stored in other ways; the way that takes fewest bits is written. book:
     the dictionary that the values are ranks (positions) in, which other columns may use, too.
     share: the part of that dictionary's bits, 0 to 1, that count as this column's. expected_bits:
-    of one of `others` about how many bits it takes; 0 where nothing was foretold. worth: of the
-    bits of the best encoding before it one of `others` must take less than this part, 0 to 1, to be
-    written: columns behind it may be foretold by the numbers of the first.
+    of one of `others` about how many bits it takes; 0 where that was not estimated. worth: to be
+    written one of `others` must take less than this part, 0 to 1, of the bits of the best encoding
+    before it: later columns may be predicted by the numbers of the first encoding.
     """
 
     meta: Meta
@@ -64,9 +65,9 @@ class Book:
 
 @dataclass(eq=False)
 class TextOfOthers:
-    """How much text the columns of a block that others stand in were found to have together, so
-    far. A few bytes of an archive make a column of others: each by itself may be as long as a
-    block's text may be, and all of them together may not be longer."""
+    """Counts the text, in bytes, of those columns of a block that are composed of cells of others,
+    so far. A few bytes of an archive make such a column: each by itself may be as long as a block's
+    text may be, and all of them together may not be longer either."""
 
     size: int = 0
 

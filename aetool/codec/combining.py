@@ -90,7 +90,7 @@ def _regressors(parents: Sequence[int], known: Known, rows: Int) -> list[_Regres
 def _rows(stream: Stream, rows: int) -> Int:
     """Choose rows to sample, of those in which the stream has a value: their numbers, (sampled
     rows,) int64, ascending; all of them, or, if they are more than ROWS (4,096), four stretches of
-    together as many. rows: of the block."""
+    together as many. rows: how many the block has."""
     all_rows = np.arange(rows) if stream.present is None else np.flatnonzero(stream.present)
     if len(all_rows) <= ROWS:
         return all_rows
@@ -111,11 +111,11 @@ def _lagged(values: Int, rows: Int, lag: int) -> Float:
 
 
 def _pursued(target: Float, regressors: Sequence[_Regressor]) -> Combination | None:
-    """Choose at most MOST_TERMS (4) regressors and factors whose weighted sum comes nearest to the
-    target, (sampled rows,), adding one as long as it lowers the mean error to at most LEAST_GAIN
-    (0.97) of what it was. Both are counted from their means. None if none does, or a factor is
-    above MOST_FACTOR (2^40), or all are left out, as they round to 0 or their products might not
-    fit into 64 bits."""
+    """Find a weighted sum of at most MOST_TERMS (4) regressors that comes near to the target,
+    (sampled rows,), but for a constant: regressors are added one by one, as long as one lowers the
+    mean error to at most LEAST_GAIN (0.97) of what it was. None if none does, or a factor is above
+    MOST_FACTOR (2^40), or all are left out, as they round to 0 or their products might not fit into
+    64 bits."""
     if not regressors:
         return None
     centred_values = [one.values - one.values.mean() for one in regressors]
@@ -173,7 +173,7 @@ def _terms(
         regressor = regressors[place]
         largest_value = float(np.abs(regressor.values).max())
         largest_product = largest_value * abs(factor)
-        # 2^52 times 2^16 over 2^6: a product stays below 2^62
+        # the limit is 2^52 times 2^16 over 2^6, which is 2^62
         if factor and largest_product < LARGEST * FINEST / 64:
             pair = regressor.stream, regressor.lag
             terms.append(Term(int(factor), (pair,)))
@@ -198,12 +198,12 @@ def _product(target: Float, regressors: Sequence[_Regressor]) -> Combination | N
     divisor, that is at most 1 off in at least the share MATCHING (0.9) of the first FEWEST (48)
     rows in which target, (sampled rows,), is not 0; None if no two have such a product, or fewer
     than half of FEWEST rows are not 0."""
-    some = np.flatnonzero(target)[:FEWEST]
-    if len(some) < FEWEST // 2:
+    rows = np.flatnonzero(target)[:FEWEST]
+    if len(rows) < FEWEST // 2:
         return None
     for place, first in enumerate(regressors):
         for second in regressors[: place + 1]:
-            combination = _product_of_two(target[some], first, second, some)
+            combination = _product_of_two(target[rows], first, second, rows)
             if combination is not None:
                 return combination
     return None

@@ -26,18 +26,18 @@ LOOKED_AT = 1024  # values that mostly tell already that there is no unit
 SECONDS = (86400, 3600, 60, 1)  # of the units of dates: as many blocks of a table have them
 
 
-def take(columns: Sequence[Coded]) -> None:
-    """Divide the values of each column of numbers or dates that are all multiples of one unit by
-    it, in place; the meta then names the unit. Other columns stay as they are, and so do the
-    column's `others`, numbers within a bound or of units already, and numbers of fewer than
-    FEWEST_DIFFERENT (32) different values.
+def count_in_units(columns: Sequence[Coded]) -> None:
+    """Divide the values of each column of numbers or dates by their largest common unit, in place;
+    the meta then names the unit. Columns without a unit larger than 1 stay as they are, and so do
+    the other encodings of a column, in `others`, numbers within a bound or of units already, and
+    numbers of fewer than FEWEST_DIFFERENT (32) different values.
 
     Units of dates are those of a calendar or clock. If the block has a column of long numbers, of
     LONG (2^20) units or more, units of numbers are powers of ten: by others nothing is computed of
     columns, and long numbers may be.
     """
     numbers: list[tuple[Coded, NumberMeta, int]] = []
-    has_long = False
+    has_long_numbers = False
     for column in columns:
         # without cells it is stored in no other way
         if column.cells is None or not column.streams:
@@ -52,20 +52,20 @@ def take(columns: Sequence[Coded]) -> None:
             _divide(column, in_units, unit)
         elif isinstance(meta, NumberMeta):
             step = _common_unit(values)
-            has_long |= _are_long(values, step)
-            if step > 1 and _may_have_a_step(meta, values):
+            has_long_numbers |= _are_long(values, step)
+            if step > 1 and _may_count_in_steps(meta, values):
                 numbers.append((column, meta, step))
-    # only now it is known whether any column is of long ones
+    # only now it is known whether any column is of long numbers
     for column, meta, step in numbers:
-        if has_long:
+        if has_long_numbers:
             step = _power_of_ten_in(step)
         in_steps = dataclasses.replace(meta, step=step)
         _divide(column, in_steps, step)
 
 
 def _divide(column: Coded, meta: Meta, unit: int) -> None:
-    """Divide the values of a column by a unit that they all are multiples of, in place, and give it
-    the meta that says so."""
+    """Divide the values of a column, those of its last stream, by a unit that they all are
+    multiples of, in place, and give it the meta that says so; nothing for a unit of 1 or 0."""
     stream = column.streams[-1]
     if unit > 1:
         in_units = stream.values // unit
@@ -82,13 +82,13 @@ def _power_of_ten_in(step: int) -> int:
 
 
 def _are_long(values: Int, step: int) -> bool:
-    """Whether values, (n,), at least one, are long in units of a step (0 for zeros alone), as
-    computing.LONG says, by the first of them."""
+    """Whether numbers are long: the median size of the first LOOKED_AT (1,024) of values, (n,), at
+    least one, is computing.LONG (2^20) steps or more. step: 0 counts as 1."""
     sizes = np.abs(values[:LOOKED_AT])
     return float(np.median(sizes)) >= computing.LONG * max(1, step)
 
 
-def _may_have_a_step(meta: NumberMeta, values: Int) -> bool:
+def _may_count_in_steps(meta: NumberMeta, values: Int) -> bool:
     """Whether a column of this meta and values, (n,), may count in multiples of a step: not one of
     few different values, nor one whose numbers count otherwise already: in steps of a bound, in
     units of their own last digit, without zeros, or as 32-bit floats."""
@@ -116,8 +116,8 @@ def _unit_of_dates(values: Int, ticks_a_second: int) -> int:
 
 def _common_unit(values: Int) -> int:
     """The greatest common divisor of values, (n,) int64; 0 of none, and of zeros alone."""
-    common = int(np.gcd.reduce(values[:LOOKED_AT], initial=0))
-    # most columns have none, which a few of their numbers tell
-    if common == 1:
+    common_of_first = int(np.gcd.reduce(values[:LOOKED_AT], initial=0))
+    # most columns have no unit but 1, which a few of their numbers show
+    if common_of_first == 1:
         return 1
     return int(np.gcd.reduce(values, initial=0))

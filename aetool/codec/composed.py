@@ -33,10 +33,10 @@ FIRST_CHANGED = {
 }
 
 
-def inside(cells: Spans, case: LetterCase) -> Spans:
-    """Cells as they stand in others, one behind the other in a pool of their own: without the
-    quotes where they begin and end with one, and their letters in this case. ArchiveError if they
-    are more text than a block may have."""
+def as_lent(cells: Spans, case: LetterCase) -> Spans:
+    """Cells of a lender as they stand in cells of another column: without the quotes around them,
+    if there are some, and with their letters in this case; one behind the other in a pool of their
+    own. ArchiveError if they are more text than a block may have."""
     size = len(cells.pool)
     if not size:
         return cells
@@ -57,7 +57,8 @@ def inside(cells: Spans, case: LetterCase) -> Spans:
 
 
 def _in_case(pool: Bytes, case: LetterCase) -> Bytes:
-    """The bytes with letters of ASCII in this case; bytes of other letters stay as they are."""
+    """Change the letters of ASCII among bytes, (n,), to this case; returns as many bytes, all
+    others as they were."""
     if case == LetterCase.AS_IT_IS:
         return pool
     first = FIRST_CHANGED[case]
@@ -87,9 +88,10 @@ def put_together(
     cells: Sequence[Spans],
     lenders: Sequence[Lender],
 ) -> Spans:
-    """The cells of a column that others stand in: `rest`, with the cell of a lender in the same row
-    for each mark. cells: those of each lender, whole. ArchiveError for a mark without a lender,
-    columns of different lengths, or more text than a block may have."""
+    """Restore the cells of a column that cells of others stand in: those of `rest`, what is stored
+    of it, with the cell of a lender in the same row in the place of each mark. cells: those of each
+    lender, whole; lenders: which columns these are, and the case of their letters. ArchiveError for
+    a mark without a lender, columns of different lengths, or more text than a block may have."""
     for of_lender in cells:
         if len(of_lender) != len(rest):
             raise ArchiveError("damaged: a column is made of one of other rows")
@@ -97,7 +99,7 @@ def put_together(
     def part(number: int, rows: Int) -> Spans:
         """The cells of a lender, by its number from 0, in these rows, as they stand in others."""
         chosen = cells[number].take(rows)
-        return inside(chosen, lenders[number].case)
+        return as_lent(chosen, lenders[number].case)
 
     return woven(rest, part, len(lenders))
 
@@ -113,10 +115,11 @@ def woven(
     part: Callable[[int, Int], Spans],
     lenders: int,
 ) -> Spans:
-    """The cells of a column, of which `rest` is stored, with a cell of a lender in the same row for
-    each mark: of the first lender for the first mark, and so on. part: gives the cells of a lender,
-    by its number from 0, in the rows of its marks, as `inside` returns them; lenders: how many
-    there are. ArchiveError for a mark without a lender, or more text than a block may have."""
+    """Put cells of lenders in the place of marks: returns the cells of `rest`, each mark in them
+    replaced by the lender's cell in the same row; the byte 1 stands for the first lender, 2 for the
+    second and so on. part: a function that returns the cells of a lender, by its number from 0, in
+    the rows of its marks, as `as_lent` does; lenders: how many there are. ArchiveError for a mark
+    without a lender, or more text than a block may have."""
     rest = compact(rest)
     places = marks_in(rest)
     if not len(places):
@@ -149,7 +152,7 @@ def woven(
     # before anything is written: a damaged block may ask for more text than there is memory
     check_text(int(length.sum()))
     pieces = _between_marks(rest, places)
-    in_order = _in_turns(pieces, cells, rows)
+    in_order = _interleaved(pieces, cells, rows)
     return _copied(in_order, length.astype(np.int32))
 
 
@@ -167,9 +170,10 @@ def _between_marks(cells: Spans, places: Int) -> Spans:
     return Spans(cells.pool, start, length.astype(np.int32))
 
 
-def _in_turns(pieces: Spans, cells: Spans, rows: Int) -> Spans:
-    """Pieces of a text and the cells that come between them, in order. rows: (cells,), the row that
-    each cell comes in, ascending; a row of m cells has m + 1 pieces."""
+def _interleaved(pieces: Spans, cells: Spans, rows: Int) -> Spans:
+    """Merge the pieces of a text and the cells that come between them, in the order of the text:
+    piece, cell, piece ... of each row. rows: (cells,), the row that each cell comes in, ascending;
+    a row of m cells has m + 1 pieces."""
     every = spans.chained(pieces, cells)
     count = len(cells)
     # before a cell are all cells before it, as many pieces, and one more for each row and its own

@@ -3,11 +3,12 @@
     id,year,label,code                     label    \\1 - \\2
     P17,2004,P17 - 2004,P17        =       code     \\1
 
-What a label repeats of its row is said once: what is left of it has marks for cells of others, and
-is a column like any other, here of one single text. A column that equals another in most rows is
-such a one, too: a mark in most rows, and in the others its cells. A few rows tell which columns
-stand in which, each by what its cells begin with, so that the search takes time in proportion to
-the cells of these rows.
+A column whose cells stand in those of another is a lender; the other is composed. What a composed
+column repeats of its row is stored once: what is left of it, its rest, has marks in place of the
+lenders' cells, and is a column like any other, here of one single text. A column that equals
+another in most rows is composed, too: a mark in most rows, and in the others its cells. Lenders are
+found in a few rows, by the first token of their cells, so that the search takes time in proportion
+to the cells of these rows.
 
 Nothing here is needed to decode: `composed` puts the cells together.
 """
@@ -64,17 +65,17 @@ ByToken = dict[bytes, list[tuple[bytes, Lender]]]
 
 @dataclass(eq=False)
 class Composition:
-    """A column, `whole`, that others of its block stand in. lenders: these; rest: what is left of
-    its cells, with marks for those of the lenders, stored in the first way that suits, with
-    others."""
+    """A column, `whole`, in whose cells those of other columns of its block stand. lenders: these
+    columns; rest: what is left of its cells, with marks in place of those of the lenders, encoded
+    as a column, with other ways to encode it in `others`."""
 
     whole: Coded
     lenders: tuple[Lender, ...]
     rest: Coded
 
     def offer(self) -> None:
-        """Add to `others` of the column, in place, each way to store what is left of it. To be
-        called once."""
+        """Add each way to store the column as lenders and a rest to `whole.others`, the ways among
+        which the encoder chooses. Changes both columns in place; to be called once."""
         gap = gap_in(self.whole.meta)
         ways = [self.rest, *self.rest.others]
         self.rest.others = []
@@ -86,13 +87,14 @@ class Composition:
 
 @dataclass(eq=False)
 class _Sample:
-    """The cells of the rows that are looked at. cells: by the place of a column in the block; those
-    of all columns that take part."""
+    """The cells of a sample of rows. cells: by the place of a column in the block its cells in
+    these rows, of all columns that take part in the search."""
 
     cells: dict[int, list[bytes]]
 
     def text(self, lender: Lender, row: int) -> bytes:
-        """The cell of a lender in this one of the rows, as it may stand in others."""
+        """The cell of a lender in a row of the sample, as it may stand in cells of other columns:
+        without quotes around it, its letters in the lender's case."""
         bare = self._bare(lender.place, row)
         if lender.case == LetterCase.LOWER:
             return bare.lower()
@@ -101,7 +103,8 @@ class _Sample:
         return bare
 
     def _bare(self, place: int, row: int) -> bytes:
-        """The cell of a column in one of the rows, without quotes around it."""
+        """The cell of a column, by its place in the block, in a row of the sample, without quotes
+        around it."""
         cell = self.cells[place][row]
         # a single quote would else be taken for both
         if len(cell) > 1 and cell.startswith(QUOTE) and cell.endswith(QUOTE):
@@ -109,9 +112,10 @@ class _Sample:
         return cell
 
     def by_token(self, row: int, places: Sequence[int]) -> ByToken:
-        """The cells of the columns at these places in one of the rows, as they may stand in others,
-        by the token (a run of digits or letters, or another byte) that they begin with: at most
-        MOST_ALIKE (16) for each."""
+        """The cells of the columns at these places in a row of the sample, as they may stand in
+        cells of other columns, by the token (a run of digits or letters, or another byte) that they
+        begin with: at most MOST_ALIKE (16) for each, each with its column and letter case."""
+        # where there are many columns, a single byte stands in too many cells by chance
         shortest = 1 if len(places) <= MANY else 2
         by_token: ByToken = {}
         for place in places:
@@ -125,16 +129,16 @@ class _Sample:
             for text, case in texts.items():
                 token = TOKEN.match(text)
                 assert token is not None
-                alike = by_token.setdefault(token.group(), [])
-                if len(alike) < MOST_ALIKE:
-                    alike.append((text, Lender(place, case)))
+                texts_of_token = by_token.setdefault(token.group(), [])
+                if len(texts_of_token) < MOST_ALIKE:
+                    texts_of_token.append((text, Lender(place, case)))
         return by_token
 
 
 @dataclass(eq=False)
 class _Target:
-    """A column that others may stand in. place: its own in the block; sample: the cells of the rows
-    looked at. matches: for each lender the texts of it that stand in cells of the column, by
+    """A column that may be composed. place: its own in the block; sample: the cells of the rows
+    looked at. matches: for each lender the cells of it that stand in cells of the column, by
     row."""
 
     place: int
@@ -147,8 +151,10 @@ class _Target:
         """The column's cells in the rows that are looked at."""
         return self.sample.cells[self.place]
 
-    def look(self, row: int, by_token: ByToken) -> None:
-        """Note which cells of a row, by their first tokens, stand in the column's cell there."""
+    def note_matches(self, row: int, by_token: ByToken) -> None:
+        """Note in `matches` which cells of a row stand in the column's own cell there, as whole
+        tokens. by_token: the row's cells, as `_Sample.by_token` returns them. A cell of more than
+        LONGEST (512) bytes is passed over."""
         cell = self.cells[row]
         if len(cell) > LONGEST:
             return
@@ -157,13 +163,16 @@ class _Target:
             for text, lender in by_token.get(token.group(), ()):
                 if lender.place == self.place or not cell.startswith(text, begin):
                     continue
-                if not WITHIN.match(cell, begin + len(text) - 1):
+                last = begin + len(text) - 1
+                # the token that ends the text must not go on behind it
+                if not WITHIN.match(cell, last):
                     matches = self.matches.setdefault(lender, {})
                     matches[row] = text
 
-    def promising(self, rows: int, least: float) -> list[Lender]:
-        """The lenders that stand in a part `least` or more of the first `rows` cells looked at that
-        are not empty, those of most bytes first."""
+    def likely_lenders(self, rows: int, least: float) -> list[Lender]:
+        """The lenders that stand in enough of the column's cells, those that save most bytes first:
+        in at least the share `least` (0 to 1) of those of the first `rows` sampled cells that are
+        not empty, with at least FEWEST_DIFFERENT (3) different cells."""
         filled = sum(map(bool, self.cells[:rows]))
         sizes = []
         for lender, matches in self.matches.items():
@@ -175,24 +184,26 @@ class _Target:
         sizes.sort()
         return [lender for *_, lender in sizes]
 
-    def made_of(self, taken: Collection[int]) -> _Made:
-        """What the cells looked at are made of, without columns at the places `taken`, and without
-        lenders that say little that others do not say."""
-        promising = self.promising(len(self.cells), LEAST_MATCHING)
-        lenders = [lender for lender in promising if lender.place not in taken]
+    def composed_without(self, excluded: Collection[int]) -> _Composed:
+        """Compose the column's sampled cells of the likely lenders: returns those that are of use,
+        and the rests. Columns at the places `excluded` are no lenders, and neither are those whose
+        cells are marked in few rows, as other lenders have taken their place."""
+        likely = self.likely_lenders(len(self.cells), LEAST_MATCHING)
+        lenders = [lender for lender in likely if lender.place not in excluded]
         lenders = lenders[:MOST_LENDERS]
         rests = self._rests(lenders)
         filled = sum(map(bool, self.cells))
         least = max(FEWEST_DIFFERENT, LEAST_MATCHING / 2 * filled)
         used = []
         for mark, lender in enumerate(lenders, FIRST_MARK):
-            marked = sum(mark in rest for rest in rests)
-            if marked >= least:
+            marked_rows = sum(mark in rest for rest in rests)
+            if marked_rows >= least:
                 used.append(lender)
-        return _Made(self, used, self._rests(used))
+        return _Composed(self, used, self._rests(used))
 
     def _rests(self, lenders: Sequence[Lender]) -> list[bytes]:
-        """What is left of the cells looked at, with marks for cells of the lenders."""
+        """What is left of each of the column's sampled cells, with a mark in place of the cell of
+        each lender that stands in it."""
         rests = []
         for row, cell in enumerate(self.cells):
             texts = [self.sample.text(lender, row) for lender in lenders]
@@ -201,8 +212,9 @@ class _Target:
 
 
 @dataclass(eq=False)
-class _Made:
-    """What a column is made of: its lenders, and what is left of the cells looked at, `rests`."""
+class _Composed:
+    """A column composed in the sampled rows. target: the column; lenders: those whose cells stand
+    in its cells; rests: what is left of each of its sampled cells, with marks for the lenders'."""
 
     target: _Target
     lenders: list[Lender]
@@ -210,40 +222,41 @@ class _Made:
 
     @property
     def size(self) -> int:
-        """Bytes of the cells looked at."""
+        """Bytes of the column's sampled cells, as they are."""
         return sum(map(len, self.target.cells))
 
     @property
     def covered(self) -> int:
-        """How many of these are of other columns, marks counted as left."""
+        """How many bytes of the sampled cells lenders save, marks counted as not saved."""
         return self.size - sum(map(len, self.rests))
 
     @property
-    def order(self) -> tuple[int, int, int]:
-        """The sort key: columns of which others say most, and leave least, come first; of two that
-        are as good the later."""
-        left = self.size - 2 * self.covered
-        return left, len(set(self.rests)), -self.target.place
+    def sort_key(self) -> tuple[int, int, int]:
+        """The key by which composed columns are sorted, the best first: those of which lenders
+        save most bytes and leave fewest; of as good ones those with fewer different rests, then
+        the later column."""
+        left_less_saved = self.size - 2 * self.covered
+        return left_less_saved, len(set(self.rests)), -self.target.place
 
     def templates(self) -> list[bytes]:
-        """What is left of two or more of the cells looked at, with a mark in it, the commonest
-        first; at most MOST_TEMPLATES (4)."""
+        """The rests that two or more of the sampled cells share, with a mark in them, the commonest
+        first: of the MOST_TEMPLATES (4) commonest rests."""
         counts = Counter(self.rests)
         common = counts.most_common(MOST_TEMPLATES)
         return [rest for rest, count in common if count > 1 and MARK.search(rest)]
 
     def composition(self, columns: Sequence[Coded]) -> Composition | None:
-        """The composition of all rows of the column; None if a cell of it or of its lenders has a
-        mark in it. columns: all of the block."""
+        """Compose all rows of the column of the lenders found; None if a cell of it or of a lender
+        has a byte that is a mark. columns: all of the block."""
         whole = self.target.column
         parts = []
         for lender in self.lenders:
             cells_of_lender = _cells_of(columns[lender.place])
-            part = composed.inside(cells_of_lender, lender.case)
+            part = composed.as_lent(cells_of_lender, lender.case)
             parts.append(part)
         cells = composed.compact(_cells_of(whole))
         # what is a mark already could not be told from one
-        if any(len(composed.marks_in(one)) for one in (cells, *parts)):
+        if any(len(composed.marks_in(texts)) for texts in (cells, *parts)):
             return None
         rests = _rests_of_all(cells, parts, self.templates())
         pool, start, stop = behind_another(rests).places()
@@ -252,7 +265,7 @@ class _Made:
 
 
 def _cells_of(column: Coded) -> Spans:
-    """The cells of a column that takes part, which are there."""
+    """The cells of a column that takes part in the search; AssertionError if it has none."""
     assert column.cells is not None
     return column.cells
 
@@ -261,11 +274,12 @@ def compositions(
     columns: Sequence[Coded],
     undecided: Sequence[Coded],
 ) -> list[Composition]:
-    """Find those of the undecided columns that others of the block stand in. No column that is made
-    of others is a lender itself. columns: all of the block, in order; those whose cells are not
-    there (Coded.cells) take no part."""
-    may_be_made = {id(column) for column in undecided if _may_be(column)}
-    if not may_be_made:
+    """Find those of the undecided columns in whose cells those of other columns stand: a list of
+    how each is composed, [] if none is. No composed column is a lender itself. columns: all of the
+    block, in order; those whose cells are not there (Coded.cells) take no part. undecided: those of
+    them for which another way to store them is welcome."""
+    may_be_composed = {id(column) for column in undecided if _may_be_composed(column)}
+    if not may_be_composed:
         return []
     present = []
     for place, column in enumerate(columns):
@@ -279,18 +293,18 @@ def compositions(
     targets = []
     for place in present:
         column = columns[place]
-        if id(column) in may_be_made:
+        if id(column) in may_be_composed:
             targets.append(_Target(place, column, sample))
-    made = [target.made_of(()) for target in _matched(targets, sample)]
-    made.sort(key=lambda one: one.order)
-    compositions = _chosen(made, columns)
+    candidates = [target.composed_without(()) for target in _with_lenders(targets, sample)]
+    candidates.sort(key=lambda candidate: candidate.sort_key)
+    compositions = _chosen(candidates, columns)
     return list(compositions)
 
 
-def _may_be(column: Coded) -> bool:
-    """Whether it may pay to make a column's cells of others: it has FEWEST (24) rows or more, of
-    texts, of levels (different texts) that do not come again too often, or of numbers or dates
-    that most of its cells are none of."""
+def _may_be_composed(column: Coded) -> bool:
+    """Whether it may pay to compose a column: it has FEWEST (24) rows or more, of texts, of levels
+    (different texts, stored once) that do not come again too often, or of a pattern, such as
+    numbers or dates, that fits fewer than half of its cells."""
     if column.cells is None or len(column.cells) < FEWEST:
         return False
     meta = column.meta
@@ -299,23 +313,23 @@ def _may_be(column: Coded) -> bool:
         different = int(levels.max()) + 1
         return different >= max(FEWEST_LEVELS, len(levels) / MOST_REPEATED)
     if isinstance(meta, PatternMeta):
-        # what numbers are a coder tells by those of other columns
+        # numbers are predicted by those of other columns: that is left to their coder
         return 2 * len(column.streams[-1].values) < len(column.cells)
     return isinstance(meta, TextMeta)
 
 
 def _rows_looked_at(column: Coded) -> Int:
-    """Rows from all over a column, in an order in which the first FIRST_LOOK (16) of them are from
-    all over it, too."""
+    """The rows to sample: at most LOOKED_AT (64), evenly spread over a column, in an order in which
+    the first FIRST_LOOK (16) are spread evenly, too. (sampled rows,)"""
     rows = evenly_spread(len(_cells_of(column)), LOOKED_AT)
     step = LOOKED_AT // FIRST_LOOK
     parts = [rows[first::step] for first in range(step)]
     return np.concatenate(parts)
 
 
-def _matched(targets: Sequence[_Target], sample: _Sample) -> list[_Target]:
-    """Look in the cells of the targets for those of all columns, row by row; returns the targets
-    that some column stands in often enough."""
+def _with_lenders(targets: Sequence[_Target], sample: _Sample) -> list[_Target]:
+    """Search the cells of the targets for those of all columns, row by row, and note these in the
+    targets; returns the targets that have a lender in enough rows."""
     lenders = []
     for place, cells in sample.cells.items():
         if len(set(cells)) >= FEWEST_DIFFERENT:
@@ -325,35 +339,37 @@ def _matched(targets: Sequence[_Target], sample: _Sample) -> list[_Target]:
     least = LEAST_MATCHING / 2
     for row in range(count):
         if row == FIRST_LOOK:
-            # most columns are made of nothing, which a few rows tell
-            left = [target for target in left if target.promising(row, least)]
+            # most columns are composed of nothing, which a few rows show
+            left = [target for target in left if target.likely_lenders(row, least)]
         if not left:
             return []
         by_token = sample.by_token(row, lenders)
         for target in left:
-            target.look(row, by_token)
-    return [target for target in left if target.promising(count, LEAST_MATCHING)]
+            target.note_matches(row, by_token)
+    return [target for target in left if target.likely_lenders(count, LEAST_MATCHING)]
 
 
 def _chosen(
-    made: Sequence[_Made],
+    candidates: Sequence[_Composed],
     columns: Sequence[Coded],
 ) -> Iterator[Composition]:
-    """Yield the compositions of the columns that are made of others, the first of them first, as
-    long as no lender of one is made of others. columns: all of the block."""
-    taken: set[int] = set()
-    kept: set[int] = set()
-    for one in made:
-        if one.target.place in kept:
+    """Choose which columns are composed, and yield their compositions: each candidate in turn, the
+    best first, unless it is a lender of one before it, or lenders that are not composed themselves
+    save less than LEAST_COVERED (8 %) of its bytes. columns: all of the block."""
+    composed_places: set[int] = set()
+    lender_places: set[int] = set()
+    for candidate in candidates:
+        place = candidate.target.place
+        if place in lender_places:
             continue
-        # lenders that are made of others by now are none
-        again = one.target.made_of(taken)
-        if again.covered < LEAST_COVERED * again.size:
+        # columns that were composed meanwhile are no lenders
+        column = candidate.target.composed_without(composed_places)
+        if column.covered < LEAST_COVERED * column.size:
             continue
-        composition = again.composition(columns)
+        composition = column.composition(columns)
         if composition is not None:
-            taken.add(one.target.place)
-            kept.update(lender.place for lender in again.lenders)
+            composed_places.add(place)
+            lender_places.update(lender.place for lender in column.lenders)
             yield composition
 
 
@@ -361,9 +377,10 @@ def _chosen(
 
 
 def _marked(cell: bytes, texts: Sequence[bytes]) -> bytes:
-    """A cell with the first mark for the first of the texts, the second for the second and so on,
-    each once at most, where they stand in it as whole tokens; the longest are looked for first, and
-    texts that are empty never."""
+    """Put marks in a cell in the place of texts that stand in it as whole tokens: the first mark
+    for the first of the texts, the second for the second and so on, each once at most; returns the
+    cell, unchanged where none stands in it. The longest texts are looked for first, empty ones
+    never."""
     numbers = range(len(texts))
     in_order = sorted(numbers, key=lambda number: -len(texts[number]))
     for number in in_order:
@@ -404,15 +421,15 @@ def _rests_of_all(
         # only cells as long as what the template restores can be equal to it, so that never more
         # text is made than there is
         length = _restored_lengths(template, parts)
-        fits = length[left] == cells.length[left]
-        fitting = left[fits]
+        is_as_long = length[left] == cells.length[left]
+        rows_as_long = left[is_as_long]
         once = behind_another([template])
-        first_of_all = np.zeros(len(fitting), np.int64)
-        in_each_row = once.take(first_of_all)
-        part = _taken(parts, fitting)
+        always_first = np.zeros(len(rows_as_long), np.int64)
+        in_each_row = once.take(always_first)
+        part = _cells_in_rows(parts, rows_as_long)
         restored = composed.woven(in_each_row, part, len(parts))
-        fits = _equal(cells.take(fitting), restored)
-        is_equal = np.isin(left, fitting[fits])
+        is_restored = _equal(cells.take(rows_as_long), restored)
+        is_equal = np.isin(left, rows_as_long[is_restored])
         for row in left[is_equal].tolist():
             rests[row] = template
         left = left[~is_equal]
@@ -442,12 +459,14 @@ def _restored_lengths(template: bytes, parts: Sequence[Spans]) -> Int:
     return length
 
 
-def _taken(parts: Sequence[Spans], chosen: Int) -> Callable[[int, Int], Spans]:
-    """What `composed.woven` takes cells of lenders by, where its rows are these of the parts.
-    chosen: (n,), rows; parts: of each lender its cells, as they stand in others."""
+def _cells_in_rows(parts: Sequence[Spans], chosen: Int) -> Callable[[int, Int], Spans]:
+    """Make the function by which `composed.woven` gets cells of lenders, where it is applied to the
+    chosen rows alone: its row i is row chosen[i] of the block. chosen: (n,); parts: of each lender
+    its cells in all rows, as they stand in cells of others."""
 
     def part(number: int, rows: Int) -> Spans:
-        """The cells of a lender, by its number from 0, in rows, counted among those chosen."""
+        """The cells of a lender, by its number from 0, in rows that are numbered among those
+        chosen, one behind the other in a pool of their own."""
         rows_of_parts = chosen[rows]
         cells = parts[number].take(rows_of_parts)
         return composed.compact(cells)
@@ -456,7 +475,7 @@ def _taken(parts: Sequence[Spans], chosen: Int) -> Callable[[int, Int], Spans]:
 
 
 def _equal(cells: Spans, others: Spans) -> Mask:
-    """Which cells have the same bytes as the others in their places: (n,) bool."""
+    """Which cells have the same bytes as the others in their places: (n,) bool. Both are n."""
     is_equal: Mask = cells.length == others.length
     rows = np.flatnonzero(is_equal)
     length = cells.length[rows]

@@ -69,6 +69,8 @@ def plans(
 
     by_row: (rows of the block,), the column's values, 0 in gaps; rows: those in which it has one,
     ascending, or a sample of them; parents: the numbers of earlier streams; known: these streams.
+    None are yielded for fewer than FEWEST (48) rows, or a column whose median size is below LONG
+    (2^20) units.
     """
     count = min(ROWS, len(rows))
     evenly = np.linspace(0, len(rows) - 1, count)
@@ -79,7 +81,7 @@ def plans(
     if np.median(sizes) < LONG:
         return
     sampled = _sampled(by_row, places, parents, known)
-    for combined in _of_values(sampled):
+    for combined in _candidates(sampled):
         predicted = transforms.computed(combined, known)
         off = by_row - predicted
         if _are_near(off[places], by_row[places]):
@@ -89,7 +91,7 @@ def plans(
             )
             break
     before = np.maximum(places - 1, 0)
-    for combined in _of_differences(sampled, by_row[before], known):
+    for combined in _multiples_of_steps(sampled, by_row[before], known):
         predicted = transforms.computed(combined, known)
         off = by_row - predicted
         steps = off[places] - off[before]
@@ -107,7 +109,9 @@ def _sampled(
     parents: Sequence[int],
     known: Known,
 ) -> _Sampled:
-    """The column's values and those of the parents that are not alike in all rows looked at."""
+    """Take the column's values, and those of the parents that are not the same in all of them, at
+    the rows looked at, `places`, (rows,). by_row: (rows of the block,), the column's values;
+    parents: the numbers of earlier streams; known: these streams."""
     numbers = []
     values = []
     for number in parents:
@@ -122,19 +126,22 @@ def _sampled(
     return _Sampled(target, numbers, stacked, places)
 
 
-def _of_values(sampled: _Sampled) -> Iterator[Computed]:
-    """Yield what the column may have been computed by, the simplest first."""
+def _candidates(sampled: _Sampled) -> Iterator[Computed]:
+    """Yield how the column may have been computed, the simplest first: as one stream, as a product
+    or a quotient of two of the last MOST_FACTORS (48) streams, as a sum or difference of two of the
+    last MOST_SUMMANDS (12), each times a power of ten. They fit many of the sampled rows, which
+    does not yet mean that they fit enough."""
     factors = sampled.last(MOST_FACTORS)
     if not factors.numbers:
         return
-    yield from _of_one(factors)
+    yield from _multiples_of_one(factors)
     yield from _products_and_quotients(factors)
     summands = sampled.last(MOST_SUMMANDS)
     yield from _sums(summands)
 
 
-def _of_one(sampled: _Sampled) -> Iterator[Computed]:
-    """Yield each stream that a power of ten makes the column."""
+def _multiples_of_one(sampled: _Sampled) -> Iterator[Computed]:
+    """Yield each stream that, times a power of ten, is the column in many of the sampled rows."""
     of_target = _logarithms(sampled.target)
     ratios = of_target - _logarithms(sampled.values)
     for place, power in _whole_powers(ratios):
@@ -143,8 +150,8 @@ def _of_one(sampled: _Sampled) -> Iterator[Computed]:
 
 
 def _products_and_quotients(sampled: _Sampled) -> Iterator[Computed]:
-    """Yield products and quotients of two streams, or of one with itself, that a power of ten makes
-    the column."""
+    """Yield products and quotients of two streams, and products of one with itself, that, times a
+    power of ten, are the column in many of the sampled rows, but for the sign."""
     logarithms = _logarithms(sampled.values)
     of_target = _logarithms(sampled.target)
     for place, own in enumerate(logarithms):
@@ -163,12 +170,12 @@ def _products_and_quotients(sampled: _Sampled) -> Iterator[Computed]:
 
 
 def _sums(sampled: _Sampled) -> Iterator[Computed]:
-    """Yield sums and differences of two streams, each times a power of ten, that may be the
-    column."""
+    """Yield sums and differences of two streams, each times a power of ten, that are the column in
+    many of the sampled rows: what the first leaves of it is the second, times a power of ten."""
     logarithms = _logarithms(sampled.values)
-    size_of_target = _usual(_logarithms(sampled.target))
+    size_of_target = _typical_size(_logarithms(sampled.target))
     for place, own in enumerate(sampled.values):
-        difference = size_of_target - _usual(logarithms[place])
+        difference = size_of_target - _typical_size(logarithms[place])
         lowest = int(np.ceil(difference - SCALES))
         highest = int(np.floor(difference + SCALES))
         lowest = max(-MOST_POWER, lowest)
@@ -181,20 +188,22 @@ def _sums(sampled: _Sampled) -> Iterator[Computed]:
             for other, power_of_other in _whole_powers(ratios):
                 if other == place:
                     continue
+                # where most have the sign of the rest the second stream is added
                 signs = np.sign(rest * sampled.values[other])
                 operator = "+" if signs.sum() > 0 else "-"
                 second = sampled.operand(other, power_of_other)
                 yield Computed(operator, (first, second))
 
 
-def _of_differences(
+def _multiples_of_steps(
     sampled: _Sampled,
     before: Int,
     known: Known,
 ) -> Iterator[Computed]:
-    """Yield each stream whose steps from row to row a power of ten makes the column's: what was
-    computed with a number that stays the same for many rows. before: (rows,), the column's values
-    in the rows before those looked at."""
+    """Yield each stream whose steps from row to row, times a power of ten, are the column's in many
+    of the sampled rows: the column was computed with a number that stays the same for many rows.
+    before: (rows,), the column's values in the rows before those looked at; known: the streams of
+    the block."""
     rows_before = np.maximum(sampled.places - 1, 0)
     steps = []
     for number, values in zip(sampled.numbers, sampled.values, strict=True):
@@ -207,11 +216,11 @@ def _of_differences(
         target=own_steps,
         values=steps_of_others,
     )
-    yield from _of_one(stepping)
+    yield from _multiples_of_one(stepping)
 
 
-def _usual(logarithms: Float) -> float:
-    """The median of the logarithms that are numbers, (rows,); 0 if none is."""
+def _typical_size(logarithms: Float) -> float:
+    """The median of logarithms, (rows,), NaN left out; 0 if all are."""
     is_number = np.isfinite(logarithms)
     numbers = logarithms[is_number]
     if not len(numbers):
@@ -227,23 +236,24 @@ def _logarithms(values: Float) -> Float:
 
 
 def _whole_powers(ratios: Float) -> Iterator[tuple[int, int]]:
-    """Yield (number of the stream, whole power of ten) for each row of `ratios`, logarithms,
-    (streams, rows), of which FEWEST // 2 at least are nearly whole."""
+    """Yield the streams whose logarithms `ratios`, (streams, rows), are nearly whole in at least
+    FEWEST // 2 (24) rows: (place of the stream, the median of these whole powers of ten). Powers
+    beyond MOST_POWER are left out."""
     powers = np.rint(ratios)
     # nothing is near to NaN
     is_whole = np.abs(ratios - powers) < NEARLY_WHOLE
-    told = is_whole.sum(axis=1) >= FEWEST // 2
-    for number in np.flatnonzero(told).tolist():
-        own_powers = powers[number]
-        whole_ones = own_powers[is_whole[number]]
-        power = int(np.median(whole_ones))
+    has_whole_powers = is_whole.sum(axis=1) >= FEWEST // 2
+    for place in np.flatnonzero(has_whole_powers).tolist():
+        own_powers = powers[place]
+        whole_powers = own_powers[is_whole[place]]
+        power = int(np.median(whole_powers))
         if abs(power) <= MOST_POWER:
-            yield number, power
+            yield place, power
 
 
 def _are_near(off: Int, values: Int) -> bool:
-    """Whether in MATCHING (0.8) of the rows `off`, (rows,), is little beside the values, (rows,),
-    or few units at all."""
+    """Whether in at least the share MATCHING (0.8) of the rows `off`, (rows,), how far a prediction
+    is off, is at most NEAR (1e-9) of the value there, values being (rows,), or UNITS (4)."""
     sizes = np.abs(values.astype(np.float64))
     allowed = np.maximum(NEAR * sizes, UNITS)
     distance = np.abs(off.astype(np.float64))

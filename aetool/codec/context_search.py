@@ -41,6 +41,7 @@ STRENGTHS = (8, 2, 32)  # of tables, the usual one first
 LEAST_GAIN = 0.997  # of the bits, to which one more feature must lower them
 MOST_KEPT = 1 << 26  # bytes of features of other streams that are kept for the streams after them
 KEPT_COSTS: Kept[float] = Kept(1 << 17)
+SORTED = 8192  # values, at least, of which classes are cut, where there are as many
 ROWS_KEPT = 1024  # of a block whose features are kept for other blocks
 # lists of about eight candidates, with a number for each row
 KEPT_FEATURES: Kept[list[Candidate]] = Kept(1 << 9)
@@ -105,7 +106,8 @@ class Candidate:
 
     @cached_property
     def key(self) -> Hashable:
-        """What a context with this feature follows from, on the rows of one sample."""
+        """A hashable key for keeping costs: features of equal keys make the same contexts on the
+        rows of the sample, and so cost as many bits."""
         if self.marks is None:
             assert isinstance(self.feature, OwnSymbol)
             return (self.feature.edges.tobytes(), self.radix)
@@ -120,14 +122,15 @@ class Candidate:
 
 @dataclass(frozen=True, eq=False)
 class Part:
-    """The symbols of a stream in the sampled rows, (sampled rows,); digest: a hash of these."""
+    """The sampled part of a stream. symbols: (sampled rows,), its symbols in these rows; digest: a
+    hash of them."""
 
     symbols: rans.U16
     digest: bytes
 
     @classmethod
     def of(cls, symbols: rans.U16) -> Part:
-        """The part of a stream that these symbols are, (sampled rows,)."""
+        """These symbols of a stream, (sampled rows,), with their hash."""
         return cls(symbols, digest_of(symbols))
 
 
@@ -161,7 +164,8 @@ class Parents:
         self._room = MOST_KEPT
 
     def get(self, number: int, known: Known) -> list[Candidate] | None:
-        """The candidates of stream `number` of `known`; None where they are not kept."""
+        """The candidates that were kept for stream `number` of `known`; None where none were, or
+        they were of another stream of this number."""
         kept = self._kept.get(number)
         if kept is None:
             return None
@@ -187,7 +191,7 @@ class ContextSearch:
     limits: how many features, classes and frequencies are tried. known: the streams of the block
     before it. stream: the one to code. rows: the sample, as places among the rows in which the
     stream has values, a slice or (sampled rows,). parents: the numbers of the earlier streams whose
-    symbols and values may be features. kept: the features of parents that searches for others
+    symbols and values may be features. kept: the features of parents that searches for other
     streams of the block have found, by the same limits and with as many rows in the sample.
     """
 
@@ -215,27 +219,29 @@ class ContextSearch:
             return fixed, plan
         chosen: list[Candidate] = []
         bits = self._bits(part, plan.bins, chosen)
-        candidates = [*self._of_itself(plan, symbols), *self._of_others]
+        candidates = [*self._own_candidates(plan, symbols), *self._candidates_of_others]
         while candidates and len(chosen) < self.limits.features:
-            tried = np.array([self._bits(part, plan.bins, [*chosen, one]) for one in candidates])
-            order = np.argsort(tried, kind="stable")
-            fewest_bits = float(tried[order[0]])
+            bits_with = np.array(
+                [self._bits(part, plan.bins, [*chosen, one]) for one in candidates]
+            )
+            order = np.argsort(bits_with, kind="stable")
+            fewest_bits = float(bits_with[order[0]])
             if fixed + fewest_bits > LEAST_GAIN * (fixed + bits):
                 break
             bits = fewest_bits
-            taken = candidates[order[0]]
-            chosen.append(taken)
-            # what told little alone seldom tells more beside another
+            best_candidate = candidates[order[0]]
+            chosen.append(best_candidate)
+            # what saved little alone seldom saves more beside another
             candidates = [candidates[place] for place in order[1 : 1 + self.limits.second]]
-            if isinstance(taken.feature, OwnSymbol | Repeat):
+            if isinstance(best_candidate.feature, OwnSymbol | Repeat):
                 # a stream has one symbol before, and one repeat
-                kind = type(taken.feature)
+                kind = type(best_candidate.feature)
                 candidates = [one for one in candidates if type(one.feature) is not kind]
         strength = STRENGTHS[0]
         for other in STRENGTHS[1:]:
-            bits_so = self._bits(part, plan.bins, chosen, other)
-            if bits_so < bits:
-                bits = bits_so
+            bits_of_other = self._bits(part, plan.bins, chosen, other)
+            if bits_of_other < bits:
+                bits = bits_of_other
                 strength = other
         features = tuple(one.feature for one in _own_first(chosen))
         return fixed + bits, plan.but(strength=strength, features=features)
@@ -247,10 +253,11 @@ class ContextSearch:
         alphabet = int(symbols.max(initial=0)) + 1
         part = Part.of(symbols[self.rows])
         by_cost: list[tuple[float, int, Feature]] = []
-        for place, one in enumerate(self._of_others):
+        for place, one in enumerate(self._candidates_of_others):
             if isinstance(one.feature, OtherSymbol):
-                coded = self._bits(part, alphabet, [one]) - one.bits
-                by_cost.append((coded, place, one.feature))
+                # the symbols alone, without the description of the feature
+                bits_of_symbols = self._bits(part, alphabet, [one]) - one.bits
+                by_cost.append((bits_of_symbols, place, one.feature))
         by_cost.sort()
         return [feature for _, _, feature in by_cost]
 
@@ -263,10 +270,10 @@ class ContextSearch:
     ) -> float:
         """Bits that the symbols of the sample take with these features as their context, added to
         the bits of the features' description; infinite if the frequency tables would have more
-        cells than the limit.
+        cells than the limit. What was computed before is kept.
 
-        part: the sample's symbols, each below `alphabet`; strength: for how many
-        symbols the table with one feature less counts.
+        part: the sample's symbols, each below `alphabet`; strength: for how many symbols the table
+        with one feature less counts.
         """
         of_features = sum(one.bits for one in chosen)
         ordered = _own_first(chosen)
@@ -285,8 +292,10 @@ class ContextSearch:
         chosen: Sequence[Candidate],
         strength: int,
     ) -> float:
-        """Bits that the symbols of the sample, (sampled rows,), take with these features as their
-        context, in this order; see `_bits`."""
+        """Bits that symbols, (sampled rows,), each below `alphabet`, take with these features as
+        their context, in this order; infinite if the frequency tables would have more cells, tables
+        x symbols, than the limit. strength: for how many symbols the table with one feature less
+        counts."""
         base: rans.U32 | None = None
         radices: list[int] = []
         own = None
@@ -304,7 +313,7 @@ class ContextSearch:
             return np.inf
         return rans.cost(rans.forward(part, base, layout))
 
-    def _of_itself(self, plan: Plan, symbols: rans.U16) -> Iterator[Candidate]:
+    def _own_candidates(self, plan: Plan, symbols: rans.U16) -> Iterator[Candidate]:
         """Yield the features of the stream itself that may become context, which depend on the
         plan: its symbol before, its repeats, and how often a key came before. symbols: (n,), of all
         values of the stream."""
@@ -323,7 +332,7 @@ class ContextSearch:
             yield Candidate.of(Seen(), seen[self.rows], keys.MOST_SEEN + 1)
 
     @cached_property
-    def _of_others(self) -> list[Candidate]:
+    def _candidates_of_others(self) -> list[Candidate]:
         """The features of earlier streams that may become context: classes of their symbols or
         values, and whether they changed. They are the same under every plan. Of features with equal
         values in the sample only the first is kept; none of a stream whose alphabet is one symbol,
@@ -331,39 +340,44 @@ class ContextSearch:
         candidates: list[Candidate] = []
         values_so_far: set[bytes] = set()
         for parent in self.parents:
-            for one in self._of_parent(parent):
+            for one in self._candidates_of_parent(parent):
                 # few levels make the same classes of symbols and of values, however many may be
                 if one.digest not in values_so_far:
                     values_so_far.add(one.digest)
                     candidates.append(one)
         return candidates
 
-    def _of_parent(self, parent: int) -> list[Candidate]:
-        """The features of one earlier stream that may become context, see `_of_others`: kept from
-        the search for another stream, where both have a value in every row, or found."""
-        is_shared = self.stream.present is None
-        kept = self.kept.get(parent, self.known) if is_shared else None
+    def _candidates_of_parent(self, parent: int) -> list[Candidate]:
+        """The features of one earlier stream, by its number, that may become context. Where the
+        stream to code has a value in every row they are the same for all such streams of the block,
+        and are found once."""
+        if self.stream.present is not None:
+            return self._find_candidates(parent)
+        kept = self.kept.get(parent, self.known)
         if kept is not None:
             return kept
-        found = self._kept_of_parent(parent) if is_shared else self._found_of_parent(parent)
-        if is_shared:
-            self.kept.keep(parent, self.known, found)
-        return found
+        candidates = self._kept_between_blocks(parent)
+        self.kept.keep(parent, self.known, candidates)
+        return candidates
 
-    def _kept_of_parent(self, parent: int) -> list[Candidate]:
-        """The features of one earlier stream that may become context, see `_of_others`, where all
-        rows have a value; those of few rows are kept for other blocks."""
+    def _kept_between_blocks(self, parent: int) -> list[Candidate]:
+        """The features of one earlier stream, by its number, that may become context of a stream
+        with a value in every row. Those of blocks of at most ROWS_KEPT (1,024) rows are kept for
+        other blocks with an equal stream, too."""
         # of many rows what is kept would take much room
         if self.known.rows > ROWS_KEPT:
-            return self._found_of_parent(parent)
+            return self._find_candidates(parent)
         key = (self.known.digest(parent), parent, self.limits.classes)
-        found = KEPT_FEATURES.get(key)
-        if found is None:
-            found = KEPT_FEATURES.keep(key, self._found_of_parent(parent))
-        return found
+        candidates = KEPT_FEATURES.get(key)
+        if candidates is None:
+            candidates = KEPT_FEATURES.keep(key, self._find_candidates(parent))
+        return candidates
 
-    def _found_of_parent(self, parent: int) -> list[Candidate]:
-        """Find the features of one earlier stream that may become context, see `_of_others`."""
+    def _find_candidates(self, parent: int) -> list[Candidate]:
+        """Find the features of one earlier stream, by its number, that may become context: classes
+        of its symbols, classes of its values, for each number of classes that the limits name, and
+        whether its value is that of the row before, each with its values in the sample. [] if the
+        stream's alphabet is one symbol, and it has a value in every sampled row."""
         sample = self._sample
         values = self.known.values[parent][self._rows_of_block]
         symbols = self.known.symbols[parent][self._rows_of_block]
@@ -381,6 +395,7 @@ class ContextSearch:
         sample.values[parent] = values
         sample.symbols[parent] = symbols
         candidates = []
+        # its values are all in `sample`; those of the stream to code are not looked at
         for feature in [*features, Unchanged(parent)]:
             marks, radix = integers.feature_of(feature, Stream(NO_INTEGERS), sample)
             candidates.append(Candidate.of(feature, marks, radix))
@@ -397,9 +412,9 @@ class ContextSearch:
 
     @cached_property
     def _sample(self) -> Known:
-        """The earlier streams of the block, all of them empty: the one whose features are found is
-        put in, cut down to the sampled rows, (sampled rows,). Neighbouring rows of the sample need
-        not be neighbours in the block."""
+        """A stand-in for `known` that holds sampled rows alone: as many earlier streams, all empty.
+        `_find_candidates` puts one of them in at a time, (sampled rows,), and takes it out again.
+        Neighbouring rows of the sample need not be neighbours in the block."""
         part = Known(self.known.rows, alphabets=self.known.alphabets)
         count = len(self.known.values)
         part.values = [NO_INTEGERS] * count
@@ -408,8 +423,8 @@ class ContextSearch:
 
 
 def _own_first(chosen: Sequence[Candidate]) -> list[Candidate]:
-    """The features as a list in their order, but the stream's own symbol before, if chosen, ahead
-    of all."""
+    """The chosen features as a list, in their order, but with the stream's own symbol before, if it
+    is among them, moved to the front."""
     own = [one for one in chosen if one.is_own]
     others = [one for one in chosen if not one.is_own]
     return own + others
@@ -443,30 +458,33 @@ def classes_of(symbols: rans.U16, alphabet: int, most: int) -> Int:
     alphabet is a class of its own if it has no more than `most`."""
     if alphabet <= most:
         return np.arange(1, alphabet)
-    used = np.bincount(symbols, minlength=alphabet)[:alphabet]
-    left = float(used.sum())
-    room = most
+    frequency = np.bincount(symbols, minlength=alphabet)[:alphabet]
+    symbols_left = float(frequency.sum())
+    classes_left = most
     edges = []
     in_class = 0.0
-    for symbol, count in enumerate(used[:-1].tolist()):
+    for symbol, count in enumerate(frequency[:-1].tolist()):
         # each class takes its share of what is left for it and those after it
         in_class += count
-        if in_class >= left / room and in_class > 0 and room > 1:
+        is_full = in_class >= symbols_left / classes_left and in_class > 0
+        if is_full and classes_left > 1:
             edges.append(symbol + 1)
-            left -= in_class
+            symbols_left -= in_class
             in_class = 0.0
-            room -= 1
+            classes_left -= 1
     return np.array(edges, np.int64)
 
 
 def quantiles(values: Int, most: int) -> Int:
     """Cut values, (n,), into at most `most` classes of about equally many: returns the least value
     of each class but the lowest, (classes - 1,) int64, ascending; fewer where values repeat, none
-    of no values. Of 16,384 values or more only every k-th is looked at."""
+    of no values. Of 16,384 values or more only every k-th is looked at, so that SORTED (8,192) to
+    16,383 are."""
     if not len(values):
         return NO_INTEGERS
-    step = max(1, len(values) // 8192)
-    part = np.sort(values[::step])
-    places = np.arange(1, most) * len(part)
-    edges = np.unique(part[places // most])
-    return np.asarray(edges[edges > part[0]])
+    step = max(1, len(values) // SORTED)
+    ordered = np.sort(values[::step])
+    # class i of `most` begins at the fraction i / most of the ordered values
+    begins = np.arange(1, most) * len(ordered) // most
+    edges = np.unique(ordered[begins])
+    return np.asarray(edges[edges > ordered[0]])

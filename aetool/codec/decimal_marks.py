@@ -29,9 +29,10 @@ DIGITS = b"0123456789"
 
 @dataclass(frozen=True)
 class MarkEvidence:
-    """What the cells of a column, or of a part of one, say of its decimal mark; that of parts is
-    added by `+`. numbers: how its numbers are written; unparted: how many cells have LONG (4)
-    digits or more, and no point or comma."""
+    """What the cells of a column, or of a part of one, show of its decimal mark, a point or a
+    comma; `+` adds that of two parts. numbers: how its numbers are written; unparted: how many
+    cells have LONG (4) digits or more, and no point or comma, which are whole numbers whose
+    thousands are not parted."""
 
     numbers: NumberEvidence = field(default_factory=NumberEvidence)
     unparted: int = 0
@@ -42,11 +43,11 @@ class MarkEvidence:
         cells: Spans,
     ) -> MarkEvidence:
         """Collect what the cells of a column show: of one without any point or comma only how many
-        are unparted; nothing, not even that, of one with points or commas in which fewer than
+        cells are unparted; nothing, not even that, of one with points or commas in which fewer than
         LEAST_NUMBERS (half) of a sample of cells, gaps left out, are numbers."""
-        column = _apart(trimmed(cells))
-        marks = _counts(column, MARKS)
-        digits = _counts(column, DIGITS)
+        column = _in_own_pool(trimmed(cells))
+        marks = _counts_of_letters(column, MARKS)
+        digits = _counts_of_letters(column, DIGITS)
         is_unparted = marks == 0
         is_unparted &= digits >= LONG
         unparted = int(is_unparted.sum())
@@ -64,7 +65,7 @@ class MarkEvidence:
         self,
         other: MarkEvidence,
     ) -> MarkEvidence:
-        """What both parts of a column say together."""
+        """The evidence of two parts of a column together: counts are added."""
         numbers = self.numbers + other.numbers
         unparted = self.unparted + other.unparted
         return MarkEvidence(numbers, unparted)
@@ -107,16 +108,17 @@ class DecimalMarks:
     def of(
         cls,
         columns: Mapping[str, MarkEvidence],
-        asked: str | None = None,
+        mark_of_user: str | None = None,
     ) -> DecimalMarks:
-        """Decide the marks of a table's columns, by name what their cells show.
+        """Decide the decimal marks of a table's columns. columns: by a column's name what its cells
+        show; mark_of_user: the mark that the user says the table has, None: none.
 
-        A column has the mark that its own sure cells vote for, else the one that the user asks for
-        (None: none), else the only one that sure cells of the other columns have. Where these have
-        none, or both, numbers are read as decimals or thousands by the column alone; but it is
-        unclear if it also has long whole numbers without a mark, as 1.234 beside 5678.
+        A column has the mark that its own sure cells vote for, else the user's, else the only one
+        that sure cells of the other columns have. Where these have none, or both, numbers are read
+        as decimals or thousands by the column alone; but it is unclear if it also has long whole
+        numbers without a mark, as 1.234 beside 5678.
         """
-        table_mark = asked or _only_mark(columns)
+        table_mark = mark_of_user or _only_mark(columns)
         known: dict[str, str] = {}
         unclear: dict[str, str] = {}
         for name, evidence in columns.items():
@@ -153,7 +155,7 @@ def _may_be_numbers(column: Spans) -> bool:
     return amount >= LEAST_NUMBERS * len(sample)
 
 
-def _apart(cells: Spans) -> Spans:
+def _in_own_pool(cells: Spans) -> Spans:
     """The same cells in a pool of their own, one behind the other: nothing else of their text is
     looked at then."""
     pool = spans.weave(cells.pool, cells.start, cells.length)
@@ -161,16 +163,16 @@ def _apart(cells: Spans) -> Spans:
     return Spans(pool, start, cells.length)
 
 
-def _counts(
+def _counts_of_letters(
     cells: Spans,
-    wanted: bytes,
+    letters: bytes,
 ) -> Int:
-    """How many of these bytes each cell has, (n,)."""
-    alphabet = np.frombuffer(wanted, np.uint8)
-    is_wanted = np.isin(cells.pool, alphabet)
+    """Count in each cell the bytes that are one of `letters`: (n,)."""
+    alphabet = np.frombuffer(letters, np.uint8)
+    is_letter = np.isin(cells.pool, alphabet)
     # of each place in the pool, how many stand before it
-    before = np.zeros(len(is_wanted) + 1, np.int64)
-    np.cumsum(is_wanted, out=before[1:])
+    before = np.zeros(len(is_letter) + 1, np.int64)
+    np.cumsum(is_letter, out=before[1:])
     stop = cells.start + cells.length
     count = before[stop] - before[cells.start]
     return np.asarray(count)

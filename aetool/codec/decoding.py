@@ -38,8 +38,8 @@ def decode(
         return np.rint(records).astype(np.uint8)
     for place, column in enumerate(model.schema.modelled):
         # a decoder may overshoot; what was never in the file is never restored
-        own = (ranges or {}).get(column.name)
-        records[:, place] = column.within(records[:, place], own)
+        range_of_column = (ranges or {}).get(column.name)
+        records[:, place] = column.within(records[:, place], range_of_column)
     return records
 
 
@@ -68,17 +68,18 @@ def decoded(
 
 
 def codes_for(model: Bundle, codes: npt.ArrayLike) -> Records:
-    """Codes as a model's decoder takes them, (rows, latent) float32; DataError, with the shape that
-    was found and the one that is wanted, for an array of any other shape, and for what holds no
-    numbers. A model without a decoder, which has its own error, takes any width."""
-    wanted = f"{model.name} decodes an array of numbers of shape (n, {model.latent})"
+    """Codes as a model's decoder takes them, (rows, latent) float32; DataError, with the shape of
+    the array and the one that is needed, for an array of any other shape, and for what holds no
+    numbers. For a model without a decoder the shape is not checked: what runs it has its own
+    error."""
+    needed = f"{model.name} decodes an array of numbers of shape (n, {model.latent})"
     try:
         array = np.asarray(codes, dtype=np.float32)
     except (TypeError, ValueError) as error:
         # such as words, or rows of several lengths
-        raise DataError(f"codes: {error}; {wanted}") from None
+        raise DataError(f"codes: {error}; {needed}") from None
     if "decoder.onnx" in model.graphs and array.shape[1:] != (model.latent,):
-        raise DataError(f"codes: of shape {array.shape}; {wanted}")
+        raise DataError(f"codes: of shape {array.shape}; {needed}")
     return array
 
 

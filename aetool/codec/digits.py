@@ -43,30 +43,31 @@ def read(meta: DigitsMeta, cells: Cells) -> tuple[Int, Mask]:
     before, behind = _affixes(meta)
     size = len(before) + meta.width + len(behind)
     values = np.zeros(len(start), np.uint64)
-    good = stop - start == size
-    rows = np.flatnonzero(good)
-    first = start[rows].astype(np.int64)
+    is_read = stop - start == size
+    # only cells of the right length are looked into
+    rows = np.flatnonzero(is_read)
+    begin = start[rows].astype(np.int64)
     fits = np.ones(len(rows), np.bool_)
     # each character of the affixes with its offset in the cell
     begin_of_behind = size - len(behind)
     around = [*enumerate(before), *enumerate(behind, begin_of_behind)]
     for offset, letter in around:
-        fits &= buffer[first + offset] == letter
+        fits &= buffer[begin + offset] == letter
 
     digit_of_letter = np.full(256, NO_DIGIT, np.uint8)
     letters = _letters(meta)
     letters = letters[: meta.base]
     digit_of_letter[list(letters)] = np.arange(meta.base)
     base = np.uint64(meta.base)
-    first += len(before)
+    first_digit = begin + len(before)
     for offset in range(meta.width):
-        cell_letters = buffer[first + offset]
+        cell_letters = buffer[first_digit + offset]
         digit = digit_of_letter[cell_letters]
         fits &= digit != NO_DIGIT
-        # what is no digit spoils its value, and its row is not good
+        # the value of a cell with a character that is no digit means nothing
         values[rows] = values[rows] * base + digit
-    good[rows] = fits
-    return values.view(np.int64), good
+    is_read[rows] = fits
+    return values.view(np.int64), is_read
 
 
 def written(meta: DigitsMeta, values: Int) -> tuple[Bytes, I32]:

@@ -18,7 +18,7 @@ Float32 = npt.NDArray[np.float32]
 STRETCHES = 4  # of rows that a sample consists of
 MOST_LOOKED_AT = 4096  # values that a quick look takes in
 OUTLINE = 256  # values that stand for a column where columns are compared
-# no whole number of 64 bits has a magnitude as small: keeps what is counted from falling below 0
+# added to magnitudes, with their signs, so that none that is counted is below 0
 LEAST_MAGNITUDE = 1100
 KEPT_BITS: Kept[float] = Kept(1 << 15)
 TINY = 1e-9  # keeps a column of equal values from dividing by 0
@@ -39,11 +39,12 @@ def sample_rows(count: int, size: int) -> Rows:
 
 
 def outline(values: Int) -> Float32:
-    """A short vector that outlines a column, (OUTLINE,) float32, 256 numbers: some of its values,
-    in order, less their median and over their mean distance from it, of each the inverse hyperbolic
-    sine, all shifted to mean 0 and scaled to length 1; 0 behind those of a shorter column, and all
-    of equal values. The inner product of two outlines tells how their columns correlate, -1 to 1,
-    large values weighing less than in Pearson's correlation. values: (n,), at least one."""
+    """A short vector by which columns are compared, (OUTLINE,) float32, 256 numbers: the inner
+    product of two such vectors says how their columns correlate, -1 to 1, large values weighing
+    less than in Pearson's correlation. It has some of the values, in order, less their median and
+    over their mean distance from it, of each the inverse hyperbolic sine, all shifted to mean 0 and
+    scaled to length 1; 0 behind those of a shorter column, and all 0 for a column of equal values.
+    values: (n,), at least one."""
     part = _some_of(values, OUTLINE)[:OUTLINE]
     part -= _median(part)
     # of long tails the order of magnitude counts
@@ -58,8 +59,9 @@ def outline(values: Int) -> Float32:
 
 
 def bits_a_value(r: Int) -> float:
-    """Estimate the mean bits of a residual, see `_estimated_bits`, which is kept for a while. r:
-    (n,) int64, the residuals, at least one."""
+    """Estimate how many bits a residual (what a prediction leaves of a value) takes on average, by
+    a sample; results for few residuals are kept for a while. r: (n,) int64, the residuals, at least
+    one."""
     if not are_few(r):
         return _estimated_bits(r)
     # searches look at the same residuals again and again
@@ -69,21 +71,23 @@ def bits_a_value(r: Int) -> float:
 
 
 def _estimated_bits(r: Int) -> float:
-    """Estimate the mean bits of a residual: those that say its magnitude, and those of its place
-    within that magnitude, both from the median, on some of them. r: (n,) int64, the residuals (what
-    a prediction leaves of values), at least one."""
+    """Estimate the mean bits of a residual, counted from the median: those that say its sign and
+    how many bits it has (its magnitude), by their entropy, and one for each bit below the highest;
+    on a sample of MOST_LOOKED_AT (4,096). r: (n,) int64, the residuals (what a prediction leaves of
+    values), at least one."""
     rows = sample_rows(len(r), MOST_LOOKED_AT)
     part = r[rows].astype(np.float64)
     off = part - _median(part)
+    # the magnitude m of a number x: 2^(m - 1) <= |x| < 2^m
     _, magnitude = np.frexp(off)
     signed = magnitude * np.sign(off)
-    places = signed.astype(np.int64) + LEAST_MAGNITUDE
-    counts = np.bincount(places)
+    classes = signed.astype(np.int64) + LEAST_MAGNITUDE
+    counts = np.bincount(classes)
     share = counts[counts > 0] / len(part)
-    # the highest bit of a number is told by its magnitude
-    below_highest = np.maximum(magnitude - 1, 0)
-    information = share * np.log2(share)
-    return float(below_highest.mean() - information.sum())
+    # the highest bit of a number follows from its magnitude
+    bits_below_highest = np.maximum(magnitude - 1, 0)
+    negative_entropy = share * np.log2(share)
+    return float(bits_below_highest.mean() - negative_entropy.sum())
 
 
 def spread(values: Int) -> float:

@@ -56,14 +56,14 @@ def read(cells: Sequence[bytes]) -> tuple[Doubles, Mask, bool]:
 
 def read_as(cells: Sequence[bytes], bare: bool) -> tuple[Doubles, Mask]:
     """Read cells as floats: (numbers, (n,) bool: which cells are just what `written` writes of
-    their number). cells: (n,). bare: whole numbers have no point. A cell that is no finite number
-    has the number 0."""
+    their number). cells: n texts as bytes. bare: whole numbers have no point. A cell that is no
+    finite number has the number 0, without an error."""
     # every byte a character, so that a text is the cell's and no other's
     texts = [cell.decode("latin-1") for cell in cells]
     numbers = _numbers(texts)
     # what is written otherwise would not come back
-    good = _are_same(texts, written(numbers, bare))
-    return numbers, good
+    is_read = _are_same(texts, written(numbers, bare))
+    return numbers, is_read
 
 
 def _numbers(texts: list[str]) -> Doubles:
@@ -108,9 +108,9 @@ def taken_apart(
     a sample are near decimals, or near these as 32-bit floats, the bits of each are stored, of kind
     0. bare: whether whole numbers are written without ".0".
     """
-    every = max(1, len(numbers) // SAMPLE)
-    sample = numbers[::every]
-    places, single = _places_and_width(sample)
+    step = max(1, len(numbers) // SAMPLE)
+    sample = numbers[::step]
+    places, single = _decimals_and_width(sample)
     kinds = np.zeros(len(numbers), np.int64)
     # bits hold every float, whatever it is
     if places is None:
@@ -132,8 +132,9 @@ def taken_apart(
 
 
 def taken_apart_by(meta: FloatMeta, numbers: Doubles) -> tuple[Int, Int, Mask]:
-    """Take floats apart by a meta: ((n,) what is stored of each, (n,) the kind of each, (n,) bool:
-    which floats the meta can store), as `taken_apart` does by one of its own. numbers: (n,)."""
+    """Take floats apart into whole numbers as a meta says: ((n,) int64 what is stored of each, (n,)
+    int64 the kind of each, (n,) bool: which floats the meta can store). numbers: (n,).
+    `taken_apart` says what is stored, and what a kind is."""
     kinds = np.zeros(len(numbers), np.int64)
     # bits hold every float
     if meta.places is None:
@@ -149,12 +150,13 @@ def taken_apart_by(meta: FloatMeta, numbers: Doubles) -> tuple[Int, Int, Mask]:
     return wholes, kinds, fits
 
 
-def _places_and_width(sample: Doubles) -> tuple[int | None, bool]:
-    """(how many decimals nearly all (98 %) of the sample's numbers, (n,), have, None if no number
-    of decimals will do; whether they are decimals of 32-bit floats: where only these will do, or
-    have at least FEWER_PLACES (2) fewer decimals)."""
-    places = _places(sample)
-    places_of_single = _places(sample, single=True)
+def _decimals_and_width(sample: Doubles) -> tuple[int | None, bool]:
+    """How many decimals the sample's numbers, (n,), have, and whether they were 32-bit floats:
+    (decimals with which nearly all, 98 %, lie near a decimal, None if no number of decimals will
+    do; whether these decimals are rounded to 32-bit floats first: where only that will do, or takes
+    at least FEWER_PLACES (2) fewer decimals)."""
+    places = _decimals_of_sample(sample)
+    places_of_single = _decimals_of_sample(sample, single=True)
     if places_of_single is None:
         return places, False
     # decimals of thirteen places lie near any 32-bit float, too
@@ -164,8 +166,8 @@ def _places_and_width(sample: Doubles) -> tuple[int | None, bool]:
 
 
 def _commonest(distance: Int) -> list[int]:
-    """The different distances, (n,), at most MOST_OFFSETS (17), the commonest first; [0] of
-    none."""
+    """List the different values among distances, (n,), at most MOST_OFFSETS (17) of them, the
+    commonest first, of as common ones the lowest; [0] where there are no distances."""
     offsets, counts = np.unique(distance, return_counts=True)
     # stable: of those as frequent the lowest comes first, on every machine
     by_use = np.argsort(-counts, kind="stable")
@@ -209,18 +211,18 @@ def from_decimals(places: int, wholes: Int, above: Int) -> Int:
 
 
 def restored(meta: FloatMeta, stored: Int, kinds: Int) -> list[str]:
-    """The text of each of the floats that `taken_apart` took apart. stored, kinds: (n,) each, only
-    of those that could be stored so."""
+    """Write floats that `taken_apart` took apart: the text of each, n of them. meta, stored, kinds:
+    what it returned, stored and kinds (n,) each, only of those that could be stored so."""
     ordered = stored
-    # with decimals the floats are so many beside them
+    # where decimals are stored each float lies as many floats above its decimal as its kind says
     if meta.places is not None:
-        base = _decimals(stored, meta.places, meta.single)
+        nearest = _nearest_floats(stored, meta.places, meta.single)
         offsets = np.array(meta.offsets, np.int64)
-        ordered = ordered_bits(base) + offsets[kinds]
+        ordered = ordered_bits(nearest) + offsets[kinds]
     return written(from_ordered_bits(ordered), meta.bare)
 
 
-def _places(sample: Doubles, single: bool = False) -> int | None:
+def _decimals_of_sample(sample: Doubles, single: bool = False) -> int | None:
     """The fewest decimals with which nearly all (98 %) of the sample's numbers, (n,), at least one,
     lie within NEAR (8) floats of a decimal; None if no number of decimals will do. single: of a
     decimal that is rounded to a 32-bit float, of which fewer decimals are tried."""
@@ -233,7 +235,7 @@ def _places(sample: Doubles, single: bool = False) -> int | None:
     return None
 
 
-def _decimals(wholes: Int, places: int, single: bool) -> Doubles:
+def _nearest_floats(wholes: Int, places: int, single: bool) -> Doubles:
     """The floats nearest to wholes / 10^places, (n,) float64. single: rounded to 32-bit floats,
     infinite beyond their range."""
     unit = np.float64(10**places)
@@ -259,14 +261,14 @@ def by_decimals(
     # a number so large that its product is infinite has no whole number either
     with np.errstate(over="ignore"):
         scaled = np.rint(numbers * scale)
-    small = np.abs(scaled) < LARGEST_WHOLE
-    rounded = np.where(small, scaled, 0)
+    is_small = np.abs(scaled) < LARGEST_WHOLE
+    rounded = np.where(is_small, scaled, 0)
     # whole numbers have no -0, which so lies one float under 0
     wholes = rounded.astype(np.int64)
-    nearest = _decimals(wholes, places, single)
+    nearest = _nearest_floats(wholes, places, single)
     distance = ordered_bits(numbers) - ordered_bits(nearest)
     # whatever has no such whole number is far from any
-    distance[~small] = NEAR + 1
+    distance[~is_small] = NEAR + 1
     # the lowest of all numbers has no absolute value
     lowest = np.iinfo(np.int64).min
     distance[distance == lowest] = NEAR + 1

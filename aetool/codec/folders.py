@@ -68,7 +68,7 @@ class Picture:
         return other.pixels is not None and pictures.near(self.pixels, other.pixels, bound)
 
     @property
-    def seen(self) -> Array | None:
+    def in_true_colours(self) -> Array | None:
         """The picture in its true colours, (channels, height, width): the pixels as they are, but
         of a picture with a palette, whose pixels are places in that, red, green, blue and, where
         the palette has it, opacity. None for a file stored as bytes."""
@@ -104,15 +104,15 @@ EXACT = Bounds()
 
 
 def read(path: Path, name: str, keep: bool) -> Iterator[Picture]:
-    """Yield the file at `path`: as one picture of pixels if these alone restore it and are worth it
-    (a palette takes at least 16 pixels for each of its bytes), else as bytes, in pieces of PIECE
-    (2^26) bytes, the last one mostly shorter; an empty file as one piece of none. name: what the
-    archive calls it. keep: take its bytes even if it is a picture. Permissions are those of the
-    file. DataError if it cannot be read."""
+    """Read the file at `path`, and yield it: as one picture of pixels if these alone restore it and
+    it has pixels enough (16 for each byte of its palette, if it has one), else as bytes, in pieces
+    of PIECE (2^26) bytes, the last one mostly shorter; an empty file as one piece of none. name:
+    what the archive calls it. keep: take its bytes even if it is a picture. Permissions are those
+    of the file. DataError if it cannot be read."""
     try:
         permissions = stat.S_IMODE(path.stat().st_mode)
         picture = None if keep else images.plain_picture(path)
-        if picture is not None and _is_worth(picture):
+        if picture is not None and _pays_by_pixel(picture):
             yield Picture(
                 name,
                 picture.mode,
@@ -125,7 +125,7 @@ def read(path: Path, name: str, keep: bool) -> Iterator[Picture]:
         with path.open("rb") as file:
             offset = 0
             raw = file.read(PIECE)
-            # an empty file has one piece, too: it would else have none, and be lost
+            # an empty file is yielded once, too: it would else be lost
             while raw or not offset:
                 yield Picture(name, raw=raw, permissions=permissions, offset=offset)
                 offset = offset + len(raw)
@@ -137,9 +137,9 @@ def read(path: Path, name: str, keep: bool) -> Iterator[Picture]:
 
 
 def joined(pictures: Iterable[Picture]) -> Iterator[Picture]:
-    """Yield the files of an archive, those whose bytes come in pieces put together again, as they
-    follow each other: a piece that is missing in between is not noticed. The pieces of a file whose
-    begin is not right before them are left out, in silence."""
+    """Yield the files of an archive whole: pieces of a large file that follow each other are joined
+    into one; all else is yielded as it is. A piece that is missing in between is not noticed;
+    pieces of a file whose begin is not right before them are left out, without an error."""
     whole: Picture | None = None
     for picture in pictures:
         if picture.offset:
@@ -153,7 +153,7 @@ def joined(pictures: Iterable[Picture]) -> Iterator[Picture]:
         yield whole
 
 
-def _is_worth(picture: images.PlainPicture) -> bool:
+def _pays_by_pixel(picture: images.PlainPicture) -> bool:
     """Whether a picture with a palette has enough pixels to be stored by pixel, LEAST_PIXELS (16)
     for each byte of its colours, three a colour; True of one without. Icons have not, and are
     smaller as bytes of files."""
@@ -181,15 +181,15 @@ def encode(
     words: dict[str, Json] = {"names": [file.name for file in files]}
     permissions = [USUAL if file.permissions is None else file.permissions for file in files]
     if set(permissions) != {USUAL}:
-        # one number says it of all
-        alike = len(set(permissions)) == 1
-        words["permissions"] = permissions[:1] if alike else permissions
+        # where all files have the same, one number stands for all
+        are_equal = len(set(permissions)) == 1
+        words["permissions"] = permissions[:1] if are_equal else permissions
     if first.pixels is None:
         if first.offset:
             words["offset"] = first.offset
         coded = [bytes_column(spans.pack_cells([file.raw for file in files]))]
-        content, payload, after = blocks.encode(coded, len(files), words, effort)
-        return Encoded(len(files), content, payload, after)
+        content, payload, hints = blocks.encode(coded, len(files), words, effort)
+        return Encoded(len(files), content, payload, hints)
     words["mode"] = first.mode
     if first.format != "PNG":
         words["format"] = first.format
@@ -199,6 +199,7 @@ def encode(
             words["opacity"] = first.palette.opacity.hex()
     pixels = np.stack([file.pixels for file in files if file.pixels is not None])
     bound = bounds.of(first)
+    # the filter may take up the other half
     if filtered:
         bound //= 2
     return pictures.encode(
@@ -224,7 +225,7 @@ def decode(content: Block, rows: int) -> list[Picture]:
         permissions = permissions * rows
     if len(permissions) != rows or any(not 0 <= bits <= MOST for bits in permissions):
         raise ArchiveError("damaged: a block has not the permissions of its files")
-    named = zip(names, permissions, strict=True)
+    names_and_permissions = zip(names, permissions, strict=True)
     if "mode" in content.words:
         mode = str(content.words["mode"])
         format = str(content.words.get("format", "PNG"))
@@ -241,15 +242,16 @@ def decode(content: Block, rows: int) -> list[Picture]:
                 raise ArchiveError("damaged: places in a palette have several channels")
         return [
             Picture(name, mode, picture, format=format, permissions=bits, palette=palette)
-            for (name, bits), picture in zip(named, pixels, strict=True)
+            for (name, bits), picture in zip(names_and_permissions, pixels, strict=True)
         ]
     offset = int(content.words.get("offset", 0))
     if offset < 0 or (offset and rows != 1):
         raise ArchiveError("damaged: a block has not one piece of a file")
+    # a cell is the bytes of a file, or of the one piece
     cells = spans.unpack_cells(content.columns[0].blobs[0], rows).bytes()
     return [
         Picture(name, raw=raw, permissions=bits, offset=offset)
-        for (name, bits), raw in zip(named, cells, strict=True)
+        for (name, bits), raw in zip(names_and_permissions, cells, strict=True)
     ]
 
 

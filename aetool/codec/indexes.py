@@ -35,24 +35,26 @@ class OpenPart:
         index: Archive,
         items_of_part: Iterator[ItemOfPart],
     ) -> Iterator[ItemOfPart] | None:
-        """Read the items of this part, such as blocks, but only if they can be trusted: an iterator
-        of them. None, if the index is lenient, where the part is damaged and only the digest of the
-        whole could tell which items are right, so that all of it is lost, and noted in index.lost.
-        Other damage raises ArchiveError while items are read. index: the archive of which it is a
-        part; items_of_part: read from the part."""
+        """Return an iterator of the part's items, such as blocks; None if none can be trusted.
+
+        Only of a lenient index, and of a part with one digest of the whole instead of one for each
+        block, all items are read at once: where that digest does not match none of them can be
+        trusted, the part is noted in index.lost, and None is returned. Of any other part the items
+        are returned unread, and damage raises ArchiveError as they are read. index: the archive of
+        which it is a part; items_of_part: read from the part."""
         if not (index.lenient and self.archive.reader.unsealed):
             return items_of_part
         try:
-            # that digest is compared behind the last item; such an archive is small
+            # the digest is compared behind the last item; such an archive is small
             return iter(list(items_of_part))
         except ArchiveError as error:
             self.tell_as_lost(index, error)
             return None
 
     def tell_as_lost(self, index: Archive, error: ArchiveError) -> None:
-        """Raise `error` unless index is lenient; else add a line to index.lost, all records of this
-        part being lost by it. The lines that the part's archive has in its `lost` are dropped then.
-        """
+        """Note that all records of this part are lost by `error`: adds a line to index.lost if the
+        index is lenient, and drops the lines in the `lost` of the part's archive; raises `error` if
+        it is not."""
         if not index.lenient:
             raise error
         # what else is damaged in it, nobody needs to know

@@ -115,10 +115,11 @@ def contexts(
     own: U8 | None = None
     radices: list[int] = []
     base: U32 | None = None
-    # of the feature of repeats: its place among the features, the classes and size of its repeats
-    place = 0
-    match: U8 | None = None
-    size = 1
+    # of the feature of repeats, if the plan has it: its place among the features, the class of each
+    # symbol, and how many symbols must come again to predict the next
+    place_of_repeats = 0
+    classes_of_repeats: U8 | None = None
+    size_of_repeats = 1
     for feature in plan.features:
         if isinstance(feature, OwnSymbol):
             if radices:
@@ -128,16 +129,16 @@ def contexts(
             radices.append(feature.radix)
             continue
         if isinstance(feature, Repeat):
-            match = classes_of_symbols(feature.edges, alphabet)
-            classes = int(match.max(initial=0)) + 1
+            classes_of_repeats = classes_of_symbols(feature.edges, alphabet)
+            classes = int(classes_of_repeats.max(initial=0)) + 1
             # nothing, or a class that was predicted, each of them short or long ago
             radix = 2 * classes + 1
-            place = len(radices)
-            size = feature.size
+            place_of_repeats = len(radices)
+            size_of_repeats = feature.size
             # without symbols one 0 holds the feature's place among the digits of base
             marks = np.zeros(1, np.uint32)
             if symbols is not None:
-                marks = rans.repeats(symbols, match, size)
+                marks = rans.repeats(symbols, classes_of_repeats, size_of_repeats)
         elif isinstance(feature, Seen):
             marks = transforms.course(plan, stream, known).seen()
             radix = keys.MOST_SEEN + 1
@@ -153,16 +154,16 @@ def contexts(
         own=own,
         prime=prime,
     )
-    if match is not None and symbols is None:
+    if classes_of_repeats is not None and symbols is None:
         # the decoder finds the feature symbol by symbol; the base has only the other features
         if base is not None and len(base) == 1:
             base = None
-        radices_behind = radices[place + 1 :]
+        radices_behind = radices[place_of_repeats + 1 :]
         stride = int(np.prod(radices_behind, dtype=np.int64))
         layout = dataclasses.replace(
             layout,
-            match=match,
-            size_of_repeats=size,
+            match=classes_of_repeats,
+            size_of_repeats=size_of_repeats,
             stride=stride,
         )
     layout.check()
@@ -253,10 +254,11 @@ def forward(
     none. Of a plan that packs, stream.squeezed is taken for the compressed values where it is set;
     a plan's mixture is not looked at. ArchiveError if a feature of the plan asks for what is not
     there, or tables would be too large."""
+    # what the search of plans has left there, perhaps of another plan
     ready = stream.ready
     stream.ready = None
     if plan.packed is not None:
-        _know(plan, stream, known)
+        _add_to_known(plan, stream, known)
         raw = stream.squeezed or squeezed(plan.packed, stream.values)
         no_pairs = np.zeros(0, np.uint32)
         return Pushed(no_pairs, raw, lanes=1, usual=False)
@@ -268,7 +270,9 @@ def forward(
 
 @dataclass(frozen=True, eq=False)
 class Ready:
-    """A stream as `prepared` makes it. plan: of its symbols, (n,), of an alphabet of so many."""
+    """A stream made ready for the entropy coder, with what it was made by. plan: the plan; symbols:
+    (n,), those of its values under the plan; alphabet: how many different symbols there can be;
+    pushed: what is handed to the coder."""
 
     plan: Plan
     symbols: U16
@@ -282,8 +286,10 @@ def prepared(
     known: Known,
     prime: Counts = None,
 ) -> Ready:
-    """Make a stream ready for the entropy coder as `forward` does, by a plan that does not pack,
-    but leave `known` as it is."""
+    """Make a stream ready for the entropy coder as `forward` does, by a plan that does not pack its
+    values as bytes, but leave `known`, the streams before it, as it is. prime: (contexts,
+    alphabet), counts that frequency tables begin with; None: none. ArchiveError if a feature of the
+    plan asks for what is not there, or tables would be too large."""
     r = transforms.residuals(plan, stream, known)
     symbols = symbols_of(plan, r)
     base, layout = contexts(plan, stream, known, prime, symbols)
@@ -309,8 +315,9 @@ def _raw_bits(plan: Plan, symbols: U16, r: Int) -> bytes:
 
 
 def _bins_of(plan: Plan, symbols: U16) -> tuple[U8, Int]:
-    """((n,) uint8 width in bits, (n,) int64 first number) of the bin of each symbol. What lies in
-    no bin has the symbol behind the last: it is stored in 64 bits, from 0 on."""
+    """The bin of each symbol, (n,): ((n,) uint8, its width in bits; (n,) int64, its first number).
+    A residual that lies in no bin has the symbol behind the last: its width is 64, its first number
+    0."""
     widths = np.append(plan.widths, MOST_RAW_BITS)
     widths = widths.astype(np.uint8)
     starts = np.append(plan.starts, 0)
@@ -320,14 +327,14 @@ def _bins_of(plan: Plan, symbols: U16) -> tuple[U8, Int]:
 def squeezed(
     packed: Packed,
     values: Int,
-    wanted: stages.Names = stages.USUAL,
+    stage_names: stages.Names = stages.USUAL,
     quick: bool = False,
 ) -> bytes:
     """Compress values, (n,) int64, by a general compressor: packed.low is subtracted from each, the
     differences are written as unsigned little-endian numbers of packed.size bytes, in which they
     must fit (unchecked), and all these bytes are compressed by the stage that makes them smallest.
 
-    wanted: names of the stages (general compressors) to try, such as "lzma2". Of at most stages.FEW
+    stage_names: the stages (general compressors) to try, such as "lzma2". Of at most stages.FEW
     (2^14) bytes stages.MIXED is tried, too, which is slow, but takes a moment for so few; not if
     quick: with less effort, only to see the size.
     """
@@ -337,8 +344,8 @@ def squeezed(
     as_bytes = little_endian.tobytes()
     # in place of the mixture with words as contexts, which `pack` would add: numbers have no words
     if len(as_bytes) <= stages.FEW and not quick:
-        wanted = (*wanted, stages.MIXED)
-    return pack(as_bytes, quick, wanted)
+        stage_names = (*stage_names, stages.MIXED)
+    return pack(as_bytes, quick, stage_names)
 
 
 def _unsqueezed(packed: Packed, data: bytes, count: int) -> Int:
@@ -405,9 +412,9 @@ def stillness(values: Int, usual: int) -> int:
 
 
 def marked(marks: Sequence[int], numbers: Sequence[int], counts: U32) -> Pushed:
-    """Prepare the marks of streams, their `stillness`, for the entropy coder. marks: USUAL, STILL
-    or MOVING of each stream, numbers: the stream's number. counts: (streams, 3), how often the
-    model's training saw each mark of each stream, of all that the model has."""
+    """Prepare the marks of streams, as `stillness` returns them, for the entropy coder. marks:
+    USUAL, STILL or MOVING of each stream; numbers: the number of each of these streams. counts:
+    (streams of the model, 3), how often the model's training saw each mark of each stream."""
     layout, base = _marks_layout(counts, numbers)
     symbols = np.array(marks, np.uint16)
     pairs = rans.forward(symbols, base, layout)
@@ -415,9 +422,10 @@ def marked(marks: Sequence[int], numbers: Sequence[int], counts: U32) -> Pushed:
 
 
 def _marks_layout(counts: U32, numbers: Sequence[int]) -> tuple[Contexts, U32]:
-    """How the marks of streams are coded: (layout of contexts, (n,) base). The context of a mark is
-    the number of its stream. counts: (streams, 3), how often the model's training saw each mark of
-    each stream; numbers: of the streams whose marks there are."""
+    """How the marks of streams are coded: (layout of contexts, (n,) uint32 the context of each
+    mark, which is the number of its stream). counts: (streams of the model, 3), how often the
+    model's training saw each mark of each stream; numbers: (n,), of the streams whose marks there
+    are."""
     layout = Contexts(
         alphabet=3,
         radices=(len(counts),),
@@ -437,7 +445,7 @@ def still(
     the streams before it, with its symbols under the plan. Only the difference of its value to
     `usual` is stored, nothing where that is 0. usual: the value that the shared model has for the
     stream. That the values are equal is not checked."""
-    _know(plan, stream, known)
+    _add_to_known(plan, stream, known)
     difference = 0
     if len(stream.values):
         difference = int(stream.values[0]) - usual
@@ -464,9 +472,9 @@ def _unfolded(folded: int) -> int:
     return folded // 2
 
 
-def _know(plan: Plan, stream: Stream, known: Known) -> None:
-    """Add to `known`, the streams before, a stream of which only values are there, as it was not
-    coded by symbols; its symbols under the plan are computed from its values."""
+def _add_to_known(plan: Plan, stream: Stream, known: Known) -> None:
+    """Add a stream to `known`, the streams before it, with its symbols under the plan, which are
+    computed from its values: of a stream that was not coded by symbols."""
     r = transforms.residuals(plan, stream, known)
     symbols = symbols_of(plan, r)
     known.add(stream, symbols, plan.alphabet)
@@ -579,10 +587,10 @@ class Joined(Source):
         return self.chain.decode(count, base, layout)
 
     def marks(self, numbers: Sequence[int], counts: U32) -> dict[int, int]:
-        """Decode the marks of the streams of these numbers, which come first, so that it is to be
-        called before the streams are decoded; returns them by number. counts: (streams, 3), how
-        often the model's training saw each mark of each stream. ArchiveError if the data end too
-        early."""
+        """Decode the marks of some streams, MOVING, USUAL or STILL: returns them by the stream's
+        number. They come first: it is to be called before any stream is decoded. numbers: of these
+        streams; counts: (streams of the model, 3), how often the model's training saw each mark of
+        each stream. ArchiveError if the data end too early."""
         if self.chain is None:
             raise ArchiveError("damaged: a coded stream is missing")
         layout, base = _marks_layout(counts, numbers)
@@ -610,7 +618,7 @@ class Joined(Source):
         if not -(1 << 63) <= value < 1 << 63:
             raise ArchiveError("damaged: a value is out of range")
         stream.values = np.full(count, value, np.int64)
-        _know(plan, stream, known)
+        _add_to_known(plan, stream, known)
         return stream.values
 
     def raw(self, widths: U8) -> U64:
@@ -643,9 +651,9 @@ def joined(streams: Sequence[Pushed]) -> bytes:
 
 
 def _usual(plan: Plan, alphabet: int) -> int:
-    """The symbol plan.usual, which all values of a stream have that is stored in no bytes;
-    ArchiveError if it is not below `alphabet`, how many symbols there are, or would take raw
-    bits."""
+    """The plan's usual symbol, plan.usual, checked: where a stream is stored in no bytes, all its
+    values have this symbol. ArchiveError if it is not below `alphabet`, the number of symbols, or
+    its values would take raw bits."""
     usual = plan.usual
     takes_raw_bits = usual < plan.bins and plan.widths[usual]
     if usual >= alphabet or takes_raw_bits:
@@ -673,7 +681,7 @@ def decode(
         if account is not None:
             account.packed(plan.packed, stream, source.data)
         stream.values = _unsqueezed(plan.packed, source.data, count)
-        _know(plan, stream, known)
+        _add_to_known(plan, stream, known)
         return stream.values
     # a stream without bytes of its own is of the usual symbol alone, which takes nothing
     takes_bits = isinstance(source, Joined) or bool(source.data)
@@ -687,7 +695,7 @@ def decode(
     if account is not None and takes_bits:
         account.symbols(plan, stream, symbols, known, prime)
     if plan.bins and plan.complete and not plan.widths.any():
-        # each residual is the one number of its bin
+        # each residual is the one number of its bin: there may be no raw bits, which this checks
         source.raw(NO_WIDTHS)
         r = plan.starts[symbols]
     else:

@@ -1,4 +1,4 @@
-"""Texts of several columns of a block, mixed as one.
+"""Texts of several columns of a block, compressed together as one by the mixture of contexts.
 
     city: Bern, Thun    district: Bern, Thun, Burgdorf    =    one text, whose second half is known
 
@@ -30,16 +30,17 @@ CODES_KEPT = 2  # of the texts of the codings of a block that are compared
 
 @dataclass(frozen=True, eq=False)
 class JoinedTexts:
-    """The texts of columns of a decoded block that were mixed as one. places: of these columns in
-    the block, in its order; texts: of each its own; code: of all texts."""
+    """The texts of columns of a decoded block that were compressed together. places: of these
+    columns in the block, in its order; texts: of each its own, decoded; code: the bytes that all of
+    them were compressed to."""
 
     places: Sequence[int]
     texts: Sequence[bytes]
     code: bytes
 
     def costs(self) -> dict[int, Float]:
-        """By the place of a column about how many bits each byte of its text took: (bytes of the
-        text,) float64. Takes as long as to decode them."""
+        """Estimate how many bits each byte of the texts took: by the place of a column (bytes of
+        its text,) float64. Takes as long as to decode them."""
         delimiter = self.code[0]
         joined_text = b"".join(self.texts)
         bits = mixing.costs(joined_text, delimiter, widely=True)
@@ -50,8 +51,8 @@ class JoinedTexts:
         return dict(zip(self.places, bits_of_texts, strict=True))
 
     def sizes(self) -> dict[int, int]:
-        """By the place of a column about how many bytes its text took; all together are those of
-        the code."""
+        """Estimate how many bytes of the code each text took: whole numbers by the place of a
+        column, whose sum is the length of the code. Takes as long as to decode them."""
         costs = self.costs().values()
         bits_of_texts = [float(bits.sum()) for bits in costs]
         all_bits = max(sum(bits_of_texts), 1.0)
@@ -70,10 +71,10 @@ def join(
     columns: Sequence[Coded],
     most: int,
 ) -> dict[int, bytes]:
-    """Mix the texts and levels (different texts) of a block's columns as one: by the place of each
-    of these columns the blob to store in the place of its first. {} if that takes no fewer bytes,
-    if one of them takes nearly all, or if they have more than `most` bytes together, or mixing.MOST
-    (2^23)."""
+    """Compress the texts and levels (different texts) of a block's columns together: by the place
+    of each of these columns the blob to store instead of its first one. {} if they are to stay as
+    they are: together they take no fewer bytes, there are fewer than two, one of them takes nearly
+    all, or they have more than `most` bytes unpacked, or mixing.MOST (2^23)."""
     joined_blobs: dict[int, bytes] = {}
     texts: list[bytes] = []
     size_apart = 0
@@ -93,10 +94,10 @@ def join(
         joined_blobs[place] = blob[:begin] + head_of_text
         size_apart += len(blob)
         largest_size = max(largest_size, len(blob))
-    # what the others take is about all that can be saved
+    # all but the largest: about all that can be saved
     if size_apart - largest_size < LEAST_OF_OTHERS * size_apart or len(texts) < 2:
         return {}
-    # a reader knows all lengths there
+    # the code stands in the last of the blobs, where a reader has read all lengths
     last_place = max(joined_blobs)
     joined_text = b"".join(texts)
     joined_blobs[last_place] += _code_of(joined_text)
@@ -108,13 +109,15 @@ def join(
 
 @functools.lru_cache(maxsize=TEXTS_KEPT)
 def _unpacked(packed_text: bytes) -> bytes:
-    """The text that blobs.pack was given, which is the same in most codings that are compared."""
+    """The text that blobs.pack compressed; the latest few are kept, as they are the same in most
+    codings of a block that are compared."""
     return blobs.unpack(packed_text)
 
 
 @functools.lru_cache(maxsize=CODES_KEPT)
 def _code_of(joined_text: bytes) -> bytes:
-    """The code of joined texts, which are the same in most codings of a block that are compared."""
+    """The bytes that joined texts are compressed to; the latest few are kept, as the texts are the
+    same in most codings of a block that are compared."""
     return mixing.mixed(joined_text, widely=True)
 
 
@@ -128,10 +131,11 @@ def _head_of(text: bytes, stage: int) -> bytes:
 # ---- reading
 
 
-def part(columns: Sequence[Decoded]) -> JoinedTexts | None:
-    """Give each decoded column of a block whose text was mixed with others its own blob, in place,
-    as if it had been stored as it is; returns what they were, None if there are none. ArchiveError
-    for texts that are damaged or too long."""
+def separate(columns: Sequence[Decoded]) -> JoinedTexts | None:
+    """Separate the texts of a decoded block's columns that were compressed together: each of these
+    columns gets, in place, a blob with its own text, as if it had been stored uncompressed. Returns
+    the texts and their code; None if no texts were. ArchiveError for texts that are damaged or too
+    long."""
     heads: dict[int, bytes] = {}
     lengths: list[int] = []
     code = b""
@@ -141,7 +145,7 @@ def part(columns: Sequence[Decoded]) -> JoinedTexts | None:
         stage = head & highest_stage
         if stage != stages.JOINED:
             continue
-        # else two codes could stand for one text
+        # the code stands behind the last of them alone
         if code:
             raise ArchiveError("damaged: a text that is joined to others stands behind their code")
         heads[place] = blob[:begin]
@@ -167,8 +171,8 @@ def _texts_of(
     code: bytes,
     lengths: Sequence[int],
 ) -> list[bytes]:
-    """The texts, of these lengths, of a code; ArchiveError if it is damaged, or they are too
-    long."""
+    """Decode joined texts from their code: a list of them, of these lengths in bytes. ArchiveError
+    if the code is damaged, or they are longer together than a block's text may be."""
     size = sum(lengths)
     check_text(size)
     number = stages.number_of(stages.MIXED_WIDELY)
@@ -183,8 +187,9 @@ def _texts_of(
 
 
 def _packed_texts(columns: Sequence[Coded | Decoded]) -> Iterator[tuple[int, bytes, int]]:
-    """Of each of a block's columns that has a text, or levels, in the first of its blobs: (the
-    place of the column, that blob, where the packed text begins in it)."""
+    """Yield for each column that has a text, or levels, in the first of its blobs, in order: (the
+    place of the column in the block, that blob, the position at which the packed text begins in
+    it). Columns whose blob is empty are passed over."""
     for place, column in enumerate(columns):
         if not isinstance(column.meta, TextMeta | LevelMeta):
             continue

@@ -200,8 +200,8 @@ def _column(rows: list[int], values: list[bytes], count: int) -> Coded:
 
 
 def has_record(line: bytes) -> bool:
-    """Whether something stands on a line but blanks, a byte-order mark, or one bracket or comma, or
-    [], of a list of objects that is written an object a line."""
+    """Whether a line holds a record. False of one with nothing but blanks, a byte-order mark, or
+    one bracket or comma, or [], of a list of objects that is written an object a line."""
     return line.removeprefix(BOM).strip() not in AROUND_RECORDS
 
 
@@ -213,9 +213,9 @@ def have_records(block: Block) -> Mask:
         return np.array([has_record(line) for line in decode(block, block.rows)], np.bool_)
     frames = block.words["frames"]
     frame_of, _ = numbers.decode_integers(block.columns[0], 0, len(frames) - 1)
-    # what has a value is a record
-    of_frames = [bool(places) or has_record(_frame(parts)[0]) for parts, places in frames]
-    return np.array(of_frames, np.bool_)[frame_of]
+    # a line with a value is a record; without one the first part of its frame is the whole line
+    is_of_records = [bool(places) or has_record(_frame(parts)[0]) for parts, places in frames]
+    return np.array(is_of_records, np.bool_)[frame_of]
 
 
 def is_text(block: Block) -> bool:
@@ -247,8 +247,8 @@ def key_text(key: bytes) -> str:
 
 
 def _unquoted(text: bytes) -> str:
-    """A text as people read it, without the quote at each of its ends; bytes that are no UTF-8 are
-    replaced, and escapes, as \\n, stay as they are."""
+    """Decode a JSON value as text, a string without the quotes around it. Bytes that are no UTF-8
+    are replaced, and escapes, as \\n, stay as they are."""
     # one at each end: a text may end with an escaped quote of its own
     bare = text.removeprefix(b'"').removesuffix(b'"')
     return bare.decode("utf-8", "replace")
@@ -317,7 +317,7 @@ def _check_size(
     frame_of: Integers,
     columns: Sequence[cells.CellColumn],
 ) -> None:
-    """Raise ArchiveError if all lines together would take more than MAX_TEXT (320 MiB) bytes;
+    """Raise ArchiveError if all lines together would take more than MAX_TEXT (320 MiB) bytes; to be
     called before any line is put together. frames: for each its parts and the numbers of its
     values' columns; frame_of: (lines,), the number of each one's frame; columns: of values, by
     number."""

@@ -23,9 +23,10 @@ DIGEST_BYTES = 16
 
 
 class Kept(Generic[Result]):
-    """Results by what they follow from, at most `most_kept` of them: where there are more, all are
-    forgotten, and kept anew. What the kernel computed and what the reference did are kept apart, as
-    one is there to be compared with the other. always: also outside of `keeping`, and for good."""
+    """A cache of results of functions, by a key of what they follow from, their arguments: at most
+    `most_kept` of them; before one more is kept, all are forgotten. Results of the C kernel and of
+    the Python reference are kept apart, as one is there to be compared with the other. always: keep
+    results also outside of `keeping`, and for good."""
 
     def __init__(self, most_kept: int, always: bool = False) -> None:
         self.most_kept = most_kept

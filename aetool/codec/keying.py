@@ -22,7 +22,7 @@ LEAST_REPEATED = 1.2  # rows for each different key
 FEWEST_KEYS = 4
 MOST_KEYS = 2  # keys of a stream that are looked at closely
 IN_COMMON = 0.3  # of the keys of the smaller of two streams that are of the same things
-LEAST_EQUAL = 0.02  # of the rows must be foretold beyond those that are without keys
+LEAST_EQUAL = 0.02  # of the rows must be predicted exactly beyond those that are without keys
 LEAST_GAIN = 0.95  # of the bits of what is left without keys
 
 
@@ -39,10 +39,10 @@ class _Keys:
 @dataclass(eq=False)
 class Keying:
     """Finds which streams of a block may be the keys of another (streams whose equal values come
-    with equal values of the other), and prepares each of them once. looked_at: by number the
-    streams that were prepared; None for those that are no keys."""
+    with equal values of the other), and prepares each of them once. prepared: by a stream's number
+    what was prepared of it; None for those that cannot be keys."""
 
-    looked_at: dict[int, _Keys | None] = field(default_factory=dict)
+    prepared: dict[int, _Keys | None] = field(default_factory=dict)
 
     def plans(
         self,
@@ -59,11 +59,12 @@ class Keying:
         number = len(known.values)
         for parent in self._best_keys(stream, parents, known):
             yield Plan(transform=Transform.KEYED, of=parent)
-            for keys_of_other in self._alike(parent, number):
-                # what is told of a winner stands where it stands of a loser, as far from the key
-                value = keys_of_other + number - parent
-                if 0 <= value < number and value != keys_of_other:
-                    pair = (keys_of_other, value)
+            for other_keys in self._with_common_keys(parent, number):
+                # columns such as winner, winner's age, loser, loser's age: in each pair the values
+                # are as far behind their keys
+                other_values = other_keys + number - parent
+                if 0 <= other_values < number and other_values != other_keys:
+                    pair = (other_keys, other_values)
                     yield Plan(transform=Transform.KEYED, of=parent, pair=pair)
 
     def _best_keys(
@@ -87,52 +88,54 @@ class Keying:
             values_of_rows[stream.present] = stream.values
             rows = np.flatnonzero(stream.present)
         judged = rows[rows < ROWS]
-        every = max(1, len(judged) // JUDGED)
-        judged = judged[::every]
+        step = max(1, len(judged) // JUDGED)
+        judged = judged[::step]
         if len(judged) < FEWEST:
             return []
         values = values_of_rows[judged]
         # the first row has none before it
         row_before = np.maximum(judged - 1, 0)
-        least_equal, size = _without_keys(values, values_of_rows[row_before])
+        least_hits, bits_without_keys = _without_keys(values, values_of_rows[row_before])
         by_hits: list[tuple[float, int]] = []
-        by_size: list[tuple[float, int]] = []
+        by_bits: list[tuple[float, int]] = []
         for parent in parents:
             keys = self._keys(parent, known)
             if keys is None:
                 continue
             before = keys.before[judged]
-            # the first row of a key is foretold by nothing
+            # the first row of a key has nothing to be predicted by
             has_before = before != judged
             differences = values - values_of_rows[before]
-            r = np.where(has_before, differences, values)
-            is_hit = has_before & (r == 0)
+            residuals = np.where(has_before, differences, values)
+            # a hit is a value that its key predicts exactly
+            is_hit = has_before & (residuals == 0)
             hits = int(is_hit.sum())
-            if hits >= least_equal:
+            if hits >= least_hits:
                 by_hits.append((-hits, parent))
-            size_by_key = _size(r)
-            if size > 1 and size_by_key < LEAST_GAIN * size:
-                by_size.append((size_by_key, parent))
+            bits_by_key = _bits_of_residuals(residuals)
+            if bits_without_keys > 1 and bits_by_key < LEAST_GAIN * bits_without_keys:
+                by_bits.append((bits_by_key, parent))
         ranked = sorted(by_hits)[:MOST_KEYS]
-        ranked += sorted(by_size)[:MOST_KEYS]
+        ranked += sorted(by_bits)[:MOST_KEYS]
+        # a parent that is good by both comes once
         return list(dict.fromkeys(parent for _, parent in ranked))
 
     def _keys(self, number: int, known: Known) -> _Keys | None:
         """Prepare stream `number` of `known`, those before the next, as possible keys, once, and
-        note it in looked_at; None if it has, in the first ROWS (2^16) rows, fewer than FEWEST_KEYS
+        note it in prepared; None if it has, in the first ROWS (2^16) rows, fewer than FEWEST_KEYS
         (4) different values, or less than LEAST_REPEATED (1.2) rows for each."""
-        if number not in self.looked_at:
-            self.looked_at[number] = _keys_of(known.values[number][:ROWS])
-        return self.looked_at[number]
+        if number not in self.prepared:
+            self.prepared[number] = _keys_of(known.values[number][:ROWS])
+        return self.prepared[number]
 
-    def _alike(self, number: int, before: int) -> list[int]:
-        """The numbers of the streams below `before` that have keys of stream `number`: at least the
-        share IN_COMMON (0.3) of the keys of whichever of the two has fewer. Only streams that
-        `plans` has looked at are compared; `number` must be one of these, and have keys."""
-        keys = self.looked_at[number]
+    def _with_common_keys(self, number: int, before: int) -> list[int]:
+        """The numbers, below `before`, of the streams that have many keys in common with stream
+        `number`: at least the share IN_COMMON (0.3) of the keys of whichever of the two has fewer.
+        Only streams in `prepared` are compared; `number` must be one of these, and have keys."""
+        keys = self.prepared[number]
         assert keys is not None
-        alike = []
-        for other, others in self.looked_at.items():
+        numbers = []
+        for other, others in self.prepared.items():
             if others is None or other == number or other >= before:
                 continue
             common = np.intersect1d(
@@ -142,8 +145,8 @@ class Keying:
             )
             smaller = min(len(keys.different), len(others.different))
             if len(common) >= IN_COMMON * smaller:
-                alike.append(other)
-        return alike
+                numbers.append(other)
+        return numbers
 
 
 def _without_keys(values: Int, before: Int) -> tuple[float, float]:
@@ -151,16 +154,16 @@ def _without_keys(values: Int, before: Int) -> tuple[float, float]:
     of them keys must predict exactly to be worth a look, the bits that a value takes about).
     before: (n,), for each value the one in the row before it."""
     steps = values - before
-    # what is foretold without keys: by the row before, or by what is usual
+    # predicted exactly without keys: as the row before, or as the commonest value
     unchanged = int((steps == 0).sum())
     _, counts = np.unique(values, return_counts=True)
-    equal = max(unchanged, int(counts.max()))
-    off = values - np.int64(np.median(values))
-    size = min(_size(steps), _size(off))
-    return equal + LEAST_EQUAL * len(values), size
+    hits_without_keys = max(unchanged, int(counts.max()))
+    from_median = values - np.int64(np.median(values))
+    bits_without_keys = min(_bits_of_residuals(steps), _bits_of_residuals(from_median))
+    return hits_without_keys + LEAST_EQUAL * len(values), bits_without_keys
 
 
-def _size(r: Int) -> float:
+def _bits_of_residuals(r: Int) -> float:
     """Estimate the mean bits of a residual, from its magnitude alone. r: (n,), the residuals, at
     least one."""
     magnitude = np.abs(r.astype(np.float64))

@@ -32,7 +32,8 @@ class Course:
     the places at which a new key begins, ascending. key: (places,), for each place the number of
     its key, from 0. known: (places,) bool, whether its row is one of the other pair. values:
     (places,), the value of the other pair there, else 0. guesses: (keys,), for each key the first
-    value that the other pair has for it, or 0. told: (keys,) bool, whether the other pair has it.
+    value that the other pair has for it, or 0. has_guess: (keys,) bool, whether the other pair has
+    the key.
     """
 
     own: Int
@@ -41,7 +42,7 @@ class Course:
     known: npt.NDArray[np.bool_]
     values: Int
     guesses: Int
-    told: npt.NDArray[np.bool_]
+    has_guess: npt.NDArray[np.bool_]
 
     @classmethod
     def of(
@@ -59,9 +60,11 @@ class Course:
         """
         if others is None:
             others = np.zeros(0, np.int64), np.zeros(0, np.int64)
+            # so that no rows of another pair are counted below
             rows = np.full(len(keys), -1)
-        # row by row: the other pair's, then the stream's own, if it has one: before the latter are
-        # row + 1 of the other pair's, none where every row is -1, and those of its own so far
+        # the rows of both are merged, before they are sorted by key: row by row the other pair's,
+        # then the stream's own, if it has one. Ahead of its row r stand r + 1 rows of the other
+        # pair and the stream's rows so far
         places = rows + 1 + np.arange(len(keys))
         size = len(keys) + len(others[0])
         known = np.ones(size, np.bool_)
@@ -72,9 +75,9 @@ class Course:
         values = np.zeros(size, np.int64)
         values[known] = others[1]
         order = bits.ascending(all_keys)
-        back = np.empty_like(order)
-        back[order] = np.arange(size)
-        return cls._ordered(back[places], all_keys[order], known[order], values[order])
+        place_in_order = np.empty_like(order)
+        place_in_order[order] = np.arange(size)
+        return cls._ordered(place_in_order[places], all_keys[order], known[order], values[order])
 
     @classmethod
     def _ordered(
@@ -84,20 +87,21 @@ class Course:
         known: npt.NDArray[np.bool_],
         values: Int,
     ) -> Course:
-        """The course of rows that are sorted by key already. own: (n,), for each row of the stream
-        its place in the order; keys, known, values: (places,), its key, whether it is of the other
-        pair, and the other pair's value there."""
-        fresh = np.ones(len(keys), np.bool_)
-        fresh[1:] = keys[1:] != keys[:-1]
-        begins = np.flatnonzero(fresh)
-        key = np.cumsum(fresh) - 1
+        """Make the course of rows that are sorted by key already. own: (n,), for each row of the
+        stream its place in that order; keys, known, values: (places,), for each place its row's
+        key, whether the row is of the other pair, and the other pair's value, 0 for the stream's
+        own rows."""
+        is_new_key = np.ones(len(keys), np.bool_)
+        is_new_key[1:] = keys[1:] != keys[:-1]
+        begins = np.flatnonzero(is_new_key)
+        key = np.cumsum(is_new_key) - 1
         guesses = np.zeros(len(begins), np.int64)
-        told = np.zeros(len(begins), np.bool_)
-        # backwards, so that the first of each key stands
+        has_guess = np.zeros(len(begins), np.bool_)
+        # backwards, so that the first value of each key is written last, and stays
         known_places = np.flatnonzero(known)[::-1]
         guesses[key[known_places]] = values[known_places]
-        told[key[known_places]] = True
-        return cls(own, begins, key, known, values, guesses, told)
+        has_guess[key[known_places]] = True
+        return cls(own, begins, key, known, values, guesses, has_guess)
 
     def residuals(self, values: Int) -> Int:
         """Subtract from each value its prediction, modulo 2^64: (n,). It is predicted by the value
@@ -105,10 +109,10 @@ class Course:
         values: (n,) int64, of the stream's rows, in the order of the block."""
         ordered = self.values.copy()
         ordered[self.own] = values
-        foretold = np.zeros_like(ordered)
-        foretold[1:] = ordered[:-1]
-        foretold[self.begins] = self.guesses
-        return np.asarray(values - foretold[self.own])
+        predictions = np.zeros_like(ordered)
+        predictions[1:] = ordered[:-1]
+        predictions[self.begins] = self.guesses
+        return np.asarray(values - predictions[self.own])
 
     def restored(self, r: Int) -> Int:
         """The inverse of `residuals`: the values of the stream, (n,) in the order of the block,
@@ -116,23 +120,24 @@ class Course:
         size = len(self.known)
         steps = np.zeros(size, np.int64)
         steps[self.own] = r
-        # a sum runs from where a key begins, or from the last place that is known
+        # a value is the sum of the steps since the last value that is known without them: the first
+        # of its key, or the last of the other pair before it
         first = self.guesses + steps[self.begins]
         base = self.values.copy()
         base[self.begins] = np.where(self.known[self.begins], base[self.begins], first)
-        starts = self.known.copy()
-        starts[self.begins] = True
-        last = np.maximum.accumulate(np.where(starts, np.arange(size), 0))
+        is_start = self.known.copy()
+        is_start[self.begins] = True
+        last_start = np.maximum.accumulate(np.where(is_start, np.arange(size), 0))
         sums = np.cumsum(steps, dtype=np.int64)
-        ordered = base[last] + sums - sums[last]
+        ordered = base[last_start] + sums - sums[last_start]
         return np.asarray(ordered[self.own])
 
     def seen(self) -> npt.NDArray[np.uint32]:
-        """How often the key of each of the stream's rows came before, as a class, (n,) in the order
-        of the block: 0 for never, 1 for once, 2 for two or three times, 3 for more. Rows of the
-        other pair count, too, up to the row's number; a key that it has anywhere gets at least 1.
-        """
+        """How often the key of each of the stream's rows came in rows before it, as a class, (n,)
+        in the order of the block: 0 for never, 1 for once, 2 for two or three times, 3 for more.
+        Rows of the other pair count, too, up to the row's number; a key that it has anywhere gets
+        at least 1."""
         key = self.key[self.own]
-        often = self.own - self.begins[key]
-        classes = np.searchsorted(SEEN, often, "right")
-        return np.maximum(classes, self.told[key]).astype(np.uint32)
+        times_before = self.own - self.begins[key]
+        classes = np.searchsorted(SEEN, times_before, "right")
+        return np.maximum(classes, self.has_guess[key]).astype(np.uint32)

@@ -61,7 +61,7 @@ class Ledger:
         self.blobs: list[list[bytes]] = []
         self.texts: dict[int, Float] = {}
         self.bits_a_letter = 0.0
-        self._is_plan_told = False
+        self._is_plan_stored = False
         self._reported = 0.0
 
     def clear(self) -> None:
@@ -72,7 +72,7 @@ class Ledger:
         self.texts.clear()
         self._reported = 0.0
 
-    # ---- told by the decoder of a block
+    # ---- called by the decoder of a block
 
     def begin_column(
         self,
@@ -91,17 +91,19 @@ class Ledger:
         costs: Mapping[int, Float],
         column_blobs: Sequence[Sequence[bytes]],
     ) -> None:
-        """Note what each byte took of texts that were mixed as one. costs: by the place of a
-        column; column_blobs: of all columns, the texts as if they were stored by themselves."""
+        """Note the bits of each byte of texts that were compressed together. costs: by the place of
+        a column the bits of each byte of its text, (bytes,); column_blobs: the blobs of all columns
+        of the block, in which each text stands as if it were stored by itself; those of the columns
+        in `costs` replace what was noted before."""
         self.texts = dict(costs)
         for place in costs:
             self.blobs[place] = list(column_blobs[place])
 
-    def begin_stream(self, is_plan_told: bool) -> None:
+    def begin_stream(self, is_plan_stored: bool) -> None:
         """Begin the next stream of the column; to be called before `symbols` or `packed`.
-        is_plan_told: whether the block describes the stream's plan; the bits that describe its bins
-        then count as its values'."""
-        self._is_plan_told = is_plan_told
+        is_plan_stored: whether the block's description has the stream's plan; the bits that
+        describe its bins then count as its values'."""
+        self._is_plan_stored = is_plan_stored
 
     def close(
         self,
@@ -114,7 +116,7 @@ class Ledger:
         self.overhead[name] += 8 * size - self._reported
         self._reported = 0.0
 
-    # ---- told by the decoders of its streams
+    # ---- called by the decoders of its streams
 
     def symbols(
         self,
@@ -130,25 +132,25 @@ class Ledger:
         nothing before them to differ from, are judged by no more than the median of all. known: the
         streams before it; prime: counts that its tables began with, None: none."""
         # a value that lies in no bin is stored in 64 raw bits
-        widths = np.append(plan.widths, 64)[symbols].astype(np.float64)
-        taken = judged = widths
+        raw_bits = np.append(plan.widths, 64)[symbols].astype(np.float64)
+        taken = judged = raw_bits
         if plan.alphabet > 1 and len(symbols):
             base, layout = integers.contexts(plan, stream, known, prime, symbols)
             lanes = 1 << plan.lanes_log
             pairs = rans.forward(symbols, base, layout, lanes)
             # the upper half of a pair is the frequency, of 2^PRECISION
             frequencies = (pairs >> 16).astype(np.float64)
-            taken = widths + rans.PRECISION - np.log2(frequencies)
+            taken = raw_bits + rans.PRECISION - np.log2(frequencies)
             if plan.mixture is not None:
                 mixture = integers.mixture_layout(plan, stream, known, len(symbols))
-                taken = widths + symbol_mixing.costs(symbols, mixture)
+                taken = raw_bits + symbol_mixing.costs(symbols, mixture)
             contexts = rans.contexts_of(symbols, base, layout, lanes)
-            judged = widths + by_all_others(symbols, contexts, layout)
-            # what has nothing before it to differ from is not odd for that
+            judged = raw_bits + by_all_others(symbols, contexts, layout)
+            # a value that nothing predicts is not judged as one that its prediction misses
             first = transforms.beginning(plan, stream, known)
             judged[first] = np.minimum(judged[first], np.median(judged))
         self._add(stream, taken, judged)
-        if self._is_plan_told and plan.bins:
+        if self._is_plan_stored and plan.bins:
             self._pay_bins(plan, stream, symbols, known)
 
     def _pay_bins(self, plan: Plan, stream: Stream, symbols: U16, known: Known) -> None:
@@ -162,16 +164,17 @@ class Ledger:
         )
         if plan.widths.any():
             letters += [len(str(width)) + 1 for width in plan.widths.tolist()]
-        # values in no bin have brought none about
-        bits = np.append(letters * self.bits_a_letter, 0.0)
-        uses = np.bincount(symbols, minlength=len(bits))
-        each = (bits / np.maximum(uses, 1))[symbols]
+        # values in no bin need no description
+        bits_of_bins = np.append(letters * self.bits_a_letter, 0.0)
+        uses = np.bincount(symbols, minlength=len(bits_of_bins))
+        bits_a_use = bits_of_bins / np.maximum(uses, 1)
+        taken = bits_a_use[symbols]
         present = slice(None) if stream.present is None else stream.present
-        judged = each.copy()
+        judged = taken.copy()
         judged[transforms.beginning(plan, stream, known)] = 0.0
-        self.taken[-1][present] += each
+        self.taken[-1][present] += taken
         self.judged[-1][present] += judged
-        self.overhead[PLANS] -= float(each.sum())
+        self.overhead[PLANS] -= float(taken.sum())
 
     def packed(
         self,
@@ -199,7 +202,7 @@ class Ledger:
         self.judged[-1][present] += judged
         self._reported += float(taken.sum())
 
-    # ---- told by who knows what a column's blobs hold
+    # ---- called by who knows what a column's blobs hold
 
     def share(
         self,
@@ -209,8 +212,9 @@ class Ledger:
         judged: Float,
         name: str = CODERS,
     ) -> None:
-        """Move bits from the overhead `name` to cells of a column. cells: (n,), different row
-        numbers; taken, judged: (n,), the bits of each; taken is what overhead loses."""
+        """Move bits from the overhead `name` to cells of a column, by its place in the block.
+        cells: (n,), different row numbers; taken, judged: (n,), the bits to add to these accounts
+        of each cell; overhead loses the sum of taken."""
         self.taken[column][cells] += taken
         self.judged[column][cells] += judged
         self.overhead[name] -= float(taken.sum())
@@ -221,9 +225,10 @@ class Ledger:
         owners: Sequence[int],
         each: int = 1,
     ) -> Costs:
-        """The bits of records, (records, names), by these names, from the cells of the columns.
-        owners: for each column of the block the place among names that it counts for; each: how
-        many cells of a column a record has. The overhead is the ledger's own, no copy."""
+        """The costs of the block's records: taken and judged, (records, names), the cells of all
+        columns that count for a name added. owners: for each column of the block the place of the
+        name, among `names`, that it counts for; each: how many cells of a column a record has. The
+        overhead is the ledger's own, no copy."""
         cells = len(self.taken[0]) if self.taken else 0
         records = cells // each
         taken = np.zeros((records, len(names)))
@@ -266,6 +271,7 @@ def by_all_others(
     (n,), the number, from 0, of the context of each; layout: how contexts are made; counts that it
     has of a model are added. Counts are smoothed as rans.tables does."""
     alphabet = layout.alphabet
+    # the counts of all tables one behind the other: cells of (contexts, alphabet)
     cells = contexts * alphabet + symbols
     counts = np.bincount(cells, minlength=layout.size * alphabet)
     used = np.flatnonzero(counts)
@@ -273,23 +279,23 @@ def by_all_others(
         counts = counts + layout.prime.reshape(-1)
     context = used // alphabet
     symbol = used % alphabet
-    likely = np.full(len(used), 1 / alphabet)
+    probability = np.full(len(used), 1 / alphabet)
     # from one table for all contexts, feature by feature, to that of each context
     for level in range(len(layout.radices) + 1):
         finer = int(np.prod(layout.radices[level:], dtype=np.int64))
         of_level = counts.reshape(-1, finer, alphabet).sum(axis=1)
-        place = context // finer
+        table = context // finer
         # the symbol itself is left out
-        others = of_level[place, symbol] - 1
-        seen = of_level.sum(axis=1)[place] - 1
-        prior = layout.strength * likely
-        smoothed = (others + prior) / (seen + layout.strength)
-        # no frequency is 0
+        others_equal = of_level[table, symbol] - 1
+        others = of_level.sum(axis=1)[table] - 1
+        prior = layout.strength * probability
+        smoothed = (others_equal + prior) / (others + layout.strength)
+        # each symbol has a frequency of at least 1 of TOTAL
         spread = smoothed * (rans.TOTAL - alphabet)
         floored = (1 + spread) / rans.TOTAL
-        likely = np.where(seen > 0, floored, likely)
+        probability = np.where(others > 0, floored, probability)
     bits = np.zeros(len(counts))
-    bits[used] = -np.log2(likely)
+    bits[used] = -np.log2(probability)
     return np.asarray(bits[cells])
 
 
@@ -307,9 +313,10 @@ def without_learning(bits: Float) -> Float:
     last = 1
     while first < half:
         stretch = slice(first, min(last, half))
+        # at most 1, so that no cell is made dearer; 1e-9 where all medians are 0
         ratio = usual / max(float(np.median(bits[stretch])), usual, 1e-9)
         judged[stretch] = ratio * bits[stretch]
-        # of one record, one, two, four ...
+        # stretches of 1, 1, 2, 4 ... cells
         first = last
         last = 2 * last
     return judged

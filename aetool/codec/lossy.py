@@ -111,8 +111,8 @@ def choose(
     latent: int | None,
     target: float | None,
 ) -> Quantiser:
-    """The coarsest quantiser whose decoded records keep within the error that is asked for, judged
-    on codes z, (rows, latent).
+    """Choose the coarsest quantiser of a model's codes whose decoded records keep within a target,
+    judged on codes z, (rows, latent).
 
     z: float32, at least one row. decode: of codes. distance(a, b): (rows,), squared difference of
     each record in two decodings. error(decoded): what must be at most `target`, in the same unit;
@@ -138,14 +138,14 @@ def choose(
     effect = gain * deviation
     strongest = np.argsort(-effect)[: latent or size]
     kept = np.sort(strongest)
-    # a unit that does next to nothing would have a step without end
+    # a step in inverse proportion to the gain; that of a unit that does next to nothing is limited
     largest_gain = max(float(gain.max()), 1e-12)
     unit = 1 / np.maximum(gain, 1e-6 * largest_gain)
-    # where no unit does anything any step will do but 0
+    # 1 where no unit changes anything: any step will do but 0
     mean_square = float((effect[kept] ** 2).mean())
     weight = mean_square**0.5 or 1.0
 
-    def at(scale: float) -> Quantiser:
+    def quantiser_of(scale: float) -> Quantiser:
         """The quantiser whose steps all have this scale, a factor of those that add as much
         distortion in every unit."""
         step = scale * weight * unit
@@ -153,32 +153,32 @@ def choose(
 
     judge = distortion if target is None else error
 
-    def reached(scale: float) -> float:
+    def error_at(scale: float) -> float:
         """The error, or with target None the distortion, of the records that come back with steps
         of this scale."""
-        quantiser = at(scale)
+        quantiser = quantiser_of(scale)
         q = quantiser.quantise(z)
         restored = quantiser.restore(q)
         return judge(decode(restored))
 
-    finest = reached(FINEST)
+    least_error = error_at(FINEST)
     if target is None:
-        target = max(finest * SLACK, floor)
-    elif finest > target:
+        target = max(least_error * SLACK, floor)
+    elif least_error > target:
         raise ParamError(
-            f"{option('--target-error')} {target:g}: this model reaches {finest:.4g} at best; "
+            f"{option('--target-error')} {target:g}: this model reaches {least_error:.4g} at best; "
             f"fit one with a larger code ({option('-O ')}latent=...), or allow more"
         )
     low = np.log2(FINEST)
     high = np.log2(COARSEST)
-    # the error grows with the scale: it is halved in where the target lies
+    # the error grows with the scale: the interval of scales in which it meets the target is halved
     for _ in range(HALVINGS):
         middle = 0.5 * (low + high)
-        if reached(2.0**middle) <= target:
+        if error_at(2.0**middle) <= target:
             low = middle
         else:
             high = middle
-    return at(float(2.0**low))
+    return quantiser_of(float(2.0**low))
 
 
 def _gains(
@@ -219,7 +219,7 @@ def bound_of_error(x: Float, mean_square: float, decimals: int | None) -> Fracti
         x = np.rint(x * unit)
         mean_square *= unit**2
     x = x[np.abs(x) < 2.0**53]
-    # from here on every number is rounded to 0
+    # by bounds wider than the largest of them every number is rounded to 0
     magnitudes = np.abs(x)
     widest = float(magnitudes.max(initial=0.0))
     guess = (3 * mean_square) ** 0.5
@@ -227,13 +227,14 @@ def bound_of_error(x: Float, mean_square: float, decimals: int | None) -> Fracti
     if not mean_square > 0 or not widest > 0:
         return Fraction(0)
     least = 1.0 if decimals is not None else 0.0
+    # well below the guess: some numbers may need a narrower bound
     first = max(0.3 * guess, least)
-    tried = _ladder(first, widest)
+    bounds = _ladder(first, widest)
     if decimals is not None:
-        tried = np.unique(np.rint(tried))
+        bounds = np.unique(np.rint(bounds))
     every = -(-len(x) // MOST_TRIED)
     few = x[::every]
-    for bound in tried[::-1].tolist():
+    for bound in bounds[::-1].tolist():
         # on a grid a step holds the points up to the bound on both sides, and the middle
         step = 2 * bound + (decimals is not None)
         # few numbers first: most bounds fail on them

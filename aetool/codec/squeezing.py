@@ -53,7 +53,7 @@ def squeeze(
             continue
         bytes_left -= size_of_text
         before, packed_text = _head_and_text(column)
-        mixed = blobs.pack(blobs.unpack(packed_text), wanted=(stages.MIXED_WIDELY,))
+        mixed = blobs.pack(blobs.unpack(packed_text), stage_names=(stages.MIXED_WIDELY,))
         if len(mixed) < len(packed_text):
             column.blobs[0] = before + mixed
 

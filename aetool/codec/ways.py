@@ -54,7 +54,7 @@ def offer(
         ranks.offer(some_columns, effort)
         skeletons.offer(some_columns, effort)
     # the others look at the numbers as they are written
-    common_units.take([*columns, *rests])
+    common_units.count_in_units([*columns, *rests])
     # what is left of a column that others stand in is stored in any way that columns are
     for composition in compositions:
         composition.offer()

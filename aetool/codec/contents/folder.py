@@ -252,8 +252,8 @@ class Folder(Content):
         unreadable: list[str] = []
         # large files come in pieces, which are put together
         for picture in folders.joined(self.pictures(archive, first, last)):
-            if picture.seen is not None:
-                pictures.append(picture.seen)
+            if picture.in_true_colours is not None:
+                pictures.append(picture.in_true_colours)
             elif images.is_named_as_picture(picture.name):
                 # kept as the bytes of its file, and a picture all the same
                 try:
