@@ -59,7 +59,7 @@ IDLE_MODEL = "the model was not used: the archive is restored without it"
 
 @dataclass(frozen=True, eq=False)
 class Decoder:
-    """Decodes blocks of one archive, in this process or in a worker.
+    """Decodes blocks of one archive, in this process or in a worker; calling it decodes one.
 
     shared: what the archive's model knows of columns; students: the networks that predict columns;
     pictures: what the model has learned of pictures; None for each that there is not. count:
@@ -294,7 +294,7 @@ class Archive:
             notices.warn(f"{self.reader.path}: {message}")
 
     def close(self) -> None:
-        """Close the archive's file. Once more does nothing."""
+        """Close the archive's file; closing it again does nothing."""
         self.reader.close()
 
     def __enter__(self) -> Archive:
@@ -392,7 +392,8 @@ class Archive:
     @property
     def foreseen(self) -> Shared:
         """The knowledge of columns that the archive's model has, for an archive that cannot be read
-        without it: `shared`, with its errors, and ArchiveError where that is None."""
+        without it. ArchiveError where the archive was written without a model, or its model knows
+        nothing of columns; BundleError if its model is not there."""
         if self.shared is None:
             raise self.reader.damaged("its header says too little")
         return self.shared
@@ -421,11 +422,11 @@ class Archive:
     # ---- the parts of an index
 
     def beside(self, file: str) -> Archive:
-        """Open another archive in the folder of this one, which lists it, with the same device,
-        lenient, max_output and engine, but no offered model. file: its name. ArchiveError if it is
-        not there; DataError if this archive came through a pipe, and so lies in no folder;
-        ArchiveError, NoArchiveError or DataError if it is damaged, no archive, or cannot be read.
-        The caller closes what is returned."""
+        """Open another archive that lies in the folder of this one, an index, which lists it as a
+        part. It gets this archive's device, lenient, max_output and engine, but no offered model.
+        file: its name. ArchiveError if it is not there; DataError if this archive came through a
+        pipe, and so lies in no folder; ArchiveError, NoArchiveError or DataError if it is damaged,
+        no archive, or cannot be read. The caller closes what is returned."""
         if self.piped:
             raise DataError(
                 f"{self.reader.path}: is an index of archives that lie beside it; give its path"
@@ -518,30 +519,31 @@ class Archive:
         if whole and not self.content.hashes_bytes and self._complete:
             self.reader.check_whole(digest.digest())
 
-    def costs(self, wanted: Sequence[int] | None = None) -> Iterator[tuple[Block, Costs]]:
+    def costs(self, numbers: Sequence[int] | None = None) -> Iterator[tuple[Block, Costs]]:
         """Yield blocks, each with the bits that its records take, column by column; a few threads
         decode ahead. The columns' names may differ from block to block: of one that is stored as
-        one text there may be one for whole records. wanted: the numbers of the blocks, from 0, in
-        the order in which they are yielded (of an index they always ascend); None: all. IndexError
-        for a number that is not there; of an index it is passed over, and an archive in one piece
-        has one block by whatever number. DataError for a content whose costs cannot be told by
-        record; ArchiveError for a damaged block, also if lenient."""
+        one text there may be one for whole records. numbers: those of the blocks to yield, from 0,
+        in the order in which they are yielded (of an index they always ascend); None: all.
+        IndexError for a number that is not there; of an index it is passed over, and an archive in
+        one piece has one block by whatever number. DataError for a content whose costs cannot be
+        told by record; ArchiveError for a damaged block, also if lenient."""
         if isinstance(self.content, Parts):
-            yield from indexes.costs(self, wanted)
+            yield from indexes.costs(self, numbers)
             return
         # found before threads ask for them
         _ = self.students
 
         def priced(number: int) -> tuple[Block | ArchiveError, Costs | None]:
-            """Decode block `number`: (it, the costs of its records), or (error, None) for a damaged
-            one."""
+            """Decode block `number`: (the block, the costs of its records), or (an ArchiveError,
+            None) for a damaged one."""
             ledger = Ledger()
             _, block = self._block(number, ledger)
             if isinstance(block, ArchiveError):
                 return block, None
             return block, self.content.costs(self, block, ledger)
 
-        numbers = range(len(self.reader.blocks)) if wanted is None else wanted
+        if numbers is None:
+            numbers = range(len(self.reader.blocks))
         with closing(records.ahead(priced, numbers)) as priced_blocks:
             for block, costs in priced_blocks:
                 if isinstance(block, ArchiveError):
@@ -713,8 +715,8 @@ class Archive:
         return frame
 
     def _frame(self, first: int, last: int) -> Any:
-        """Records first:last in memory, as `__getitem__` describes them, of a table the chosen
-        columns."""
+        """Records first:last in memory, in the form that `archive[first:last]` returns: of a table
+        a DataFrame of the chosen columns."""
         if self.columns is None:
             return self.content.frame(self, first, last)
         return self.content.frame_of_columns(self, first, last, self.columns)

@@ -157,6 +157,7 @@ def _share_parts(
     with a mark for every number in it) and the numbers; ArchiveError if it is damaged."""
     # the inner block has a cell of each of its columns for every cell of this one
     rows = len(column.kinds)
+    # how many columns there are, the inner block's description says, too
     _, at = read_varint(blob, 0)
     inner = Ledger()
     block = blocks.decode(blob[at:], rows, None, ledger=inner)

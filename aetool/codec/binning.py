@@ -21,39 +21,39 @@ KEPT_BINS: Kept[tuple[Int, Int]] = Kept(1 << 11)
 FAR = 2**61  # from 0, beyond which no residual is shifted: no bin may leave 64 bits
 
 
-def bins_of(r: Int, most: int) -> tuple[Int, Int]:
+def bins_of(residuals: Int, most_bins: int) -> tuple[Int, Int]:
     """Choose the bins of residuals, intervals of 2^m numbers that code them in fewest bits: (the
-    first number of each bin, the m of each), (bins,) int64 each, ascending. r: (n,) int64, what a
-    prediction leaves of values, at least one; most: how many bins there may be, at least 2, else
-    ValueError. Results for few residuals are kept for a while, so that the arrays are not to be
-    changed. `_searched_bins` says how bins are chosen."""
-    if not are_few(r):
-        return _searched_bins(r, most)
-    key = (digest_of(r), most)
+    first number of each bin, the m of each), (bins,) int64 each, ascending. residuals: (n,) int64,
+    what a prediction leaves of values, at least one; most_bins: how many bins there may be, at
+    least 2, else ValueError. Results for few residuals are kept for a while, so that the arrays are
+    not to be changed. `_searched_bins` says how bins are chosen."""
+    if not are_few(residuals):
+        return _searched_bins(residuals, most_bins)
+    key = (digest_of(residuals), most_bins)
     bins = KEPT_BINS.get(key)
-    return KEPT_BINS.keep(key, _searched_bins(r, most)) if bins is None else bins
+    return KEPT_BINS.keep(key, _searched_bins(residuals, most_bins)) if bins is None else bins
 
 
-def _searched_bins(r: Int, most: int) -> tuple[Int, Int]:
-    """Search the bins, intervals of 2^m numbers, that code residuals r in fewest bits: (the first
-    number of each, the bits of a place within it: m), (bins,) int64 each, ascending. r: (n,) int64,
-    what a prediction leaves of values, at least one; most: how many bins there may be, at least 2,
-    else ValueError. Where fewest bits take more, the cost of a bin is doubled until they are no
-    more than that.
+def _searched_bins(residuals: Int, most_bins: int) -> tuple[Int, Int]:
+    """Search the bins, intervals of 2^m numbers, that code residuals in fewest bits: (the first
+    number of each, the bits of a place within it: m), (bins,) int64 each, ascending. residuals:
+    (n,) int64, what a prediction leaves of values, at least one; most_bins: how many bins there may
+    be, at least 2, else ValueError. Where the cheapest bins are more than that, the cost of a bin
+    is doubled until they are not.
 
     A bin is 2^m numbers, which begin a multiple of 2^m from the median, or from 0 where a residual
     lies 2^61 or more from 0. Where residuals are more than 1024 for each different one, and these
-    are no more than `most`, each of these is a bin. Else intervals [i 2^m, (i + 1) 2^m) form a
+    are no more than `most_bins`, each of these is a bin. Else intervals [i 2^m, (i + 1) 2^m) form a
     tree; a node is one bin if a flat density over it costs no more than the best of its parts
     (optimal pruning, Breiman et al. 1984, chapter 3).
     """
     # intervals of numbers below the origin, and of those from it on, never become one: with fewer
     # bins the search would not end
-    if most < FEWEST_BINS:
-        raise ValueError(f"residuals need {FEWEST_BINS} bins or more, not {most}")
-    cells, counts = _histogram(r)
-    are_repeated = len(r) > ROWS_A_CELL * len(cells)
-    if are_repeated and len(cells) <= most:
+    if most_bins < FEWEST_BINS:
+        raise ValueError(f"residuals need {FEWEST_BINS} bins or more, not {most_bins}")
+    cells, counts = _histogram(residuals)
+    are_repeated = len(residuals) > ROWS_A_CELL * len(cells)
+    if are_repeated and len(cells) <= most_bins:
         return cells, np.zeros_like(cells)
     origin = np.int64(_origin(cells, counts))
     cells = cells - origin
@@ -61,21 +61,21 @@ def _searched_bins(r: Int, most: int) -> tuple[Int, Int]:
     while True:
         tree = _tree(cells, counts, penalty)
         start, width = tree.bins()
-        if len(start) <= most:
+        if len(start) <= most_bins:
             return start + origin, width
         # dearer bins are fewer
         penalty *= 2
 
 
-def _histogram(r: Int) -> tuple[Int, Int]:
-    """(the different residuals, ascending; how often each occurs), (cells,) int64 each. r: (n,),
-    the residuals, what a prediction leaves of values, at least one."""
-    low = int(r.min())
-    high = int(r.max())
-    if high - low >= 4 * len(r):
-        return np.unique(r, return_counts=True)
+def _histogram(residuals: Int) -> tuple[Int, Int]:
+    """Count residuals, what a prediction leaves of values: (the different ones, ascending; how
+    often each occurs), (cells,) int64 each. residuals: (n,), at least one."""
+    low = int(residuals.min())
+    high = int(residuals.max())
+    if high - low >= 4 * len(residuals):
+        return np.unique(residuals, return_counts=True)
     # an array as long as the range is small enough, and counting needs no sort
-    above_low = r - np.int64(low)
+    above_low = residuals - np.int64(low)
     counts = np.bincount(above_low)
     occurring = np.flatnonzero(counts)
     cells = occurring + np.int64(low)
@@ -155,9 +155,10 @@ class _Tree:
 
 
 def _tree(cells: Int, counts: Int, penalty: float) -> _Tree:
-    """The tree of intervals above the cells, with a mark at each that takes no more bits as one bin
-    than as its best parts. cells, counts: (cells,), as `_histogram` returns them, the cells less
-    the origin; penalty: bits that a bin costs."""
+    """Build the tree of intervals of 2^m numbers above the different residuals, in which each
+    interval is marked that takes no more bits as one bin than the best bins for its parts. cells,
+    counts: (cells,), the residuals less the origin, ascending, and how often each occurs; penalty:
+    bits that a bin costs."""
     frequency = counts.astype(np.float64)
     total = frequency.sum()
     # cost of the best bins of each node of this level

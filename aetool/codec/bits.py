@@ -36,8 +36,9 @@ def pack(values: U64, widths: U8) -> bytes:
 
 
 def unpack(data: bytes, widths: U8) -> U64:
-    """The values, (n,), that `pack` has written with these widths, (n,), their higher bits 0;
-    ArchiveError if the widths add up to another number of bytes than data has."""
+    """Read numbers of these widths in bits, (n,), from bytes in which they lie one behind the
+    other, the least significant bit first, as `pack` writes them: (n,) uint64. ArchiveError if the
+    widths add up to another number of bytes than data has."""
     total = int(widths.sum(dtype=np.int64))
     # the last byte may have bits to spare, and no byte more
     whole_bytes = (total + 7) // 8
@@ -110,8 +111,8 @@ def _by_digit(values: U64, digit: int) -> Int64s:
 
 
 def _ramp(widths: U8) -> Int64s:
-    """For each width w in turn the numbers 0 .. w - 1, all in one array, (sum of widths,) int64:
-    for every bit its place within its value."""
+    """Number the bits of each value: for each width w in turn 0 .. w - 1, all in one array, (sum of
+    widths,) int64."""
     size = widths.astype(np.int64)
     first = np.cumsum(size) - size
     # bits are numbered through, and each counts from the first one of its value

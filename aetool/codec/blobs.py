@@ -73,8 +73,8 @@ def pack(
 
 
 def unpack(data: bytes, limit: int = MAX_TEXT) -> bytes:
-    """The bytes that `pack` was given; ArchiveError for other data, or if they restore more than
-    `limit` bytes, or than MAX_TEXT, whatever the limit."""
+    """Decompress what `pack` returned: the bytes that it was given. ArchiveError for other data, or
+    if they restore more than `limit` bytes, or than MAX_TEXT, whatever the limit."""
     head, at = read_varint(data, 0)
     # the lowest BITS bits are the number of the stage
     size = head >> stages.BITS

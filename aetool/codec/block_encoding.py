@@ -60,7 +60,7 @@ class BlockEncoder:
         self.columns: list[Coded] = []
         self.metas: list[Meta | None] = []  # None: the shared model's
         self.plans: list[Plan] = []
-        self.stored: list[Plan | None] = []  # None: the shared model's
+        self.stored_plans: list[Plan | None] = []  # None: the shared model's
         self.parts: list[bytes] = []
         self.content: list[bytes] = []  # the digest of each part
         # of columns with blobs, by their places: where the first is in parts, and in content
@@ -128,8 +128,8 @@ class BlockEncoder:
                 bits += 8.0 * len(stream.squeezed)
             elif len(stream.values):
                 bits += planning.bits_of(plan, stream, known)
-            r = transforms.residuals(plan, stream, known)
-            symbols = integers.symbols_of(plan, r)
+            residuals = transforms.residuals(plan, stream, known)
+            symbols = integers.symbols_of(plan, residuals)
             known.add(stream, symbols, plan.alphabet)
         return bits, plans
 
@@ -187,6 +187,7 @@ class BlockEncoder:
         number = len(self.plans)
         shared = self.shared
         prime: integers.Counts = None
+        # the model's plan and counts that tables begin with; None where its plan does not serve
         from_model = None
         if shared is not None:
             from_model = shared.plan(number, stream, self.known, likeness, self.planner)
@@ -197,7 +198,7 @@ class BlockEncoder:
         if self.joins_streams:
             # it may be of a larger block: here there is one lane, and no values are packed as bytes
             plan = self.planner.small(plan)
-        self.stored.append(None if from_model else plan)
+        self.stored_plans.append(None if from_model else plan)
         self.plans.append(plan)
         if not self.joins_streams:
             self.parts.append(integers.encode(plan, stream, self.known, prime))
@@ -233,15 +234,15 @@ class BlockEncoder:
         effort = self.planner.effort
         if self.shared is not None or not effort.ranks:
             return
-        most = JOINED_QUICKLY
+        most_bytes = JOINED_QUICKLY
         if effort.mixes:
-            most = squeezing.SMALL_TABLE
-        joined_blobs = joined_texts.join(self.columns, most)
+            most_bytes = squeezing.SMALL_TABLE
+        joined_blobs = joined_texts.join(self.columns, most_bytes)
         for place, blob in joined_blobs.items():
             # in place of the text that was compressed by itself
-            part, content = self.first_blobs[place]
-            self.parts[part] = blob
-            self.content[content] = digest(blob)
+            place_in_parts, place_in_content = self.first_blobs[place]
+            self.parts[place_in_parts] = blob
+            self.content[place_in_content] = digest(blob)
 
     def description(self) -> dict[str, list[Json]]:
         """The JSON that describes the block: as "columns" each column's meta, as "plans" each
@@ -256,7 +257,7 @@ class BlockEncoder:
             else:
                 metas.append(meta.to_json())
         plans: list[Json] = []
-        for plan in self.stored:
+        for plan in self.stored_plans:
             plans.append(None if plan is None else plan.to_json())
         return {"columns": metas, "plans": plans}
 
@@ -264,7 +265,7 @@ class BlockEncoder:
         """Whether a plan in the block's own description predicts by a combination of streams or by
         keys, as Plan.asks_others says. Plans of the shared model do not count; nor do differences
         to another stream, or contexts that look at one."""
-        return any(plan is not None and plan.asks_others for plan in self.stored)
+        return any(plan is not None and plan.asks_others for plan in self.stored_plans)
 
     def all_parts(self) -> list[bytes]:
         """The parts of the payload, in order; for each column its blobs, then its streams; of a

@@ -249,7 +249,7 @@ def _encoded(
 
 
 def _shape_of(columns: Sequence[Coded]) -> tuple[int, ...]:
-    """How many streams each column has, as a tuple."""
+    """Count the streams of each column: one number a column."""
     return tuple(len(column.streams) for column in columns)
 
 
@@ -300,8 +300,8 @@ def _head(words: dict[str, Json], encoder: BlockEncoder, mixes: bool) -> bytes:
 
 
 def as_decoded(coded: Sequence[Coded], rows: int, words: dict[str, Json]) -> Block:
-    """The block that decoding would return for these columns, without encoding them; its sizes and
-    digest are empty. Not for pictures, nor for columns whose values are ranks in a dictionary.
+    """Make the block that decoding would return for these columns, without encoding them; its sizes
+    and digest are empty. Not for pictures, nor for columns whose values are ranks in a dictionary.
     rows: cells of each column; words: the JSON beside the columns."""
     columns = [_decoded(column, rows) for column in coded]
     return Block(dict(words), columns, rows)
@@ -401,15 +401,15 @@ class _Decoder:
             metas_by_default = shared.nothing
             known_metas = shared.metas
         own_metas = words.pop("columns", metas_by_default)
-        stored = words.pop("plans", None)
+        json_of_plans = words.pop("plans", None)
         self.rows = rows * _cells_a_record(words)
         # before memory is taken for the columns
         check_cells(self.rows, len(own_metas))
-        self.stored: list[Plan | None] | None = None
-        if stored is not None:
-            self.stored = [_plan_or_none(plan) for plan in stored]
+        self.stored_plans: list[Plan | None] | None = None
+        if json_of_plans is not None:
+            self.stored_plans = [_plan_or_none(plan) for plan in json_of_plans]
         self.out = Block(words, [], self.rows)
-        self.number = 0  # of the next stream
+        self.next_stream = 0  # its number
         self.known = Known(self.rows)
         if students is not None:
             self.known.predict = students.predict
@@ -444,8 +444,8 @@ class _Decoder:
             column.text_of_others = text_of_others
         self.out.texts = joined_texts.separate(self.out.columns)
         if self.ledger is not None and self.out.texts is not None:
-            stored = [column.blobs for column in self.out.columns]
-            self.ledger.join_texts(self.out.texts.costs(), stored)
+            blobs_of_columns = [column.blobs for column in self.out.columns]
+            self.ledger.join_texts(self.out.texts.costs(), blobs_of_columns)
         if self.joined is not None:
             self.joined.finish()
         if self.ledger is not None:
@@ -504,9 +504,9 @@ class _Decoder:
         return [self.out.columns[lender.place] for lender in lenders]
 
     def _blobs(self, meta: Meta, sizes: dict[str, int]) -> list[bytes]:
-        """The blobs of the next column, packed as they are, but those of pixels decoded:
-        ArchiveError, KeyError, IndexError or ValueError if these are damaged; how many bytes they
-        took is noted in `sizes`, by coder."""
+        """Read the blobs of the next column, as they are stored, but those of pixels decoded; how
+        many bytes they took is noted in `sizes`, by coder. ArchiveError, KeyError, IndexError or
+        ValueError if pixels are damaged."""
         blobs = [self._part() for _ in range(meta.blobs)]
         size = sum(map(len, blobs))
         if self.ledger is not None:
@@ -561,8 +561,8 @@ class _Decoder:
         return pictures.tobytes()
 
     def _part(self) -> bytes:
-        """The bytes of the next part of the payload, a blob or a stream, which is then passed over.
-        `run` must have read the lengths."""
+        """Read the next part of the payload, a blob or a stream, as bytes; the next call reads the
+        one behind it. `run` must have read the lengths of parts before."""
         begin = self.at
         self.at += next(self.sizes)
         return self.payload[begin : self.at]
@@ -570,15 +570,15 @@ class _Decoder:
     def _plan(self, number: int) -> Plan | None:
         """The plan that the block's description has for a stream, by its number from 0; None if it
         is the shared model's. IndexError if there are fewer."""
-        if self.stored is None:
+        if self.stored_plans is None:
             return None
-        return self.stored[number]
+        return self.stored_plans[number]
 
     def _stream(self, present: Mask | None, sizes: dict[str, int]) -> Int:
         """Decode the next stream: (n,) int64, its values in the rows where `present`, (rows,), is
         True, of all rows for None. How many bytes it took is noted in `sizes`, by coder.
         ArchiveError if neither the block nor a shared model has a plan for it."""
-        number = self.number
+        number = self.next_stream
         plan = self._plan(number)
         prime: integers.Counts = None
         if plan is None:
@@ -586,7 +586,7 @@ class _Decoder:
                 raise ArchiveError("damaged: a column has no plan")
             plan = self.shared.plans[number]
             prime = self.shared.primes[number]
-        self.number += 1
+        self.next_stream += 1
         # where the plan is the model's, no bits of the description belong to this stream
         if self.ledger is not None:
             self.ledger.begin_stream(prime is None)
@@ -641,7 +641,8 @@ def _cells_a_record(words: dict[str, Json]) -> int:
 
 
 def _plan_or_none(stored: Json) -> Plan | None:
-    """The plan of which this is the JSON; None for null. ArchiveError for other JSON."""
+    """Read a stream's plan from its JSON; None for null, which stands for the shared model's.
+    ArchiveError for JSON that is no plan."""
     if stored is None:
         return None
     return Plan.from_json(stored)
@@ -687,8 +688,9 @@ def book_to_bytes(numbers: Int, effort: planning.Effort, are_floats: bool = Fals
 
 
 def book_from_bytes(blob: bytes) -> Int:
-    """(n,) int64: the numbers of a dictionary that `book_to_bytes` wrote, of floats their bits in
-    order; ArchiveError, ValueError and the like if it is damaged."""
+    """Decode a dictionary of numbers that `book_to_bytes` wrote: (n,) int64, ascending; of floats
+    their bits as whole numbers that are in the floats' order. ArchiveError, ValueError and the like
+    if it is damaged."""
     count, at = read_varint(blob, 0)
     # 0 for whole numbers, else one more than their decimals
     decimals_code, at = read_varint(blob, at)

@@ -74,8 +74,8 @@ class Column:
         self.stop = stop
 
     def only(self, rows: Rows) -> Column:
-        """A column of some of this column's cells: those where the mask `rows`, (n,) bool, is True.
-        They share the text."""
+        """The column of those of its cells where the mask `rows`, (n,) bool, is True. The text is
+        not copied."""
         start = self.start[rows]
         stop = self.stop[rows]
         return Column(self.text, start, stop)
@@ -130,14 +130,15 @@ class Column:
 
 def _near(
     cell: bytes,
-    again: bytes,
+    other: bytes,
     affixes: tuple[bytes, bytes],
     bound: Fraction,
 ) -> bool:
-    """Whether two cells are numbers of any length that differ by at most the bound, exactly.
-    affixes: (prefix, suffix), the text around a number."""
+    """Whether two cells are numbers of any length that differ by at most the bound, in exact
+    arithmetic; False if one of them is no number. affixes: (prefix, suffix), the text around a
+    number."""
     number = _exactly(cell, affixes)
-    number_again = _exactly(again, affixes)
+    number_again = _exactly(other, affixes)
     if number is None or number_again is None:
         return False
     return abs(number - number_again) <= bound

@@ -164,9 +164,9 @@ def _terms(
     factors: Float,
     divisor: int,
 ) -> list[Term]:
-    """The chosen regressors, (k,), as places among regressors, with their factors, (k,), as whole
-    numbers over a divisor; without those whose factor rounds to 0 or whose products might not fit
-    into 64 bits."""
+    """Make the terms of a weighted sum: the chosen regressors, (k,), given as places among
+    regressors, with their factors, (k,) floats, as whole numbers over a divisor. Those are left out
+    whose factor rounds to 0 or whose products might not fit into 64 bits."""
     terms = []
     whole_factors = np.rint(factors * divisor).tolist()
     for place, factor in zip(chosen, whole_factors, strict=True):

@@ -41,11 +41,11 @@ def as_lent(cells: Spans, case: LetterCase) -> Spans:
     if not size:
         return cells
     # an empty cell may lie at either end of the pool, where it has no first or last byte
-    first = np.minimum(cells.start, size - 1)
+    first_byte = np.minimum(cells.start, size - 1)
     stop = cells.start + cells.length
-    last = np.maximum(stop - 1, 0)
-    begins_quoted = cells.pool[first] == QUOTE
-    ends_quoted = cells.pool[last] == QUOTE
+    last_byte = np.maximum(stop - 1, 0)
+    begins_quoted = cells.pool[first_byte] == QUOTE
+    ends_quoted = cells.pool[last_byte] == QUOTE
     # a single quote would else be taken for both
     is_long = cells.length >= 2
     quotes = begins_quoted & ends_quoted & is_long
@@ -69,15 +69,16 @@ def _in_case(pool: Bytes, case: LetterCase) -> Bytes:
 
 
 def compact(cells: Spans) -> Spans:
-    """The same cells one behind the other in a pool of their own; ArchiveError if they are more
-    text than a block may have, as cells that share their bytes may be."""
+    """Copy cells, so that they lie one behind the other in a pool of their own. ArchiveError if
+    they are more text than a block may have, as cells that share their bytes may be."""
     size = cells.length.sum(dtype=np.int64)
     check_text(int(size))
     return _copied(cells, cells.length)
 
 
 def _copied(pieces: Spans, length: I32) -> Spans:
-    """The bytes of all pieces, one behind the other, cut anew into cells of these lengths."""
+    """Copy the bytes of all pieces, one behind the other, and cut them anew into cells of these
+    lengths, whose sum must be as many bytes."""
     pool = spans.weave(pieces.pool, pieces.start, pieces.length)
     start = begins(length)
     return Spans(pool, start, length)
@@ -97,7 +98,8 @@ def put_together(
             raise ArchiveError("damaged: a column is made of one of other rows")
 
     def part(number: int, rows: Int) -> Spans:
-        """The cells of a lender, by its number from 0, in these rows, as they stand in others."""
+        """The cells of a lender, by its number from 0, in these rows, as they stand in cells of
+        other columns."""
         chosen = cells[number].take(rows)
         return as_lent(chosen, lenders[number].case)
 

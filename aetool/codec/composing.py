@@ -334,19 +334,19 @@ def _with_lenders(targets: Sequence[_Target], sample: _Sample) -> list[_Target]:
     for place, cells in sample.cells.items():
         if len(set(cells)) >= FEWEST_DIFFERENT:
             lenders.append(place)
-    left = list(targets)
+    candidates = list(targets)
     count = len(targets[0].cells)
     least = LEAST_MATCHING / 2
     for row in range(count):
         if row == FIRST_LOOK:
             # most columns are composed of nothing, which a few rows show
-            left = [target for target in left if target.likely_lenders(row, least)]
-        if not left:
+            candidates = [target for target in candidates if target.likely_lenders(row, least)]
+        if not candidates:
             return []
         by_token = sample.by_token(row, lenders)
-        for target in left:
+        for target in candidates:
             target.note_matches(row, by_token)
-    return [target for target in left if target.likely_lenders(count, LEAST_MATCHING)]
+    return [target for target in candidates if target.likely_lenders(count, LEAST_MATCHING)]
 
 
 def _chosen(
@@ -416,28 +416,28 @@ def _rests_of_all(
     mark for each part that stands in it. parts: of each lender its cells, as they stand in
     others."""
     rests = [b""] * len(cells)
-    left = np.arange(len(cells))
+    rows_left = np.arange(len(cells))
     for template in templates:
         # only cells as long as what the template restores can be equal to it, so that never more
         # text is made than there is
         length = _restored_lengths(template, parts)
-        is_as_long = length[left] == cells.length[left]
-        rows_as_long = left[is_as_long]
+        is_as_long = length[rows_left] == cells.length[rows_left]
+        rows_as_long = rows_left[is_as_long]
         once = behind_another([template])
         always_first = np.zeros(len(rows_as_long), np.int64)
         in_each_row = once.take(always_first)
         part = _cells_in_rows(parts, rows_as_long)
         restored = composed.woven(in_each_row, part, len(parts))
         is_restored = _equal(cells.take(rows_as_long), restored)
-        is_equal = np.isin(left, rows_as_long[is_restored])
-        for row in left[is_equal].tolist():
+        is_equal = np.isin(rows_left, rows_as_long[is_restored])
+        for row in rows_left[is_equal].tolist():
             rests[row] = template
-        left = left[~is_equal]
+        rows_left = rows_left[~is_equal]
     # the others one by one
-    own_cells = cells.take(left).bytes()
-    texts_of_parts = [part.take(left).bytes() for part in parts]
+    own_cells = cells.take(rows_left).bytes()
+    texts_of_parts = [part.take(rows_left).bytes() for part in parts]
     texts_of_rows = zip(*texts_of_parts, strict=True)
-    rows = left.tolist()
+    rows = rows_left.tolist()
     for row, cell, texts in zip(rows, own_cells, texts_of_rows, strict=True):
         # long cells are not looked into, in which texts may begin at every byte
         rests[row] = cell
@@ -447,8 +447,8 @@ def _rests_of_all(
 
 
 def _restored_lengths(template: bytes, parts: Sequence[Spans]) -> Int:
-    """(rows,): how many bytes a template, with a mark at least, restores in each row. parts: of
-    each lender its cells, as they stand in others."""
+    """Count the bytes that a template, a text with at least one mark, restores in each row:
+    (rows,). parts: of each lender its cells, as they stand in cells of others."""
     marks = MARK.findall(template)
     rows = len(parts[0])
     own_bytes = len(template) - len(marks)

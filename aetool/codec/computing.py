@@ -48,13 +48,14 @@ class _Sampled:
     places: Int
 
     def last(self, count: int) -> _Sampled:
-        """The same with the last `count` streams alone."""
+        """The same columns, but of the streams only the last `count`."""
         numbers = self.numbers[-count:]
         values = self.values[-count:]
         return dataclasses.replace(self, numbers=numbers, values=values)
 
     def operand(self, place: int, power: int = 0) -> Operand:
-        """The stream at a place among those sampled, times 10^power."""
+        """The operand that is 10^power times a stream, which is named by its place among those
+        sampled."""
         return Operand(power, self.numbers[place])
 
 

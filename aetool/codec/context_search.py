@@ -149,7 +149,8 @@ class Parent:
     @property
     def nbytes(self) -> int:
         """How many bytes the candidates take in memory."""
-        return sum(one.marks.nbytes for one in self.candidates if one.marks is not None)
+        marks = [candidate.marks for candidate in self.candidates]
+        return sum(values.nbytes for values in marks if values is not None)
 
 
 class Parents:
@@ -210,20 +211,20 @@ class ContextSearch:
         own symbol comes first among them. plan: without features; residuals: (n,) int64, of all
         values of the stream, under the plan."""
         symbols = integers.symbols_of(plan, residuals)
-        part = Part.of(symbols[self.rows])
+        sample = Part.of(symbols[self.rows])
         # bits that no context changes
-        fixed = float(plan.widths[part.symbols].sum())
+        fixed = float(plan.widths[sample.symbols].sum())
         fixed += BIN_BITS * plan.bins
         fixed += bits_of_terms(plan)
         if plan.bins < 2:
             return fixed, plan
         chosen: list[Candidate] = []
-        bits = self._bits(part, plan.bins, chosen)
+        bits = self._bits(sample, plan.bins, chosen)
         candidates = [*self._own_candidates(plan, symbols), *self._candidates_of_others]
         while candidates and len(chosen) < self.limits.features:
-            bits_with = np.array(
-                [self._bits(part, plan.bins, [*chosen, one]) for one in candidates]
-            )
+            bits_with = []
+            for candidate in candidates:
+                bits_with.append(self._bits(sample, plan.bins, [*chosen, candidate]))
             order = np.argsort(bits_with, kind="stable")
             fewest_bits = float(bits_with[order[0]])
             if fixed + fewest_bits > LEAST_GAIN * (fixed + bits):
@@ -236,14 +237,14 @@ class ContextSearch:
             if isinstance(best_candidate.feature, OwnSymbol | Repeat):
                 # a stream has one symbol before, and one repeat
                 kind = type(best_candidate.feature)
-                candidates = [one for one in candidates if type(one.feature) is not kind]
+                candidates = [other for other in candidates if type(other.feature) is not kind]
         strength = STRENGTHS[0]
         for other in STRENGTHS[1:]:
-            bits_of_other = self._bits(part, plan.bins, chosen, other)
+            bits_of_other = self._bits(sample, plan.bins, chosen, other)
             if bits_of_other < bits:
                 bits = bits_of_other
                 strength = other
-        features = tuple(one.feature for one in _own_first(chosen))
+        features = tuple(candidate.feature for candidate in _own_first(chosen))
         return fixed + bits, plan.but(strength=strength, features=features)
 
     def of_others_by_cost(self, symbols: rans.U16) -> list[Feature]:
@@ -251,19 +252,19 @@ class ContextSearch:
         the sample takes of `symbols` with each feature alone, fewest first. symbols: (n,), of all
         values of the stream."""
         alphabet = int(symbols.max(initial=0)) + 1
-        part = Part.of(symbols[self.rows])
+        sample = Part.of(symbols[self.rows])
         by_cost: list[tuple[float, int, Feature]] = []
-        for place, one in enumerate(self._candidates_of_others):
-            if isinstance(one.feature, OtherSymbol):
+        for place, candidate in enumerate(self._candidates_of_others):
+            if isinstance(candidate.feature, OtherSymbol):
                 # the symbols alone, without the description of the feature
-                bits_of_symbols = self._bits(part, alphabet, [one]) - one.bits
-                by_cost.append((bits_of_symbols, place, one.feature))
+                bits_of_symbols = self._bits(sample, alphabet, [candidate]) - candidate.bits
+                by_cost.append((bits_of_symbols, place, candidate.feature))
         by_cost.sort()
         return [feature for _, _, feature in by_cost]
 
     def _bits(
         self,
-        part: Part,
+        sample: Part,
         alphabet: int,
         chosen: Sequence[Candidate],
         strength: int = 8,
@@ -272,22 +273,22 @@ class ContextSearch:
         the bits of the features' description; infinite if the frequency tables would have more
         cells than the limit. What was computed before is kept.
 
-        part: the sample's symbols, each below `alphabet`; strength: for how many symbols the table
-        with one feature less counts.
+        sample: the sample's symbols, each below `alphabet`; strength: for how many symbols the
+        table with one feature less counts.
         """
-        of_features = sum(one.bits for one in chosen)
+        of_features = sum(candidate.bits for candidate in chosen)
         ordered = _own_first(chosen)
-        keys_of_features = [one.key for one in ordered]
-        key = (part.digest, alphabet, strength, self.limits.cells, *keys_of_features)
+        keys_of_features = [candidate.key for candidate in ordered]
+        key = (sample.digest, alphabet, strength, self.limits.cells, *keys_of_features)
         coded = KEPT_COSTS.get(key)
         if coded is None:
-            coded = self._coded_bits(part.symbols, alphabet, ordered, strength)
+            coded = self._coded_bits(sample.symbols, alphabet, ordered, strength)
             KEPT_COSTS.keep(key, coded)
         return coded + of_features
 
     def _coded_bits(
         self,
-        part: rans.U16,
+        symbols: rans.U16,
         alphabet: int,
         chosen: Sequence[Candidate],
         strength: int,
@@ -299,26 +300,26 @@ class ContextSearch:
         base: rans.U32 | None = None
         radices: list[int] = []
         own = None
-        for one in chosen:
+        for candidate in chosen:
             # features are digits of one number, the context's, each of its own radix
-            radices.append(one.radix)
-            if isinstance(one.feature, OwnSymbol):
-                own = integers.classes_of_symbols(one.feature.edges, alphabet)
+            radices.append(candidate.radix)
+            if isinstance(candidate.feature, OwnSymbol):
+                own = integers.classes_of_symbols(candidate.feature.edges, alphabet)
             elif base is None:
-                base = one.marks
-            elif one.marks is not None:
-                base = base * np.uint32(one.radix) + one.marks
+                base = candidate.marks
+            elif candidate.marks is not None:
+                base = base * np.uint32(candidate.radix) + candidate.marks
         layout = rans.Contexts(alphabet, tuple(radices), strength, own)
         if layout.size * alphabet > self.limits.cells:
             return np.inf
-        return rans.cost(rans.forward(part, base, layout))
+        return rans.cost(rans.forward(symbols, base, layout))
 
     def _own_candidates(self, plan: Plan, symbols: rans.U16) -> Iterator[Candidate]:
         """Yield the features of the stream itself that may become context, which depend on the
         plan: its symbol before, its repeats, and how often a key came before. symbols: (n,), of all
         values of the stream."""
-        for most in self.limits.classes:
-            own = OwnSymbol(classes_of(symbols, plan.bins, most))
+        for most_classes in self.limits.classes:
+            own = OwnSymbol(classes_of(symbols, plan.bins, most_classes))
             yield Candidate.of(own, None, own.radix)
         for size in self.limits.repeats:
             edges = classes_of(symbols, plan.bins, min(plan.bins, MAX_CLASSES))
@@ -340,11 +341,11 @@ class ContextSearch:
         candidates: list[Candidate] = []
         values_so_far: set[bytes] = set()
         for parent in self.parents:
-            for one in self._candidates_of_parent(parent):
+            for candidate in self._candidates_of_parent(parent):
                 # few levels make the same classes of symbols and of values, however many may be
-                if one.digest not in values_so_far:
-                    values_so_far.add(one.digest)
-                    candidates.append(one)
+                if candidate.digest not in values_so_far:
+                    values_so_far.add(candidate.digest)
+                    candidates.append(candidate)
         return candidates
 
     def _candidates_of_parent(self, parent: int) -> list[Candidate]:
@@ -386,10 +387,10 @@ class ContextSearch:
         if alphabet < 3 and int(symbols.max(initial=0)) == 0:
             return []
         features: list[Feature] = []
-        for most in self.limits.classes:
-            edges = classes_of(symbols, alphabet, most)
+        for most_classes in self.limits.classes:
+            edges = classes_of(symbols, alphabet, most_classes)
             features.append(OtherSymbol(edges, parent))
-            edges = quantiles(values, most)
+            edges = quantiles(values, most_classes)
             if len(edges):
                 features.append(OtherValue(edges, parent))
         sample.values[parent] = values
@@ -451,16 +452,16 @@ def bits_of_terms(plan: Plan) -> float:
     return TERM_BITS * plan.combined.size
 
 
-def classes_of(symbols: rans.U16, alphabet: int, most: int) -> Int:
-    """Cut the symbols 0 .. alphabet - 1 into at most `most` classes that have about equally many of
-    `symbols`, (n,): returns the first symbol of each class but the lowest, (classes - 1,) int64,
-    ascending. There are fewer classes where few symbols hold most of them. Each symbol of the
-    alphabet is a class of its own if it has no more than `most`."""
-    if alphabet <= most:
+def classes_of(symbols: rans.U16, alphabet: int, most_classes: int) -> Int:
+    """Cut the symbols 0 .. alphabet - 1 into at most `most_classes` classes that have about equally
+    many of `symbols`, (n,): returns the first symbol of each class but the lowest, (classes - 1,)
+    int64, ascending. There are fewer classes where few symbols hold most of them. Each symbol of
+    the alphabet is a class of its own if it has no more than `most_classes`."""
+    if alphabet <= most_classes:
         return np.arange(1, alphabet)
     frequency = np.bincount(symbols, minlength=alphabet)[:alphabet]
     symbols_left = float(frequency.sum())
-    classes_left = most
+    classes_left = most_classes
     edges = []
     in_class = 0.0
     for symbol, count in enumerate(frequency[:-1].tolist()):
@@ -475,16 +476,16 @@ def classes_of(symbols: rans.U16, alphabet: int, most: int) -> Int:
     return np.array(edges, np.int64)
 
 
-def quantiles(values: Int, most: int) -> Int:
-    """Cut values, (n,), into at most `most` classes of about equally many: returns the least value
-    of each class but the lowest, (classes - 1,) int64, ascending; fewer where values repeat, none
-    of no values. Of 16,384 values or more only every k-th is looked at, so that SORTED (8,192) to
-    16,383 are."""
+def quantiles(values: Int, most_classes: int) -> Int:
+    """Cut values, (n,), into at most `most_classes` classes of about equally many: returns the
+    least value of each class but the lowest, (classes - 1,) int64, ascending; fewer where values
+    repeat, none of no values. Of 16,384 values or more only every k-th is looked at, so that SORTED
+    (8,192) to 16,383 are."""
     if not len(values):
         return NO_INTEGERS
     step = max(1, len(values) // SORTED)
     ordered = np.sort(values[::step])
-    # class i of `most` begins at the fraction i / most of the ordered values
-    begins = np.arange(1, most) * len(ordered) // most
+    # class i begins at the fraction i / most_classes of the ordered values
+    begins = np.arange(1, most_classes) * len(ordered) // most_classes
     edges = np.unique(ordered[begins])
     return np.asarray(edges[edges > ordered[0]])

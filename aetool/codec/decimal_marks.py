@@ -83,8 +83,8 @@ class MarkEvidence:
 
     @property
     def sure(self) -> frozenset[str]:
-        """The decimal marks that some cells can only have; empty where none shows its mark, or the
-        column is not one of numbers."""
+        """The decimal marks that are the only reading of some cell, "." as in 1.25 or "," as in
+        1,25; empty where no cell shows its mark, or the column is not one of numbers."""
         shown = set()
         for mark, count in self.numbers.sure_marks.items():
             if count:
@@ -136,8 +136,8 @@ class DecimalMarks:
 
 
 def _only_mark(columns: Mapping[str, MarkEvidence]) -> str | None:
-    """The decimal mark that sure cells of a table's columns have; None where they have none, or
-    both."""
+    """The decimal mark that sure cells of a table's columns have: "." or ","; None where they have
+    none, or both."""
     shown: set[str] = set()
     for evidence in columns.values():
         shown |= evidence.sure
@@ -156,8 +156,8 @@ def _may_be_numbers(column: Spans) -> bool:
 
 
 def _in_own_pool(cells: Spans) -> Spans:
-    """The same cells in a pool of their own, one behind the other: nothing else of their text is
-    looked at then."""
+    """Copy cells, so that they lie one behind the other in a pool of their own, and nothing else of
+    their text is looked at."""
     pool = spans.weave(cells.pool, cells.start, cells.length)
     start = spans.begins(cells.length)
     return Spans(pool, start, cells.length)

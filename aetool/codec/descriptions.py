@@ -34,8 +34,8 @@ def described(value: object, mixes: bool) -> bytes:
 
 
 def read(data: bytes) -> Json:
-    """The value that `described` compressed; ValueError for anything else, or more JSON than
-    MAX_JSON (2^24) bytes, of a mixture MOST_MIXED (2^15)."""
+    """Decompress JSON that `described` compressed: the value. ValueError for anything else, or more
+    JSON than MAX_JSON (2^24) bytes, of a mixture MOST_MIXED (2^15)."""
     if not is_mixed(data):
         return inflate(data)
     try:
@@ -49,5 +49,6 @@ def read(data: bytes) -> Json:
 
 
 def is_mixed(data: bytes) -> bool:
-    """Whether what `described` returned is a mixture of contexts, and not deflated."""
+    """Whether compressed JSON, as `described` returns it, is a mixture of contexts, and not
+    deflated."""
     return data[:1] == bytes([MIXED])

@@ -29,7 +29,7 @@ def _letters(meta: DigitsMeta) -> bytes:
 
 
 def _affixes(meta: DigitsMeta) -> tuple[bytes, bytes]:
-    """(before, behind): the text that stands around the digits of every cell, as bytes."""
+    """The text around the digits of every cell, as bytes: (what stands before, what behind)."""
     before, behind = meta.affixes
     return before.encode("latin-1"), behind.encode("latin-1")
 

@@ -45,45 +45,45 @@ def outline(values: Int) -> Float32:
     over their mean distance from it, of each the inverse hyperbolic sine, all shifted to mean 0 and
     scaled to length 1; 0 behind those of a shorter column, and all 0 for a column of equal values.
     values: (n,), at least one."""
-    part = _some_of(values, OUTLINE)[:OUTLINE]
-    part -= _median(part)
+    sample = _some_of(values, OUTLINE)[:OUTLINE]
+    sample -= _median(sample)
     # of long tails the order of magnitude counts
-    scale = np.abs(part).mean() + TINY
-    part = np.arcsinh(part / scale)
-    part -= part.mean()
-    squares = part**2
+    scale = np.abs(sample).mean() + TINY
+    sample = np.arcsinh(sample / scale)
+    sample -= sample.mean()
+    squares = sample**2
     length = np.sqrt(squares.sum()) + TINY
     vector = np.zeros(OUTLINE, np.float32)
-    vector[: len(part)] = part / length
+    vector[: len(sample)] = sample / length
     return vector
 
 
-def bits_a_value(r: Int) -> float:
+def bits_a_value(residuals: Int) -> float:
     """Estimate how many bits a residual (what a prediction leaves of a value) takes on average, by
-    a sample; results for few residuals are kept for a while. r: (n,) int64, the residuals, at least
-    one."""
-    if not are_few(r):
-        return _estimated_bits(r)
+    a sample; results for few residuals are kept for a while. residuals: (n,) int64, the residuals,
+    at least one."""
+    if not are_few(residuals):
+        return _estimated_bits(residuals)
     # searches look at the same residuals again and again
-    key = digest_of(r)
+    key = digest_of(residuals)
     bits = KEPT_BITS.get(key)
-    return KEPT_BITS.keep(key, _estimated_bits(r)) if bits is None else bits
+    return KEPT_BITS.keep(key, _estimated_bits(residuals)) if bits is None else bits
 
 
-def _estimated_bits(r: Int) -> float:
+def _estimated_bits(residuals: Int) -> float:
     """Estimate the mean bits of a residual, counted from the median: those that say its sign and
     how many bits it has (its magnitude), by their entropy, and one for each bit below the highest;
-    on a sample of MOST_LOOKED_AT (4,096). r: (n,) int64, the residuals (what a prediction leaves of
-    values), at least one."""
-    rows = sample_rows(len(r), MOST_LOOKED_AT)
-    part = r[rows].astype(np.float64)
-    off = part - _median(part)
+    on a sample of MOST_LOOKED_AT (4,096). residuals: (n,) int64, the residuals (what a prediction
+    leaves of values), at least one."""
+    rows = sample_rows(len(residuals), MOST_LOOKED_AT)
+    sample = residuals[rows].astype(np.float64)
+    off = sample - _median(sample)
     # the magnitude m of a number x: 2^(m - 1) <= |x| < 2^m
     _, magnitude = np.frexp(off)
     signed = magnitude * np.sign(off)
     classes = signed.astype(np.int64) + LEAST_MAGNITUDE
     counts = np.bincount(classes)
-    share = counts[counts > 0] / len(part)
+    share = counts[counts > 0] / len(sample)
     # the highest bit of a number follows from its magnitude
     bits_below_highest = np.maximum(magnitude - 1, 0)
     negative_entropy = share * np.log2(share)
@@ -93,14 +93,14 @@ def _estimated_bits(r: Int) -> float:
 def spread(values: Int) -> float:
     """The mean distance of values, (n,) int64, at least one, from their median, in their unit, on
     every k-th of them if they are 8,192 or more."""
-    part = _some_of(values, MOST_LOOKED_AT)
-    distance = np.abs(part - _median(part))
+    sample = _some_of(values, MOST_LOOKED_AT)
+    distance = np.abs(sample - _median(sample))
     return float(distance.mean())
 
 
 def _median(values: Array) -> float:
-    """The median of values, (n,) float64, at least one, none of them NaN. It is that of np.median,
-    whose care for axes and NaN takes longer than the search where values are few."""
+    """The median of values, (n,) float64, at least one, none of them NaN: the same as np.median,
+    which takes longer where values are few."""
     count = len(values)
     lower = (count - 1) // 2
     upper = count // 2
@@ -109,9 +109,9 @@ def _median(values: Array) -> float:
     return float((partly_sorted[lower] + partly_sorted[upper]) / 2)
 
 
-def _some_of(values: Int, most: int) -> Array:
-    """Every k-th of the values, as float64: k is such that there are at least `most` of them, but
+def _some_of(values: Int, fewest: int) -> Array:
+    """Every k-th of the values, as float64: k is such that there are at least `fewest` of them, but
     fewer than twice as many; all of fewer values. values: (n,)."""
-    step = max(1, len(values) // most)
+    step = max(1, len(values) // fewest)
     part = values[::step]
     return part.astype(np.float64)

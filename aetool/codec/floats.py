@@ -79,8 +79,8 @@ def _numbers(texts: list[str]) -> Doubles:
 
 
 def _are_same(texts: list[str], others: list[str]) -> Mask:
-    """(n,) bool: which texts are the same as those beside them, of two lists of n; ValueError for
-    lists of different lengths."""
+    """Compare two lists of n texts, one by one: (n,) bool, whether they are the same. ValueError
+    for lists of different lengths."""
     pairs = zip(texts, others, strict=True)
     comparisons = [text == other for text, other in pairs]
     return np.array(comparisons, np.bool_)
@@ -142,12 +142,12 @@ def taken_apart_by(meta: FloatMeta, numbers: Doubles) -> tuple[Int, Int, Mask]:
         return ordered_bits(numbers), kinds, everything
     wholes, distance = by_decimals(numbers, meta.places, meta.single)
     # one whose distance is none of the offsets has no kind
-    fits = np.zeros(len(numbers), np.bool_)
+    can_store = np.zeros(len(numbers), np.bool_)
     for kind, offset in enumerate(meta.offsets):
         at_offset = distance == offset
         kinds[at_offset] = kind
-        fits |= at_offset
-    return wholes, kinds, fits
+        can_store |= at_offset
+    return wholes, kinds, can_store
 
 
 def _decimals_and_width(sample: Doubles) -> tuple[int | None, bool]:
@@ -196,16 +196,17 @@ def near_decimals(bits: Int) -> tuple[int, Int, Int] | None:
     offsets = np.array(meta.offsets, np.int64)
     # for each kind a distance
     above = offsets[kinds]
-    again = from_decimals(meta.places, wholes, above)
+    restored_bits = from_decimals(meta.places, wholes, above)
     # what would not come back bit for bit is not stored so
-    if not np.array_equal(again, bits):
+    if not np.array_equal(restored_bits, bits):
         return None
     return meta.places, wholes, above
 
 
 def from_decimals(places: int, wholes: Int, above: Int) -> Int:
-    """The inverse of `near_decimals`: (n,), the bits of floats as whole numbers in their order,
-    from wholes / 10^places and `above`, how many floats each lies above that, (n,) each."""
+    """Compute the floats that lie `above` floats above the decimals wholes / 10^places, (n,) each,
+    as `near_decimals` took them apart: (n,) int64, their bits as whole numbers that are in the
+    floats' order."""
     nearest = wholes / np.float64(10**places)
     return ordered_bits(nearest) + above
 
@@ -223,9 +224,9 @@ def restored(meta: FloatMeta, stored: Int, kinds: Int) -> list[str]:
 
 
 def _decimals_of_sample(sample: Doubles, single: bool = False) -> int | None:
-    """The fewest decimals with which nearly all (98 %) of the sample's numbers, (n,), at least one,
-    lie within NEAR (8) floats of a decimal; None if no number of decimals will do. single: of a
-    decimal that is rounded to a 32-bit float, of which fewer decimals are tried."""
+    """Find the fewest decimals with which nearly all (98 %) of the sample's numbers, (n,), at least
+    one, lie within NEAR (8) floats of a decimal; None if no number of decimals will do. single:
+    whether decimals are rounded to 32-bit floats first; fewer decimals are then tried."""
     most = MOST_SINGLE if single else MOST_DECIMALS
     for places in range(most + 1):
         _, distance = by_decimals(sample, places, single)

@@ -213,42 +213,42 @@ def encode(
 
 
 @sensible()
-def decode(content: Block, rows: int) -> list[Picture]:
+def decode(block: Block, rows: int) -> list[Picture]:
     """The files of a decoded block, in order, `rows` of them: pictures with their pixels, mode,
     format and palette, or the bytes of files; each with name and permissions. ArchiveError if what
     the block says of them does not add up."""
-    names = [str(name) for name in content.words["names"]]
+    names = [str(name) for name in block.words["names"]]
     if len(names) != rows:
         raise ArchiveError("damaged: a block has not the names of its pictures")
-    permissions = [int(bits) for bits in content.words.get("permissions", [USUAL])]
+    permissions = [int(bits) for bits in block.words.get("permissions", [USUAL])]
     if len(permissions) == 1:
         permissions = permissions * rows
     if len(permissions) != rows or any(not 0 <= bits <= MOST for bits in permissions):
         raise ArchiveError("damaged: a block has not the permissions of its files")
     names_and_permissions = zip(names, permissions, strict=True)
-    if "mode" in content.words:
-        mode = str(content.words["mode"])
-        format = str(content.words.get("format", "PNG"))
+    if "mode" in block.words:
+        mode = str(block.words["mode"])
+        format = str(block.words.get("format", "PNG"))
         if mode not in images.PLAIN.get(format, ()):
             raise ArchiveError(f"damaged: a block has pictures of format {format}, mode {mode}")
-        pixels = pictures.decode(content, rows)
+        pixels = pictures.decode(block, rows)
         # mode I;16 alone has values of 16 bits
         if (pixels.dtype != np.uint8) != (mode == "I;16"):
             raise ArchiveError(f"damaged: pictures of mode {mode} have values of another size")
         palette = None
         if mode == "P":
-            palette = _palette(content.words)
+            palette = _palette(block.words)
             if pixels.shape[1] != 1:
                 raise ArchiveError("damaged: places in a palette have several channels")
         return [
             Picture(name, mode, picture, format=format, permissions=bits, palette=palette)
             for (name, bits), picture in zip(names_and_permissions, pixels, strict=True)
         ]
-    offset = int(content.words.get("offset", 0))
+    offset = int(block.words.get("offset", 0))
     if offset < 0 or (offset and rows != 1):
         raise ArchiveError("damaged: a block has not one piece of a file")
     # a cell is the bytes of a file, or of the one piece
-    cells = spans.unpack_cells(content.columns[0].blobs[0], rows).bytes()
+    cells = spans.unpack_cells(block.columns[0].blobs[0], rows).bytes()
     return [
         Picture(name, raw=raw, permissions=bits, offset=offset)
         for (name, bits), raw in zip(names_and_permissions, cells, strict=True)

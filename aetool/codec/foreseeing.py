@@ -178,8 +178,9 @@ def _levels(cells: TextCells) -> tuple[str, ...]:
 
 
 def _in_order(cells: Sequence[bytes]) -> Sequence[bytes]:
-    """Cells by the numbers that they are, ascending; as they stand if any is none, or is longer
-    than LONGEST_NUMBER (400) bytes or has an exponent of more than three digits."""
+    """Sort cells by the numbers that they are, ascending; equal numbers stay in their order. If any
+    cell is no number, or is longer than LONGEST_NUMBER (400) bytes or has an exponent of more than
+    three digits, they are returned as they stand."""
     numbers = []
     for cell in cells:
         # a fraction of 1e999999999 would take all memory, and such a cell may be a code of letters

@@ -69,11 +69,11 @@ def part(index: Archive, content: Parts, number: int) -> Archive:
     is taken whichever it is, its `lost` saying what is missing. DataError where the index came
     through a pipe, IndexError for a number of no part. content: the index's. The caller closes it.
     """
-    known = content.parts[number]
-    opened = index.beside(known.file)
-    has_its_size = (opened.rows, opened.reader.size) == (known.rows, known.size)
+    listed = content.parts[number]
+    opened = index.beside(listed.file)
+    has_its_size = (opened.rows, opened.reader.size) == (listed.rows, listed.size)
     # two archives of one size may differ in a single byte of a record
-    is_known_one = has_its_size and opened.reader.ending == known.ending
+    is_known_one = has_its_size and opened.reader.ending == listed.ending
     # what is left of a part that ends early is brought back; another archive in its place is not
     is_left_of_it = index.lenient and bool(opened.reader.lost)
     if isinstance(opened.content, Parts) or not (is_known_one or is_left_of_it):
@@ -145,9 +145,10 @@ def blocks(index: Archive, first: int, last: int) -> Iterator[tuple[Block, slice
 
 
 def costs(index: Archive, wanted: Sequence[int] | None) -> Iterator[tuple[Block, Costs]]:
-    """Yield blocks, each with the bits that its records take, column by column, in the order of the
-    index. wanted: numbers of blocks, counted through all parts from 0, in any order; those of no
-    block are passed over; None: all. ArchiveError for a damaged block, also if lenient."""
+    """Yield blocks of all parts, each with the bits that its records take, column by column, in the
+    order of the index. wanted: numbers of blocks, counted through all parts from 0, in any order,
+    to yield no others; those of no block are passed over; None: all. ArchiveError for a damaged
+    block, also if lenient."""
     chosen_blocks = None if wanted is None else set(wanted)
     blocks_before = 0
     for opened in index.parts(0, index.rows):

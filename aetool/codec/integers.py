@@ -62,27 +62,27 @@ def _student(known: Known) -> Int:
 # ---- bins
 
 
-def symbols_of(plan: Plan, r: Int) -> U16:
-    """(n,) uint16: the number, from 0, of the bin that each residual lies in; plan.bins if it lies
-    in none. r: (n,) int64, the residuals: what the plan's transform leaves of the values."""
+def symbols_of(plan: Plan, residuals: Int) -> U16:
+    """Find the bin that each residual lies in: (n,) uint16, the bin's number, from 0; plan.bins if
+    it lies in none. residuals: (n,) int64, what the plan's transform leaves of the values."""
     start = plan.starts
     width = plan.widths
     count = plan.bins
     if not count:
-        return np.zeros(len(r), np.uint16)
+        return np.zeros(len(residuals), np.uint16)
     first = start[0]
     last = start[-1]
     # bins of one number each, without a gap: the commonest case, which needs no search
     distance = int(last) - int(first)
     if not width.any() and distance == count - 1:
-        inside = (r >= first) & (r <= last)
-        number = np.where(inside, r - first, count)
+        inside = (residuals >= first) & (residuals <= last)
+        number = np.where(inside, residuals - first, count)
         return number.astype(np.uint16)
-    starts_passed = bits.search(r, start)
+    starts_passed = bits.search(residuals, start)
     bin_below = starts_passed.astype(np.int64) - 1
     nearest = np.maximum(bin_below, 0)
     # modulo 2^64: what lies below its bin is as far above it as can be
-    above = (r - start[nearest]).view(np.uint64)
+    above = (residuals - start[nearest]).view(np.uint64)
     width_of_nearest = width[nearest].astype(np.uint64)
     # a place needs as many bits as the bin is wide, and no more
     is_beyond = above >> width_of_nearest != 0
@@ -290,10 +290,10 @@ def prepared(
     values as bytes, but leave `known`, the streams before it, as it is. prime: (contexts,
     alphabet), counts that frequency tables begin with; None: none. ArchiveError if a feature of the
     plan asks for what is not there, or tables would be too large."""
-    r = transforms.residuals(plan, stream, known)
-    symbols = symbols_of(plan, r)
+    residuals = transforms.residuals(plan, stream, known)
+    symbols = symbols_of(plan, residuals)
     base, layout = contexts(plan, stream, known, prime, symbols)
-    raw = _raw_bits(plan, symbols, r)
+    raw = _raw_bits(plan, symbols, residuals)
     is_usual = symbols == plan.usual
     usual = not raw and bool(is_usual.all())
     lanes = 1 << plan.lanes_log
@@ -304,13 +304,14 @@ def prepared(
     return Ready(plan, symbols, layout.alphabet, Pushed(pairs, raw, lanes, usual))
 
 
-def _raw_bits(plan: Plan, symbols: U16, r: Int) -> bytes:
-    """The place of each residual, (n,), within its bin as bits, b"" where no bin is wider than one
-    number; symbols: (n,), their bins, 64 bits for none."""
+def _raw_bits(plan: Plan, symbols: U16, residuals: Int) -> bytes:
+    """Write the place of each residual, (n,), within its bin as bits, as many as the bin is wide;
+    64 bits for one in no bin. b"" where the bins of all are single numbers. symbols: (n,), the
+    number of each one's bin."""
     widths, starts = _bins_of(plan, symbols)
     if not widths.any():
         return b""
-    offsets = (r - starts).view(np.uint64)
+    offsets = (residuals - starts).view(np.uint64)
     return bits.pack(offsets, widths)
 
 
@@ -349,8 +350,8 @@ def squeezed(
 
 
 def _unsqueezed(packed: Packed, data: bytes, count: int) -> Int:
-    """The inverse of `squeezed`: the `count` values, (count,) int64, that data has; ArchiveError if
-    it has another number of values."""
+    """Decompress the `count` values, (count,) int64, that `squeezed` compressed by the same
+    `packed`; ArchiveError if data has another number of values."""
     size = packed.size
     raw = unpack(data, size * count)
     if len(raw) != size * count:
@@ -390,9 +391,9 @@ def _mixed(plan: Plan, stream: Stream, known: Known) -> bytes:
     """Encode a stream by a plan that mixes, and add it to `known`, the streams before it. Returns
     b"" if all symbols are plan.usual and take no raw bits; else varint length of the mixture's
     code, that code, raw bits. ArchiveError as mixture_layout."""
-    r = transforms.residuals(plan, stream, known)
-    symbols = symbols_of(plan, r)
-    raw = _raw_bits(plan, symbols, r)
+    residuals = transforms.residuals(plan, stream, known)
+    symbols = symbols_of(plan, residuals)
+    raw = _raw_bits(plan, symbols, residuals)
     layout = mixture_layout(plan, stream, known, len(symbols))
     known.add(stream, symbols, plan.alphabet)
     if not raw and (symbols == plan.usual).all():
@@ -401,11 +402,10 @@ def _mixed(plan: Plan, stream: Stream, known: Known) -> bytes:
     return varint(len(coded)) + coded + raw
 
 
-def stillness(values: Int, usual: int) -> int:
-    """A mark that says how constant the values of a stream, (n,), are, as one symbol in place of
-    all: USUAL if every one is `usual`, or there are none; STILL if all are one other number; MOVING
-    if they differ."""
-    if (values == usual).all():
+def stillness(values: Int, usual_value: int) -> int:
+    """Mark how constant the values of a stream, (n,), are: returns USUAL if every one is
+    `usual_value`, or there are none; STILL if all are one other number; MOVING if they differ."""
+    if (values == usual_value).all():
         return USUAL
     is_still = (values == values[0]).all()
     return STILL if is_still else MOVING
@@ -466,7 +466,8 @@ def _folded(number: int) -> int:
 
 
 def _unfolded(folded: int) -> int:
-    """The inverse of `_folded`: 0, 1, 2, 3, 4 become 0, -1, 1, -2, 2."""
+    """Map 0, 1, 2 ... back to whole numbers of any sign: 0, 1, 2, 3, 4 become 0, -1, 1, -2, 2, as
+    `_folded` mapped them."""
     if folded % 2:
         return -((folded + 1) // 2)
     return folded // 2
@@ -475,8 +476,8 @@ def _unfolded(folded: int) -> int:
 def _add_to_known(plan: Plan, stream: Stream, known: Known) -> None:
     """Add a stream to `known`, the streams before it, with its symbols under the plan, which are
     computed from its values: of a stream that was not coded by symbols."""
-    r = transforms.residuals(plan, stream, known)
-    symbols = symbols_of(plan, r)
+    residuals = transforms.residuals(plan, stream, known)
+    symbols = symbols_of(plan, residuals)
     known.add(stream, symbols, plan.alphabet)
 
 
@@ -697,11 +698,11 @@ def decode(
     if plan.bins and plan.complete and not plan.widths.any():
         # each residual is the one number of its bin: there may be no raw bits, which this checks
         source.raw(NO_WIDTHS)
-        r = plan.starts[symbols]
+        residuals = plan.starts[symbols]
     else:
         widths, starts = _bins_of(plan, symbols)
         offsets = source.raw(widths).view(np.int64)
-        r = starts + offsets
-    stream.values = transforms.restore(plan, r, stream, known)
+        residuals = starts + offsets
+    stream.values = transforms.restore(plan, residuals, stream, known)
     known.add(stream, symbols, plan.alphabet)
     return stream.values

@@ -69,17 +69,17 @@ class JoinedTexts:
 
 def join(
     columns: Sequence[Coded],
-    most: int,
+    most_bytes: int,
 ) -> dict[int, bytes]:
     """Compress the texts and levels (different texts) of a block's columns together: by the place
     of each of these columns the blob to store instead of its first one. {} if they are to stay as
     they are: together they take no fewer bytes, there are fewer than two, one of them takes nearly
-    all, or they have more than `most` bytes unpacked, or mixing.MOST (2^23)."""
+    all, or they have more than `most_bytes` unpacked, or mixing.MOST (2^23)."""
     joined_blobs: dict[int, bytes] = {}
     texts: list[bytes] = []
     size_apart = 0
     largest_size = 0
-    bytes_left = min(most, mixing.MOST)
+    bytes_left = min(most_bytes, mixing.MOST)
     for place, blob, begin in _packed_texts(columns):
         head, _ = read_varint(blob, begin)
         bytes_left -= head >> stages.BITS

@@ -240,8 +240,8 @@ def keys_of(block: Block) -> list[str]:
 
 
 def key_text(key: bytes) -> str:
-    """A key, with quotes and colon as it is written, as people read it, without them; "value" for
-    b"", the key of values in no object, and for a key without characters."""
+    """Write a key for people to read: without the quotes and the colon that it has as it is written
+    in a line; "value" for b"", the key of values in no object, and for a key without characters."""
     name = key.rstrip(b": \t")
     return _unquoted(name) or "value"
 

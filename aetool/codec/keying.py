@@ -28,9 +28,9 @@ LEAST_GAIN = 0.95  # of the bits of what is left without keys
 
 @dataclass(eq=False)
 class _Keys:
-    """A stream that may be the keys of another, in the first ROWS rows. before: (rows,) int64, for
-    each row the number of the last row before it that has the same key; its own if none has.
-    different: (keys,), the different keys, ascending."""
+    """A stream that may be the keys of another, prepared, in the block's first ROWS (2^16) rows.
+    before: (rows,) int64, for each row the number of the last row before it that has the same key;
+    its own number if none has. different: (keys,), the different keys, ascending."""
 
     before: Int
     different: Int
@@ -150,9 +150,10 @@ class Keying:
 
 
 def _without_keys(values: Int, before: Int) -> tuple[float, float]:
-    """How well a stream's values, (n,) int64, at least one, are predicted without keys: (how many
-    of them keys must predict exactly to be worth a look, the bits that a value takes about).
-    before: (n,), for each value the one in the row before it."""
+    """How well a stream's values, (n,) int64, at least one, are predicted without keys, by the
+    value before or by the commonest: (how many values keys must predict exactly to be worth a look,
+    about how many bits a value takes). before: (n,), for each value the one in the row before
+    it."""
     steps = values - before
     # predicted exactly without keys: as the row before, or as the commonest value
     unchanged = int((steps == 0).sum())
@@ -163,10 +164,10 @@ def _without_keys(values: Int, before: Int) -> tuple[float, float]:
     return hits_without_keys + LEAST_EQUAL * len(values), bits_without_keys
 
 
-def _bits_of_residuals(r: Int) -> float:
-    """Estimate the mean bits of a residual, from its magnitude alone. r: (n,), the residuals, at
-    least one."""
-    magnitude = np.abs(r.astype(np.float64))
+def _bits_of_residuals(residuals: Int) -> float:
+    """Estimate the mean bits of a residual, from its magnitude alone. residuals: (n,), at least
+    one."""
+    magnitude = np.abs(residuals.astype(np.float64))
     return float(np.log2(1.0 + magnitude).mean())
 
 

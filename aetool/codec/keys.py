@@ -114,12 +114,12 @@ class Course:
         predictions[self.begins] = self.guesses
         return np.asarray(values - predictions[self.own])
 
-    def restored(self, r: Int) -> Int:
-        """The inverse of `residuals`: the values of the stream, (n,) in the order of the block,
-        from their residuals r, (n,)."""
+    def restored(self, residuals: Int) -> Int:
+        """Compute the values of the stream, (n,) in the order of the block, from their residuals,
+        (n,), which `residuals` returned: each is its residual plus its prediction, modulo 2^64."""
         size = len(self.known)
         steps = np.zeros(size, np.int64)
-        steps[self.own] = r
+        steps[self.own] = residuals
         # a value is the sum of the steps since the last value that is known without them: the first
         # of its key, or the last of the other pair before it
         first = self.guesses + steps[self.begins]

@@ -147,8 +147,8 @@ class Ledger:
             contexts = rans.contexts_of(symbols, base, layout, lanes)
             judged = raw_bits + by_all_others(symbols, contexts, layout)
             # a value that nothing predicts is not judged as one that its prediction misses
-            first = transforms.beginning(plan, stream, known)
-            judged[first] = np.minimum(judged[first], np.median(judged))
+            unpredicted = transforms.beginning(plan, stream, known)
+            judged[unpredicted] = np.minimum(judged[unpredicted], np.median(judged))
         self._add(stream, taken, judged)
         if self._is_plan_stored and plan.bins:
             self._pay_bins(plan, stream, symbols, known)
@@ -308,15 +308,15 @@ def without_learning(bits: Float) -> Float:
     half = len(bits) // 2
     if not half:
         return judged
-    usual = float(np.median(bits[half:]))
-    first = 0
-    last = 1
-    while first < half:
-        stretch = slice(first, min(last, half))
+    later_median = float(np.median(bits[half:]))
+    begin = 0
+    end = 1
+    while begin < half:
+        stretch = slice(begin, min(end, half))
         # at most 1, so that no cell is made dearer; 1e-9 where all medians are 0
-        ratio = usual / max(float(np.median(bits[stretch])), usual, 1e-9)
+        ratio = later_median / max(float(np.median(bits[stretch])), later_median, 1e-9)
         judged[stretch] = ratio * bits[stretch]
         # stretches of 1, 1, 2, 4 ... cells
-        first = last
-        last = 2 * last
+        begin = end
+        end = 2 * end
     return judged

@@ -43,8 +43,9 @@ class Quantiser:
     kept: Int
 
     def quantise(self, z: Code) -> Int:
-        """(rows, kept) int64: codes z, (rows, latent), as whole numbers of steps from the centre,
-        rounded to the nearest and limited to 32 bits; NaN becomes 0. z: float32."""
+        """Turn codes into whole numbers: (rows, kept) int64, for each kept unit how many steps a
+        code lies from the centre, rounded to the nearest and limited to 32 bits; NaN becomes 0. z:
+        (rows, latent) float32, the codes."""
         codes = z[:, self.kept].astype(np.float64)
         off = codes - self.centre[self.kept]
         steps = off / self.step[self.kept]
@@ -54,8 +55,9 @@ class Quantiser:
         return np.asarray(limited, np.int64)
 
     def restore(self, q: Int) -> Code:
-        """(rows, latent) float32: the codes, rounded to steps, of whole numbers q, (rows, kept),
-        that `quantise` returned."""
+        """Turn the whole numbers that `quantise` returned back into codes, which are then rounded
+        to steps: (rows, latent) float32. q: (rows, kept). Units that are not kept get their
+        centre."""
         rows = len(q)
         z = np.tile(self.centre, (rows, 1))
         z[:, self.kept] += q * self.step[self.kept]
@@ -92,9 +94,9 @@ class Quantiser:
 
 
 def _floats_from_hexadecimal(texts: Json) -> Float:
-    """(n,) float64: numbers that float.hex wrote, bit for bit. texts: a list of them; ValueError
-    for texts that are no hexadecimal numbers or no list, OverflowError for one beyond the range of
-    floats."""
+    """Read numbers that float.hex wrote, bit for bit: (n,) float64. texts: a list of them;
+    ValueError for texts that are no hexadecimal numbers or no list, OverflowError for one beyond
+    the range of floats."""
     # a text is a sequence of texts, too
     if not isinstance(texts, list):
         raise ValueError("the numbers of a quantiser are no list")
@@ -140,15 +142,15 @@ def choose(
     kept = np.sort(strongest)
     # a step in inverse proportion to the gain; that of a unit that does next to nothing is limited
     largest_gain = max(float(gain.max()), 1e-12)
-    unit = 1 / np.maximum(gain, 1e-6 * largest_gain)
+    relative_step = 1 / np.maximum(gain, 1e-6 * largest_gain)
     # 1 where no unit changes anything: any step will do but 0
     mean_square = float((effect[kept] ** 2).mean())
-    weight = mean_square**0.5 or 1.0
+    typical_effect = mean_square**0.5 or 1.0
 
     def quantiser_of(scale: float) -> Quantiser:
-        """The quantiser whose steps all have this scale, a factor of those that add as much
-        distortion in every unit."""
-        step = scale * weight * unit
+        """The quantiser whose steps are those at which every unit adds as much distortion, all
+        multiplied by `scale`."""
+        step = scale * typical_effect * relative_step
         return Quantiser(centre, step, kept)
 
     judge = distortion if target is None else error
@@ -228,17 +230,17 @@ def bound_of_error(x: Float, mean_square: float, decimals: int | None) -> Fracti
         return Fraction(0)
     least = 1.0 if decimals is not None else 0.0
     # well below the guess: some numbers may need a narrower bound
-    first = max(0.3 * guess, least)
-    bounds = _ladder(first, widest)
+    narrowest = max(0.3 * guess, least)
+    bounds = _ladder(narrowest, widest)
     if decimals is not None:
         bounds = np.unique(np.rint(bounds))
-    every = -(-len(x) // MOST_TRIED)
-    few = x[::every]
+    step_of_sample = -(-len(x) // MOST_TRIED)
+    sample = x[::step_of_sample]
     for bound in bounds[::-1].tolist():
         # on a grid a step holds the points up to the bound on both sides, and the middle
         step = 2 * bound + (decimals is not None)
-        # few numbers first: most bounds fail on them
-        if not _mean_square(few, step) <= mean_square:
+        # a few numbers first: most bounds fail on them
+        if not _mean_square(sample, step) <= mean_square:
             continue
         if not _mean_square(x, step) <= mean_square:
             continue
