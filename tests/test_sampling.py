@@ -102,7 +102,7 @@ def test_autoregressive_samples_have_the_probabilities_of_the_model():
 def test_discrete_codes_are_drawn_by_the_learned_prior(normal):
     made = aetool.fit(normal, "vq", latent=2, size=4, epochs=12)
     sampler = Sampler(made, "cpu", 0)
-    codes = sampler._codes(np.zeros((20_000, 2)), None)
+    codes = sampler._drawn_discrete_codes(np.zeros((20_000, 2)), None)
     session = made.session("prior.onnx", "cpu")
     every = np.array(list(itertools.product(range(4), range(4))), dtype=np.float32)
     logits = session(every)["logits"].astype(float)

@@ -121,9 +121,9 @@ def compress(
     options["max_error"] = errors_by_column(max_error)
     options["rmse"] = share_of("rmse", rmse)
     options["budget"] = bytes_from("budget", budget)
-    chosen = CompressOptions(**options)
+    compress_options = CompressOptions(**options)
     bundle = bundle_of(model, "compress")
-    figures = operations.compress(data, path, bundle, chosen)
+    figures = operations.compress(data, path, bundle, compress_options)
     if "costliest" in figures:
         figures["costliest"] = figures["costliest"].to_pandas()
     return figures
@@ -179,7 +179,7 @@ def tradeoff(
     options["budget"] = bytes_from("budget", budget)
     check_kind("tradeoff", "fit", fit, (FitOptions, type(None)), OF_FIT)
     options["fit"] = fit or FitOptions()
-    chosen = TradeoffOptions(**options)
+    tradeoff_options = TradeoffOptions(**options)
     # a single one is a list of that one, as of plugins
     if isinstance(models, bundles.Bundle | str | os.PathLike):
         models = [models]
@@ -191,7 +191,7 @@ def tradeoff(
         # a command that writes such an archive names the file, as it was given here
         name = bundle.name if isinstance(model, bundles.Bundle) else os.fspath(model)
         loaded[name] = bundle
-    return operations.tradeoff(data, loaded, chosen)
+    return operations.tradeoff(data, loaded, tradeoff_options)
 
 
 @door
@@ -218,8 +218,8 @@ def merge(
     parts = plain(paths)
     checked("merge", "paths", paths, "Sequence[Path]")
     assert isinstance(parts, list)
-    for one in parts:
-        check_path("merge", "paths", one)
+    for shard_path in parts:
+        check_path("merge", "paths", shard_path)
     check_path("merge", "path", path)
     options = checked_options("merge", operations.merge, {"force": force, "index": index})
     return operations.merge(parts, path, executor=executor, **options)

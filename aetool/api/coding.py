@@ -178,8 +178,8 @@ class CodingModel(bundles.Bundle):
         options = options_of(arguments, operations.SearchOptions)
         query = data_of("similar", query, text_options(arguments))
         data = data_of("similar", data, text_options(arguments))
-        chosen = operations.SearchOptions(**options)
-        return operations.similar(query, data, self, chosen).frame()
+        search_options = operations.SearchOptions(**options)
+        return operations.similar(query, data, self, search_options).frame()
 
     @door
     def compress(

@@ -158,21 +158,21 @@ def one_shot_fit(
     with parameters of its own is not installed."""
     refuse_misspelt_parameter(verb, declared, arguments["plugin"], arguments["params"])
     parameters = inspect.signature(declared).parameters
-    of_fit = FIT_OPTIONS & parameters.keys() | {"plugin"}
+    fit_names = FIT_OPTIONS & parameters.keys() | {"plugin"}
     # a device is of any computation, and all_rows of detect is of what it returns
-    of_fit -= {"device"}
+    fit_names -= {"device"}
     if verb == "detect":
-        of_fit -= {"all_rows"}
+        fit_names -= {"all_rows"}
     changed = {}
-    for name in of_fit:
+    for name in fit_names:
         # by identity: a default of several types may not be comparable with what was given
         if arguments[name] is not parameters[name].default:
             changed[name] = arguments[name]
     changed |= arguments["params"]
-    chosen = fit_options(verb, **changed, device=arguments["device"])
+    fit_options_here = fit_options(verb, **changed, device=arguments["device"])
     if not has_model:
-        return chosen
-    refuse_beside_model(verb, chosen)
+        return fit_options_here
+    refuse_beside_model(verb, fit_options_here)
     return None
 
 
@@ -256,7 +256,7 @@ def refuse_of_other_verbs(verb: str, name: str) -> None:
     # a parameter that another model has is told of by the model
     if name in {field.name for field in dataclasses.fields(NetParams)}:
         return
-    others: dict[str, Callable[..., object]] = {
+    takers: dict[str, Callable[..., object]] = {
         "fit": FitOptions,
         "model.calibrate": operations.calibrated,
         "detect": operations.detect,
@@ -265,7 +265,7 @@ def refuse_of_other_verbs(verb: str, name: str) -> None:
         "model.sample": operations.SampleOptions,
     }
     calls = []
-    for other, declared in others.items():
+    for other, declared in takers.items():
         if name in names_of(declared) - OF_OPERATIONS.get(other, set()):
             calls.append(f"{other}({name}=...)")
     if calls:
@@ -293,5 +293,5 @@ def fit_options(verb: str, plugin: str | Declared | None = None, **named: Option
     if "max_error" in options:
         options["max_error"] = errors_by_column(options["max_error"])
     # by the name of the verb that begins with a fit
-    taken = checked_options(verb, FitOptions, options)
-    return FitOptions(plugin=plugin, params=params, **taken)
+    checked_values = checked_options(verb, FitOptions, options)
+    return FitOptions(plugin=plugin, params=params, **checked_values)

@@ -143,17 +143,17 @@ def _detection(
     options = options_of(arguments, operations.detect, "data", "model")
     options = checked_options("detect", operations.detect, options)
     bundle = bundle_of(model, "detect")
-    one_shot = one_shot_fit("detect", detect, arguments, bundle is not None)
-    files = options_of(arguments, heatmaps.opened)
+    fit_options = one_shot_fit("detect", detect, arguments, bundle is not None)
+    file_options = options_of(arguments, heatmaps.opened)
     for name in ("heatmap", "sheet"):
-        if files[name] is not None:
-            check_path("detect", name, files[name])
-    files = checked_options("detect", heatmaps.opened, files)
-    with heatmaps.opened(**files) as drawn:
-        if drawn.watches:
-            options["watch"] = operations.Watches(drawn.watches)
-        detection = operations.detect(data, bundle, fit=one_shot, **options)
-        drawn.finish(detection)
+        if file_options[name] is not None:
+            check_path("detect", name, file_options[name])
+    file_options = checked_options("detect", heatmaps.opened, file_options)
+    with heatmaps.opened(**file_options) as picture_files:
+        if picture_files.watches:
+            options["watch"] = operations.Watches(picture_files.watches)
+        detection = operations.detect(data, bundle, fit=fit_options, **options)
+        picture_files.finish(detection)
     return detection
 
 
@@ -214,11 +214,11 @@ def drift(
     # before any name but those of the arguments is set
     arguments = dict(locals())
     new = data_of("drift", new, text_options(arguments))
-    taken = checked_options("drift", operations.drift, {"device": device})
+    checked_values = checked_options("drift", operations.drift, {"device": device})
     rate = as_part("drift", "alpha", alpha)
     is_model = drifting.is_model(reference)
-    one_shot = one_shot_fit("drift", drift, arguments, is_model)
+    fit_options = one_shot_fit("drift", drift, arguments, is_model)
     if not is_model:
         refuse_plugin_name("drift", reference)
         reference = data_of("drift", reference, text_options(arguments))
-    return operations.drift(reference, new, fit=one_shot, alpha=rate, **taken)
+    return operations.drift(reference, new, fit=fit_options, alpha=rate, **checked_values)

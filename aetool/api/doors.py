@@ -52,23 +52,24 @@ def _refuse(
     users call it. arguments, named: of the call, those by place and those by name."""
     parameters = inspect.signature(verb).parameters
     takes_others = any(one.kind == inspect.Parameter.VAR_KEYWORD for one in parameters.values())
-    strange = [] if takes_others else [key for key in named if key not in parameters]
-    if strange:
+    unknown_names = [] if takes_others else [key for key in named if key not in parameters]
+    if unknown_names:
         # what takes no model, and is no method of one, has none that was fitted
         if {"self", "model", "models"} & parameters.keys():
-            _refuse_of_fits(name, strange, names_of(verb))
-        _refuse_unknown(name, verb, strange[0])
+            _refuse_of_fits(name, unknown_names, names_of(verb))
+        _refuse_unknown(name, verb, unknown_names[0])
     # a method's first argument is the model, which nobody writes
     by_place = [key for key, one in parameters.items() if one.kind in BY_PLACE]
     if len(arguments) > len(by_place):
         own = [key for key in by_place if key != "self"]
-        beyond = len(by_place) - len(own)
+        # 1 for a method, whose first argument nobody writes; else 0
+        methods_self = len(by_place) - len(own)
         if not own:
-            raise ParamError(f"{name} takes no arguments; got {len(arguments) - beyond}")
+            raise ParamError(f"{name} takes no arguments; got {len(arguments) - methods_self}")
         names = "its name" if len(own) == 1 else "their names"
         raise ParamError(
             f"{name}: {', '.join(own)} may stand without {names}, and all others are given by "
-            f"name; got {len(arguments) - beyond} without a name"
+            f"name; got {len(arguments) - methods_self} without a name"
         )
     for key in by_place[: len(arguments)]:
         if key in named:
@@ -82,13 +83,14 @@ def _refuse(
         raise ParamError(f"{name}: {' and '.join(missing)} {them} missing")
 
 
-def _refuse_of_fits(name: str, strange: Sequence[str], own: Collection[str]) -> None:
-    """Raise ParamError for arguments of a fit among those that a verb does not have, `strange`: it
-    says where they belong. own: the names of the verb's arguments; name: its own."""
-    of_fit = [key for key in strange if key in FIT_OPTIONS or key == "plugin"]
+def _refuse_of_fits(name: str, unknown_names: Sequence[str], own: Collection[str]) -> None:
+    """Raise ParamError for arguments of a fit among those that a verb does not have,
+    `unknown_names`: it says where they belong. own: the names of the verb's arguments; name: its
+    own."""
+    of_fit = [key for key in unknown_names if key in FIT_OPTIONS or key == "plugin"]
     # a verb that may fit takes what is of a fit together
     if "fit" not in own:
-        of_fit += [key for key in strange if key in OF_NETWORKS and key not in of_fit]
+        of_fit += [key for key in unknown_names if key in OF_NETWORKS and key not in of_fit]
     if not of_fit:
         return
     words = ", ".join(of_fit)

@@ -121,7 +121,7 @@ def fit(
         if value is not None:
             options[name] = value
     refuse_misspelt_parameter("fit", fit, plugin, params)
-    chosen = fit_options("fit", plugin, **options, **params)
+    chosen_options = fit_options("fit", plugin, **options, **params)
     meter: Progress | None = None
     if progress is not None:
         if not callable(progress):
@@ -131,7 +131,7 @@ def fit(
         meter = _reporter(progress)
     if checkpoint is not None:
         check_path("fit", "checkpoint", checkpoint)
-    return dressed(operations.fit(data, chosen, meter, executor, checkpoint))
+    return dressed(operations.fit(data, chosen_options, meter, executor, checkpoint))
 
 
 def _reporter(progress: Told) -> Progress:

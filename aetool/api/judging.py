@@ -140,8 +140,8 @@ class JudgingModel(bundles.Bundle):
         data = data_of("report", data, text_options(arguments))
         check_path("report", "path", path)
         options["normal"] = listed(normal)
-        taken = checked_options("report", operations.report, options)
-        return operations.report(data, path, self, **taken)
+        checked_values = checked_options("report", operations.report, options)
+        return operations.report(data, path, self, **checked_values)
 
     @door
     def drift(
@@ -281,5 +281,5 @@ class JudgingModel(bundles.Bundle):
         if masks is not None:
             check_path("evaluate", "masks", masks)
         options["normal"] = listed(normal)
-        taken = checked_options("evaluate", operations.evaluate, options)
-        return operations.evaluate(data, self, **taken)
+        checked_values = checked_options("evaluate", operations.evaluate, options)
+        return operations.evaluate(data, self, **checked_values)

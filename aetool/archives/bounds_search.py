@@ -139,7 +139,7 @@ class BoundsSearch:
         squares = self.squares(bounds)
         if not self._is_within(squares, rival):
             return None
-        if self._known(bounds) in self._written:
+        if self._identity(bounds) in self._written:
             return None
         return self._once_written(bounds)
 
@@ -154,8 +154,9 @@ class BoundsSearch:
                 return False
         return True
 
-    def _known(self, bounds: Bounds) -> Hashable:
-        """What the archive within these bounds follows from: if it is equal, so is the archive."""
+    def _identity(self, bounds: Bounds) -> Hashable:
+        """A key that is equal for two sets of bounds if their archives are the same: of a text the
+        numbers as they are stored, else the bounds themselves."""
         if self.text is None:
             return frozenset(bounds.items())
         return self.text.stored(bounds)
@@ -164,14 +165,14 @@ class BoundsSearch:
         """The archive within these bounds, written now or before, of which only the best still has
         its file. It is the best if it is smaller, and errs no more than the code. Errors of
         preparing or writing it go through."""
-        known = self._known(bounds)
-        if known in self._written:
-            return self._written[known]
+        identity = self._identity(bounds)
+        if identity in self._written:
+            return self._written[identity]
         own_bounds = dict(bounds)
         job = exact_job.job_of(self.job.source, self.options, bounds=own_bounds)
         file = self.scratch()
         figures = job.write(file)
-        found = Rival(
+        archive = Rival(
             int(figures["archive_bytes"]),
             job.squares,
             figures,
@@ -179,16 +180,16 @@ class BoundsSearch:
             job,
             own_bounds,
         )
-        self._written[known] = found
-        # what is no smaller than another is never taken
-        left_out = found
-        is_smaller = self.best is None or found.size < self.best.size
-        if is_smaller and self._is_within(found.squares, self.code):
-            left_out = self.best or found
-            self.best = found
-        if left_out is not self.best and left_out.file is not None:
-            left_out.file.close()
-        return found
+        self._written[identity] = archive
+        # of this archive and the best so far only the better one keeps its file
+        loser = archive
+        is_smaller = self.best is None or archive.size < self.best.size
+        if is_smaller and self._is_within(archive.squares, self.code):
+            loser = self.best or archive
+            self.best = archive
+        if loser is not self.best and loser.file is not None:
+            loser.file.close()
+        return archive
 
     # ---- the search
 
@@ -231,25 +232,25 @@ class BoundsSearch:
             return
         places = {column.name: column.decimal_places for column in self.job.modelled}
         decimals: dict[str, int | None] = {}
-        most: dict[str, float] = {}
+        limits: dict[str, float] = {}
         for name in first.bounds:
             own_name = self.names[name]
             decimals[name] = places[own_name]
-            most[name] = self.code.squares[name]
+            limits[name] = self.code.squares[name]
         begins = [first]
-        for start in neighbouring.starts(first.bounds, prices, most, decimals):
-            found = self.consider(start, self.code)
-            if found is not None:
-                begins.append(found)
-        for begin in begins:
+        for start in neighbouring.starts(first.bounds, prices, limits, decimals):
+            archive = self.consider(start, self.code)
+            if archive is not None:
+                begins.append(archive)
+        for start_archive in begins:
             # from each start by plans that were found there
-            own_prices = prices if begin is first else self._prices(begin)
+            own_prices = prices if start_archive is first else self._prices(start_archive)
             if own_prices is None:
                 continue
             beside = neighbouring.best_beside(
-                begin.bounds,
+                start_archive.bounds,
                 own_prices,
-                most,
+                limits,
                 decimals,
             )
             self.consider(beside, self.code)
@@ -285,10 +286,10 @@ class BoundsSearch:
         while smallest.size < most:
             for bounds in self._following(smallest):
                 self.consider(bounds, smallest)
-            found = self._smallest()
-            if found.size >= smallest.size:
+            now_smallest = self._smallest()
+            if now_smallest.size >= smallest.size:
                 return
-            smallest = found
+            smallest = now_smallest
 
     def _is_far_larger(self, smallest: Rival) -> bool:
         """Whether, of a large source, the best archive takes more than FAR (1.25) times the bytes

@@ -164,6 +164,7 @@ class Candidates:
         # a grid's steps leave a part of the error unused; and sizes do not fall steadily as errors
         # grow, since some steps suit the values of a column better
         wider_aim = error * error / max(best.error, 0.5 * error)
+        # so one wider aim is tried, and a few narrower ones
         for aim in (wider_aim, *(part * error for part in NEARBY)):
             candidate = self.bounded_at(aim, error)
             if candidate is None:
@@ -323,13 +324,13 @@ class Candidates:
         options = dataclasses.replace(
             self.options, lossy=True, lossy_only=True, target=error, embed=embed
         )
-        seen = as_the_model_takes_it(self.source, model, options.force)
-        job = LossyJob(seen, model, options, learned, self.yardstick.of_figures)
+        seen_by_model = as_the_model_takes_it(self.source, model, options.force)
+        job = LossyJob(seen_by_model, model, options, learned, self.yardstick.of_figures)
         file = self._scratch()
         figures = job.write(file)
         reached = self.yardstick.of_figures(figures)
         # inside it is counted in the archive's own bytes
-        apart = 0 if embed else job.model_bytes
+        model_bytes_apart = 0 if embed else job.model_bytes
         size = int(figures["archive_bytes"])
         return Candidate(
             way=CODE,
@@ -337,7 +338,7 @@ class Candidates:
             error=reached,
             figures=figures,
             file=file,
-            model_bytes=apart,
+            model_bytes=model_bytes_apart,
             asked=error or reached,
         )
 
@@ -346,10 +347,10 @@ class Candidates:
         of columns, in their units, and measure its error; bounds of columns that the archive has
         not are left out. ParamError where the source cannot have bounds, ArchiveError where a bound
         cannot be kept."""
-        own = self._in_archive(bounds)
-        found = self._bounded(exact_job.job_of(self.source, self.options, bounds=own))
-        found.bounds = own
-        return found
+        own_bounds = self._in_archive(bounds)
+        archive = self._bounded(exact_job.job_of(self.source, self.options, bounds=own_bounds))
+        archive.bounds = own_bounds
+        return archive
 
     def _bounded(self, job: ExactJob) -> Candidate:
         """Write the archive within bounds that `job` has prepared to a new scratch file, and
@@ -363,8 +364,8 @@ class Candidates:
     def _in_archive(self, bounds: dict[str, Fraction]) -> dict[str, Fraction]:
         """The bounds, by the source's names of columns, under the names that an archive gives to
         these; columns that the archive has not are left out."""
-        names = names_in_archive(self.source)
-        return {names[name]: bound for name, bound in bounds.items() if name in names}
+        labels = names_in_archive(self.source)
+        return {labels[name]: bound for name, bound in bounds.items() if name in labels}
 
     def _error_of(self, job: ExactJob) -> float:
         """The error of a bounded archive, by the yardstick, from its job's squared errors by
@@ -372,8 +373,9 @@ class Candidates:
         if isinstance(self.yardstick, PictureYardstick):
             square = job.squares.get(PIXELS, 0.0)
             return self.yardstick.of_square(square)
-        names = {theirs: ours for ours, theirs in names_in_archive(self.source).items()}
-        squares = {names.get(name, name): square for name, square in job.squares.items()}
+        # the job calls columns as archives do, the yardstick as the source does
+        own_names = {theirs: ours for ours, theirs in names_in_archive(self.source).items()}
+        squares = {own_names.get(name, name): square for name, square in job.squares.items()}
         return self.yardstick.of_squares(squares)
 
     def _scratch(self) -> BinaryIO:

@@ -71,52 +71,54 @@ def write_chosen(
             raise
         goal = goal_of(options, candidates.yardstick, count)
         assert goal is not None
-        # all are written before one is taken: they are compared by bytes that are known
-        found = list(_of_each_kind(candidates, model, goal, learned))
-        best = _best(found, goal, candidates.unread, candidates.stored_exactly, model)
+        # all are written before one is taken, so that their true bytes are compared
+        archives = list(_of_each_kind(candidates, model, goal, learned))
+        best = _best(archives, goal, candidates.unread, candidates.stored_exactly, model)
         exact_job.copy_over(file, best.file)
         if best.job is not None:
             best.job.compare(file)
-        # beside what the archive's own figures say
-        told = {
+        # figures about the choice, beside those of the archive itself
+        further_figures = {
             "taken": best.way,
             "rmse_of_deviation": best.error,
-            "prices": {candidate.way: candidate.size for candidate in found},
+            "prices": {candidate.way: candidate.size for candidate in archives},
         }
         decibels = candidates.yardstick.psnr(best.error)
         if decibels is not None:
-            told["psnr_db"] = round(decibels, 3)
+            further_figures["psnr_db"] = round(decibels, 3)
         can_have_code = isinstance(source, ImageSource) and are_of_one_form(source)
         unread = candidates.unread
         if unread:
-            told["unread_pictures"] = [*unread]
+            further_figures["unread_pictures"] = [*unread]
         # a code holds pictures alone: beside one that cannot be read none is tried, or advised
         if unread and model is not None:
-            told["untried"] = "no code was tried: it holds pictures alone, and not all can be read"
+            further_figures["untried"] = (
+                "no code was tried: it holds pictures alone, and not all can be read"
+            )
         elif model is None and goal.error and can_have_code and not unread:
-            wanted = f"{option('-p')} pca or {option('-m')} MODEL"
-            told["untried"] = f"no code was tried: {wanted} adds that of a model"
+            advice = f"{option('-p')} pca or {option('-m')} MODEL"
+            further_figures["untried"] = f"no code was tried: {advice} adds that of a model"
         exact_files = candidates.stored_exactly if goal.error else {}
         exact_files = best.figures.get("stored_exactly", exact_files)
         if exact_files:
-            told["stored_exactly"] = exact_files
+            further_figures["stored_exactly"] = exact_files
         if best.bounds:
-            told["bounds"] = {name: float(bound) for name, bound in best.bounds.items()}
-        return {**best.figures, **told}
+            further_figures["bounds"] = {name: float(bound) for name, bound in best.bounds.items()}
+        return {**best.figures, **further_figures}
 
 
 def write_exact(
     file: BinaryIO,
     source: opening.Opened,
     options: CompressOptions,
-    why: DataError | ParamError | None = None,
+    unreadable: DataError | ParamError | None = None,
 ) -> dict[str, Json]:
     """Write a source of which nothing can be lost, exactly, to a file, in place of what is there,
     and compare both; returns its figures, with "taken" (EXACT), "rmse_of_deviation" (0) and
     "prices" (the bytes of EXACT) added. ParamError if it takes more bytes than the options allow;
     DataError for a source that no archive holds, or that changed meanwhile.
 
-    why: DataError that says why its records cannot be read, ParamError why no errors of its
+    unreadable: DataError that says why its records cannot be read, ParamError why no errors of its
     pictures can be told; None if it has no records.
     """
     file.seek(0)
@@ -128,17 +130,17 @@ def write_exact(
     # nothing can be left out to make it smaller
     if goal is not None and goal.is_exceeded_by(size):
         why_exact = f"{source.name} holds no records that could lose anything"
-        if isinstance(why, ParamError):
-            why_exact = f"what a smaller one would lose cannot be told ({why})"
-        elif why is not None:
-            why_exact += f" ({why})"
-        taken = goal.told_of(size)
+        if isinstance(unreadable, ParamError):
+            why_exact = f"what a smaller one would lose cannot be told ({unreadable})"
+        elif unreadable is not None:
+            why_exact += f" ({unreadable})"
+        taken = goal.size_in_words(size)
         raise ParamError(
-            f"{goal.told}: the exact archive takes {taken}, and {why_exact}; allow that many, or "
-            "more"
+            f"{goal.wording}: the exact archive takes {taken}, and {why_exact}; allow that many, "
+            "or more"
         )
-    told = {"taken": EXACT, "rmse_of_deviation": 0.0, "prices": {EXACT: size}}
-    return {**figures, **told}
+    further_figures = {"taken": EXACT, "rmse_of_deviation": 0.0, "prices": {EXACT: size}}
+    return {**figures, **further_figures}
 
 
 def _of_each_kind(
@@ -183,7 +185,7 @@ def _of_each_kind(
             makers.append(candidates.bounded_once)
         else:
             assert goal.budget is not None
-            by_pieces = _within_by_pieces(candidates, goal.budget)
+            by_pieces = _within_by_estimates(candidates, goal.budget)
             if by_pieces is not None:
                 yield by_pieces
     # a code holds pictures alone, and would lose the files of those that cannot be read
@@ -193,12 +195,12 @@ def _of_each_kind(
         makers.append(code)
     for make in makers:
         if goal.error is not None:
-            found = make(goal.error)
+            archive = make(goal.error)
         else:
             assert goal.budget is not None
-            found = within(make, goal.budget)
-        if found is not None:
-            yield found
+            archive = within(make, goal.budget)
+        if archive is not None:
+            yield archive
 
 
 def of_levels(candidates: Candidates, goal: Goal) -> Candidate | None:
@@ -212,7 +214,7 @@ def of_levels(candidates: Candidates, goal: Goal) -> Candidate | None:
 
 
 def _best(
-    found: list[Candidate],
+    archives: list[Candidate],
     goal: Goal,
     unread: Sequence[str],
     stored_exactly: Mapping[str, int],
@@ -224,10 +226,10 @@ def _best(
     bound changes, by what they are: the error says why. model: whose code was tried, None for
     none."""
     if goal.budget is None:
-        return min(found, key=lambda candidate: (candidate.size, candidate.error))
-    fitting_ones = [candidate for candidate in found if candidate.size <= goal.budget]
+        return min(archives, key=lambda candidate: (candidate.size, candidate.error))
+    fitting_ones = [candidate for candidate in archives if candidate.size <= goal.budget]
     if not fitting_ones:
-        least = min(found, key=lambda candidate: candidate.size)
+        least = min(archives, key=lambda candidate: candidate.size)
         ways = {BOUNDED: "bounded", CODE: "the model's code"}
         what = f"{ways.get(least.way, least.way)}, at an error of {100 * least.error:.3g} %"
         advice = "allow that many, or more"
@@ -246,9 +248,9 @@ def _best(
         for line in unbounded.of_folder(explained):
             advice += f"; {line}"
         advice += _what_takes_most(least, model)
-        taken = goal.told_of(least.size)
+        taken = goal.size_in_words(least.size)
         raise ParamError(
-            f"{goal.told}: the smallest archive found takes {taken} ({what}); {advice}"
+            f"{goal.wording}: the smallest archive found takes {taken} ({what}); {advice}"
         )
     return min(fitting_ones, key=_by_error)
 
@@ -263,8 +265,8 @@ def _what_takes_most(least: Candidate, model: Bundle | None) -> str:
     # of pictures, and of records that are stored as one text, it cannot be told
     except (DataError, ParamError):
         return ""
-    named = zip(table["column"][:NAMED], table["bytes"], strict=False)
-    listed = ", ".join(f"{column} {size:,}" for column, size in named)
+    columns = zip(table["column"][:NAMED], table["bytes"], strict=False)
+    listed = ", ".join(f"{column} {size:,}" for column, size in columns)
     clause = f"; most bytes are of {listed}" if listed else ""
     if model is None:
         clause += f"; {option('-p')} pca or {option('-m')} MODEL tries a model's code, too"
@@ -294,6 +296,7 @@ def within(make: Maker, budget: int) -> Candidate | None:
         if too_large is not None and attempt % 3 < 2 and too_large.size > nearest.size:
             surplus = too_large.size - budget
             share = surplus / (too_large.size - nearest.size)
+            # never quite at an end, so that each try narrows the range
             inside = min(0.95, max(0.05, share))
             middle = finer + inside * (coarser - finer)
         candidate = make(math.exp(middle))
@@ -308,24 +311,26 @@ def within(make: Maker, budget: int) -> Candidate | None:
     return nearest
 
 
-def _within_by_pieces(candidates: Candidates, budget: int) -> Candidate | None:
+def _within_by_estimates(candidates: Candidates, budget: int) -> Candidate | None:
     """The bounded archive of least error of a large table that takes at most `budget` bytes, as
     `within` searches for it, but errors are tried on estimates, so that few archives are written;
     where none of these is that small, the smallest of them. None if the table cannot be bounded.
     candidates: writes the archives, WRITTEN (3) at most."""
-    room = budget
+    # the estimated bytes to aim at: the written archive then takes about the budget
+    estimate_allowed = budget
     best = None
     for _ in range(WRITTEN):
-        likely = within(candidates.estimated, room)
-        found = None if likely is None else candidates.bounded_once(likely.asked)
-        if found is None:
+        likely = within(candidates.estimated, estimate_allowed)
+        archive = None if likely is None else candidates.bounded_once(likely.asked)
+        if archive is None:
             break
-        if best is None or _suits_better(found, best, budget):
-            best = found
-        if FILLED * budget <= found.size <= budget:
+        if best is None or _suits_better(archive, best, budget):
+            best = archive
+        # near enough: another try is not worth its time
+        if FILLED * budget <= archive.size <= budget:
             break
-        # the whole takes more, or less, than its pieces let expect
-        room = int(NEARER * room * budget / found.size)
+        # the whole takes more, or less, than its pieces let expect: aim off by that factor
+        estimate_allowed = int(NEARER * estimate_allowed * budget / archive.size)
     return best
 
 

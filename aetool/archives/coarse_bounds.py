@@ -32,29 +32,29 @@ def of_ranges(
         if not isinstance(column, Number):
             continue
         # "" stands for all columns that are not named
-        asked = wanted.get(header_names[column.name]) or wanted.get("", "")
+        bound = wanted.get(header_names[column.name]) or wanted.get("", "")
         # a bound in the column's unit was chosen by its values
-        if not asked.endswith("%"):
+        if not bound.endswith("%"):
             continue
         moved = errors.get(labels[column.name], {}).get("largest", 0)
         # where half of the numbers are one, nothing is told by how far apart they are
         if 0 < _spread_of_middle(column) < moved:
-            coarse[column.name] = asked
+            coarse[column.name] = bound
     if not coarse:
         return []
-    # one is shown how to be bounded otherwise, as an example
-    first, asked = next(iter(coarse.items()))
-    named = ", ".join([*coarse][:MOST_NAMED])
+    # the advice names the first of them as an example
+    first, bound = next(iter(coarse.items()))
+    listed = ", ".join([*coarse][:MOST_NAMED])
     more = len(coarse) - MOST_NAMED
     if more > 0:
-        named += f" and {more} more column{'s' if more > 1 else ''}"
+        listed += f" and {more} more column{'s' if more > 1 else ''}"
     in_units = f"{option('--max-error')} {first}=..."
     if not in_shell():
         in_units = f"max_error={{'{first}': ...}}"
     return [
-        f"{named}: {asked} of the range is more than the middle half of the numbers spans, so that "
-        "few of them still differ: a value far out makes the range that large; give a bound in "
-        f"units: {in_units}"
+        f"{listed}: {bound} of the range is more than the middle half of the numbers spans, so "
+        "that few of them still differ: a value far out makes the range that large; give a bound "
+        f"in units: {in_units}"
     ]
 
 

@@ -58,8 +58,8 @@ def _as_they_are(source: sources.Source, model: Bundle) -> sources.Source:
         )
     if isinstance(source, ImageSource):
         _, height, width = model.view.shape
-        own = {(sight.width, sight.height) for sight in source.sights if isinstance(sight, Sight)}
-        if (model.framing and not model.framing.is_plain) or own - {(width, height)}:
+        sizes = {(sight.width, sight.height) for sight in source.sights if isinstance(sight, Sight)}
+        if (model.framing and not model.framing.is_plain) or sizes - {(width, height)}:
             raise ParamError(
                 f"{source.name}: {option('--lossy')} stores what the model sees, pictures "
                 f"{model.view.told() or f'of {width} x {height}'}, which these are not as they "

@@ -145,7 +145,8 @@ class Lead:
             yield self.blocks
             yield from others
             return
-        # of two items the second is with a worker before the first is encoded
+        # of two items the second is with a worker before the first is encoded: asking for its
+        # result sends it
         following = next(others, None)
         yield self.blocks
         if following is not None:
@@ -180,10 +181,10 @@ def encoded(
     threads without an engine.
     """
     if engine is None:
-        # sent: ((item, its place), plans to try)
+        # by a few threads here; sent: ((item, its place), plans to try)
         yield from records.ahead(lambda sent: content.encode(sent[0][0], sent[1]), items)
         return
-    # in this process nothing has to be read again
+    # an engine in this process has the item at hand; other workers read it at its place
     by_place = not engine.is_here
     travelling = (
         ToEncode(place if place and by_place else item, hints) for (item, place), hints in items

@@ -124,12 +124,13 @@ class ExactJob:
         tally = Tally(content)
         # the largest error of each column
         errors: dict[str, float] = {}
-        # an archive that needs a model names it
-        named = self.model.sha256 if self.model else ""
+        # an archive that needs a model to be decoded names it by its digest; "": it needs none
+        needed_sha256 = self.model.sha256 if self.model else ""
         sections = {**content.sections(), **self.sections}
-        writer = Writer(file, content.header(), sections, named)
+        writer = Writer(file, content.header(), sections, needed_sha256)
         records = 0
         for encoded in self._blocks(tally, sections):
+            # the digest of the whole content grows by each item
             tally.written(encoded)
             for block in encoded:
                 writer.add(block.rows, block.content, block.payload)
@@ -154,7 +155,7 @@ class ExactJob:
         }
         if self.model:
             figures["shared"] = True
-            figures["needs_model"] = named
+            figures["needs_model"] = needed_sha256
         if self.kept:
             figures["kept"] = self.kept
         return {"fidelity": content.fidelity, **facts, **figures}
@@ -165,7 +166,8 @@ class ExactJob:
         no model is shared. errors: the largest by column, in its units."""
         largest = {name: {"largest": error} for name, error in errors.items()}
         facts: dict[str, Json] = {"errors": largest}
-        # nothing else keeps their bound, or nothing would be saved: these are not moved
+        # columns whose numbers did not move: only exact ones keep the bound, or moving them saves
+        # nothing
         exact = [label for label in self.content.bounded if not errors.get(label)]
         if exact and not self.shared:
             facts["exact"] = exact
@@ -216,18 +218,21 @@ class ExactJob:
         content = self.content
         checks = None
         if self.engine is not None:
-            # workers load what they need while the first item is encoded here
+            # workers import modules while the first item is encoded here
             self.engine.warm(encoding.NEEDED)
             checks = Checks.of(content, self.shared, sections)
         if checks is not None:
             self._checks = checks
             checks.begin()
+        # pairs: (item, its place in a file or None), each counted in the tally as it is read
         items = tally.read(content.located_items())
         try:
             first = next(items, None)
+            # a content without items has no blocks
             if first is None:
                 return
             first_item, *_ = first
+            # its plans are hints for the other items
             lead = encoding.Lead(lambda: self._lead(first_item, checks))
             decoder = None if checks is None else checks.decoder
             yield from lead.before(content, items, self.engine, decoder)
@@ -307,8 +312,8 @@ def write_compared(
     try:
         figures = job.write(file)
         job.compare(file)
-    except FAILURES as why:
-        return keep_instead(file, job.content, source, why)
+    except FAILURES as error:
+        return keep_instead(file, job.content, source, error)
     return figures
 
 
@@ -401,8 +406,8 @@ def job_of(
         job.engine = options.executor
     path = file_of(source)
     if isinstance(job.content, ByteContent) and path is not None:
-        job.content.file = _seen_by_others(source, path)
-    # files that must not change before the archive was compared with them
+        job.content.file = _readable_by_workers(source, path)
+    # `compare` refuses files that change between now and then
     if isinstance(source, FolderSource):
         names = [*source.names, *source.others]
         job.content.watch([source.path / name for name in names])
@@ -491,10 +496,11 @@ def names_of(source: Any) -> list[str]:
     return list(source.head(0).names)
 
 
-def _seen_by_others(source: Opened, path: Path) -> FileAt | None:
-    """Where workers can read the source's file, at `path`, themselves; None if what is read here is
-    not the file's bytes as they are (a spooled or compressed file, another encoding). OSError if
-    the file is gone."""
+def _readable_by_workers(source: Opened, path: Path) -> FileAt | None:
+    """The location, as FileAt, from which worker processes can read the source's file themselves.
+    None if they cannot, as what is stored is not the bytes of the file at `path` as they are: a
+    spooled or compressed file, or a text in another encoding than UTF-8. OSError if the file is
+    gone."""
     spooled = source.place is not None and source.place.spool is not None
     dialect = getattr(source, "dialect", None)
     in_utf8 = dialect is None or dialect.encoding == encodings.UTF8
@@ -528,10 +534,10 @@ def _text_job(
             return _text_by_model(source, model, shared, options)
         return _text(source, options, bounds)
     # its first records do not end, or are not in its encoding
-    except NoTableError as why:
+    except NoTableError as error:
         if options.max_error or bounds:
             raise
-        return ExactJob(_bytes(source, source.path), kept=str(why))
+        return ExactJob(_bytes(source, source.path), kept=str(error))
 
 
 def _text(
@@ -552,17 +558,18 @@ def _text(
         options.effort,
         exact=not bounded,
     )
+    # columns that stay exact, as nothing tells what their decimal marks mean
     unclear: Collection[str] = ()
     if bounded:
         layout, unclear = _with_marks(source, layout, options.decimal)
     if options.max_error and bounds is None:
-        apart = _places_of_keys(source, options)
+        key_places = _places_of_keys(source, options)
         bounds = source_texts.bounds_of(
             [source],
             layout,
             options.max_error,
             names,
-            apart,
+            key_places,
         )
     if bounds:
         moved = {label: bound for label, bound in bounds.items() if label not in unclear}
@@ -570,6 +577,7 @@ def _text(
     sections: dict[str, bytes] = {}
     hints = blocks.NO_HINTS
     if options.effort.students:
+        # students are small networks, fitted to this text, that predict its cells
         layout, hints = source_texts.taught(source, layout)
         if layout.students is not None:
             # decoding needs them before the first block
@@ -602,24 +610,24 @@ def _text_by_model(
         shared=shared,
         exact=not bounded,
     )
-    # what the model's numbers are rounded to, to be compared with the source
+    # the bounds that are asked for: numbers of this text are rounded within them
     if bounded:
         layout, unclear = _with_marks(source, layout, options.decimal or model.reading.decimal)
-        apart = _places_of_keys(source, options)
-        wanted = source_texts.bounds_of(
+        key_places = _places_of_keys(source, options)
+        bounds = source_texts.bounds_of(
             [source],
             layout,
             options.max_error,
             names,
-            apart,
+            key_places,
         )
-        moved = {label: bound for label, bound in wanted.items() if label not in unclear}
+        moved = {label: bound for label, bound in bounds.items() if label not in unclear}
         layout = dataclasses.replace(layout, bounds=moved)
     format = {"name": inner_name(source.name)}
     # all of it, as parts of two formats do not go together
     if source.format != shared.format:
         format |= source.format
-    # what the model knows is not written
+    # a head (the header line and what is before it) that the model knows is not written
     own_head = None if head.decode("latin-1") == shared.head else head
     mode = BOUNDED if bounded else LOSSLESS
     content = TextTable(
@@ -636,12 +644,12 @@ def _text_by_model(
 def _with_marks(
     source: sources.CsvSource,
     layout: Layout,
-    asked: str | None,
+    decimal_mark: str | None,
 ) -> tuple[Layout, Collection[str]]:
     """(A layout with the decimal marks of a text's columns, by which their numbers are bounded; the
     labels of the columns that must stay exact, as nothing tells what their marks mean.) All of the
-    text is read for it. asked: the mark that the user says, None for none."""
-    marks = source_texts.marks_of([source], layout, asked)
+    text is read for it. decimal_mark: the mark that the user says, None for none."""
+    marks = source_texts.marks_of([source], layout, decimal_mark)
     return dataclasses.replace(layout, marks=marks.known), marks.unclear
 
 
@@ -680,29 +688,29 @@ def _table(
         Arrow, OSError or DataError where it cannot be read."""
         return batches.ends_of(source.schema, source.batches())
 
-    apart: Collection[int] = ()
+    exact_places: Collection[int] = ()
     if bounds is None:
-        apart = _places_of_keys(source, options)
-    chosen = _bounds_by_place(
+        exact_places = _places_of_keys(source, options)
+    bounds_by_place = _bounds_by_place(
         labels,
         source.schema.names,
         options,
         bounds,
         ends,
-        apart,
+        exact_places,
     )
     try:
         content = ArrowContent.of_source(
             source,
             _format(source),
             options.effort,
-            chosen,
+            bounds_by_place,
         )
     except UnsuitedError as error:
         kept = _as_bytes(source, str(error))
         return _job_of(kept, options, None, None, bounds)
     # the bytes of the file keep no bound
-    file = _as_file(source, options) if chosen is None else None
+    file = _as_file(source, options) if bounds_by_place is None else None
     return ExactJob(content, file=file)
 
 
@@ -735,6 +743,7 @@ def _pixels(
     bound = levels.of(SHALLOW)
     kind = BoundedPixels if bound else PixelArray
     if filtered:
+        # a filter may move a restored value by as much again
         kind = FilteredPixels
         bound *= 2
     return kind(
@@ -767,6 +776,7 @@ def _folder(
     bounds = Bounds(levels.of(SHALLOW), levels.of(DEEP))
     kind = Folder if bounds == EXACT else BoundedFolder
     if filtered:
+        # a filter may move a restored value by as much again
         kind = FilteredFolder
         bounds = Bounds(2 * bounds.shallow, 2 * bounds.deep)
     return kind(
@@ -803,27 +813,27 @@ def _arrays(
             file = None if bounded else _as_file(source, options)
             return ExactJob(content, model, file=file)
         labels = column_labels(source)
-        apart: Collection[int] = ()
+        exact_places: Collection[int] = ()
         if "" in options.max_error:
-            apart = unbounded.labels_of_arrays(source)
-        chosen = _bounds_by_place(
+            exact_places = unbounded.labels_of_arrays(source)
+        bounds_by_place = _bounds_by_place(
             labels,
             labels,
             options,
             bounds,
             lambda: ends_of(source),
-            apart,
+            exact_places,
         )
         arrays = ArrayContent.of_source(
             source,
             _format(source),
             options.effort,
-            chosen,
+            bounds_by_place,
         )
     except UnsuitedError as error:
         kept = _as_bytes(source, str(error))
         return _job_of(kept, options, None, None, bounds)
-    file = _as_file(source, options) if chosen is None else None
+    file = _as_file(source, options) if bounds_by_place is None else None
     return ExactJob(arrays, file=file)
 
 

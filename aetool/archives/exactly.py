@@ -50,7 +50,7 @@ def smaller_exactly(
     """
     exact_options = dataclasses.replace(options, max_error={})
     for make in makes:
-        # the bounded archive is whole, whatever is wrong with an exact one
+        # an error of the exact archive is no error: the bounded one stays in the file
         with (
             contextlib.suppress(AetoolError, *exact_job.FAILURES),
             tempfile.TemporaryFile(dir=folder) as scratch,

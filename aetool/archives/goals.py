@@ -37,11 +37,11 @@ class Asked(Protocol):
 @dataclass(frozen=True)
 class Goal:
     """The limit that an archive must keep: error, the most that it may have in standard deviations
-    of the columns, or budget, the most bytes; the other one is None. told: the option that asked
-    for it, as messages name it. pictures: how many the bytes are for, where those of each were
-    asked for; else 0."""
+    of the columns, or budget, the most bytes; the other one is None. wording: the option that asked
+    for it with its value, as messages name it, such as "--rmse 2%". pictures: how many the bytes
+    are for, where those of each were asked for; else 0."""
 
-    told: str
+    wording: str
     error: float | None = None
     budget: int | None = None
     pictures: int = 0
@@ -51,11 +51,12 @@ class Goal:
         asked for."""
         return self.budget is not None and size > self.budget
 
-    def told_of(self, size: int) -> str:
-        """The bytes of an archive, in words, in the measure that the goal was asked for in."""
+    def size_in_words(self, size: int) -> str:
+        """The bytes of an archive in words, such as "1,234 bytes"; where the goal is of bytes for
+        each picture, these come first: "12.4 bytes a picture, 1,234 bytes in all"."""
         if not self.pictures:
             return f"{size:,} bytes"
-        # rounded up, so that the number told is enough when it is asked for
+        # rounded up, so that whoever asks for this number gets the archive
         tenths = math.ceil(10 * size / self.pictures)
         return f"{tenths / 10:,} bytes a picture, {size:,} bytes in all"
 
@@ -71,11 +72,11 @@ def is_asked(options: Asked) -> bool:
         option("--bytes-per-picture"): options.bytes_per_picture,
     }
     # as nobody can say which of two wishes comes first, one is enough
-    given = [name for name, value in values.items() if value is not None]
-    if len(given) > 1:
-        names = " and ".join(given)
+    named_options = [name for name, value in values.items() if value is not None]
+    if len(named_options) > 1:
+        names = " and ".join(named_options)
         raise ParamError(f"{names} exclude each other: ask for one of them")
-    for name in given:
+    for name in named_options:
         value = values[name]
         if value is not None and not 0 <= value < float("inf"):
             raise ParamError(f"{name} must be 0 or more, got {value:g}")
@@ -85,7 +86,7 @@ def is_asked(options: Asked) -> bool:
             f"{option('--rmse')} {options.rmse:g}: is a part of a standard deviation, below 1 (100 "
             "%), at which nothing is left of the records"
         )
-    return bool(given)
+    return bool(named_options)
 
 
 def goal_of(options: Asked, yardstick: Yardstick, pictures: int) -> Goal | None:
@@ -110,8 +111,8 @@ def goal_of(options: Asked, yardstick: Yardstick, pictures: int) -> Goal | None:
         return Goal(f"{option('--rmse')} {100 * options.rmse:g}%", error=options.rmse)
     if options.target_psnr is not None:
         assert isinstance(yardstick, PictureYardstick)
-        told = f"{option('--target-psnr')} {options.target_psnr:g}"
-        return Goal(told, error=yardstick.of_psnr(options.target_psnr))
+        wording = f"{option('--target-psnr')} {options.target_psnr:g}"
+        return Goal(wording, error=yardstick.of_psnr(options.target_psnr))
     return goal_in_bytes(options, pictures)
 
 
@@ -119,15 +120,15 @@ def goal_in_bytes(options: Asked, pictures: int) -> Goal | None:
     """The bytes that the options allow, as a goal, for which no error need be measured; None if
     they name none. pictures: how many there are, 0 of a table."""
     if options.bytes_per_picture is not None:
-        told = f"{option('--bytes-per-picture')} {options.bytes_per_picture:g}"
+        wording = f"{option('--bytes-per-picture')} {options.bytes_per_picture:g}"
         # rounded first: 8.2 times 15 is a little less than 123 in binary
         total = math.floor(round(options.bytes_per_picture * pictures, 6))
-        return Goal(told, budget=total, pictures=pictures)
+        return Goal(wording, budget=total, pictures=pictures)
     if options.budget is not None:
-        written = str(options.budget)
+        budget_text = str(options.budget)
         # as it was typed, such as 10kB
         if isinstance(options.budget, Bytes):
-            written = options.budget.written
-        told = f"{option('--budget')} {written}"
-        return Goal(told, budget=options.budget)
+            budget_text = options.budget.written
+        wording = f"{option('--budget')} {budget_text}"
+        return Goal(wording, budget=options.budget)
     return None

@@ -21,22 +21,22 @@ def of_columns(
     beginning: Beginning,
     wanted: Mapping[str, str],
     errors: Mapping[str, Json],
-    told: Collection[str],
+    explained: Collection[str],
 ) -> Iterator[str]:
     """Yield a line for each column that was named with a bound above 0, and of which no number was
     changed: why. beginning: what the first records of the table say of the columns; wanted: the
     bounds that were asked for, by column, "" for all others; errors: the archive's, by column
-    label; told: names of columns of which it was said already why they are exact."""
+    label; explained: names of columns of which it was said already why they are exact."""
     labels = beginning.labels()
     columns = {column.name: column for column in beginning.schema.columns}
     for name, header_name in beginning.header_names().items():
         # "" stands for all columns, and never names one
-        asked = wanted.get(header_name) if header_name else None
-        if asked is None or name in told or not _is_wide(asked):
+        bound = wanted.get(header_name) if header_name else None
+        if bound is None or name in explained or not _is_wide(bound):
             continue
         # an error of 0 is that of a column that was bounded, and not moved
         if not errors.get(labels[name], {}).get("largest"):
-            yield _of_column(name, asked, columns.get(name))
+            yield _of_column(name, bound, columns.get(name))
 
 
 def of_arrays(
@@ -50,11 +50,11 @@ def of_arrays(
     stored."""
     for label in arrays.column_labels(source):
         # "" stands for all arrays, and never names one
-        asked = wanted.get(label) if label else None
-        if asked is None or not _is_wide(asked):
+        bound = wanted.get(label) if label else None
+        if bound is None or not _is_wide(bound):
             continue
         if not errors.get(label, {}).get("largest"):
-            yield _of_column(label, asked)
+            yield _of_column(label, bound)
 
 
 def of_all(
@@ -66,14 +66,14 @@ def of_all(
     or no such bound above 0 was asked for. wanted: the bounds that were asked for, by column, ""
     for all others; errors: the archive's, by column label; columns: what is known of those that the
     bound is for, none where nothing is."""
-    asked = wanted.get("", "0")
+    bound = wanted.get("", "0")
     is_changed = any(error["largest"] for error in errors.values())
-    if is_changed or not _is_wide(asked):
+    if is_changed or not _is_wide(bound):
         return []
     # such as those of a table that takes fewer bytes as plain text
-    if any(_is_coarse(asked, column) for column in columns):
-        return [f"all is stored exactly: rounding numbers within {asked} saves nothing"]
-    return [f"all is stored exactly: no number can be rounded within {asked}"]
+    if any(_is_coarse(bound, column) for column in columns):
+        return [f"all is stored exactly: rounding numbers within {bound} saves nothing"]
+    return [f"all is stored exactly: no number can be rounded within {bound}"]
 
 
 def _is_wide(asked: str) -> bool:

@@ -69,6 +69,7 @@ def index(
                  archive.reader.ending)
             for archive, file in zip(archives, files, strict=True)
         ]  # fmt: skip
+        # shards are all called as their one table is, so it is their files that must differ
         _refuse_twice([part.file if are_shards else part.name for part in parts])
         shared_format = _format_of(archives[0])
         if not are_shards:
@@ -114,11 +115,11 @@ def compress_folder(
         for _, archive in pieces:
             archive.parent.mkdir(parents=True, exist_ok=True)
         part_job = PartJob(options.effort)
-        # a table is encoded by one worker: of many tables that keeps all of them busy
-        in_turn = map(part_job, pieces) if engine is None else engine.map(part_job, pieces)
-        sizes_of_tables = list(in_turn)
+        # one worker encodes a whole table: with many tables all workers are busy
+        sizes = map(part_job, pieces) if engine is None else engine.map(part_job, pieces)
+        sizes_of_tables = list(sizes)
         content = _parts_of(new_parts, parts_folder.name, tables, target)
-    # last, so that no index is there whose parts are not
+    # the index is written last: it never names parts that are not there
     figures = _written(content, target, options.force)
     figures["left_out"] = sorted({*source.names, *source.others} - set(tables)) + source.left_out
     return {**figures, "source_bytes": sum(sizes_of_tables)}
@@ -197,7 +198,7 @@ def _name_of(archive: Archive, file: str) -> str:
 def _below(archive: Path, folder: Path) -> str:
     """The path of an archive relative to the folder of its index, with / between names; ParamError
     if it is not in that folder or below."""
-    # by links, too, all has to lie together: who moves the folder moves the parts
+    # links are followed: parts must really lie in the folder, and move when it is moved
     try:
         file = archive.resolve().relative_to(folder.resolve()).as_posix()
     except ValueError:

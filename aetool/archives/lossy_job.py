@@ -144,6 +144,7 @@ class _Errors:
     rows: int = 0
 
 
+# computes the error to be limited from an archive's figures
 Judge = Callable[[dict[str, Json]], float]
 
 
@@ -216,23 +217,24 @@ class LossyJob:
         in squared units) and compared (by column, of how many numbers).
         """
         sample = self._survey()
-        wanted = self.options.target
-        target = wanted
+        wanted_error = self.options.target
+        target = wanted_error
         for _ in range(TRIES):
             file.seek(0)
             file.truncate()
             quantiser = self._choose(sample, target)
             facts = self._write(file, quantiser)
             error = self.judge(facts)
-            if wanted is None or target is None or error <= wanted:
+            if wanted_error is None or target is None or error <= wanted_error:
                 self._verify(file)
                 size = file.tell()
                 return {**facts, "archive_bytes": size, "rows": self.rows}
-            # the sample had a smaller error than the whole: by as much less is aimed at
-            target = MARGIN * target * wanted / error
+            # the whole has a larger error than the sample had: the next target is smaller by
+            # that ratio
+            target = MARGIN * target * wanted_error / error
         raise ParamError(
-            f"{option('--target-error')} {wanted:g} holds on a sample but not on the whole file; "
-            f"fit a model with a larger code ({option('-O ')}latent=...), or allow more"
+            f"{option('--target-error')} {wanted_error:g} holds on a sample but not on the whole "
+            f"file; fit a model with a larger code ({option('-O ')}latent=...), or allow more"
         )
 
     def _verify(self, file: BinaryIO) -> None:
@@ -280,6 +282,7 @@ class LossyJob:
         the units of the data (its `span` where all cells are gaps), and `irregular`, the names of
         the columns in which a cell is of another kind. DataError for a table without one of the
         schema's columns, or with one of another kind."""
+        # of no numbers yet: the first one is below and above these
         low = np.full(len(self.modelled), np.inf)
         high = -low
         for table in source.batches():
@@ -324,20 +327,21 @@ class LossyJob:
         z = encoder(sample)["z"]
         decoded_sample = self._decode(z, sample)
         candidates = []
-        refused: list[ParamError] = []
-        for apart in self._ways(sample, decoded_sample):
-            self.not_carried = apart
+        unreachable_errors: list[ParamError] = []
+        for stored_exactly in self._sets_stored_exactly(sample, decoded_sample):
+            self.not_carried = stored_exactly
             try:
                 quantiser = self._quantiser(sample, z, target)
-            # with other categories apart it may be reached
+            # with another set of columns stored exactly it may be reached
             except ParamError as unreachable:
-                refused.append(unreachable)
+                unreachable_errors.append(unreachable)
                 continue
+            # the price: the code, a row of whole numbers for each unit, and the columns beside it
             units = list(quantiser.quantise(z).T)
-            size = _coded_size(units) + self._size_apart(sample)
-            candidates.append((size, apart, quantiser))
+            size = _coded_size(units) + self._size_stored_exactly(sample)
+            candidates.append((size, stored_exactly, quantiser))
         if not candidates:
-            raise refused[-1]
+            raise unreachable_errors[-1]
         # of several of one size the first is taken
         cheapest = min(candidates, key=lambda candidate: candidate[0])
         _, self.not_carried, quantiser = cheapest
@@ -397,7 +401,7 @@ class LossyJob:
         decoding.put_gaps(schema, decoded, gaps)
         return decoded
 
-    def _ways(self, sample: Records, decoded: Array) -> list[set[str]]:
+    def _sets_stored_exactly(self, sample: Records, decoded: Array) -> list[set[str]]:
         """The sets of columns, by name, that may be stored exactly beside the code, one or two to
         be tried one after the other: the irregular columns with the categories that the code
         restores wrongly more often than MOST_WRONG (0.05, a part of the cells), and those with all
@@ -423,12 +427,13 @@ class LossyJob:
         values = 0
         for column in self.modelled:
             is_number = column.measured and column.predicted
+            # a column with cells of another kind is exact, and has no error
             values += is_number and column.name not in self.irregular
         if self.model.schema is None:
             values += self.model.spec.features
         return FAITHFUL**2 * values
 
-    def _size_apart(self, sample: Records) -> int:
+    def _size_stored_exactly(self, sample: Records) -> int:
         """Estimate how many bytes those columns of a sample take that the archive stores exactly,
         beside the code: the ones in `not_carried`, of which columns of numbers are not counted.
         sample: (n, columns), records."""
@@ -482,11 +487,11 @@ class LossyJob:
             measured.largest = max(measured.largest, farthest)
             measured.compared = measured.compared + difference.size
             return
-        flags = [column.measured and column.predicted for column in self.modelled]
-        is_number = np.array(flags)
+        restores_numbers = [column.measured and column.predicted for column in self.modelled]
+        is_number = np.array(restores_numbers)
         is_finite = np.isfinite(x) & np.isfinite(decoded)
         both = is_finite & is_number
-        # the difference of two infinities would be a warning, though nobody reads it
+        # 0 where one is no number: the difference of two infinities would be a warning
         original = np.where(both, x, 0.0)
         restored = np.where(both, decoded, 0.0)
         difference = np.where(both, original - restored, 0.0)
@@ -553,10 +558,10 @@ class LossyJob:
         where the source cannot be read, or its errors are too large to be added up."""
         measured = _Errors()
         self.content = self._content(quantiser)
-        # an archive without a model names the one that it needs
-        named = "" if self._embed() else self.model.sha256
+        # an archive with no model inside names the one that it needs; "" where it is inside
+        needed_sha256 = "" if self._embed() else self.model.sha256
         header = self.content.header()
-        writer = Writer(file, header, self._sections(), named)
+        writer = Writer(file, header, self._sections(), needed_sha256)
         encoder = self.model.session("encoder.onnx", self.options.device)
         digest = hashlib.sha256()
         hints = blocks.NO_HINTS
@@ -581,8 +586,8 @@ class LossyJob:
         worst = worst_column(facts.get("errors", {}), self.ranges)
         if worst:
             facts["worst"] = worst
-        if named:
-            facts["needs_model"] = named
+        if needed_sha256:
+            facts["needs_model"] = needed_sha256
         return facts
 
     def _keep_sums(self, measured: _Errors) -> None:

@@ -63,9 +63,9 @@ def best_beside(
         return best_bounds
     smallest_size = first_price.size
     tries_left = MOST_PRICED
-    settled = 0  # columns in sequence, beside whose bounds nothing is better
+    settled_columns = 0  # columns in sequence, beside whose bounds nothing is better
     for name in itertools.cycle(bounds):
-        if settled >= len(bounds) or not tries_left:
+        if settled_columns >= len(bounds) or not tries_left:
             break
         # what errs too much needs no price
         other_bounds = [
@@ -74,21 +74,21 @@ def best_beside(
             if prices.square(name, bound) <= most[name]
         ]
         # what this column takes least with, while the others stay
-        taken: Price | None = None
-        taken_bound = best_bounds[name]
+        best_price: Price | None = None
+        best_bound = best_bounds[name]
         for other_bound in other_bounds[:tries_left]:
             price = prices.at({**best_bounds, name: other_bound})
             if price is not None and price.size < smallest_size:
                 smallest_size = price.size
-                taken = price
-                taken_bound = other_bound
+                best_price = price
+                best_bound = other_bound
         tries_left -= min(tries_left, len(other_bounds))
-        settled += 1
-        if taken is not None:
-            best_bounds[name] = taken_bound
+        settled_columns += 1
+        if best_price is not None:
+            best_bounds[name] = best_bound
             # columns behind it are searched beside its new numbers
-            prices.take(best_bounds, taken)
-            settled = 1
+            prices.take(best_bounds, best_price)
+            settled_columns = 1
     return best_bounds
 
 

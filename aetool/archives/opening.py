@@ -84,22 +84,23 @@ def opened(data: object, keep_files: bool = False) -> Opened:
     data = memory.begun(data)
     if memory.is_several(data):
         raise DataError("an archive is of one file, folder or table; give these one by one")
-    found = memory.held(data)
-    if isinstance(found, str | os.PathLike):
+    path_or_memory = memory.held(data)
+    if isinstance(path_or_memory, str | os.PathLike):
         # of a database's table there is no file that it could be restored as
-        if sources.inside_of(found) is not None:
-            return of_source(sources.open_source(found))
-        places = sources.places_of(found)
+        if sources.inside_of(path_or_memory) is not None:
+            return of_source(sources.open_source(path_or_memory))
+        places = sources.places_of(path_or_memory)
         if len(places) > 1:
             raise DataError(
-                f"{os.fspath(found)}: {len(places)} files; an archive is of one file or folder"
+                f"{os.fspath(path_or_memory)}: {len(places)} files; an archive is of one file or "
+                "folder"
             )
         return _of_place(places[0], keep_files)
-    if isinstance(found, files.Place):
-        return _of_place(found, keep_files)
-    if isinstance(found, CopiedTable):
-        return of_source(found)
-    return in_memory(found)
+    if isinstance(path_or_memory, files.Place):
+        return _of_place(path_or_memory, keep_files)
+    if isinstance(path_or_memory, CopiedTable):
+        return of_source(path_or_memory)
+    return in_memory(path_or_memory)
 
 
 def _of_place(place: files.Place, keep_files: bool) -> Opened:

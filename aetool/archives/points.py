@@ -134,13 +134,13 @@ class Tradeoff:
         for point in sorted(self.points, key=lambda point: not point.is_own):
             ways.setdefault(point.way, []).append(point)
         lines = []
-        others = 0
+        programs = 0
         for name, points in ways.items():
-            shown = [self._shown(point) for point in points]
+            drawn_points = [self._shown(point) for point in points]
             is_own = points[0].is_own
             # other programs have one colour, and marks of their own
-            others += not is_own
-            lines.append(Way(name, is_own, shown, 0 if is_own else others))
+            programs += not is_own
+            lines.append(Way(name, is_own, drawn_points, 0 if is_own else programs))
         what = "the model counted" if self.embed else "the model apart"
         across = "root mean squared error, % of a standard deviation"
         return tradeoffs.bytes_against_error(lines, f"{self.name}, {what}", across)
@@ -158,15 +158,15 @@ def marked(points: Iterable[Point], embed: bool) -> list[Point]:
     """The points, by bytes, the fewest first, each with `dominated_by` set: to the name of the
     archive of aetool that betters it at the least error, or else of another program's file; "" if
     none does. embed: whether bytes of models count."""
-    every = sorted(points, key=lambda point: (point.counted(embed), point.error))
-    found = []
-    for point in every:
-        better = [other for other in every if other.betters(point, embed)]
+    sorted_points = sorted(points, key=lambda point: (point.counted(embed), point.error))
+    marked_points = []
+    for point in sorted_points:
+        better = [other for other in sorted_points if other.betters(point, embed)]
         # the nearest in bytes of the least error says most
         better.sort(key=lambda other: (not other.is_own, other.error, other.counted(embed)))
         name = better[0].name if better else ""
-        found.append(dataclasses.replace(point, dominated_by=name))
-    return found
+        marked_points.append(dataclasses.replace(point, dominated_by=name))
+    return marked_points
 
 
 def picked(points: Iterable[Point], goal: Goal | None, embed: bool) -> Point | None:
@@ -195,12 +195,12 @@ def _best(points: Sequence[Point], goal: Goal | None, embed: bool) -> Point | No
 
     budget = None
     # without a goal only what is exact will do
-    most = 0.0
+    most_error = 0.0
     if goal is not None:
         budget = goal.budget
-        most = goal.error or 0.0
+        most_error = goal.error or 0.0
     if budget is not None:
         affordable = [point for point in points if point.counted(embed) <= budget]
         return min(affordable, key=by_error, default=None)
-    near = [point for point in points if point.error <= most]
+    near = [point for point in points if point.error <= most_error]
     return min(near, key=by_bytes, default=None)

@@ -63,7 +63,7 @@ def smallest(
     options = dataclasses.replace(
         job.options, lossy=False, lossy_only=False, latent=None, target=None
     )
-    code = int(figures["archive_bytes"])
+    code_size = int(figures["archive_bytes"])
     every = priced_every(job.size)
     with ExitStack() as stack:
 
@@ -72,23 +72,24 @@ def smallest(
             return stack.enter_context(tempfile.TemporaryFile(dir=folder))
 
         rivals: dict[str, Rival] = {}
-        # a source that cannot be stored otherwise, whatever the reason, still has its code
+        # an archive of another kind that cannot be written is no error: the code is there
         with suppress(AetoolError):
             rivals["exact"] = _priced(
-                lambda o: exact_job.job_of(job.source, o), options, every, code, scratch()
+                lambda o: exact_job.job_of(job.source, o), options, every, code_size, scratch()
             )
         exact = rivals.get("exact")
         with suppress(AetoolError):
             if every > 1:
-                bounded = _bounded_of_large(job, options, every, code, scratch())
+                bounded = _bounded_of_large(job, options, every, code_size, scratch())
             else:
-                bounded = _smallest_bounded(job, options, code, exact, scratch)
+                bounded = _smallest_bounded(job, options, code_size, exact, scratch)
             if bounded is not None:
                 rivals["bounded"] = bounded
-        prices = {"code": code} | {name: rival.size for name, rival in rivals.items()}
-        judged = sorted(name for name, rival in rivals.items() if rival.figures is None)
-        facts = {"prices": prices} | ({"judged": judged} if judged else {})
-        # of equal sizes the one of less error
+        prices = {"code": code_size} | {name: rival.size for name, rival in rivals.items()}
+        estimated_names = sorted(name for name, rival in rivals.items() if rival.figures is None)
+        facts = {"prices": prices} | ({"judged": estimated_names} if estimated_names else {})
+        # only what is written can be taken, no estimate; of equal sizes the one of less error,
+        # which stands first
         order = [*(n for n in rivals if rivals[n].figures is not None), "code"]
         taken = min(order, key=lambda name: prices[name])
         if taken == "code":
@@ -127,9 +128,9 @@ def _lost(job: LossyJob, rival: Rival, count: int) -> dict[str, Json]:
         # a column of one value has no range to measure by
         extent = high - low or 1.0
         total += min(1.0, rmse / extent)
-    lost: dict[str, Json] = {"error": total / max(1, count)}
+    figures: dict[str, Json] = {"error": total / max(1, count)}
     worst = worst_column(errors, job.ranges)
-    return {**lost, "worst": worst} if worst else lost
+    return {**figures, "worst": worst} if worst else figures
 
 
 def with_or_without(
@@ -162,15 +163,15 @@ def with_or_without(
         columns cannot have."""
         return exact_job.job_of(source, chosen)
 
-    # a large file is encoded once, in the way that its pieces speak for
+    # a large file is encoded once, in the way that takes fewer bytes by an estimate
     every = priced_every(source.path.stat().st_size)
     if every == 1:
         return _smaller(file, source, by_model(options), plain(options), folder)
-    judged = {
+    estimates = {
         "with": _estimated(by_model, options, every),
         "without": _estimated(plain, options, every),
     }
-    prices = {name: rival.size for name, rival in judged.items()}
+    prices = {name: rival.size for name, rival in estimates.items()}
     facts: dict[str, Json] = {"prices": prices, "judged": sorted(prices)}
     if prices["with"] <= prices["without"]:
         job = by_model(options)
@@ -256,9 +257,9 @@ def _priced(
     for that, and the estimate is above MARGIN (1.1) times the limit, in bytes: then its figures are
     None. options: of compress. Errors of preparing or writing go through."""
     if every > 1:
-        judged = _estimated(make, options, every)
-        if judged.size > MARGIN * limit:
-            return judged
+        estimate = _estimated(make, options, every)
+        if estimate.size > MARGIN * limit:
+            return estimate
     scratch.seek(0)
     scratch.truncate()
     job = make(options)
@@ -269,7 +270,7 @@ def _priced(
 def _smallest_bounded(
     job: LossyJob,
     options: CompressOptions,
-    code: int,
+    code_size: int,
     exact: Rival | None,
     scratch: Callable[[], BinaryIO],
 ) -> Rival | None:
@@ -277,20 +278,21 @@ def _smallest_bounded(
     that of the code's archive; None if there is none, or the source cannot be bounded. An archive
     that cannot be prepared or written ends the search.
 
-    job: wrote the code's archive, of `code` bytes; options: of compress, without a bound. exact:
-    the exact archive, None without one; scratch: makes a file for each archive that is tried.
+    job: wrote the code's archive, of `code_size` bytes; options: of compress, without a bound.
+    exact: the exact archive, None without one; scratch: makes a file for each archive that is
+    tried.
     """
     if not exact_job.can_be_bounded(job.source):
         return None
-    search = BoundsSearch(job, code_as_rival(job, code), options, scratch)
-    most = sys.maxsize if exact is None else exact.size
+    search = BoundsSearch(job, code_as_rival(job, code_size), options, scratch)
+    size_of_exact = sys.maxsize if exact is None else exact.size
     with suppress(AetoolError):
         search.begin()
         best = search.best
         # only what may be taken is tried further
-        if best is not None and best.size <= min(most, code):
+        if best is not None and best.size <= min(size_of_exact, code_size):
             search.look_around()
-        search.challenge(most)
+        search.challenge(size_of_exact)
     return search.best
 
 

@@ -80,7 +80,7 @@ class Cuts:
 
     def items(self, wanted: range) -> Iterator[Sent]:
         """Yield the items, pieces of the source, of these numbers, from 0, each with its place;
-        other items are skipped unread if all wanted ones have a place. DataError where the file has
+        other items are skipped unread if all of these have a place. DataError where the file has
         changed."""
         own_places = self.places[wanted.start : wanted.stop]
         if None in own_places:
@@ -109,15 +109,15 @@ def write_shard(file: BinaryIO, job: ExactJob, shard: Shard, name: str) -> Figur
     cuts = Cuts.of(content)
     own_items = shard.items(len(cuts.places))
     first_item = cuts.first
-    # its plans are tried on others, in whatever shard
+    # every shard encodes the first item of the whole table, to try its plans on its own items
     lead = encoding.Lead(lambda: content.encode(first_item, blocks.NO_HINTS))
-    # merge compares what the first item of all became: equal bytes, equal source and options
+    # merge compares it by its digest: shards with equal ones have the same source and options
     lead_payload = lead.blocks[0].payload if cuts.places else b""
     tally = Tally(content)
     sections = {**content.sections(), **job.sections}
-    # however small, it has blocks, which merge copies
+    # blocks are kept apart however small they are, so that merge can copy them
     writer = Writer(file, content.header(), sections, may_be_one_piece=False)
-    # the first item of all is encoded already, whoever writes it
+    # the first item of all is encoded already; the first shard alone writes it
     opening = iter([(first_item, None)] if 0 in own_items else [])
     behind_the_first = range(max(own_items.start, 1), max(own_items.stop, 1))
     behind = enumerate(tally.read(cuts.items(behind_the_first)), behind_the_first.start)
@@ -154,18 +154,18 @@ def in_order(archives: Sequence[Archive]) -> list[Archive]:
     by_number: dict[int, Archive] = {}
     for archive in archives:
         reader = archive.reader
-        said = reader.facts.get(SHARD)
-        if not isinstance(said, dict):
+        shard_facts = reader.facts.get(SHARD)
+        if not isinstance(shard_facts, dict):
             raise ParamError(
                 f"{reader.path}: is no shard; merge takes what compress writes with "
                 f"{option('--shard')} I/N"
             )
         # the first of each number stays
-        other = by_number.setdefault(int(said["number"]), archive)
+        other = by_number.setdefault(int(shard_facts["number"]), archive)
         if other is not archive:
             raise ParamError(
-                f"{other.reader.path} and {reader.path}: both are shard {said['number']} of "
-                f"{said['of']}; give each once"
+                f"{other.reader.path} and {reader.path}: both are shard {shard_facts['number']} of "
+                f"{shard_facts['of']}; give each once"
             )
         _check_alike(archives[0], archive)
     count = int(archives[0].reader.facts[SHARD]["of"])

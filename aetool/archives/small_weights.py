@@ -70,8 +70,8 @@ def rounded(data: bytes) -> bytes:
     graph.node.extend(nodes)
     del graph.initializer[:]
     graph.initializer.extend(kept)
-    written: bytes = model.SerializeToString(deterministic=True)
-    return written
+    rounded_model: bytes = model.SerializeToString(deterministic=True)
+    return rounded_model
 
 
 def _as_whole_numbers(values: Values) -> tuple[Whole, Values]:
@@ -82,15 +82,15 @@ def _as_whole_numbers(values: Values) -> tuple[Whole, Values]:
     if values.ndim < 2:
         whole, scales = _rounded_along(values, (0,), LARGEST_SHORT)
         return whole.astype(np.int16), scales
-    found = []
+    by_axis = []
     for axis in (0, 1):
         # one scale for all values that share a place on this axis
-        others = tuple(other for other in range(values.ndim) if other != axis)
-        whole, scales = _rounded_along(values, others, LARGEST_BYTE)
-        off = whole * scales - values
-        square = float(np.square(off, dtype=np.float64).sum())
-        found.append((square, whole, scales))
-    _, whole, scales = min(found, key=lambda one: one[0])
+        other_axes = tuple(other for other in range(values.ndim) if other != axis)
+        whole, scales = _rounded_along(values, other_axes, LARGEST_BYTE)
+        error = whole * scales - values
+        square = float(np.square(error, dtype=np.float64).sum())
+        by_axis.append((square, whole, scales))
+    _, whole, scales = min(by_axis, key=lambda one: one[0])
     return whole.astype(np.int8), scales
 
 

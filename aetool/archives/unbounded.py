@@ -50,18 +50,18 @@ def labels_of_arrays(source: ArrayFile) -> dict[int, str]:
     UnsuitedError for an array of a type that cannot be stored."""
     tables = [member for member in source.members if len(member.shape) > 1]
     rows_of_tables = {member.shape[0] for member in tables}
-    found: dict[int, str] = {}
+    labels: dict[int, str] = {}
     position = 0
     for member in source.members:
         # a class or a number of its own: rounded, it would be that of another record
         is_whole = member.dtype.kind in "iu"
         is_label = is_whole and len(member.shape) == 1 and member.shape[0] in rows_of_tables
         if is_label:
-            found[position] = member.name
+            labels[position] = member.name
         # an array that stands alone is a table, each of whose columns has a bound of its own
         tensor = arrays.tensor_of(member)
         position += len(tensor.column_names(alone=len(source.members) == 1))
-    return found
+    return labels
 
 
 def remarks(
@@ -89,7 +89,7 @@ def remarks(
     if not isinstance(source, CsvSource | ArrowTable):
         return []
     if isinstance(source, CsvSource):
-        irregular = _irregular(source, effort.block, bool(errors))
+        irregular = _line_of_irregular_record(source, effort.block, bool(errors))
         if irregular is not None:
             return [irregular]
     beginning = beginning_of(source)
@@ -97,17 +97,17 @@ def remarks(
         # nothing was to be bounded
         return []
     lines = list(_exact_identifiers(beginning, wanted, errors))
-    # of a column it is said once why it is exact
+    # names of columns that have a line already: each has one reason
     explained: Collection[str] = ()
     # numbers of a typed table are not written in any way
     if isinstance(source, CsvSource):
-        unclear = _unclear(source, beginning, wanted, errors, effort, decimal)
+        unclear = _with_unclear_marks(source, beginning, wanted, errors, effort, decimal)
         for name, mark in unclear.items():
             lines.append(_line_of_unclear(name, mark))
         # in a way in which some numbers cannot be rounded
-        otherwise = _otherwise_written(beginning, wanted, errors, unclear)
-        lines.extend(_line_of_way(way, columns) for way, columns in otherwise.items())
-        explained = {*unclear, *itertools.chain.from_iterable(otherwise.values())}
+        by_way = _by_way_of_writing(beginning, wanted, errors, unclear)
+        lines.extend(_line_of_way(way, columns) for way, columns in by_way.items())
+        explained = {*unclear, *itertools.chain.from_iterable(by_way.values())}
     lines.extend(idle_bounds.of_columns(beginning, wanted, errors, explained))
     others = _unnamed(beginning, wanted)
     lines.extend(idle_bounds.of_all(wanted, errors, others))
@@ -171,7 +171,7 @@ def of_folder(stored_exactly: Mapping[str, int]) -> list[str]:
     return lines
 
 
-def _irregular(source: CsvSource, block: int, is_bounded: bool) -> str | None:
+def _line_of_irregular_record(source: CsvSource, block: int, is_bounded: bool) -> str | None:
     """A line on the first record with another number of fields than the header, counted from 1;
     None if there is none. The source is read up to there. block: bytes to read at a time;
     is_bounded: whether other records are bounded."""
@@ -208,6 +208,7 @@ def _exact_numbers(
         if not isinstance(column, Number):
             continue
         header_name = header_names[column.name]
+        # "" bounds all columns that are not named
         is_asked = header_name in wanted or "" in wanted
         is_bounded = labels[column.name] in errors
         if is_asked and not is_bounded:
@@ -215,7 +216,7 @@ def _exact_numbers(
     return exact
 
 
-def _unclear(
+def _with_unclear_marks(
     source: CsvSource,
     beginning: Beginning,
     wanted: Mapping[str, str],
@@ -253,20 +254,20 @@ def _line_of_unclear(name: str, mark: str) -> str:
     )
 
 
-def _otherwise_written(
+def _by_way_of_writing(
     beginning: Beginning,
     wanted: Mapping[str, str],
     errors: Mapping[str, Json],
-    told: Collection[str],
+    explained: Collection[str],
 ) -> dict[str, list[str]]:
     """By each way of writing numbers (thousands separators, a decimal comma) of which columns were
     not bounded, the names of these columns. beginning: what the first records of the table say of
     the columns; wanted: the bounds that were asked for, by column, "" for all others; errors: the
-    archive's, by column label; told: names of columns of which it was said already why they are
-    exact."""
+    archive's, by column label; explained: names of columns of which it was said already why they
+    are exact."""
     names: dict[str, list[str]] = {}
     for column in _exact_numbers(beginning, wanted, errors):
-        if column.name in told:
+        if column.name in explained:
             continue
         if column.notation.group:
             names.setdefault(GROUPED, []).append(column.name)

@@ -151,10 +151,11 @@ class TableYardstick:
         total = sum(losses_of_numbers.values())
         count = len(losses_of_numbers)
         if losses_of_numbers:
-            # what was spared is a gain; what no bound of this size can move is none
-            average = total / count
+            # a column that could have lost as much and lost nothing lowers the mean; one that no
+            # such bound can change does not
+            mean_loss = total / count
             for name, column in self.numbers.items():
-                if name not in losses_of_numbers and column.can_lose(average):
+                if name not in losses_of_numbers and column.can_lose(mean_loss):
                     count += 1
         mean_of_numbers = total / max(1, count)
         total += sum(losses_of_others)
@@ -284,7 +285,7 @@ class _Columns:
         sample = _without_odd(self.schema.encode(table, where))
         # evenly spaced rows, of many
         step = max(1, math.ceil(len(sample) / SAMPLE))
-        few = sample[::step]
+        sample_rows = sample[::step]
         counts = self.moments.count.tolist()
         variances = self.moments.variance().tolist()
         numbers = {}
@@ -298,7 +299,7 @@ class _Columns:
                 variance=variance,
                 count=int(counts[number]),
                 decimals=column.decimal_places,
-                sample=few[:, place],
+                sample=sample_rows[:, place],
             )
         chance = {}
         for place, levels in zip(self.words, self.levels, strict=True):
@@ -344,15 +345,16 @@ class _Moments:
         count = is_known.sum(axis=0)
         known = np.where(is_known, values, 0.0)
         mean = known.sum(axis=0) / np.maximum(count, 1)
-        off = np.where(is_known, values - mean, 0.0)
-        squares = np.square(off).sum(axis=0)
+        deviations = np.where(is_known, values - mean, 0.0)
+        squares = np.square(deviations).sum(axis=0)
         # two sets are joined without a difference of large numbers: Chan, Golub & LeVeque 1983
         both_counts = np.maximum(self.count + count, 1)
-        apart = mean - self.mean
-        between = apart**2 * self.count * count / both_counts
+        difference_of_means = mean - self.mean
+        # what the squares grow by since both means move to a common one
+        between = difference_of_means**2 * self.count * count / both_counts
         self.squares += squares
         self.squares += between
-        self.mean += apart * count / both_counts
+        self.mean += difference_of_means * count / both_counts
         self.count += count
 
     def variance(self) -> Float:

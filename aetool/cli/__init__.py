@@ -137,7 +137,7 @@ def _status(arguments: list[str]) -> int:
     debug = "--debug" in arguments
     try:
         with of_the_shell(), one_reading(), texts.notices_printed():
-            code = _called(arguments)
+            code = _result_of_command(arguments)
     except click.exceptions.Exit as done:
         return done.exit_code
     except click.ClickException as error:
@@ -150,6 +150,7 @@ def _status(arguments: list[str]) -> int:
         terminal.say(f"ended by {end}; nothing was written", err=True)
         return end.status
     except (BrokenPipeError, SystemExit) as gone:
+        # click exits by itself where the reader of standard output has gone
         if isinstance(gone, SystemExit) and not _by_click(gone):
             raise
         return 0  # the reader has gone: say nothing
@@ -170,18 +171,19 @@ def _status(arguments: list[str]) -> int:
     return code if isinstance(code, int) else 0
 
 
-def _called(arguments: list[str]) -> object:
-    """Run a command line and return what the command returns. What it raises goes through, but for
-    errors of reading a compiled file of the program, which are told."""
+def _result_of_command(arguments: list[str]) -> object:
+    """Run a command line and return what the command returns. What it raises goes through, but
+    where a compiled file of the program (.pyc) is damaged an AetoolError that names it is raised
+    instead."""
     try:
         return main.main(args=arguments, prog_name="aetool", standalone_mode=False)
     except click.Abort as stop:
         # click takes any end of a file for one of what is typed, and nobody is asked here
         if isinstance(stop.__cause__, EOFError):
-            raise damaged.told(stop.__cause__) from None
+            raise damaged.naming_damaged_file(stop.__cause__) from None
         raise
     except damaged.FAILURES as error:
-        raise damaged.told(error) from error.__cause__
+        raise damaged.naming_damaged_file(error) from error.__cause__
 
 
 def _say_usage(error: click.ClickException) -> None:
@@ -195,16 +197,17 @@ def _say_usage(error: click.ClickException) -> None:
         hint = f"{context.command_path} {context.help_option_names[0]}"
         usage = context.get_usage().splitlines()
         terminal.say(*usage, f"Try '{hint}' for help.", "", err=True)
-    said = error.format_message()
+    message = error.format_message()
     if isinstance(error, click.exceptions.NoSuchOption) and context is not None:
         why = ELSEWHERE.get((str(context.command.name), error.option_name))
-        said = f"No such option '{error.option_name}': {why}." if why else said
-    terminal.say(f"Error: {said}", err=True)
+        message = f"No such option '{error.option_name}': {why}." if why else message
+    terminal.say(f"Error: {message}", err=True)
 
 
 def _by_click(end: SystemExit) -> bool:
     """Whether click itself raised this SystemExit, as it does where standard output is closed."""
     trace = end.__traceback__
+    # the last entry is where it was raised
     while trace is not None and trace.tb_next is not None:
         trace = trace.tb_next
     return trace is not None and str(trace.tb_frame.f_globals["__name__"]).startswith("click.")

@@ -163,7 +163,8 @@ def _idle_embedding(embed: bool | None, has_model: bool, facts: Mapping[str, Jso
     a model; "" where it had one. embed: None for neither. facts: what compress returned."""
     if facts["fidelity"] == "lossy" or embed is None:
         return ""
-    # what was taken in place of the code is told anyway, and how to keep it
+    # an archive in place of the code is said in a line of its own, with the option that keeps the
+    # code
     prices = facts.get("prices")
     if isinstance(prices, Mapping) and "code" in prices:
         return ""
@@ -223,8 +224,8 @@ def _with_largest_error(name: str, facts: Mapping[str, Json]) -> str:
         return name
     largest = errors["largest"]
     # a large one is told in whole units, and not as 2.9e+04
-    said = f"{largest:.4g}" if largest < 1000 else f"{largest:,.0f}"
-    return f"{name} {said}"
+    error_text = f"{largest:.4g}" if largest < 1000 else f"{largest:,.0f}"
+    return f"{name} {error_text}"
 
 
 def _few(names: Sequence[str]) -> str:
@@ -244,21 +245,25 @@ def _say(name: str, target: Path, facts: dict[str, Json]) -> None:
     size = facts["archive_bytes"]
     path = Path(name)
     # of a pipe there is no size to compare with
-    before = path.stat().st_size if path.is_file() else None
+    source_size = path.stat().st_size if path.is_file() else None
     is_shard = "shard" in facts
     # of a folder, that of all its files
     if "parts" in facts or path.is_dir():
-        before = facts.get("source_bytes")
+        source_size = facts.get("source_bytes")
     if is_shard:  # compared with the part of the file that it holds
-        before = facts["source_bytes"] if facts["rows"] else None
-    ratio = f", {before / size:.1f} times smaller than {before:,}" if before else ""
-    if before and size > before:
+        source_size = facts["source_bytes"] if facts["rows"] else None
+    ratio = f", {source_size / size:.1f} times smaller than {source_size:,}" if source_size else ""
+    if source_size and size > source_size:
         what = "the file has" if path.is_file() else "the files have"
-        ratio = f", {size - before:,} more than {what}"
+        ratio = f", {size - source_size:,} more than {what}"
     fidelity = str(remarks.FIDELITY.get(facts["fidelity"], facts["fidelity"]))
-    off = facts.get("errors", {}).get(PIXELS)
-    if facts["fidelity"] == "bounded" and off is not None:
-        levels = "1 level" if off["largest"] == 1 else f"{off['largest']:g} levels"
+    error_of_pixels = facts.get("errors", {}).get(PIXELS)
+    if facts["fidelity"] == "bounded" and error_of_pixels is not None:
+        levels = (
+            "1 level"
+            if error_of_pixels["largest"] == 1
+            else f"{error_of_pixels['largest']:g} levels"
+        )
         fidelity += f", pixels at most {levels} off"
     rows = f"{facts['rows']:,} rows, " if is_shard or "parts" in facts else ""
     if "parts" in facts:
@@ -268,10 +273,10 @@ def _say(name: str, target: Path, facts: dict[str, Json]) -> None:
         terminal.say(f"note: {note}", err=True)
     if facts.get("left_out"):
         # a folder may hold thousands
-        few = ", ".join(facts["left_out"][:FEW])
+        listed = ", ".join(facts["left_out"][:FEW])
         more = len(facts["left_out"]) - FEW
         terminal.say(
-            f"warning: not in the archive, decompress will not bring back: {few}"
+            f"warning: not in the archive, decompress will not bring back: {listed}"
             + (f" and {more:,} more" if more > 0 else ""),
             err=True,
         )
@@ -299,37 +304,37 @@ def _pieces(sizes: Mapping[str, int], is_table: bool) -> str:
     exact columns of a table, of pictures the names of their files. sizes: bytes by what they
     hold."""
     # all that is stored beside the code
-    beside = sum(size for what, size in sizes.items() if what not in ("code", "streams"))
+    size_beside = sum(size for what, size in sizes.items() if what not in ("code", "streams"))
     # streams of a small block are coded as one
-    joined = sizes.get("streams")
-    code = f"code {sizes.get('code', 0):,} bytes"
+    joined_size = sizes.get("streams")
+    code_text = f"code {sizes.get('code', 0):,} bytes"
     # pictures of an array have nothing beside it
     has_names = "names" in sizes
-    if joined is not None:
+    if joined_size is not None:
         is_alone = not is_table and not has_names
         what = "code" if is_alone else "code and whole numbers"
         # names that were coded as whole numbers alone
-        if has_names and not is_table and not beside:
+        if has_names and not is_table and not size_beside:
             what = "code and file names"
-        code = f"{what} {joined:,} bytes"
+        code_text = f"{what} {joined_size:,} bytes"
     if is_table:
-        return f"{code}, exact columns {beside:,}"
-    return f"{code}, file names {beside:,}" if beside else code
+        return f"{code_text}, exact columns {size_beside:,}"
+    return f"{code_text}, file names {size_beside:,}" if size_beside else code_text
 
 
 def _error(facts: Mapping[str, Json]) -> str:
     """How far an archive is off: its mean error, of pictures in dB, too, and of a table the errors
     of the column that errs most. facts: what compress returned."""
-    said = f"mean error {100 * facts['error']:.3g} %"
+    text = f"mean error {100 * facts['error']:.3g} %"
     if "psnr_db" in facts:
-        return f"{said}, PSNR {facts['psnr_db']:.1f} dB"
+        return f"{text}, PSNR {facts['psnr_db']:.1f} dB"
     if "worst" in facts:
         worst = facts["worst"]
-        said += (
+        text += (
             f" of the columns' ranges; most in {worst['column']}: RMSE {worst['rmse']:.3g}, "
             f"largest error {worst['largest']:.3g}, of a range of {worst['range']:.4g}"
         )
-    return said
+    return text
 
 
 def _effort(fast: bool, best: bool) -> str | None:

@@ -36,18 +36,20 @@ def denoise(
 
     bundle = options.needed_model(model)
     target = output or cleaning.default_name(data)
-    chosen = operations.DenoiseOptions(fill_missing, _region(region), clean, force, device)
-    found = operations.denoise(data, target, bundle, chosen)
+    denoise_options = operations.DenoiseOptions(fill_missing, _region(region), clean, force, device)
+    figures = operations.denoise(data, target, bundle, denoise_options)
     if quiet:
         return
-    said = [f"{found['rows']:,} records"]
-    if "filled" in found:
-        said.append(f"{found['filled']:,} values filled")
-    if "mse_before" in found:
-        said.append(f"mean squared error {found['mse_before']:.4g} -> {found['mse_after']:.4g}")
-    if "psnr_gain_db" in found:
-        said.append(f"PSNR {found['psnr_gain_db']:+.2f} dB")
-    terminal.say(f"{target}: {', '.join(said)}", err=True)
+    parts = [f"{figures['rows']:,} records"]
+    if "filled" in figures:
+        parts.append(f"{figures['filled']:,} values filled")
+    if "mse_before" in figures:
+        parts.append(
+            f"mean squared error {figures['mse_before']:.4g} -> {figures['mse_after']:.4g}"
+        )
+    if "psnr_gain_db" in figures:
+        parts.append(f"PSNR {figures['psnr_gain_db']:+.2f} dB")
+    terminal.say(f"{target}: {', '.join(parts)}", err=True)
 
 
 def _region(text: str | None) -> tuple[int, int, int, int] | None:

@@ -41,10 +41,10 @@ def encode(
     if color is not None and plot is None:
         raise ParamError("--color needs --plot")
     bundle = options.load_model(model)
-    chosen = options.fit_unless(bundle, "encode", {**given, "device": device})
+    fit_options = options.fit_unless(bundle, "encode", {**given, "device": device})
     # of a model that is not kept the codes are for this file alone
     if bundle is None:
-        bundle = fitting.on_the_spot(data, chosen)
+        bundle = fitting.on_the_spot(data, fit_options)
     if output is not None:
         rows = coding.write_codes(data, output, bundle, options.names(ids), force, device, engine)
         if not quiet:

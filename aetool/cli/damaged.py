@@ -9,7 +9,7 @@ IMPORTER = "<frozen importlib._bootstrap_external>"  # where Python reads compil
 FAILURES = (EOFError, ImportError, TypeError, ValueError)
 
 
-def told(error: Exception) -> Exception:
+def naming_damaged_file(error: Exception) -> Exception:
     """The error to raise in the place of one in FAILURES: if a compiled file could not be read
     while a module was imported, an AetoolError that names it; else the error itself."""
     trace = error.__traceback__

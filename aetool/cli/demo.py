@@ -43,14 +43,14 @@ def demo(output: str) -> int:
     # copies: nothing is written beside the data that are installed
     for name in (TABLE, PICTURES):
         (folder / name).write_bytes((DATA / name).read_bytes())
-    deep = bool(importlib.util.find_spec("torch") and importlib.util.find_spec("onnxscript"))
+    has_torch = bool(importlib.util.find_spec("torch") and importlib.util.find_spec("onnxscript"))
     terminal.say(CREDITS)
     terminal.say("", f"{folder / DAMAGED} is the table with {len(PLANTED)} cells changed:")
     for line in plant(folder / TABLE, folder / DAMAGED):
         terminal.say(f"  {line}")
     started = time.monotonic()
     worst = 0
-    for line in commands(deep):
+    for line in commands(has_torch):
         arguments = shlex.split(line)
         # @NAME is a file in the folder
         for i, argument in enumerate(arguments):
@@ -58,10 +58,10 @@ def demo(output: str) -> int:
                 arguments[i] = str(folder / argument[1:])
         terminal.say("", f"$ aetool {shlex.join(arguments)}")
         worst = max(worst, status(arguments))
-    if not deep:
+    if not has_torch:
         terminal.say("", "deep models were left out: run: pip install 'aetool[train]'")
     seconds = time.monotonic() - started
-    models = 3 if deep else 2
+    models = 3 if has_torch else 2
     what = f"fitted {models} models, checked and stored 5,000 records and 400 pictures"
     if worst:
         what = "a command above failed"
@@ -75,15 +75,15 @@ def plant(table: Path, damaged: Path) -> list[str]:
     is at `damaged` is replaced."""
     lines = table.read_text(encoding="utf-8").splitlines()
     columns = lines[0].split(",")
-    said = []
+    changes = []
     for row, column, cell in PLANTED:
         cells = lines[row].split(",")
         place = columns.index(column)
-        said.append(f"row {row}: {column} {cells[place]} -> {cell}")
+        changes.append(f"row {row}: {column} {cells[place]} -> {cell}")
         cells[place] = cell
         lines[row] = ",".join(cells)
     damaged.write_text("\n".join(lines) + "\n", encoding="utf-8", newline="\n")
-    return said
+    return changes
 
 
 def commands(deep: bool) -> list[str]:

@@ -111,45 +111,47 @@ def detect(data: str, model: str | None, quiet: bool, **given: Unpack[DetectGive
     printing = tables.Printing(given["output"], given["form"], given["as_json"], given["force"])
     if given["count"]:
         _refuse_beside_count(given)
-    # what a record is printed as, not what is fitted
+    # --all prints every record here; to a fit this name means that every row is fitted
     all_rows = given["all_rows"]
     given["all_rows"] = False
     if given["explain_columns"]:
         _explain_columns(data, model, given, printing)
         return 0
-    limit = _limit(given["max_flagged"])
+    limit = _limit_of_flagged(given["max_flagged"])
     # before anything is learned or scored
     sources = (data, model, given["calibration"])
     printing.refuse_target([path for path in sources if path is not None])
     bundle = options.load_model(model)
     # before a page or pictures are begun
     fit_options = options.fit_unless(bundle, "detect", given)
-    # opened before anything is scored: a folder that is there is said at once
-    drawn = _pictures(given["heatmap"], given["sheet"], given["force"])
-    with _page(given["report"], given["force"]) as page, drawn as files:
+    # opened before anything is scored: that something is there already is an error at once
+    pictures_opened = _pictures(given["heatmap"], given["sheet"], given["force"])
+    with _page(given["report"], given["force"]) as page, pictures_opened as files:
         watches: list[Watch] = [page.watcher] if page else []
         if files:
             watches += files.watches
-        found = _detected(data, bundle, fit_options, given, all_rows, watches)
+        detection = _detected(data, bundle, fit_options, given, all_rows, watches)
         if page:
-            page.write(found)
+            page.write(detection)
         if files:
-            files.finish(found)
+            files.finish(detection)
     if given["count"]:
-        terminal.say(str(found.flagged))
+        terminal.say(str(detection.flagged))
     else:
-        tables.show(found, printing, all_rows)
+        tables.show(detection, printing, all_rows)
     if not quiet:
-        _talk(found, is_chosen=given["top"] is not None or given["contamination"] is not None)
+        _say_how_many(
+            detection, is_chosen=given["top"] is not None or given["contamination"] is not None
+        )
         if files and files.remark:
             terminal.say(files.remark, err=True)
         if given["fdr"] and not given["calibration"]:
-            _warn(bundle)
+            _warn_of_rate(bundle)
     # a limit below 1 is a part of all records
-    failed = limit is not None and found.flagged > limit * (found.total if limit < 1 else 1)
+    failed = limit is not None and detection.flagged > limit * (detection.total if limit < 1 else 1)
     # a picture that cannot be read needs a look as an odd one does
-    wanting = found.flagged + len(found.unread)
-    return int(failed or (given["exit_code"] and limit is None and wanting > 0))
+    needing_a_look = detection.flagged + len(detection.unread)
+    return int(failed or (given["exit_code"] and limit is None and needing_a_look > 0))
 
 
 def _refuse_beside_count(given: DetectGiven) -> None:
@@ -215,17 +217,17 @@ def _explain_columns(
     from aetool.scoring import costing
 
     # another program wants a table, and people want sentences
-    of_programs = printing.form or printing.as_json or printing.output_suffix in tables.SUFFIXES
+    is_for_programs = printing.form or printing.as_json or printing.output_suffix in tables.SUFFIXES
     if costing.is_archive(data):
         ledger = costing.ledger_of(data, options.load_model(model), options.names(given["columns"]))
-        if of_programs:
+        if is_for_programs:
             tables.write_columns(ledger.table(), printing)
             return
         lines = list(ledger.lines())
     else:
         if given["columns"]:
             raise ParamError("--columns is of archives; in data leave columns out with --drop")
-        if of_programs:
+        if is_for_programs:
             raise ParamError(
                 "--explain-columns says in words how columns of data are read: leave out --json "
                 "and --format, or write to a file of text with -o"
@@ -265,7 +267,7 @@ def _pictures(heatmap: str | None, sheet: str | None, force: bool) -> Iterator[F
         yield files
 
 
-def _warn(model: Bundle | None) -> None:
+def _warn_of_rate(model: Bundle | None) -> None:
     """Print a warning, on standard error, that the rate of --fdr is approximate, and why, unless
     the model was calibrated on records kept apart. model: None for one learned from the very
     records, and for an archive."""
@@ -287,7 +289,7 @@ def _warn(model: Bundle | None) -> None:
     terminal.say(f"the rate is approximate: {why}; {cure}", err=True)
 
 
-def _limit(text: str | None) -> float | None:
+def _limit_of_flagged(text: str | None) -> float | None:
     """--max-flagged as a number: a count such as 20 as it is, a percentage such as 5% as a share,
     0.05, which is below 1 even for 100 % and more; None for None. ParamError for any other text."""
     if text is None:
@@ -300,50 +302,51 @@ def _limit(text: str | None) -> float | None:
     return float(text) if text != "0" else 0.0
 
 
-def _talk(found: Detection, is_chosen: bool) -> None:
+def _say_how_many(detection: Detection, is_chosen: bool) -> None:
     """Print, on standard error, how many records are flagged, and remarks on that number and on
     what may surprise. is_chosen: whether the user has chosen how many are to be flagged; else more
     than a tenth is remarked on."""
-    part = found.flagged / max(found.total, 1)
-    terminal.say(found.verdict(), err=True)
-    if found.ledger is not None:
-        terminal.say(found.ledger.told(), err=True)
+    part = detection.flagged / max(detection.total, 1)
+    terminal.say(detection.verdict(), err=True)
+    if detection.ledger is not None:
+        terminal.say(detection.ledger.told(), err=True)
     # where none is flagged a note says it
-    are_few = 0 < found.flagged <= MOST_LISTED and part <= MOST_PART and found.total < FEW
-    if are_few and not found.is_by_rank:
-        more = min(found.total, found.flagged + NEXT)
+    are_few = 0 < detection.flagged <= MOST_LISTED and part <= MOST_PART and detection.total < FEW
+    if are_few and not detection.is_by_rank:
+        more = min(detection.total, detection.flagged + NEXT)
         terminal.say(
             f"note: --top {more} lists the {more} highest scores, flagged or not: among few "
             "records what comes next may be odd, too",
             err=True,
         )
-    for note in found.notes():
+    for note in detection.notes():
         terminal.say(f"note: {note}", err=True)
-    if part > MOST_PART and not is_chosen and found.total >= FEWEST_REMARKED:
+    if part > MOST_PART and not is_chosen and detection.total >= FEWEST_REMARKED:
         stricter = "--top N"
         # of few held-out records no threshold of the smallest part can be told
-        helping = [text for text, rate in STRICT.items() if found.is_fewer_at(rate)]
-        if helping:
-            stricter = f"--fpr {helping[0]} or {stricter}"
+        stricter_rates = [text for text, rate in STRICT.items() if detection.is_fewer_at(rate)]
+        if stricter_rates:
+            stricter = f"--fpr {stricter_rates[0]} or {stricter}"
         terminal.say(
-            f"more than 10 % flagged{_mostly(found)}: these data differ from what the model was "
-            "fitted on, or it needs refitting; aetool drift MODEL DATA says how they differ; "
+            f"more than 10 % flagged{_clause_on_column(detection)}: these data differ from what "
+            "the model was fitted on, or it needs refitting; aetool drift MODEL DATA says how they "
+            "differ; "
             f"tighten with {stricter}",
             err=True,
         )
 
 
-def _mostly(found: Detection) -> str:
+def _clause_on_column(detection: Detection) -> str:
     """A clause that names the column which at least half of the flagged records have for their
     first reason, and what to do where its numbers are keys; "" where there is no such column."""
-    blamed = found.most_blamed()
+    blamed = detection.most_blamed()
     if blamed is None:
         return ""
     column, count = blamed
-    if 2 * count < found.flagged:
+    if 2 * count < detection.flagged:
         return ""
     name = shlex.quote(column)
     return (
-        f", {count:,} of {found.flagged:,} by {column} first (if it numbers things, as keys and "
-        f"times do, fit again with --drop {name})"
+        f", {count:,} of {detection.flagged:,} by {column} first (if it numbers things, as keys "
+        f"and times do, fit again with --drop {name})"
     )

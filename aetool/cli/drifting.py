@@ -56,8 +56,10 @@ def drift(
     part = options.percent(alpha, "--alpha") or 0.0
     # a model that is there is not fitted anew
     model = reference if drifting.is_model(reference) else None
-    chosen = options.fit_unless(model, "drift", given)
-    comparison = operations.drift(reference, new, fit=chosen, alpha=part, device=given["device"])
+    fit_options = options.fit_unless(model, "drift", given)
+    comparison = operations.drift(
+        reference, new, fit=fit_options, alpha=part, device=given["device"]
+    )
     if as_json:
         terminal.say(json.dumps(comparison.to_json()))
     else:
@@ -80,15 +82,15 @@ def _lines(comparison: Comparison, everything: bool) -> Iterator[str]:
     from aetool.detection.shifts import UNKNOWN
 
     # a fault has no p: nothing was tested
-    told = [(name or "(records)", "broken", "", why, "") for name, why in comparison.faults]
+    rows = [(name or "(records)", "broken", "", why, "") for name, why in comparison.faults]
     for shift in comparison.shifts if everything else comparison.shifted:
         adjusted = f"{shift.adjusted:.2g}"
-        told.append((shift.column or "(score)", shift.what, shift.before, shift.now, adjusted))
+        rows.append((shift.column or "(score)", shift.what, shift.before, shift.now, adjusted))
     if comparison.word == UNKNOWN:
-        told.append(("(records)", UNKNOWN, "", comparison.few, ""))
-    if not told:
+        rows.append(("(records)", UNKNOWN, "", comparison.few, ""))
+    if not rows:
         return
-    cells = [HEADINGS, *told]
+    cells = [HEADINGS, *rows]
     widths = [max(map(len, column)) for column in zip(*cells, strict=True)]
     for line in cells:
         padded = (cell.ljust(width) for cell, width in zip(line, widths, strict=True))

@@ -29,13 +29,13 @@ def export(model: str, output: str, check: bool, float32: bool, force: bool, qui
         return 0
     worst = exporting.difference(bundle, output)
     terminal.say(f"largest relative difference of a score: {worst:.3g}")
-    found = exporting.openvino_differences(bundle, output)
-    if found is not None:
-        for how, difference in found.items():
+    by_hint = exporting.openvino_differences(bundle, output)
+    if by_hint is not None:
+        for how, difference in by_hint.items():
             terminal.say(f"by OpenVINO {how}: {difference:.3g}")
         # a graph of float64 is not meant for it, so that its difference is no failure
         if float32:
-            worst = max(worst, found[exporting.OPENVINO_HINT])
+            worst = max(worst, by_hint[exporting.OPENVINO_HINT])
         else:
             terminal.say("for OpenVINO, which computes float64 in float32, export with --float32")
     # not ">": a difference that is NaN is a failure, too

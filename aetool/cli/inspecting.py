@@ -21,12 +21,12 @@ def info(file: str, loadings: bool, as_json: bool) -> None:
     """Print the facts about FILE, a model or an archive."""
     from aetool.operations import inspecting
 
-    found = {"loadings": inspecting.loadings(file)} if loadings else inspecting.info(file)
+    facts = {"loadings": inspecting.loadings(file)} if loadings else inspecting.info(file)
     if as_json:
         # JSON knows neither NaN nor infinity
-        terminal.say(*json.dumps(terminal.finite_numbers(found), indent=1).splitlines())
+        terminal.say(*json.dumps(terminal.finite_numbers(facts), indent=1).splitlines())
         return
-    for key, value in found.items():
+    for key, value in facts.items():
         title = TITLES.get(key, key.replace("_", " "))
         # a table: a line for each of its records
         if isinstance(value, list) and value and isinstance(value[0], dict):
@@ -34,7 +34,7 @@ def info(file: str, loadings: bool, as_json: bool) -> None:
             for entry in value:
                 terminal.say(f"  {_entry(entry)}")
         elif isinstance(value, list):
-            each = ", ".join(map(_shown, value))
+            each = ", ".join(map(_as_printed, value))
             terminal.say(f"{title:16} {each}")
         # figures by name: a line for each
         elif isinstance(value, dict) and value:
@@ -43,20 +43,20 @@ def info(file: str, loadings: bool, as_json: bool) -> None:
                 terminal.say(f"  {name:24} {_inner(figure)}")
         # a word of the format, told in words for people
         elif key == "fidelity":
-            said = remarks.FIDELITY.get(str(value), value)
-            terminal.say(f"{title:16} {said}")
+            in_words = remarks.FIDELITY.get(str(value), value)
+            terminal.say(f"{title:16} {in_words}")
             if value == "pixels":
                 terminal.say(f"{'by pixel':16} {remarks.BY_PIXEL}")
         elif value is not None and value != {}:
-            terminal.say(f"{title:16} {_shown(value)}")
-    if "fit_steps" in found:
+            terminal.say(f"{title:16} {_as_printed(value)}")
+    if "fit_steps" in facts:
         # as the fit itself has said them
-        facts = {key.removeprefix("fit_"): value for key, value in found.items()}
-        for line in remarks.of_training(facts):
+        facts_of_fit = {key.removeprefix("fit_"): value for key, value in facts.items()}
+        for line in remarks.of_training(facts_of_fit):
             terminal.say(line)
 
 
-def _shown(value: object) -> str:
+def _as_printed(value: object) -> str:
     """A value of `info` as it is printed: "none" for None and infinity, "yes" or "no", numbers to
     six digits, whole ones with commas, anything else as text."""
     if value is None:
@@ -77,23 +77,23 @@ def _shown(value: object) -> str:
 def _entry(entry: dict[str, object]) -> str:
     """One record of a list, such as a column, on one line: the value of "name", and each other fact
     behind its key."""
-    said = []
+    parts = []
     for key, value in entry.items():
-        figure = _shown(value)
+        figure = _as_printed(value)
         if key != "name":
             figure = f"{key} {figure}"
-        said.append(figure)
-    return "  ".join(said)
+        parts.append(figure)
+    return "  ".join(parts)
 
 
 def _inner(value: object) -> str:
     """A value of `info` that is a dictionary itself, on one line: "key value, key value"; any other
     value as it is printed alone."""
     if not isinstance(value, dict):
-        return _shown(value)
+        return _as_printed(value)
     figures = []
     for key, each in value.items():
-        figures.append(f"{key} {_shown(each)}")
+        figures.append(f"{key} {_as_printed(each)}")
     return ", ".join(figures)
 
 
@@ -101,7 +101,7 @@ def _listed(value: object) -> str:
     """A list of texts with " + " between them; any other value as `info` prints it."""
     if isinstance(value, list):
         return " + ".join(value)
-    return _shown(value)
+    return _as_printed(value)
 
 
 @click.command()
@@ -120,9 +120,9 @@ def verify(files: tuple[str, ...], model: str | None, max_output: str | None, qu
     worst = 0
     for file in files:
         try:
-            most = options.size(max_output, "--max-output")
+            most_bytes = options.size(max_output, "--max-output")
             notes: list[str] = []
-            found = inspecting.verify(file, bundle, most, notes)
+            figures = inspecting.verify(file, bundle, most_bytes, notes)
         except AetoolError as error:
             say_error(error)
             # damage is what was asked about, and no error of the command
@@ -130,8 +130,8 @@ def verify(files: tuple[str, ...], model: str | None, max_output: str | None, qu
             worst = max(worst, 1 if damaged else error.status)
             continue
         if not quiet:
-            said = ", ".join(f"{key} {_listed(value)}" for key, value in found.items())
-            terminal.say(f"{file}: intact ({said})")
+            listed = ", ".join(f"{key} {_listed(value)}" for key, value in figures.items())
+            terminal.say(f"{file}: intact ({listed})")
             if options.has_typed_model():
                 for note in notes:
                     terminal.say(f"note: {file}: {note}", err=True)

@@ -192,13 +192,13 @@ def archive_data_options(command: Command) -> Command:
     """Decorator: add the options of `data_options` to a command that writes archives, which hold
     every column: its help says what leaving one out means there."""
     command = data_options(command)
-    meant = {
+    help_texts = {
         "drop": "Leave columns out of what a model learns; an archive holds them all.",
         "keep": "Let a model learn of these columns alone; an archive holds all.",
     }
     # click keeps the options of a command on its function until it is made one
     for option in getattr(command, "__click_params__", ()):
-        option.help = meant.get(option.name, option.help)
+        option.help = help_texts.get(option.name, option.help)
     return command
 
 
@@ -290,13 +290,13 @@ def context_options(command: Command) -> Command:
 def pairs(items: tuple[str, ...], option: str) -> dict[str, str]:
     """Texts NAME=VALUE as a dictionary; of a name that is repeated the last counts. ParamError
     where one has no "=" or nothing before it. option: its name, for the error."""
-    found = {}
+    by_name = {}
     for item in items:
         key, sign, value = item.partition("=")
         if not sign or not key:
             raise ParamError(f"{option} {item}: write {option} NAME=VALUE")
-        found[key] = value
-    return found
+        by_name[key] = value
+    return by_name
 
 
 def names(items: tuple[str, ...]) -> list[str]:
@@ -306,15 +306,15 @@ def names(items: tuple[str, ...]) -> list[str]:
     import csv
     import io
 
-    found = []
+    names_found = []
     for item in items:
         try:
             # a quoted name may hold the end of a line
             for row in csv.reader(io.StringIO(item, newline=""), strict=True):
-                found += [name for name in row if name]
+                names_found += [name for name in row if name]
         except csv.Error as error:
             raise ParamError(f"{item!r} are no names with commas between them: {error}") from None
-    return found
+    return names_found
 
 
 def values(text: str | None) -> list[str]:
@@ -382,16 +382,16 @@ def fit_unless(
 def bounds(given: tuple[str, ...]) -> dict[str, str]:
     """Bounds by column, as texts, from texts such as "2%", "temp=0.5" or "temp=0.5,load=2",
     unchecked; "" stands for all columns that are not named."""
-    found = {}
+    by_column = {}
     for item in given:
-        several = item.split(",")
+        parts = item.split(",")
         # a name may hold a comma, and so may a number: then not every part names a column
-        is_list = all("=" in one for one in several)
-        for one in several if is_list else [item]:
+        is_list = all("=" in part for part in parts)
+        for part in parts if is_list else [item]:
             # the last sign, since a column may have one in its name
-            name, _, value = one.rpartition("=")
-            found[name] = value
-    return found
+            name, _, value = part.rpartition("=")
+            by_column[name] = value
+    return by_column
 
 
 def load_model(path: str | None, made: str = "") -> Bundle | None:
@@ -413,8 +413,10 @@ def load_model(path: str | None, made: str = "") -> Bundle | None:
         if plugins.is_name(path):
             remedy = f"of the plugin {path} make one: aetool fit DATA -p {path} -o {path}.aem"
             context = click.get_current_context(silent=True)
-            takes = [] if context is None else [option.name for option in context.command.params]
-            if "plugin" in takes:
+            parameter_names = (
+                [] if context is None else [option.name for option in context.command.params]
+            )
+            if "plugin" in parameter_names:
                 remedy = f"of the plugin {path} one is fitted here by -p {path}, without -m"
         # a new one would have another SHA-256, or other codes
         if made:
@@ -435,10 +437,10 @@ def needed_model(path: str | None, made: str = "") -> Bundle:
     """Load the model at a path; ParamError if no path is given; DataError if nothing is there,
     BundleError if it is no model. made: for errors, what only the model that it was made with can
     restore; "" where a new model will do."""
-    found = load_model(path, made)
-    if found is None:
+    bundle = load_model(path, made)
+    if bundle is None:
         raise ParamError("a model is needed: give one with -m, or set $AETOOL_MODEL")
-    return found
+    return bundle
 
 
 def size(text: str | None, option: str) -> int | None:

@@ -31,10 +31,10 @@ def plugins() -> None:
 @options.as_json
 def list_(as_json: bool) -> int:
     """List every model that installed plugins declare, by name."""
-    found = list(host.models_installed())
+    models = list(host.models_installed())
     # a plugin may declare several, which need not stand by their names
     good = sorted(
-        (model for model in found if not isinstance(model, PluginError)),
+        (model for model in models if not isinstance(model, PluginError)),
         key=lambda model: model.name,
     )
     if as_json:
@@ -42,7 +42,7 @@ def list_(as_json: bool) -> int:
     else:
         for model in good:
             terminal.say(f"{model.name:12} {model.summary}")
-    broken = [e for e in found if isinstance(e, PluginError)]
+    broken = [e for e in models if isinstance(e, PluginError)]
     for error in broken:
         terminal.say(f"aetool: error: {error}", err=True)
     return 2 if broken else 0
@@ -79,26 +79,26 @@ def check(name: str, only: str, stop: bool, quick: bool) -> int:
             f"pip install -e {package}"
         )
     began = time.monotonic()
-    count: Counter[str] = Counter()
+    outcomes: Counter[str] = Counter()
     kind = ""
     for case in testing.conformance(name):
-        named = only.lower().replace("-", " ") in case.name.replace("-", " ")
-        if not named or (quick and not case.quick):
+        is_wanted = only.lower().replace("-", " ") in case.name.replace("-", " ")
+        if not is_wanted or (quick and not case.quick):
             continue
         # a heading for each kind of data
         if case.kind != kind:
             kind = case.kind
             terminal.say(kind)
         outcome = _outcome(case)
-        count[outcome] += 1
+        outcomes[outcome] += 1
         if outcome == "failed" and stop:
             break
-    if not count:
+    if not outcomes:
         raise ParamError(f"no check of {name} is named '{only}'; leave out -k to see all")
     total = time.monotonic() - began
-    numbers = f"{count['passed']} checks passed, {count['failed']} failed"
-    terminal.say(f"{name}: {numbers}, {count['n/a']} n/a, in {total:.0f} s")
-    return int(count["failed"] > 0)
+    numbers = f"{outcomes['passed']} checks passed, {outcomes['failed']} failed"
+    terminal.say(f"{name}: {numbers}, {outcomes['n/a']} n/a, in {total:.0f} s")
+    return int(outcomes["failed"] > 0)
 
 
 def _outcome(case: testing.Case) -> str:
@@ -113,10 +113,10 @@ def _outcome(case: testing.Case) -> str:
         return "n/a"
     except Exception as error:  # a check may fail in any way its plugin does
         expected = isinstance(error, AssertionError | AetoolError)
-        found = str(error)
+        message = str(error)
         if not expected:
-            found = _told(error)
-        terminal.say(f"  FAIL  {case.title}: {found}")
+            message = _in_one_line(error)
+        terminal.say(f"  FAIL  {case.title}: {message}")
         advice = case.advice(error)
         if advice:
             terminal.say(f"        {advice}")
@@ -125,7 +125,7 @@ def _outcome(case: testing.Case) -> str:
     return "passed"
 
 
-def _told(error: Exception) -> str:
+def _in_one_line(error: Exception) -> str:
     """The class and the first line of the message of an unexpected exception, such as "ValueError:
     no rows"."""
     lines = str(error).strip().splitlines() or [""]

@@ -48,8 +48,9 @@ def of_training(facts: Mapping[str, Json]) -> Iterator[str]:
             f"anomalies{unknown}"
         )
     if "stopped_by_max_time" in facts:
-        cut = facts["stopped_by_max_time"]
-        yield f"stopped by --max-time after {cut['steps']:,} of {cut['of']:,} steps"
+        stopped_after = facts["stopped_by_max_time"]
+        steps = f"{stopped_after['steps']:,} of {stopped_after['of']:,} steps"
+        yield f"stopped by --max-time after {steps}"
     if facts.get("short_of_time"):
         yield (
             "--max-time was short: fewer models judge the rows that were fitted, which may find "
@@ -72,13 +73,13 @@ def of_code(code: Mapping[str, Json]) -> Iterator[str]:
     the figures of nn.usage.code_use."""
     in_use = f"{code['active']:.3g} of {code['units']} units in use"
     by_pca = f"PCA of {code['pca_numbers']}: {100 * code['pca_explained']:.1f} %"
-    said = (
+    line = (
         f"code: {in_use}, explains {100 * code['explained']:.1f} % of the variance of held-out "
         f"rows ({by_pca})"
     )
     if code["pca_explained"] > code["explained"] + BETTER:
-        said += "; PCA does better here: -p pca, or -O latent=N with a larger N"
-    yield said
+        line += "; PCA does better here: -p pca, or -O latent=N with a larger N"
+    yield line
     if code["dead"]:
         yield (
             "warning: the code is dead: what it restores is hardly better than the mean; train "

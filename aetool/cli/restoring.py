@@ -96,8 +96,13 @@ def _rows(text: str | None) -> tuple[int, int | None] | None:
     last = last if sign else first
     short = [part for part in (first, last) if len(part) <= MOST_DIGITS]
     numbers = [int(part) for part in short if part.isascii() and part.isdigit()]
-    written = [part for part in (first, last) if part]
-    if not written or len(numbers) < len(written) or 0 in numbers or numbers != sorted(numbers):
+    parts_given = [part for part in (first, last) if part]
+    if (
+        not parts_given
+        or len(numbers) < len(parts_given)
+        or 0 in numbers
+        or numbers != sorted(numbers)
+    ):
         raise ParamError(
             f"--rows {text}: write A:B, A:, :B or A; rows count from 1, both ends are included"
         )

@@ -64,8 +64,10 @@ def sample(
     """
     from aetool.operations import sampling
 
-    told = options.pairs(condition, "--condition")
-    chosen = sampling.SampleOptions(count, like, spread, grid, seed, prior, told, force, device)
-    rows = sampling.write_samples(options.needed_model(model), output, chosen)
+    conditions = options.pairs(condition, "--condition")
+    sample_options = sampling.SampleOptions(
+        count, like, spread, grid, seed, prior, conditions, force, device
+    )
+    rows = sampling.write_samples(options.needed_model(model), output, sample_options)
     if not quiet:
         terminal.say(f"{output}: {rows:,} records", err=True)

@@ -57,9 +57,9 @@ def similar(
     """
     from aetool.operations import searching
 
-    chosen = searching.SearchOptions(k, rows, binary, options.names(ids), device)
+    search_options = searching.SearchOptions(k, rows, binary, options.names(ids), device)
     bundle = options.load_model(model)
-    neighbours = searching.similar(query, data, bundle, chosen)
+    neighbours = searching.similar(query, data, bundle, search_options)
     if sheet is not None:
         searching.write_sheet(sheet, query, data, bundle, neighbours, force)
     tables.write_columns(neighbours.columns(), tables.Printing(output, form, as_json, force))

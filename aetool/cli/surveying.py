@@ -101,24 +101,24 @@ def _refuse_other_forms(path: Path) -> None:
     """Raise ParamError for a name for the drawing that does not end with .svg, in either case."""
     if path.suffix.lower() == ".svg":
         return
-    named = path.with_suffix(".svg") if path.suffix else Path("tradeoff.svg")
-    raise ParamError(f"-o {path}: the picture is written as SVG: name a file such as {named}")
+    example = path.with_suffix(".svg") if path.suffix else Path("tradeoff.svg")
+    raise ParamError(f"-o {path}: the picture is written as SVG: name a file such as {example}")
 
 
 def _command(file: str, point: Point, given: Mapping[str, Json]) -> str:
     """The shell command that writes the archive of a point, quoted. file: the data; given: the
     options of the command by name. Where its model must be fitted and stored apart, a command that
     fits stands before it."""
-    named = _argument(file)
+    file_argument = _argument(file)
     arguments = dict(point.arguments or {})
-    before = ""
+    fit_command = ""
     if "plugin" in arguments and "embed" in arguments:
         plugin = arguments.pop("plugin")
         arguments["model"] = _argument(default_output(file, ".aem", "tradeoff"))
-        fit = ["aetool", "fit", named, "-p", plugin, "-o", arguments["model"]]
+        fit = ["aetool", "fit", file_argument, "-p", plugin, "-o", arguments["model"]]
         fit += [*_words_typed(OF_READING, given), *_words_of_fit(given)]
-        before = f"{shlex.join(fit)} && "
-    words = ["aetool", "compress", named]
+        fit_command = f"{shlex.join(fit)} && "
+    words = ["aetool", "compress", file_argument]
     for name, value in arguments.items():
         if name == "embed":
             words.append("--no-embed")
@@ -133,7 +133,7 @@ def _command(file: str, point: Point, given: Mapping[str, Json]) -> str:
         words += _words_typed(OF_READING, given)
     if "plugin" in arguments:
         words += _words_of_fit(given)
-    return before + shlex.join(words)
+    return fit_command + shlex.join(words)
 
 
 def _argument(name: str) -> str:
@@ -222,21 +222,21 @@ def _say_pick(measured: Tradeoff, command: str, picture_path: Path) -> None:
         terminal.say(f"pick: none: {measured.asked} is met by no archive", err=True)
     else:
         pick_bytes = pick.counted(measured.embed)
-        told = f"pick ({measured.asked}): {pick.name}, {pick_bytes:,} bytes: {command}"
-        terminal.say(told, err=True)
+        line = f"pick ({measured.asked}): {pick.name}, {pick_bytes:,} bytes: {command}"
+        terminal.say(line, err=True)
     # honest where another program does better
     other = measured.smaller_elsewhere
     if other is not None:
-        terminal.say(f"note: {other.name} is better: {_told(other, measured)}", err=True)
+        terminal.say(f"note: {other.name} is better: {_other_in_words(other, measured)}", err=True)
     terminal.say(f"{picture_path}: {len(measured.points)} points", err=True)
 
 
-def _told(other: Point, measured: Tradeoff) -> str:
+def _other_in_words(other: Point, measured: Tradeoff) -> str:
     """Words for another program's file: its bytes and error, beside the error of the archive that
     is recommended."""
     if measured.pick is None or other.error <= measured.pick.error:
         return f"{other.size:,} bytes at no more error"
-    reached = f"an error of {100 * other.error:.3g} %"
+    error_in_words = f"an error of {100 * other.error:.3g} %"
     if other.psnr is not None:
-        reached = f"{other.psnr:.2f} dB"
-    return f"{other.size:,} bytes at {reached}, which {measured.asked} allows"
+        error_in_words = f"{other.psnr:.2f} dB"
+    return f"{other.size:,} bytes at {error_in_words}, which {measured.asked} allows"

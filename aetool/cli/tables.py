@@ -139,12 +139,12 @@ def _written_by_a_plugin(columns: Mapping[str, object], printing: Printing) -> b
     from aetool.data import readers
 
     target = Path(printing.output)
-    owned = readers.writer_of(target)
-    if owned is None:
+    plugin_writer = readers.writer_of(target)
+    if plugin_writer is None:
         return False
     import pyarrow as pa
 
-    readers.write(owned, target, readers.as_batches(pa.table(columns)), printing.force)
+    readers.write(plugin_writer, target, readers.as_batches(pa.table(columns)), printing.force)
     return True
 
 
@@ -192,12 +192,12 @@ def _write_detection(
     flagged, threshold (null if infinite), unread (how many pictures cannot be read, if any) and
     unit. columns: what is written of the records, row (from 1) and why among it."""
     records = _records(columns)
-    named = dict(zip((found.row + 1).tolist(), found.named, strict=True))
+    reasons_by_row = dict(zip((found.row + 1).tolist(), found.named, strict=True))
     for record in records:
         # pictures have no columns to name
-        columns_named = named.get(record["row"], [])
-        told = [{"column": c, "found": f, "expected": e} for c, f, e in columns_named]
-        record["why"] = told or record["why"]
+        columns_named = reasons_by_row.get(record["row"], [])
+        reasons = [{"column": c, "found": f, "expected": e} for c, f, e in columns_named]
+        record["why"] = reasons or record["why"]
     if form == "jsonl":
         for record in records:
             file.write(json.dumps(record) + "\n")

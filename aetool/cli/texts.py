@@ -33,10 +33,10 @@ def text_options(*paths: str) -> Callable[[Command], Command]:
         @functools.wraps(command)
         def with_reading(**given: object) -> object:
             """Call the command without the options about text, with its paths described by them."""
-            said = {name: given.pop(name) for name in SAID}
+            reading_options = {name: given.pop(name) for name in SAID}
             # without the option it is told from the text whether there is a header
-            said["header"] = False if given.pop("no_header") else None
-            described = _described(given, paths, said)
+            reading_options["header"] = False if given.pop("no_header") else None
+            described = _described(given, paths, reading_options)
             return command(**described)
 
         # click gives options in the reverse order of their decorators
@@ -88,22 +88,22 @@ def _options() -> list[Callable[[Callable[..., object]], Callable[..., object]]]
 def _described(
     given: dict[str, object],
     paths: tuple[str, ...],
-    said: Mapping[str, object],
+    reading_options: Mapping[str, object],
 ) -> dict[str, object]:
     """The arguments of a command by name, in which each path of data is a TextPath: the path
     together with how its text is written. ParamError for an option that makes no sense.
 
     given: all arguments, which come back unchanged if all options about text are None. paths: the
-    names of those that are data; of several paths each is one, None stays. said: the values of the
-    options about text.
+    names of those that are data; of several paths each is one, None stays. reading_options: the
+    values of the options about text.
     """
-    if all(value is None for value in said.values()):
+    if all(value is None for value in reading_options.values()):
         return given
     # only now: --help must not wait for them
     from aetool.csv.dialect import Reading
     from aetool.data.sources import TextPath
 
-    reading = Reading.from_json(said)
+    reading = Reading.from_json(reading_options)
     described = dict(given)
     for name in paths:
         path = given[name]
@@ -137,8 +137,8 @@ class Reading:
 def may_show_progress() -> bool:
     """Whether standard error is a terminal, and the command was not told to be quiet."""
     context = click.get_current_context(silent=True)
-    told = {} if context is None else context.params
-    is_quiet = bool(told.get("quiet") or told.get("no_progress"))
+    parameters = {} if context is None else context.params
+    is_quiet = bool(parameters.get("quiet") or parameters.get("no_progress"))
     return not is_quiet and sys.stderr is not None and sys.stderr.isatty()
 
 

@@ -95,17 +95,17 @@ class Column(ABC):
     def to_json(self) -> dict[str, Json]:
         """A JSON-able form, of which `kinds.from_json` makes an equal column: its kind, its name,
         and whatever differs from the defaults."""
-        out: dict[str, Json] = {"kind": self.kind}
+        fields: dict[str, Json] = {"kind": self.kind}
         for field in dataclasses.fields(self):
             value = getattr(self, field.name)
             # most columns are plain: what is not said is as usual
             if value == field.default:
                 continue
             if isinstance(value, Scale | Reach):
-                out[field.name] = dataclasses.asdict(value)
+                fields[field.name] = dataclasses.asdict(value)
             else:
-                out[field.name] = value
-        return out
+                fields[field.name] = value
+        return fields
 
     @classmethod
     def from_json(cls, data: Mapping[str, Json]) -> Self:
@@ -351,10 +351,10 @@ class Modelled(Column):
         """The expected value of a column that is a reason, written so that it differs from the
         value found, `written`; AS_EXPECTED ("as expected, but less surely than usual") where both
         are the same. value, expected: in user units, NaN for a gap."""
-        wanted = self.expectation(value, expected)
-        if wanted in (written, self.show(value)):
+        expected_text = self.expectation(value, expected)
+        if expected_text in (written, self.show(value)):
             return AS_EXPECTED
-        return wanted
+        return expected_text
 
     @abstractmethod
     def restored(self, values: Float) -> Restored:
@@ -448,8 +448,8 @@ class Modelled(Column):
 def reads_better(column: Modelled, than: Modelled, cells: Cells) -> bool:
     """Whether one reading of a column's cells is clearly better than another: `column` finds at
     most half as many of them odd as the column `than` does. True also where neither finds any."""
-    odd = [int((c.parse(cells) == ODD).sum()) for c in (column, than)]
-    return 2 * odd[0] <= odd[1]
+    odd_counts = [int((c.parse(cells) == ODD).sum()) for c in (column, than)]
+    return 2 * odd_counts[0] <= odd_counts[1]
 
 
 def words(values: object) -> bool:

@@ -28,16 +28,16 @@ def nats_of_gaps(missing: Sequence[int], rows: int) -> list[float]:
     1,000). A gap in a column without any is counted by models as well, by its rarity.
     """
     costs = [0.0] * len(missing)
-    most = _most_alone(missing, rows)
-    if most is None:
+    most_gaps = _most_alone(missing, rows)
+    if most_gaps is None:
         return costs
     for place, count in enumerate(missing):
-        if count > most:
+        if count > most_gaps:
             continue
         # a gap that training never saw is compared as if it had seen one
-        there_for_each = (rows - count) / max(count, 1)
-        costs[place] = min(math.log(there_for_each), NEVER_SEEN)
-        # of a column without any, models have counted how rare one is
+        present_cells_for_each_gap = (rows - count) / max(count, 1)
+        costs[place] = min(math.log(present_cells_for_each_gap), NEVER_SEEN)
+        # of a column without a gap models count this rarity themselves
         if count:
             costs[place] += math.log((rows + 1) / count)
     return costs
@@ -52,14 +52,14 @@ def _most_alone(missing: Sequence[int], rows: int) -> int | None:
     gaps_allowed = max(1, rows // MOST_OF_ROWS)
     cells_allowed = max(MOST_CELLS, gaps_allowed)
     # from the columns without any gap on, as long as those with the next more are far away
-    rising = sorted(missing)
-    most = None
+    rising_counts = sorted(missing)
+    most_gaps = None
     cells = 0
-    for place, count in enumerate(rising):
+    for place, count in enumerate(rising_counts):
         cells += count
         if count > gaps_allowed or cells > cells_allowed:
             break
-        following = rising[place + 1 :]
+        following = rising_counts[place + 1 :]
         if not following or following[0] >= TIMES * max(count, 1):
-            most = count
-    return most
+            most_gaps = count
+    return most_gaps

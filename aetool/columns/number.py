@@ -107,9 +107,9 @@ class Number(Modelled):
         notation = summary.asked_numbers() if asked else summary.numbers
         if notation is None:
             return None
-        read = notation.read(values)
-        is_number = read.state == VALUE
-        is_odd = read.state == ODD_CELL
+        numbers = notation.read(values)
+        is_number = numbers.state == VALUE
+        is_odd = numbers.state == ODD_CELL
         odd_cells = int(is_odd.sum())
         # a typed source that holds numbers as texts means texts; but pandas makes texts of a whole
         # column of numbers where one cell is odd, or where thousands are parted
@@ -124,8 +124,8 @@ class Number(Modelled):
                     f"{option('--type')} {summary.name}=number: no cell is one; it holds {text!r}"
                 )
             return None
-        is_finite = is_number & np.isfinite(read.value)
-        decimals = _common_decimals(read.decimals[is_finite])
+        is_finite = is_number & np.isfinite(numbers.value)
+        decimals = _common_decimals(numbers.decimals[is_finite])
         column = cls(
             summary.name,
             summary.dtype,
@@ -134,7 +134,7 @@ class Number(Modelled):
             token=summary.token,
             odd=odd_cells,
         )
-        return column._fitted(read.value, decimals)
+        return column._fitted(numbers.value, decimals)
 
     def restoring(self) -> Self:
         """A copy without quantiles, counts and reach, and without the units of its scale: decoders
@@ -170,17 +170,17 @@ class Number(Modelled):
             # floats that are all 25.0 do not say that there is nothing between 25 and 26
             quantum = 0.0
         # a first look spares the sorting of all where values are many
-        different = np.unique(finite[: 4 * FEW])
-        if len(different) <= FEW:
-            different = np.unique(finite)
-        has_few = len(different) <= FEW
+        different_numbers = np.unique(finite[: 4 * FEW])
+        if len(different_numbers) <= FEW:
+            different_numbers = np.unique(finite)
+        has_few = len(different_numbers) <= FEW
         quantiles = np.quantile(finite, TOLD, method="nearest")
         column = dataclasses.replace(
             column,
             scale=Scale.of(finite, quantum),
             low=low,
             high=high,
-            few=tuple(different.tolist()) if has_few else (),
+            few=tuple(different_numbers.tolist()) if has_few else (),
             quantiles=tuple(quantiles.tolist()),
             reach=reach_of(finite),
         )
@@ -344,15 +344,15 @@ class Number(Modelled):
         """The numbers of cells of text, (n,), in user units: NaN where missing, ODD for a cell that
         is no number; where training saw nothing but 0 and 1, words that say true or false are
         these."""
-        read = self.notation.read(cells)
-        odd = np.flatnonzero(read.state == ODD_CELL)
-        read.value[odd] = ODD
+        numbers = self.notation.read(cells)
+        odd = np.flatnonzero(numbers.state == ODD_CELL)
+        numbers.value[odd] = ODD
         if len(odd) and self._says_truth:
             # 1 and 0 in one file are true and false in another
             truth = as_truth(cells.take(odd))
             is_none = np.isnan(truth)
-            read.value[odd] = np.where(is_none, ODD, truth)
-        return read.value
+            numbers.value[odd] = np.where(is_none, ODD, truth)
+        return numbers.value
 
     def as_written(self, cells: Cells, decimal: str) -> Self:
         """A copy that reads the notation of another file's cells, if that reads clearly more of
@@ -417,19 +417,19 @@ class Number(Modelled):
         number found, `written`: where rounding makes both equal, with up to MORE_PLACES (3)
         decimals more; AS_EXPECTED ("as expected, but less surely than usual") where that is not
         enough. value, expected: in user units, NaN for a gap."""
-        wanted = super().contrast(written, value, expected)
-        if wanted != AS_EXPECTED or not math.isfinite(value) or not self.quantiles:
-            return wanted
+        expected_text = super().contrast(written, value, expected)
+        if expected_text != AS_EXPECTED or not math.isfinite(value) or not self.quantiles:
+            return expected_text
         (possible,) = self._possible(np.array([expected])).tolist()
         # of few different numbers, or at the end of the range, the number found is the nearest
         if abs(value) >= MOST_WRITTEN:
-            return wanted
-        known = self._places_of_resolution if self.decimals is None else self.decimals
-        for places in range(known + 1, known + 1 + MORE_PLACES):
+            return expected_text
+        usual_places = self._places_of_resolution if self.decimals is None else self.decimals
+        for places in range(usual_places + 1, usual_places + 1 + MORE_PLACES):
             rounded = round(possible, places) + 0.0
             if rounded != round(value, places) + 0.0:
                 return self.notation.show(rounded, places)
-        return wanted
+        return expected_text
 
     def alike(self, values: Float, expected: Float) -> npt.NDArray[np.bool_]:
         """(n,): True where a value equals its expected one, once that is moved to a number that is
@@ -449,12 +449,12 @@ class Number(Modelled):
 
     def _nearest_of_few(self, values: Float) -> Float:
         """Move each value, (n,), to the nearest of the few different numbers that training saw, of
-        which there must be any (`few` is not empty): (n,). Of two that are as near, to the lower
-        one; NaN to the lowest of all."""
-        few = np.array(self.few)
-        distances = np.abs(few - values[:, None])
+        which there must be any (`few_numbers` is not empty): (n,). Of two that are as near, to the
+        lower one; NaN to the lowest of all."""
+        few_numbers = np.array(self.few)
+        distances = np.abs(few_numbers - values[:, None])
         nearest = distances.argmin(axis=1)
-        return np.asarray(few[nearest])
+        return np.asarray(few_numbers[nearest])
 
     def restored(self, values: Float) -> Restored:
         """Values as the source's type has them: the numbers as they are, (n,) float64, NaN for a
@@ -482,7 +482,7 @@ class Number(Modelled):
     def random(self, count: int, rng: np.random.Generator) -> Float:
         """Draw numbers evenly from the range that training saw: (count,), in user units; from 0 to
         1 where it saw none, or 0 alone."""
-        # of half the width: that of all floats would be infinite
+        # by half the width, as the whole width of all floats would be infinite
         middle = 0.5 * self.low + 0.5 * self.high
         half = 0.5 * self.high - 0.5 * self.low
         if not half:
@@ -596,12 +596,12 @@ class Number(Modelled):
         """The column that to_json wrote, checked, with scale, notation and reach made of their
         JSON. data: its fields by name, without the kind. ValueError, TypeError or KeyError if it is
         not one."""
-        far = data.get("reach")
+        reach = data.get("reach")
         facts = {
             **data,
             "scale": Scale(**data.get("scale", {})),
             "notation": NumberNotation.from_json(data.get("notation", {})),
-            "reach": None if far is None else Reach(**far),
+            "reach": None if reach is None else Reach(**reach),
         }
         return super().from_json(facts)
 

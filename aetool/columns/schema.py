@@ -167,30 +167,31 @@ class Schema:
         """What a message says of a table that lacks some of the modelled columns: which, and what
         to do; and where it has hardly any of them, that it is a table of another kind, or one
         without its header."""
-        wanted = [column.name for column in self.modelled]
-        missing = [name for name in wanted if name not in table.places]
+        modelled_names = [column.name for column in self.modelled]
+        missing = [name for name in modelled_names if name not in table.places]
         known = {column.name for column in self.columns}
         # a name that is nearly right is often among these
-        extra = [name for name in table.names if name not in known]
+        unknown_names = [name for name in table.names if name not in known]
         numbered = [f"c{number}" for number in range(1, len(self.columns) + 1)]
-        if extra == numbered:
+        if unknown_names == numbered:
             header = [column.name for column in self.columns]
             return (
-                f"no header: its columns are called {listed(extra, A_HANDFUL)}; put the names "
-                f"that the model was fitted with above the records: {listed(header)}"
+                f"no header: its columns are called {listed(unknown_names, A_HANDFUL)}; put the "
+                f"names that the model was fitted with above the records: {listed(header)}"
             )
-        alike = {name.casefold().strip() for name in extra}
+        alike = {name.casefold().strip() for name in unknown_names}
         renamed = [name for name in missing if name.casefold().strip() in alike]
-        if len(missing) > 1 and 2 * (len(missing) - len(renamed)) > len(wanted):
-            there = len(wanted) - len(missing)
+        if len(missing) > 1 and 2 * (len(missing) - len(renamed)) > len(modelled_names):
+            present_count = len(modelled_names) - len(missing)
             return (
                 f"looks like a table of another kind than the model's: it has "
-                f"{there or 'none'} of the model's {len(wanted)} columns; the model was fitted on "
-                f"{self.rows:,} records of {listed(wanted, A_HANDFUL)}, and this table's "
-                f"columns are {listed(table.names, A_HANDFUL) or 'none'}. Give a table like the "
+                f"{present_count or 'none'} of the model's {len(modelled_names)} columns; the "
+                f"model was fitted on {self.rows:,} records of "
+                f"{listed(modelled_names, A_HANDFUL)}, and this table's columns are "
+                f"{listed(table.names, A_HANDFUL) or 'none'}. Give a table like the "
                 "model's, or a model of tables like this one"
             )
-        hint = f" (it has instead: {listed(extra, A_HANDFUL)})" if extra else ""
+        hint = f" (it has instead: {listed(unknown_names, A_HANDFUL)})" if unknown_names else ""
         quoted = [f"'{name}'" for name in missing]
         if len(renamed) == len(missing):
             # nothing is to be added
@@ -289,7 +290,7 @@ def decided(
         if name not in names:
             guess = there_are(name, names)
             raise ParamError(f"{option('--type')} {name}: no such column{guess}")
-    summaries = _with_the_mark_of_all(summaries, asked_mark)
+    summaries = _with_common_decimal_mark(summaries, asked_mark)
     columns = []
     for summary in summaries:
         kind = chosen.get(summary.name)
@@ -304,17 +305,17 @@ def decided(
     return Schema(tuple(columns), rows)
 
 
-def _with_the_mark_of_all(
+def _with_common_decimal_mark(
     summaries: Sequence[Summary],
     asked_mark: str | None,
 ) -> Sequence[Summary]:
     """The summaries, with the decimal mark that is usual in the file put right where it was told by
     its beginning, and cells further on can only have the other: where all columns that show a mark
     show the same. asked_mark: what the user says of it, None for nothing."""
-    shown: frozenset[str] = frozenset()
+    sure_marks: frozenset[str] = frozenset()
     for summary in summaries:
-        shown |= summary.sure_marks
-    marks = [asked_mark] if asked_mark else sorted(shown)
+        sure_marks |= summary.sure_marks
+    marks = [asked_mark] if asked_mark else sorted(sure_marks)
     if len(marks) != 1:
         return summaries
     # most files have the mark by which they begin, and nothing is computed again
@@ -332,26 +333,26 @@ def _values_among_gaps(
     otherwise: for each column of categories, by its index, these words in lower case. columns: as
     first decided, each with its summary. Columns without such a word are left out; {} if the file
     does not tell how it writes its gaps."""
-    usual: set[str] = set()
+    usual_gaps: set[str] = set()
     categories = []
     pairs = zip(columns, summaries, strict=True)
     for place, (column, summary) in enumerate(pairs):
         if not isinstance(column, Modelled) or not column.gaps:
             continue
-        written = summary.written_gaps
-        usual |= written - DOUBTFUL
+        gaps_written = summary.written_gaps
+        usual_gaps |= gaps_written - DOUBTFUL
         if column.ordered:
             # numbers and dates have no words: what is none of them there is how the file writes
             # gaps
-            usual |= written
+            usual_gaps |= gaps_written
         else:
             categories.append(place)
     # the file does not tell how it writes gaps: the words may be such
-    if not usual:
+    if not usual_gaps:
         return {}
     values_of = {}
     for place in categories:
-        values = summaries[place].doubtful_gaps - usual
+        values = summaries[place].doubtful_gaps - usual_gaps
         if values:
             values_of[place] = values
     return values_of
@@ -396,25 +397,25 @@ def understood_briefly(schema: Schema, most: int) -> list[str]:
     ends with the option that shows each column, where there are more columns than lines."""
     lines = _left_out(schema)
     odd_ones = []
-    others = []
+    unremarkable = []
     for column in schema.modelled:
         if _is_remarkable(column):
             odd_ones.append(column)
         else:
-            others.append(column)
-    alike = _alike(others)
+            unremarkable.append(column)
+    joined_lines = _lines_of_unremarkable(unremarkable)
     # what is odd must not push out what the columns are
-    room = max(1, most - len(lines) - len(alike))
-    told = len(odd_ones)
-    if told > room:
+    lines_left = max(1, most - len(lines) - len(joined_lines))
+    lines_of_odd = len(odd_ones)
+    if lines_of_odd > lines_left:
         # the last line is for all that have none of their own
-        told = room - 1
-    for column in odd_ones[:told]:
+        lines_of_odd = lines_left - 1
+    for column in odd_ones[:lines_of_odd]:
         lines.append(_line_of(column))
-    untold = [column.name for column in odd_ones[told:]]
-    if untold:
-        lines.append(f"with something odd: {_some(untold)}")
-    lines += alike
+    names_without_line = [column.name for column in odd_ones[lines_of_odd:]]
+    if names_without_line:
+        lines.append(f"with something odd: {_listed_briefly(names_without_line)}")
+    lines += joined_lines
     if in_shell() and len(schema.columns) > len(lines):
         lines[-1] += "; each by itself: --explain-columns"
     return lines
@@ -441,29 +442,29 @@ def _is_remarkable(column: Modelled) -> bool:
     return bool(column.odd or column.remark())
 
 
-def _alike(columns: Sequence[Modelled]) -> list[str]:
+def _lines_of_unremarkable(columns: Sequence[Modelled]) -> list[str]:
     """Lines that join columns with nothing odd about them: those in which nothing differs, those
     with gaps, and all that differ by their kind, in one line. A column with gaps is in two of them,
     unless nothing differs in it."""
-    constant = []
-    gaps = []
-    kinds: dict[str, list[str]] = {}
+    constant_names = []
+    with_gaps = []
+    names_by_kind: dict[str, list[str]] = {}
     for column in columns:
         if column.is_constant:
-            constant.append(column.name)
+            constant_names.append(column.name)
             continue
         if column.missing:
             # it is named among those of its kind, too
-            gaps.append(f"{column.name} ({column.missing})")
-        names = kinds.setdefault(_group_of(column), [])
+            with_gaps.append(f"{column.name} ({column.missing})")
+        names = names_by_kind.setdefault(_group_of(column), [])
         names.append(column.name)
     lines = []
-    if constant:
-        lines.append(f"nothing differs in: {_some(constant)}")
-    if gaps:
-        lines.append(f"gaps: {_some(gaps)}")
-    if kinds:
-        groups = [f"{words}: {_some(names)}" for words, names in kinds.items()]
+    if constant_names:
+        lines.append(f"nothing differs in: {_listed_briefly(constant_names)}")
+    if with_gaps:
+        lines.append(f"gaps: {_listed_briefly(with_gaps)}")
+    if names_by_kind:
+        groups = [f"{words}: {_listed_briefly(names)}" for words, names in names_by_kind.items()]
         lines.append("; ".join(groups))
     return lines
 
@@ -476,7 +477,7 @@ def _group_of(column: Modelled) -> str:
     return column.plural
 
 
-def _some(names: Sequence[str]) -> str:
+def _listed_briefly(names: Sequence[str]) -> str:
     """The first MOST_NAMED (12) of these names, joined by commas, and how many others there are, if
     any."""
     listed = ", ".join(names[:MOST_NAMED])
@@ -495,24 +496,24 @@ def _modelled_lines(schema: Schema) -> list[str]:
 def _line_of(column: Modelled) -> str:
     """How a column that models see was read, with all that is odd about it."""
     line = f"{column.name}: {column.understood()}"
-    return ", ".join([line, *_asides(column)])
+    return ", ".join([line, *_remarks_on(column)])
 
 
-def _asides(column: Modelled) -> list[str]:
+def _remarks_on(column: Modelled) -> list[str]:
     """Further remarks for a modelled column's line: that it is a condition, its gaps, its odd
     cells, its own remark."""
-    asides = []
+    remarks = []
     if column.condition:
-        asides.append("a condition, not scored")
+        remarks.append("a condition, not scored")
     if column.missing:
-        written = f" (written {column.token!r})" if column.token else ""
-        asides.append(f"{column.missing} missing{written}")
+        as_written = f" (written {column.token!r})" if column.token else ""
+        remarks.append(f"{column.missing} missing{as_written}")
     if column.odd:
-        asides.append(f"{column.odd} cell{'s' if column.odd > 1 else ''} of another kind")
+        remarks.append(f"{column.odd} cell{'s' if column.odd > 1 else ''} of another kind")
     remark = column.remark()
     if remark:
-        asides.append(remark)
-    return asides
+        remarks.append(remark)
+    return remarks
 
 
 def drop(schema: Schema, names: Sequence[str]) -> Schema:

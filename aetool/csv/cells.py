@@ -51,7 +51,7 @@ DOUBLE_DIGITS = 15  # of any decimal number that a double restores
 LARGEST_WHOLE = float(2**53)  # up to which every whole number is a double
 
 
-def _sure(mark: str, other: str) -> re.Pattern[str]:
+def _pattern_of_sure_numbers(mark: str, other: str) -> re.Pattern[str]:
     """A pattern of the numbers that can have no other decimal mark than `mark`: of a point 1.5,
     0.125, 1234.567, 1,234.5 and 1,234,567, and not 1.234, whose point may part thousands. mark,
     other: the point, escaped as in a pattern, and the comma, or the other way round."""
@@ -66,8 +66,8 @@ def _sure(mark: str, other: str) -> re.Pattern[str]:
     return re.compile(rf"[+-]?(?:{grouped}|{grouped_decimal}|{ungrouped})")
 
 
-SURE_POINT = _sure(r"\.", ",")
-SURE_COMMA = _sure(",", r"\.")
+SURE_POINT = _pattern_of_sure_numbers(r"\.", ",")
+SURE_COMMA = _pattern_of_sure_numbers(",", r"\.")
 
 
 def folded(words: Iterable[str]) -> frozenset[str]:
@@ -130,9 +130,10 @@ def numbers_of(cells: Sequence[str]) -> list[int | float | None] | None:
         is_whole = is_whole and cell.lstrip("-").isdigit()
     if all(has_gap):
         return None
-    read = int if is_whole else float
+    as_number = int if is_whole else float
     return [
-        None if is_missing else read(cell) for cell, is_missing in zip(cells, has_gap, strict=True)
+        None if is_missing else as_number(cell)
+        for cell, is_missing in zip(cells, has_gap, strict=True)
     ]
 
 
@@ -183,5 +184,5 @@ def is_ruler(record: Sequence[str]) -> bool:
     """Whether the record is a line drawn under a header: all its cells are of RULERS alone (-=+|:_~
     and blanks), and there is `--` or `==` among them, such as `---+---`, `|:--|--:|`, `====
     ====`."""
-    drawn = "".join(record)
-    return bool(set(drawn) <= RULERS and ("--" in drawn or "==" in drawn))
+    text = "".join(record)
+    return bool(set(text) <= RULERS and ("--" in text or "==" in text))

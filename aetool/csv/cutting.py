@@ -33,8 +33,8 @@ def records(stream: BinaryIO, dialect: Dialect, size: int, text: bytes = b"") ->
     """Yield pieces of whole records, of about `size` bytes, of a stream that begins at a record.
     text: the bytes of it that were read already. NoTableError where a record has more than
     MAX_RECORD bytes (256 MiB)."""
-    step = size
-    following = stream.read(step)
+    bytes_to_read = size
+    following = stream.read(bytes_to_read)
     while following:
         # a byte more tells whether a record begins at the end of the text; blank lines, and the LF
         # of a CR LF that was cut in two, belong to the record before them
@@ -42,13 +42,13 @@ def records(stream: BinaryIO, dialect: Dialect, size: int, text: bytes = b"") ->
         if cut > 0:
             yield text[:cut]
             text = text[cut:]
-            step = size
+            bytes_to_read = size
         elif len(text) > MAX_RECORD:
             raise too_long()
-        else:  # a long record were looked through again and again
-            step *= 2
+        else:  # no record ends in the text: longer steps, as all of it is looked through each time
+            bytes_to_read *= 2
         text += following
-        following = stream.read(step)
+        following = stream.read(bytes_to_read)
     if text:
         yield text
 

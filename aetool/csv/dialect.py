@@ -150,10 +150,10 @@ class Reading:
         return settings
 
     @classmethod
-    def from_json(cls, said: Mapping[str, object], names: tuple[str, ...] = ()) -> Self:
+    def from_json(cls, settings: Mapping[str, object], names: tuple[str, ...] = ()) -> Self:
         """The settings that to_json wrote; TypeError or ParamError for anything else. names: of a
         model's columns."""
-        return cls(**dict(said), names=names)  # type: ignore[arg-type]
+        return cls(**dict(settings), names=names)  # type: ignore[arg-type]
 
     def over(self, other: Reading) -> Reading:
         """Combine two Readings: these settings, and those of `other` where these are None (or, of

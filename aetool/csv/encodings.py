@@ -81,14 +81,14 @@ def _single_bytes(error: UnicodeError) -> tuple[str, int]:
     (their text as Windows-1252, or as Latin-1 for those that have no character there; the place
     behind them, at which decoding goes on)."""
     assert isinstance(error, UnicodeDecodeError)
-    read = ""
+    text = ""
     for byte in error.object[error.start : error.end]:
         single = bytes([byte])
         try:
-            read += single.decode("cp1252")
+            text += single.decode("cp1252")
         except UnicodeDecodeError:
-            read += single.decode("latin-1")
-    return read, error.end
+            text += single.decode("latin-1")
+    return text, error.end
 
 
 codecs.register_error("aetool.single_bytes", _single_bytes)
@@ -136,9 +136,9 @@ class _Rewritten(io.RawIOBase):
         does not know."""
         if not self.left:
             self.left = next(self.pieces, b"")
-        room = memoryview(target).cast("B")
-        size = min(len(room), len(self.left))
-        room[:size] = self.left[:size]
+        target_bytes = memoryview(target).cast("B")
+        size = min(len(target_bytes), len(self.left))
+        target_bytes[:size] = self.left[:size]
         self.left = self.left[size:]
         return size
 

@@ -114,7 +114,7 @@ class Fields:
         """A Fields of some records alone, in their order: those where the mask `records`,
         (records,) bool, is True."""
         is_chosen = np.repeat(records, self.width)
-        return self._chosen(is_chosen, self.begin[records], self.width[records])
+        return self._with_fields(is_chosen, self.begin[records], self.width[records])
 
     def without_last(self, records: Mask) -> Fields:
         """A Fields of all records, some of which lack their last field. records: (records,) bool,
@@ -123,7 +123,7 @@ class Fields:
         last = np.cumsum(self.width, dtype=np.int64) - 1
         is_chosen[last[records]] = False
         width = self.width - records
-        return self._chosen(is_chosen, self.begin, width.astype(np.int32))
+        return self._with_fields(is_chosen, self.begin, width.astype(np.int32))
 
     def inner(self, records: Mask) -> Fields:
         """A Fields of all records, some of which lack their first and their last field. records:
@@ -134,9 +134,9 @@ class Fields:
         is_chosen[end[records] - 1] = False
         is_chosen[first[records]] = False
         width = self.width - 2 * records
-        return self._chosen(is_chosen, self.begin, width.astype(np.int32))
+        return self._with_fields(is_chosen, self.begin, width.astype(np.int32))
 
-    def _chosen(
+    def _with_fields(
         self,
         is_chosen: Mask,
         begin: Positions,
@@ -170,7 +170,7 @@ class Fields:
         odd = np.flatnonzero(self.kind == ODD)
         if not len(odd):
             return data, start, stop
-        # values that are not spans of the text are written behind it
+        # an odd value, such as one with doubled quotes, is no span of the text: it is appended
         odd_values = self._values_of(odd)
         lengths = [len(odd_value) for odd_value in odd_values]
         edges = len(data) + np.cumsum([0, *lengths])
@@ -179,8 +179,8 @@ class Fields:
         start[odd] = edges[:-1]
         stop[odd] = edges[1:]
         raw = b"".join(odd_values)
-        behind = np.frombuffer(raw, np.uint8)
-        return np.concatenate([data, behind]), start, stop
+        appended = np.frombuffer(raw, np.uint8)
+        return np.concatenate([data, appended]), start, stop
 
     def _values_of(self, places: npt.NDArray[np.int64]) -> list[bytes]:
         """The values of the fields at these places, counted from 0, in their order, each worked out
@@ -259,7 +259,7 @@ def is_open(raw: bytes, rule: Rule) -> bool:
         raw = raw.lstrip(b" ")
     if not raw.startswith(b'"'):
         return False
-    # doubled quotes are even, a closing quote makes them odd; behind that one all is bare
+    # what closes the field is a quote that is not doubled: one that is left without the doubled
     without_doubled = raw[1:].replace(b'""', b"")
     return QUOTE not in without_doubled
 
@@ -271,12 +271,12 @@ def fields(text: bytes, rule: Rule) -> Fields:
         raise DataError("a piece of text is too large")
     if kernel.C is None:
         return by_arrays(text, rule) or by_loop(text, rule)
-    likely = _likely_sizes(text, rule)
-    cut = _cut_by_kernel(text, rule, likely)
+    likely_sizes = _likely_sizes(text, rule)
+    cut = _cut_by_kernel(text, rule, likely_sizes)
     if cut is None:
         # there are more fields than the beginning made likely
-        most = _most(text, rule)
-        cut = _cut_by_kernel(text, rule, most)
+        most_sizes = _most_sizes(text, rule)
+        cut = _cut_by_kernel(text, rule, most_sizes)
     assert cut is not None
     return cut
 
@@ -285,14 +285,14 @@ def _likely_sizes(text: bytes, rule: Rule) -> tuple[int, int]:
     """For how many fields and records to take memory before a text is cut, (fields, records): of a
     long text more than its beginning makes likely, of a short one the most it can have."""
     head = text[:SAMPLE]
-    most_fields, most_records = _most(head, rule)
+    most_fields, most_records = _most_sizes(head, rule)
     if len(head) == len(text):
         return most_fields, most_records
     times = MORE_THAN_LIKELY * len(text) / len(head)
     return int(most_fields * times), int(most_records * times)
 
 
-def _most(text: bytes, rule: Rule) -> tuple[int, int]:
+def _most_sizes(text: bytes, rule: Rule) -> tuple[int, int]:
     """The most (fields, records) that a text can hold, counted by its delimiters and line ends as
     if none of these were in quotes."""
     records = _most_records(text)
@@ -417,17 +417,17 @@ def by_loop(text: bytes, rule: Rule) -> Fields:
     at = _behind_line_ends(text, 0)
     while at < len(text):
         begin.append(at)
-        before = len(start)
+        fields_before = len(start)
         while True:
             start.append(at)
-            at, written = _field_end(text, at, rule, edges)
+            at, kind_of_field = _field_end(text, at, rule, edges)
             stop.append(at)
-            kind.append(written)
+            kind.append(kind_of_field)
             # a record ends where its last field does, at no delimiter
             if at == len(text) or text[at] in LINE_ENDS:
                 break
             at += 1
-        width.append(len(start) - before)
+        width.append(len(start) - fields_before)
         at = _behind_line_ends(text, at)
     cut = Fields(
         text,
@@ -543,6 +543,7 @@ def by_arrays(text: bytes, rule: Rule) -> Fields | None:
     stop.sort()
     first_field = np.searchsorted(start, begin)
     width = np.diff(first_field, append=len(start))
+    # how many quotes stand before each byte, and before the end
     quotes = np.append(quotes_before, is_quote.sum())
     quotes_inside = quotes[stop] - quotes[start]
     cut = Fields(

@@ -34,22 +34,22 @@ def has_header(first: Record, body: Sequence[Record], otherwise: bool = True) ->
     record with nothing but figures and gaps is no header. With no record below it, it is one if
     `otherwise` is True and less than half of its cells, gaps apart, are figures.
     """
-    filled = without_gaps(first)
-    figures = [cell for cell in filled if cells.is_figure(cell)]
-    if len(figures) == len(filled) and first:
+    first_values = without_gaps(first)
+    figures = [cell for cell in first_values if cells.is_figure(cell)]
+    if len(figures) == len(first_values) and first:
         return False
     if not body:
-        return otherwise and 2 * len(figures) < len(filled)
+        return otherwise and 2 * len(figures) < len(first_values)
     # a header may be written again, where files were joined, which says nothing of levels
-    under = [record for record in body if list(record) != list(first)]
-    signs = _signs_of_header(first, under)
+    records_below = [record for record in body if list(record) != list(first)]
+    signs = _signs_of_header(first, records_below)
     # years across, as of a table of countries: `country,2001,2002`
     if signs.figures_over and not signs.repeated:
         is_named = signs.fresh or signs.names_over
         if is_named and _are_in_sequence(figures):
             return True
         # of a column in which each word is another one neither tells, and some years are left out
-        if _names_years(first, figures, under):
+        if _names_years(first, figures, records_below):
             return True
     if signs.figures_over or signs.names_over:
         if signs.names_over == signs.figures_over:
@@ -94,15 +94,15 @@ def _signs_of_header(first: Record, under: Sequence[Record]) -> _Signs:
             continue
         column = column_of(under, place)
         levels = set(column)
-        few = max(1, len(column) // 2)
+        most_levels = max(1, len(column) // 2)
         # only of levels that come again and again it says something that one is not among them
-        if len(levels) <= few:
+        if len(levels) <= most_levels:
             signs.word(cell in levels)
             continue
         shapes = {cells.shape_of(level) for level in levels}
         have_digits = any("0" in shape for shape in shapes)
         # where each is another word, g1, g2 ..., their shape tells
-        if len(shapes) <= few and have_digits:
+        if len(shapes) <= most_levels and have_digits:
             signs.word(cells.shape_of(cell) in shapes)
     return signs
 
@@ -141,7 +141,7 @@ def is_quoted_otherwise(
     if first_is_quoted and not _are_quoted_as_names(filled, delimiter):
         return False
     width = max(map(len, body))
-    otherwise = 0
+    differing_columns = 0
     for place in range(width):
         column = [record[place] for record in body if place < len(record)]
         below = [cell for cell in column if not cells.is_gap(cell.text)]
@@ -150,8 +150,8 @@ def is_quoted_otherwise(
             continue
         has_to = any(delimiter in cell.text for cell in below)
         says_enough = len(below) >= LEAST_BELOW and not has_to
-        otherwise += first_is_quoted or says_enough
-    return 2 * otherwise >= width
+        differing_columns += first_is_quoted or says_enough
+    return 2 * differing_columns >= width
 
 
 def _are_quoted_as_names(header_cells: Sequence[Written], delimiter: str) -> bool:
@@ -271,19 +271,19 @@ def _are_units(record: Record, under: Sequence[Record]) -> bool:
     for place, cell in enumerate(record):
         if is_column_of_figures(under, place):
             over_figures.append(cell.strip())
-    written = []
+    unit_cells = []
     for cell in over_figures:
         # some units are written like gaps
         if cells.is_certain_unit(cell) or not cells.is_gap(cell):
-            written.append(cell)
-    if not written or not all(map(cells.is_unit, written)):
+            unit_cells.append(cell)
+    if not unit_cells or not all(map(cells.is_unit, unit_cells)):
         return False
-    if any(map(cells.is_figure, written)):
+    if any(map(cells.is_figure, unit_cells)):
         return False
     # any word might be one: some must be certain, and a letter by itself is a level as well
-    is_letter = len(written[0]) == 1 and written[0].isalpha()
-    if len(written) == 1 and is_letter:
+    is_letter = len(unit_cells[0]) == 1 and unit_cells[0].isalpha()
+    if len(unit_cells) == 1 and is_letter:
         return False
-    certain = sum(map(cells.is_certain_unit, written))
-    mostly_certain = 2 * certain >= len(written)
-    return mostly_certain and 2 * len(written) >= len(over_figures)
+    certain = sum(map(cells.is_certain_unit, unit_cells))
+    mostly_certain = 2 * certain >= len(unit_cells)
+    return mostly_certain and 2 * len(unit_cells) >= len(over_figures)

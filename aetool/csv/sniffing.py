@@ -131,11 +131,11 @@ class Beginning:
         spans = spans.only(is_judged)
         # one for each field of these records, record by record
         quotes = iter((spans.kind == QUOTED).tolist())
-        written = []
+        records = []
         for record in spans.records():
             texts = [cell.decode(errors="replace") for cell in record]
-            written.append([Written(text, next(quotes)) for text in texts])
-        return is_quoted_otherwise(written[0], written[1:], cut.delimiter)
+            records.append([Written(text, next(quotes)) for text in texts])
+        return is_quoted_otherwise(records[0], records[1:], cut.delimiter)
 
     def cut(self, line: int, delimiter: str) -> Cut | None:
         """Cut the records from a line on, from 0, at a delimiter; None if they are not regular
@@ -149,7 +149,7 @@ class Beginning:
             # the last record of a sample may be cut short
             judged = rows if is_complete else rows[:-1]
             if _is_regular(judged):
-                clean = _clean(rows, delimiter)
+                clean = _part_of_clean_cells(rows, delimiter)
                 return Cut(line, delimiter, space, rows, clean)
         return None
 
@@ -181,7 +181,7 @@ def _is_regular(rows: list[list[str]]) -> bool:
     return same >= LEAST_REGULAR * len(records)
 
 
-def _clean(rows: list[list[str]], delimiter: str) -> float:
+def _part_of_clean_cells(rows: list[list[str]], delimiter: str) -> float:
     """The part, 0 .. 1, of the cells of the first CLEAN_RECORDS (30) records in which no delimiter
     occurs but this one; plain numbers with a decimal comma count among these. One cell at least."""
     others = DELIMITERS.replace(delimiter, "")
@@ -217,12 +217,12 @@ def sniff(
     # a character may be cut in two at the end of the head
     text = lines_behind.decode("utf-8", errors="replace")
     beginning = Beginning(text[: 2 * SAMPLE])
-    cut, comment = _body(beginning, reading, model_reading, likely)
+    cut, comment = _first_records(beginning, reading, model_reading, likely)
     # only where there is no table: a few zero bytes are no reason to refuse one
     if cut is None and "\0" in beginning.text and _is_binary(beginning.text):
         raise NoTableError(f"{name}: this is a binary file, not a table in text")
     if cut is None:
-        cut = _irregular(beginning, reading, model_reading, name, likely)
+        cut = _irregular_records(beginning, reading, model_reading, name, likely)
     table = _Table(beginning, cut, comment, reading, model_reading)
     rule = Rule(cut.delimiter, table.space)
     first_record = lines_behind[behind_lines(lines_behind, table.line) :]
@@ -284,7 +284,7 @@ def _first_end(body: bytes, rule: Rule) -> str:
 # ---- where the table begins, and what parts its fields
 
 
-def _body(
+def _first_records(
     beginning: Beginning,
     reading: Reading,
     model_reading: Reading,
@@ -301,7 +301,7 @@ def _body(
         delimiters = reading.delimiter
     if reading.delimiter is None and model_reading.delimiter is not None:
         delimiters = [model_reading.delimiter, *delimiters]
-    by_names = _by_names(beginning, model_reading, delimiters)
+    by_names = _cut_by_names(beginning, model_reading, delimiters)
     if by_names is not None:
         # of comments above the header it is known what they begin with, too
         lines_to_header = range(by_names.line + 1)
@@ -326,19 +326,19 @@ def _body(
     if first > last_line:
         return None, comment
     likely = model_reading.delimiter or likely
-    at_once = _best_cut(beginning, first, delimiters, likely)
-    # numbers from the user end the search: what stands before the table was counted
-    if reading.skip_rows is None and (at_once is None or _is_doubtful(at_once)):
+    table_here = _best_cut(beginning, first, delimiters, likely)
+    # a number of lines to skip ends the search: the user has said where the table begins
+    if reading.skip_rows is None and (table_here is None or _is_doubtful(table_here)):
         lines_below = range(first + 1, last_line + 1)
-        below = _below(beginning, lines_below, delimiters, likely)
-        if below is not None and (at_once is None or _is_better(below, at_once)):
-            return below, comment
-    if at_once is not None and not (reading.comment or model_reading.comment):
-        return _with_marked_records(beginning, at_once, comment)
-    return at_once, comment
+        table_below = _table_below(beginning, lines_below, delimiters, likely)
+        if table_below is not None and (table_here is None or _is_better(table_below, table_here)):
+            return table_below, comment
+    if table_here is not None and not (reading.comment or model_reading.comment):
+        return _with_marked_records(beginning, table_here, comment)
+    return table_here, comment
 
 
-def _below(
+def _table_below(
     beginning: Beginning,
     lines: range,
     delimiters: Iterable[str],
@@ -412,7 +412,7 @@ def _parts_by_blanks(beginning: Beginning, line: int) -> bool:
     return all(figures) or cut.columns >= LEAST_BY_BLANKS
 
 
-def _by_names(
+def _cut_by_names(
     beginning: Beginning,
     model_reading: Reading,
     delimiters: Iterable[str],
@@ -492,7 +492,7 @@ def _with_marked_records(beginning: Beginning, cut: Cut, comment: str) -> tuple[
     return beginning.cut(line, cut.delimiter) or cut, comment
 
 
-def _irregular(
+def _irregular_records(
     beginning: Beginning,
     reading: Reading,
     model_reading: Reading,
@@ -516,9 +516,9 @@ def _irregular(
         other = _best_cut(beginning, line, DELIMITERS + BLANK, None)
         if other is not None:
             raise ParamError(
-                f"{name}: {option('--delimiter')} {_shown(reading.delimiter)} does not stand in "
+                f"{name}: {option('--delimiter')} {_in_words(reading.delimiter)} does not stand in "
                 "its first lines; "
-                f"fields look parted by {_shown(other.delimiter)}: leave "
+                f"fields look parted by {_in_words(other.delimiter)}: leave "
                 f"{option('--delimiter')} out"
             )
     space = delimiter == BLANK
@@ -526,7 +526,7 @@ def _irregular(
     return Cut(line, delimiter, space, records, clean=1.0)
 
 
-def _shown(delimiter: str) -> str:
+def _in_words(delimiter: str) -> str:
     """How a message calls a delimiter: "blanks" or "tabs", any other as it is."""
     names = {BLANK: "blanks", "\t": "tabs"}
     return names.get(delimiter, delimiter)
@@ -642,14 +642,14 @@ class _Table:
         has_figures = any(map(cells.is_figure, names))
         if has_figures and not beginning.quoted_otherwise(line, cut):
             return
-        above = len(names) - cut.columns
-        if above == 1 and names[-1] == "":
+        surplus_names = len(names) - cut.columns
+        if surplus_names == 1 and names[-1] == "":
             self.edge = HEADER_TAIL
-        elif above == -1 and not is_comment:
+        elif surplus_names == -1 and not is_comment:
             self.edge = self._edge_of_records(cut)
             if not self.edge:
                 return
-        elif above != 0 or not is_comment:
+        elif surplus_names != 0 or not is_comment:
             return
         self.line = line
         self.header = True
@@ -726,19 +726,19 @@ def _decimal_of(delimiter: str, rows: list[list[str]]) -> str:
     """
     if delimiter == ",":
         return "."
-    written = [cell.strip() for row in rows for cell in row]
+    trimmed_cells = [cell.strip() for row in rows for cell in row]
     has_sure_comma = False
-    for cell in written:
+    for cell in trimmed_cells:
         mark = cells.sure_mark(cell)
         if mark == ".":
             return "."
         has_sure_comma = has_sure_comma or mark == ","
     if has_sure_comma:
         return ","
-    for cell in written:
+    for cell in trimmed_cells:
         # beside numbers with a point, one such as 1,234 has a comma for thousands
         if "." in cell and cells.is_number(cell, "."):
             return "."
-    with_comma = [cell for cell in written if cell.count(",") == 1]
+    with_comma = [cell for cell in trimmed_cells if cell.count(",") == 1]
     has_decimal_comma = any(cells.is_number(cell, ",") for cell in with_comma)
     return "," if has_decimal_comma else "."

@@ -54,15 +54,15 @@ def selected(
     lines = []
     first_field = 0
     for width in records.width.tolist():
-        chosen = []
+        selected_fields = []
         for place in places:
             raw = b""
             # a short record ends before
             if place < width:
                 number = first_field + place
                 raw = records.text[starts[number] : stops[number]]
-            chosen.append(raw)
-        line = record(chosen, records.rule)
+            selected_fields.append(raw)
+        line = record(selected_fields, records.rule)
         lines.append(line + line_end)
         first_field += width
     return b"".join(lines)

@@ -75,9 +75,9 @@ def _one_hot(ones: Int, width: int) -> npt.NDArray[np.float32]:
     """(rows, width) float32: 1 at the places of each row, 0 elsewhere. ones: (rows, n), these
     places."""
     row = np.arange(len(ones))[:, None]
-    out = np.zeros((len(ones), width), np.float32)
-    out[row, ones] = 1
-    return out
+    one_hot = np.zeros((len(ones), width), np.float32)
+    one_hot[row, ones] = 1
+    return one_hot
 
 
 def _first_parameters(
@@ -198,15 +198,15 @@ def _hidden_layer(parameters: Weights) -> Layer:
     power = _shift(parameters["w1"])
     weight = _weights(parameters["w1"], power)
     # hidden 1.0 is 255: a sum is w 2^power, so scale it by 255 2^-power, a power of two nearby
-    down = max(0, power - 8)
-    up = 2.0 ** max(0, 8 - power)
-    most = WEIGHT_MOST * up
-    scaled = np.rint(weight * up)
-    clipped = np.clip(scaled, -most, most)
+    shift = max(0, power - 8)
+    factor = 2.0 ** max(0, 8 - power)
+    most_weight = WEIGHT_MOST * factor
+    scaled = np.rint(weight * factor)
+    clipped = np.clip(scaled, -most_weight, most_weight)
     # half of what the shift takes away: it rounds down, and is to round to nearest
-    half = 1 << down >> 1
-    bias = np.rint(parameters["b1"] * 2.0**power * up)
-    return Layer(clipped.astype(np.int64), bias.astype(np.int64) + half, down)
+    half = 1 << shift >> 1
+    bias = np.rint(parameters["b1"] * 2.0**power * factor)
+    return Layer(clipped.astype(np.int64), bias.astype(np.int64) + half, shift)
 
 
 def _votes_layer(parameters: Weights) -> Layer:

@@ -56,16 +56,16 @@ def attributes_of(path: str | os.PathLike[str], timed: bool = True) -> Attribute
     folder those that its archive takes over: its mode without the right to enter it (0o666), and no
     times. None if nothing is there, for "-", and for pipes and devices. timed: whether times are
     among them. DataError if the file cannot be looked up."""
-    there = looked_up(Path(path))
-    if there is None or os.fspath(path) == "-":
+    status = looked_up(Path(path))
+    if status is None or os.fspath(path) == "-":
         return None
-    if stat.S_ISDIR(there.st_mode):
+    if stat.S_ISDIR(status.st_mode):
         # a folder that others may not enter: its archive is not theirs to read
-        return Attributes(there.st_mode & 0o666, there.st_uid, there.st_gid)
-    if not stat.S_ISREG(there.st_mode):
+        return Attributes(status.st_mode & 0o666, status.st_uid, status.st_gid)
+    if not stat.S_ISREG(status.st_mode):
         return None
-    times = (there.st_atime_ns, there.st_mtime_ns) if timed else None
-    return Attributes(there.st_mode & ALL, there.st_uid, there.st_gid, times)
+    times = (status.st_atime_ns, status.st_mtime_ns) if timed else None
+    return Attributes(status.st_mode & ALL, status.st_uid, status.st_gid, times)
 
 
 def hand_on(handle: int, source: Attributes | None, replaced: os.stat_result | None) -> None:
@@ -87,15 +87,15 @@ def hand_on(handle: int, source: Attributes | None, replaced: os.stat_result | N
     mode = source.mode
     if replaced is not None:
         allowed = replaced.st_mode
-        # who is of the new group alone was one of all others
+        # another group than before: its members had no more rights than all others had
         if source.group != replaced.st_gid:
             allowed &= ((replaced.st_mode & 0o007) << 3) | ~0o070
         mode &= allowed | ~OTHERS
     system.give_user(handle, source.user)
     if not system.give_group(handle, source.group):
         # Another group than the source's: it may do no more than both its group and all others
-        both = (mode >> 3) & mode & 0o007
-        mode = (mode & 0o700) | (both << 3) | both
+        shared_bits = (mode >> 3) & mode & 0o007
+        mode = (mode & 0o700) | (shared_bits << 3) | shared_bits
     system.give_mode(handle, mode)
     if source.times is not None:
         system.give_times(handle, source.times)

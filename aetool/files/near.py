@@ -27,7 +27,7 @@ def did_you_mean(path: str | os.PathLike[str], suffix: str = "") -> str:
     the path if it is one of aetool's own, and else any but that of a model, which is no data.
     """
     wanted = Path(path)
-    meant = suffix or wanted.suffix.lower()
+    wanted_suffix = suffix or wanted.suffix.lower()
     for place in (wanted, *wanted.parents):
         # the first folder on the way up that is there
         if not place.parent.is_dir():
@@ -36,7 +36,7 @@ def did_you_mean(path: str | os.PathLike[str], suffix: str = "") -> str:
         for name in _near(place.name, _entries(place.parent)):
             other = place.parent / name / rest
             kind = other.suffix.lower()
-            is_of_kind = kind == meant if meant in OWN else kind != MODEL
+            is_of_kind = kind == wanted_suffix if wanted_suffix in OWN else kind != MODEL
             if is_of_kind and other.exists():
                 return f"; did you mean '{other}'?"
         break
@@ -61,7 +61,7 @@ def _near(name: str, others: list[str]) -> Iterator[str]:
     compared, small or capital, and suffixes only between names that are equally near otherwise. A
     name that has other numbers is another one, such as part-7.csv and part-8.csv."""
     stem, suffix = _split(name)
-    ranked = []
+    by_likeness = []
     for other in others:
         other_stem, other_suffix = _split(other)
         matcher = difflib.SequenceMatcher(None, other_stem, stem)
@@ -75,8 +75,8 @@ def _near(name: str, others: list[str]) -> Iterator[str]:
         alike = matcher.ratio()
         if alike >= LEAST_ALIKE:
             of_suffix = difflib.SequenceMatcher(None, other_suffix, suffix).ratio()
-            ranked.append((-alike, -of_suffix, other))
-    for *_, other in sorted(ranked):
+            by_likeness.append((-alike, -of_suffix, other))
+    for *_, other in sorted(by_likeness):
         yield other
 
 

@@ -57,14 +57,14 @@ def atomic(
             f"{named_by or option('-o')}"
         )
     refuse_target(target, force, (), named_by)
-    there = looked_up(target)
+    status = looked_up(target)
     # /dev/stdout and the like: no file, but an open one of this process
     number = _open_file(target)
-    if number is not None or not (there is None or stat.S_ISREG(there.st_mode)):
-        with _handed_over(str(target), lambda: _opened(target, number)) as spool:
+    if number is not None or not (status is None or stat.S_ISREG(status.st_mode)):
+        with _copied_when_done(str(target), lambda: _open_sink(target, number)) as spool:
             yield spool
         return
-    with _replacing(target, force, source, there, named_by) as file:
+    with _replacing(target, force, source, status, named_by) as file:
         yield file
 
 
@@ -82,22 +82,22 @@ def refuse_target(
     force: whether the target may replace a file. sources: paths of what is read, beside what the
     running command has opened already. named_by: the option that names target, if not -o.
     """
-    there = looked_up(target)
-    if there is None:
+    status = looked_up(target)
+    if status is None:
         if _open_file(target) is None:
             _refuse_no_folder(target)
         return
-    if stat.S_ISDIR(there.st_mode):
+    if stat.S_ISDIR(status.st_mode):
         raise DataError(f"{target}: is a folder; name a file with {named_by or option('-o')}")
     # to a device, a pipe or an open file the bytes are added
-    if _open_file(target) is not None or not stat.S_ISREG(there.st_mode):
+    if _open_file(target) is not None or not stat.S_ISREG(status.st_mode):
         return
     if not force:
-        raise _exists(target, named_by)
+        raise _error_of_existing(target, named_by)
     # replacing it would take the data away while they are read
-    places = [looked_up(Path(source)) for source in sources]
-    is_source = any(os.path.samestat(there, place) for place in places if place is not None)
-    if is_source or is_read(there):
+    source_stats = [looked_up(Path(source)) for source in sources]
+    is_source = any(os.path.samestat(status, place) for place in source_stats if place is not None)
+    if is_source or is_read(status):
         raise DataError(
             f"{target}: is the file that is read; name another one with {named_by or option('-o')}"
         )
@@ -114,7 +114,7 @@ def output(
     is a folder, is there already (without force), is read by the running command, or cannot be
     written."""
     if os.fspath(target) == "-":
-        with _handed_over("standard output", _standard_output) as spool:
+        with _copied_when_done("standard output", _standard_output) as spool:
             yield spool
         return
     with atomic(target, force, source) as file:
@@ -138,9 +138,9 @@ def scratch_folder(target: Path) -> Path:
     """The folder for temporary files that are as large as target: target's own, or the system's
     where target is a folder, pipe, device, an open file of this process or "-". DataError if target
     cannot be looked up."""
-    plain = os.fspath(target) != "-" and _open_file(target) is None
-    there = looked_up(target) if plain else None
-    if plain and (there is None or stat.S_ISREG(there.st_mode)):
+    names_a_path = os.fspath(target) != "-" and _open_file(target) is None
+    status = looked_up(target) if names_a_path else None
+    if names_a_path and (status is None or stat.S_ISREG(status.st_mode)):
         return Path(os.path.realpath(target)).parent
     return Path(tempfile.gettempdir())
 
@@ -186,7 +186,7 @@ def strays_of(target: Path) -> Iterator[Path]:
             yield path
 
 
-def _exists(target: Path, named_by: str | None) -> DataError:
+def _error_of_existing(target: Path, named_by: str | None) -> DataError:
     """Return, not raise, the error for a target that is there already. named_by: the option that
     names target, if not -o."""
     return DataError(
@@ -206,7 +206,7 @@ def _open_file(target: Path) -> int | None:
     return int(numbered[1]) if numbered else STANDARD.get(name)
 
 
-def _opened(target: Path, number: int | None) -> BinaryIO:
+def _open_sink(target: Path, number: int | None) -> BinaryIO:
     """Open what the bytes go to: the open file of this process with this number, or for None the
     pipe or device at target. Standard output itself (1) is not to be closed. OSError if it cannot
     be opened."""
@@ -229,16 +229,17 @@ def _standard_output() -> BinaryIO:
 
 
 @contextmanager
-def _handed_over(name: str, opened: Callable[[], BinaryIO]) -> Iterator[BinaryIO]:
-    """Context manager: a temporary file to write to, whose bytes are copied to what `opened` opens
-    if the block ends without an error. name: of that, for the DataError where it cannot be written.
-    NoRoomError, also for any OSError of the block. `opened` is called when the block has ended."""
+def _copied_when_done(name: str, open_sink: Callable[[], BinaryIO]) -> Iterator[BinaryIO]:
+    """Context manager: a temporary file to write to, whose bytes are copied to what `open_sink`
+    opens if the block ends without an error. name: of that, for the DataError where it cannot be
+    written. NoRoomError, also for any OSError of the block. `open_sink` is called when the block
+    has ended."""
     with scratch() as spool:
         yield spool
         spool.flush()
         spool.seek(0)
         try:
-            stream = opened()
+            stream = open_sink()
             shutil.copyfileobj(spool, stream, PIECE)
             stream.flush()
             if sys.stdout is None or stream is not sys.stdout.buffer:
@@ -270,14 +271,14 @@ def _replacing(
     try:
         folder = system.open_folder(resolved.parent)
     except OSError as error:
-        raise _no_folder(target, error) from None
+        raise _error_of_folder(target, error) from None
     try:
-        opened, part = system.new_part(resolved.parent, lambda: _name_of_part(resolved))
+        new_file, part = system.new_part(resolved.parent, lambda: _name_of_part(resolved))
     except OSError as error:
         system.close_folder(folder)
-        raise _no_folder(target, error) from None
+        raise _error_of_folder(target, error) from None
     try:
-        with opened as file:
+        with new_file as file:
             handle = file.fileno()
             system.claim(handle)
             yield file
@@ -286,7 +287,7 @@ def _replacing(
             hand_on(handle, source, replaced)
             os.fsync(handle)
             if part is None:
-                _name(handle, resolved, folder, force)
+                _give_name(handle, resolved, folder, force)
             # while it is claimed still
             elif system.renames_open_files():
                 part.replace(resolved)
@@ -297,7 +298,7 @@ def _replacing(
         # a rename is safe only when its folder is on the disk
         system.sync_folder(folder)
     except FileExistsError:
-        raise _exists(target, named_by) from None
+        raise _error_of_existing(target, named_by) from None
     except OSError as error:
         raise DataError(f"{target}: cannot write: {error.strerror or error}") from None
     finally:
@@ -316,10 +317,10 @@ def _refuse_no_folder(target: Path) -> None:
         if not os.access(folder, os.W_OK):
             raise PermissionError(errno.EACCES, os.strerror(errno.EACCES))
     except OSError as error:
-        raise _no_folder(target, error) from None
+        raise _error_of_folder(target, error) from None
 
 
-def _no_folder(target: Path, error: OSError) -> DataError:
+def _error_of_folder(target: Path, error: OSError) -> DataError:
     """Return, not raise, the error for a target in whose folder no file can be made, by what the
     system says: `error`, of opening the folder or making the file."""
     reason = error.strerror or error
@@ -346,7 +347,7 @@ def _remove_strays(target: Path) -> None:
             path.unlink(missing_ok=True)
 
 
-def _name(handle: int, target: Path, folder: int | None, force: bool) -> None:
+def _give_name(handle: int, target: Path, folder: int | None, force: bool) -> None:
     """Give a nameless file the name of target. handle: of the file; folder: of target's folder, or
     None for the current one. FileExistsError if another file has the name, unless force: then that
     is replaced; OSError for any other failure."""

@@ -78,47 +78,47 @@ def place_of(data: str | os.PathLike[str]) -> Place:
         raise DataError(f"{name!r}: no name of a file: it has a zero byte in it")
     key: Key = "-"
     if name != "-":
-        there = looked_up(Path(name))
-        if there is None:
+        status = looked_up(Path(name))
+        if status is None:
             raise DataError(f"{name}: no such file{near.did_you_mean(name)}")
-        if stat.S_ISREG(there.st_mode) or stat.S_ISDIR(there.st_mode):
+        if stat.S_ISREG(status.st_mode) or stat.S_ISDIR(status.st_mode):
             place = Place(Path(name), name)
             # so that `is_read` knows it
-            noted = _spooled.get()
-            if noted is not None:
-                noted[there.st_dev, there.st_ino] = place
+            places_asked_for = _spooled.get()
+            if places_asked_for is not None:
+                places_asked_for[status.st_dev, status.st_ino] = place
             return place
         # /dev/stdin is the same pipe as "-"
         if name not in STANDARD_INPUT:
-            key = there.st_dev, there.st_ino
-    known = _spooled.get()
-    if known is not None and key in known:
-        return known[key]
+            key = status.st_dev, status.st_ino
+    places_read = _spooled.get()
+    if places_read is not None and key in places_read:
+        return places_read[key]
     try:
         place = _read_once(name)
     except OSError as error:
         raise DataError(f"{name}: {error.strerror or error}") from None
-    if known is not None:
-        known[key] = place
+    if places_read is not None:
+        places_read[key] = place
     return place
 
 
 def read_once(key: str, read: Callable[[], Place]) -> Place:
     """The place of a copy that `read` makes; within a block of one_reading it is made once for each
     key, which names the data; outside of such blocks each time. The errors of `read` go through."""
-    known = _spooled.get()
-    if known is None:
+    places_read = _spooled.get()
+    if places_read is None:
         return read()
-    if key not in known:
-        known[key] = read()
-    return known[key]
+    if key not in places_read:
+        places_read[key] = read()
+    return places_read[key]
 
 
-def is_read(there: os.stat_result) -> bool:
+def is_read(status: os.stat_result) -> bool:
     """Whether a file or folder, by its stat, is one that the running command reads: whose place was
     asked for within a block of one_reading. False outside of such blocks."""
-    known = _spooled.get()
-    return known is not None and (there.st_dev, there.st_ino) in known
+    places_read = _spooled.get()
+    return places_read is not None and (status.st_dev, status.st_ino) in places_read
 
 
 def _read_once(name: str) -> Place:
@@ -136,9 +136,11 @@ def read_all(data: str | os.PathLike[str], most: int) -> bytes | None:
     """The bytes of a file, or of what can be read once; None if they are more than `most` bytes.
     DataError if they cannot be read, and for what is read once, a pipe or "-", as of `place_of`."""
     path = Path(data)
-    there = looked_up(path)
-    once = there is not None and not stat.S_ISREG(there.st_mode)
-    place = place_of(data) if once or os.fspath(data) == "-" else Place(path, os.fspath(data))
+    status = looked_up(path)
+    is_read_once = status is not None and not stat.S_ISREG(status.st_mode)
+    place = (
+        place_of(data) if is_read_once or os.fspath(data) == "-" else Place(path, os.fspath(data))
+    )
     try:
         with place.path.open("rb") as stream:
             content = stream.read(most + 1)
@@ -166,10 +168,10 @@ def scratch() -> Iterator[BinaryIO]:
         with new_spool() as spool:
             yield spool
     except OSError as error:
-        raise _unwritten(error) from None
+        raise _error_of_writing(error) from None
 
 
-def _unwritten(error: OSError) -> NoRoomError:
+def _error_of_writing(error: OSError) -> NoRoomError:
     """Return, not raise, the NoRoomError that tells of an OSError in writing a temporary file."""
     where = error.filename or tempfile.gettempdir()
     return NoRoomError(f"{where}: cannot write: {error.strerror or error}")
@@ -208,7 +210,7 @@ def _fill(spool: BinaryIO, stream: BinaryIO, name: str) -> None:
             spool.write(piece)
             spool.flush()
         except OSError as error:
-            raise _unwritten(error) from None
+            raise _error_of_writing(error) from None
 
 
 def kept(write: Callable[[BinaryIO], None], name: str) -> Place:
@@ -267,7 +269,7 @@ class _Spool:
         try:
             return self._spool.write(data)
         except OSError as error:
-            raise _unwritten(error) from None
+            raise _error_of_writing(error) from None
 
     def flush(self) -> None:
         """Does nothing: what was written is flushed once, at the end."""

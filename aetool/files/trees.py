@@ -142,13 +142,13 @@ def _check_replaceable(
 def _files_in(tree: Path) -> Files:
     """The relative paths of everything in a folder: files, and folders with a / behind their names.
     OSError if a folder cannot be listed."""
-    found: Files = set()
+    names: Files = set()
     # a list that is cut short would have the old files take the place of the new ones
     for folder, folders, files in os.walk(tree, onerror=_raise):
         inside = Path(folder).relative_to(tree)
-        found.update((inside / name).as_posix() for name in files)
-        found.update((inside / name).as_posix() + "/" for name in folders)
-    return found
+        names.update((inside / name).as_posix() for name in files)
+        names.update((inside / name).as_posix() + "/" for name in folders)
+    return names
 
 
 def _raise(error: OSError) -> None:
@@ -156,37 +156,37 @@ def _raise(error: OSError) -> None:
     raise error
 
 
-def _keep_others(old: Path, new: Path, shown: Path) -> None:
+def _keep_others(old: Path, new: Path, target_path: Path) -> None:
     """Link the files of the old folder, and of the folders in it, that the new one lacks into the
     new one; files are copied where there are no hard links. Folders that the new one lacks are made
-    there, with the modes and times of the old ones; others keep theirs. shown: the target, for
-    messages. DataError where one of them has a file and the other a folder, or a file system is
+    there, with the modes and times of the old ones; others keep theirs. target_path: the target,
+    for messages. DataError where one of them has a file and the other a folder, or a file system is
     mounted in the old one; OSError where it cannot be read or linked."""
     device = old.stat().st_dev
     with os.scandir(old) as entries:
         for entry in sorted(entries, key=lambda entry: entry.name):
-            beside = new / entry.name
-            name = shown / entry.name
-            brought = beside.lstat() if os.path.lexists(beside) else None
+            path_in_new = new / entry.name
+            name = target_path / entry.name
+            status_in_new = path_in_new.lstat() if os.path.lexists(path_in_new) else None
             # files, and links as they are
             if not entry.is_dir(follow_symlinks=False):
-                if brought is None:
-                    system.give_second_name(entry.path, beside)
-                elif stat.S_ISDIR(brought.st_mode):
+                if status_in_new is None:
+                    system.give_second_name(entry.path, path_in_new)
+                elif stat.S_ISDIR(status_in_new.st_mode):
                     raise DataError(f"{name}: is a file, and the archive holds a folder there")
                 continue
             if entry.stat().st_dev != device:
                 raise DataError(
                     f"{name}: is where another file system is mounted; {option('-o')} elsewhere"
                 )
-            if brought is None:
-                beside.mkdir()
-            elif not stat.S_ISDIR(brought.st_mode):
+            if status_in_new is None:
+                path_in_new.mkdir()
+            elif not stat.S_ISDIR(status_in_new.st_mode):
                 raise DataError(f"{name}: is a folder, and the archive holds a file there")
-            _keep_others(Path(entry.path), beside, name)
+            _keep_others(Path(entry.path), path_in_new, name)
             # at last: a mode that forbids writing would keep its files out
-            if brought is None:
-                shutil.copystat(entry.path, beside)
+            if status_in_new is None:
+                shutil.copystat(entry.path, path_in_new)
 
 
 def _write_journal(wrapper: Path, brought: Files) -> None:
@@ -213,8 +213,8 @@ def _read_journal(wrapper: Path) -> tuple[int, Files]:
         inode = int(journal["inode"])
         brought = {str(name) for name in journal["brought"]}
     except (ValueError, KeyError, TypeError):
-        said = "damaged: what a killed writer left can no longer be told; move it away"
-        raise OSError(errno.EBADMSG, said, str(wrapper / JOURNAL)) from None
+        advice = "damaged: what a killed writer left can no longer be told; move it away"
+        raise OSError(errno.EBADMSG, advice, str(wrapper / JOURNAL)) from None
     return inode, brought
 
 
@@ -254,8 +254,8 @@ def _settle(wrapper: Path, target: Path) -> None:
     # names could not be exchanged: the old folder was moved aside first
     if old.exists():
         if not target.exists():
-            newest = tree if is_new else old
-            newest.rename(target)
+            remaining = tree if is_new else old
+            remaining.rename(target)
         if old.exists():
             _remove_replaced(old, target, brought)
     # they were exchanged: else target is still what it was, and only the wrapper is to go
@@ -276,17 +276,17 @@ def _remove_replaced(old: Path, new: Path, brought: Files, inside: str = "") -> 
         for entry in sorted(entries, key=lambda entry: entry.name):
             name = inside + entry.name
             path = Path(entry.path)
-            beside = new / entry.name
-            there = os.path.lexists(beside)
-            if entry.is_dir(follow_symlinks=False) and there and beside.is_dir():
+            path_in_new = new / entry.name
+            is_in_new = os.path.lexists(path_in_new)
+            if entry.is_dir(follow_symlinks=False) and is_in_new and path_in_new.is_dir():
                 path.chmod(0o700)  # what is in it can be removed by its owner
-                _remove_replaced(path, beside, brought, name + "/")
+                _remove_replaced(path, path_in_new, brought, name + "/")
                 path.rmdir()
             # replaced by a file that was brought, or the same file under its second name
-            elif there and (name in brought or beside.lstat().st_ino == entry.inode()):
+            elif is_in_new and (name in brought or path_in_new.lstat().st_ino == entry.inode()):
                 path.unlink()
             else:
-                path.replace(beside)
+                path.replace(path_in_new)
 
 
 def _remove(wrapper: Path) -> None:

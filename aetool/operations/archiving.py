@@ -118,12 +118,12 @@ def compress(
             # by their bytes, in which nothing is known of columns
             figures["tables"] = len(tables)
     figures.update(_need_in_words(figures, model))
-    # without a fit such options were refused
+    # a line if columns that no model learned of are in the archive all the same
     figures.update(of_columns_left_out(options.fit))
-    # what a shard alone leaves exact, the whole may not
+    # of a shard it is not said: a column that is exact in this part may be bounded in another
     if options.max_error and options.shard is None:
         figures.update(_what_changed(opening.of_source(source), figures, options))
-    # where a goal was asked for: within an error it is not said what could lose nothing
+    # where a goal of error or bytes was asked for: which files of a folder lose nothing
     if not options.max_error and "stored_exactly" in figures:
         figures["unbounded"] = unbounded.of_folder(figures["stored_exactly"])
     if options.flag is not None:
@@ -165,7 +165,7 @@ def _what_changed(
     """Further figures of a bounded archive that say what its bound left as it is: unbounded, lines
     on what is exact all the same, if there are any; of a table also changed and unchanged, the
     names of its columns. figures: of the archive. source: in the form that it was stored from."""
-    told: dict[str, Json] = {}
+    further_figures: dict[str, Json] = {}
     errors = figures.get("errors", {})
     if "bounded_bytes" in figures:
         lines = [unbounded.of_exact_archive(figures)]
@@ -180,25 +180,25 @@ def _what_changed(
     # of a folder: the files that were stored exactly all the same
     lines += unbounded.of_folder(figures.get("stored_exactly", {}))
     if lines:
-        told["unbounded"] = lines
+        further_figures["unbounded"] = lines
     # an array of pixels is bounded as pictures are, and has no columns to name
     is_table = isinstance(source, sources.CsvSource | ArrowTable | ArrayFile)
     if is_table and PIXELS not in errors:
         # errors are by label, which differ where names are alike
         names = labels_of(exact_job.names_of(source))
         changed, unchanged = unbounded.changed_and_exact(names, errors)
-        told["changed"] = changed
-        told["unchanged"] = unchanged
-    return told
+        further_figures["changed"] = changed
+        further_figures["unchanged"] = unchanged
+    return further_figures
 
 
 def _check_of_parts(options: CompressOptions, model: Bundle | None) -> None:
     """Refuse options that contradict --shard or --parts, which store parts of a table in archives
     of their own. ParamError names the option, also for a shard that is not I/N, and for a model,
     which must be None. To be called only if one of the two is asked for."""
-    asked = option("--shard")
+    parts_option = option("--shard")
     if options.parts:
-        asked = option("--parts")
+        parts_option = option("--parts")
     if options.shard is not None:
         shards.Shard.parsed(options.shard)
     others = {
@@ -212,7 +212,9 @@ def _check_of_parts(options: CompressOptions, model: Bundle | None) -> None:
     }
     for name, is_asked in others.items():
         if is_asked:
-            raise ParamError(f"{asked} writes lossless archives without a model: leave {name} out")
+            raise ParamError(
+                f"{parts_option} writes lossless archives without a model: leave {name} out"
+            )
 
 
 def _refuse_idle_fit(options: CompressOptions, model: Bundle | None) -> None:
@@ -225,7 +227,7 @@ def _refuse_idle_fit(options: CompressOptions, model: Bundle | None) -> None:
     elif not goals.is_asked(options):
         refuse_without_fit(options.fit, option("--lossy"))
     elif options.fit.plugin is None:
-        # the error that is aimed at is of columns, as they are read
+        # a goal of error is told by columns: options on how these are read have an effect
         refuse_beside_plugins(options.fit, ())
 
 
@@ -285,7 +287,7 @@ def _written(
     for data that cannot be stored so, and for a file that exists, unless options.force.
     """
     if goals.is_asked(options):
-        return _chosen(data, source, Path(path), model, options)
+        return _written_for_a_goal(data, source, Path(path), model, options)
     if options.lossy:
         assert isinstance(source, TableSource | ImageSource)
         return _lossy(data, source, Path(path), model, options)
@@ -294,14 +296,17 @@ def _written(
             job = exact_job.job_of(source, options)
             return shards.write_shard(file, job, shards.Shard.parsed(options.shard), source.name)
         folder = scratch_folder(Path(path))
-        asked = _exact_or_bounded(file, source, model, options, folder)
+        figures_of_bounded = _exact_or_bounded(file, source, model, options, folder)
         if not options.max_error:
-            return asked
+            return figures_of_bounded
         makes = _exact_makes(source, model)
-        figures = exactly.smaller_exactly(file, asked, source, options, makes, folder)
+        figures = exactly.smaller_exactly(file, figures_of_bounded, source, options, makes, folder)
         if model is None or figures.get("shared"):
             return figures
-        return {**figures, "unused": asked.get("unused", "the exact archive is smaller without it")}
+        return {
+            **figures,
+            "unused": figures_of_bounded.get("unused", "the exact archive is smaller without it"),
+        }
 
 
 def _exact_or_bounded(
@@ -319,12 +324,12 @@ def _exact_or_bounded(
     knows for archives is damaged."""
     if model is None:
         return exact_job.write_compared(file, exact_job.job_of(source, options), source)
-    if _is_of_such_pictures(source, model):
+    if _model_stores_pictures(source, model):
         return _of_pictures(file, source, model, options)
-    why = _why_unused(source, model, options)
-    if why is not None:
+    unused_reason = _why_unused(source, model, options)
+    if unused_reason is not None:
         figures = exact_job.write_compared(file, exact_job.job_of(source, options), source)
-        return {**figures, "unused": why}
+        return {**figures, "unused": unused_reason}
     assert isinstance(source, sources.CsvSource)
     shared = shared_of(model, bool(options.max_error))
     assert shared is not None
@@ -333,10 +338,10 @@ def _exact_or_bounded(
     if figures.get("shared") or "unused" in figures or "kept" in figures:
         return figures
     prices = figures["prices"]
-    why = (
+    unused_reason = (
         f"the archive is smaller without it: {prices['without']:,} bytes against {prices['with']:,}"
     )
-    return {**figures, "unused": why}
+    return {**figures, "unused": unused_reason}
 
 
 def _exact_makes(source: opening.Opened, model: Bundle | None) -> list[rivals.Make]:
@@ -351,7 +356,7 @@ def _exact_makes(source: opening.Opened, model: Bundle | None) -> list[rivals.Ma
 
     if model is None:
         return [plain]
-    if _is_of_such_pictures(source, model):
+    if _model_stores_pictures(source, model):
         pictures = picture_models.model_of(model)
         return [plain, lambda options: exact_job.job_of(source, options, model, pictures=pictures)]
     if _why_unused(source, model, CompressOptions()) is not None:
@@ -360,7 +365,7 @@ def _exact_makes(source: opening.Opened, model: Bundle | None) -> list[rivals.Ma
     return [plain, lambda options: exact_job.job_of(source, options, model, shared)]
 
 
-def _is_of_such_pictures(source: opening.Opened, model: Bundle) -> bool:
+def _model_stores_pictures(source: opening.Opened, model: Bundle) -> bool:
     """Whether an opened source holds pictures, and the model has learned how such are stored."""
     return _holds_pictures(source) and CODEC in model.graphs and model.kind == "image"
 
@@ -381,17 +386,21 @@ def _of_pictures(
     DataError for a source that no archive holds, or that changed meanwhile."""
     job = exact_job.job_of(source, options, model, pictures=picture_models.model_of(model))
     plain = exact_job.job_of(source, options)
-    with_it, without = (_bytes_of_some(one) for one in (job, plain))
-    if with_it < without:
+    size_with_model, size_without = (_bytes_of_some(one) for one in (job, plain))
+    if size_with_model < size_without:
         return exact_job.write_compared(file, job, source)
     figures = exact_job.write_compared(file, plain, source)
-    why = f"the first pictures are smaller without it: {without:,} bytes against {with_it:,}"
+    why = (
+        f"the first pictures are smaller without it: {size_without:,} bytes against "
+        f"{size_with_model:,}"
+    )
     return {**figures, "unused": why}
 
 
 def _bytes_of_some(job: exact_job.ExactJob) -> int:
     """The encoded bytes of the first 256 pictures of a job at most, by which ways to store pictures
     are compared; 0 if it has none."""
+    # the first item alone
     for pictures in job.content.items():
         encoded = job.content.encode(pictures[:SOME], NO_HINTS)
         return sum(len(block.payload) for block in encoded)
@@ -428,7 +437,7 @@ def _may_be_exact_alone(
     return are_pictures or options.bytes_per_picture is None
 
 
-def _chosen(
+def _written_for_a_goal(
     data: object,
     source: opening.Opened,
     path: Path,
@@ -452,15 +461,15 @@ def _chosen(
             return choosing.write_exact(file, source, options)
         try:
             return choosing.write_chosen(file, source, model, options, folder, learned)
-        except DataError as why:
+        except DataError as unreadable:
             # a record that is none is found only where it stands
             are_pictures = isinstance(source, FolderSource) and bool(source.names)
             if not _may_be_exact_alone(model, options, are_pictures):
                 raise
-            figures = choosing.write_exact(file, opening.of_source(source), options, why)
+            figures = choosing.write_exact(file, opening.of_source(source), options, unreadable)
             # bytes that are kept have their reason
             if "kept" not in figures:
-                figures["unread"] = str(why)
+                figures["unread"] = str(unreadable)
             return figures
 
 
@@ -505,6 +514,7 @@ def _why_unused(source: Any, model: Bundle, options: CompressOptions) -> str | N
         f"fit with {learned_by} for archives of many small tables like this, or "
         f"{option('--lossy')} for its code"
     )
+    # this graph holds what a model has learned for archives
     if CODEC not in model.graphs:
         return f"it brings nothing to such an archive ({fit_it})"
     if not isinstance(source, sources.CsvSource):

@@ -69,20 +69,24 @@ def new(name: str, folder: Path, closed_form: bool = False) -> Path:
         raise DataError(f"{folder}: no such folder to write to; make it first, with mkdir")
     # under another name until it is complete
     try:
-        part = Path(tempfile.mkdtemp(prefix=f".{target.name}.", dir=folder))
+        unfinished = Path(tempfile.mkdtemp(prefix=f".{target.name}.", dir=folder))
     except OSError as error:
         raise DataError(f"{folder}: cannot write here: {error.strerror}") from None
     try:
-        for source, place in (FILES | (OF_CLOSED_FORM if closed_form else OF_NETWORK)).items():
-            text = Template((HOME / "template" / f"{source}.txt").read_text(encoding="utf-8"))
-            file = part / place.format(name=name)
+        for template_file, path_in_package in (
+            FILES | (OF_CLOSED_FORM if closed_form else OF_NETWORK)
+        ).items():
+            text = Template(
+                (HOME / "template" / f"{template_file}.txt").read_text(encoding="utf-8")
+            )
+            file = unfinished / path_in_package.format(name=name)
             file.parent.mkdir(exist_ok=True)
             file.write_text(text.substitute(name=name), encoding="utf-8", newline="\n")
         # a temporary folder is closed to other users
-        part.chmod(0o755)
-        part.rename(target)
+        unfinished.chmod(0o755)
+        unfinished.rename(target)
     except BaseException:
-        shutil.rmtree(part, ignore_errors=True)
+        shutil.rmtree(unfinished, ignore_errors=True)
         raise
     return target
 
@@ -107,20 +111,20 @@ def reference() -> str:
     deal with, from its signature and docstring."""
     lines = ["# Reference for plugin authors", ""]
     lines += ["Written by `aetool plugins reference`, from the code itself.", ""]
-    for path, classes in REFERENCE:
+    for path, wanted_names in REFERENCE:
         tree = ast.parse((HOME / path).read_text(encoding="utf-8"))
         module = "aetool." + path.removesuffix(".py").replace("/", ".")
         lines += [f"## {module}", "", ast.get_docstring(tree) or "", ""]
         for node in tree.body:
             # no names after a file: all its public functions
-            public = isinstance(node, ast.FunctionDef) and not node.name.startswith("_")
+            is_public = isinstance(node, ast.FunctionDef) and not node.name.startswith("_")
             if (
                 isinstance(node, ast.FunctionDef)
-                and public
-                and (not classes or node.name in classes)
+                and is_public
+                and (not wanted_names or node.name in wanted_names)
             ):
                 lines += [f"### {node.name}", "", *_function(node)]
-            elif isinstance(node, ast.ClassDef) and node.name in classes:
+            elif isinstance(node, ast.ClassDef) and node.name in wanted_names:
                 lines += [f"### {node.name}", "", ast.get_docstring(node) or "", ""]
                 lines += list(_members(node))
     return "\n".join(lines).rstrip() + "\n"

@@ -145,7 +145,7 @@ class _Job:
         # of filling: found out with the first batch, and the same for all others
         self.rounds: int | None = None
 
-    def _round(self, x: Records) -> Records:
+    def _reconstructed(self, x: Records) -> Records:
         """Encode and decode records x, (rows, columns), or pictures (rows, channels, height,
         width), once: what the model makes of all their values, in the shape and units of x; NaN
         where it expects a gap."""
@@ -158,7 +158,7 @@ class _Job:
         restored: Records = decoding.decode(self.model, z, device, condition=condition)
         return restored
 
-    def _filled(
+    def _rounds_of_filling(
         self,
         x: Records,
         gaps: Mask,
@@ -173,7 +173,7 @@ class _Job:
         """
         y = np.where(gaps, blank, x)
         while True:
-            restored = self._round(y)
+            restored = self._reconstructed(y)
             # NaN, which alone differs from itself: the model takes the value for a gap
             has_value = restored == restored
             y = np.where(gaps & has_value, restored, y)
@@ -195,12 +195,14 @@ class _Job:
         TRIED (256) records: known values that the first call hides as a test; the number of rounds
         that restores these best is kept for all calls.
         """
-        # on the first records, whose own gaps are filled once for that, it is tried how often
+        # the best number of rounds is found once, on the first records, whose own gaps are filled
+        # by one round beforehand
         if self.rounds is None:
             few_gaps = gaps[:TRIED]
-            few = next(self._filled(x[:TRIED], few_gaps, blank))
+            few = next(self._rounds_of_filling(x[:TRIED], few_gaps, blank))
             self.rounds = self._best_rounds(few, hidden & ~few_gaps, blank)
-        rounds = self._filled(x, gaps, blank)
+        rounds = self._rounds_of_filling(x, gaps, blank)
+        # the records after that many rounds
         return next(itertools.islice(rounds, self.rounds - 1, None))
 
     def _best_rounds(
@@ -215,13 +217,13 @@ class _Job:
         that are hidden, filled like gaps, and compared with what they were; in a shape that
         broadcasts to that of x. blank: what they hold before the first round, a number for each
         column or one gray level."""
-        wanted = self._standard(x)
-        laid = self._laid(hidden)
+        true_values = self._standard(x)
+        compared = self._mask_of_values(hidden)
         errors = []
-        for filled in itertools.islice(self._filled(x, hidden, blank), ROUNDS):
+        for filled in itertools.islice(self._rounds_of_filling(x, hidden, blank), ROUNDS):
             # in standard deviations, so that no column counts for more than others
-            difference = self._standard(filled) - wanted
-            difference = np.nan_to_num(difference)[laid]
+            difference = self._standard(filled) - true_values
+            difference = np.nan_to_num(difference)[compared]
             # where nothing is hidden, nothing is wrong
             error = 0.0
             if difference.size:
@@ -230,7 +232,7 @@ class _Job:
         # of equal errors the fewest rounds
         return 1 + int(np.argmin(errors))
 
-    def _laid(self, where: Mask) -> Mask:
+    def _mask_of_values(self, where: Mask) -> Mask:
         """Bring a mask of gaps into the layout of `_standard`: for a table (rows, numbers), for
         pictures unchanged."""
         if self.model.schema is None:
@@ -254,13 +256,13 @@ class _Job:
             )
         damaged = self._standard(x)
         restored = self._standard(y)
-        wanted = self._standard(clean.inputs)
+        true_values = self._standard(clean.inputs)
         # a gap in any of the three has no error
         comparable = np.isfinite(damaged)
         comparable &= np.isfinite(restored)
-        comparable &= np.isfinite(wanted)
-        error_before = (damaged - wanted)[comparable]
-        error_after = (restored - wanted)[comparable]
+        comparable &= np.isfinite(true_values)
+        error_before = (damaged - true_values)[comparable]
+        error_after = (restored - true_values)[comparable]
         self.before += float((error_before**2).sum())
         self.after += float((error_after**2).sum())
         self.compared += int(comparable.sum())
@@ -313,7 +315,7 @@ class _Job:
             hidden = rng.random(few.shape) < HIDDEN
             hidden &= self.restored & ~np.isnan(few)
             return np.asarray(self._fill(x, gaps, self.blank, hidden))
-        restored = self._round(x)
+        restored = self._reconstructed(x)
         # where the model expects a gap, the value that is there stays
         stays = np.isnan(restored) | ~self.restored
         return np.where(stays, x, restored)
@@ -350,7 +352,7 @@ class _Job:
             if self.options.region is not None:
                 x, y = self._region_filled(x)
             else:
-                y = self._round(x)
+                y = self._reconstructed(x)
             self._measure(x, y, len(x))
             yield y.astype(np.uint8)
 
@@ -360,7 +362,7 @@ class _Job:
         all channels of all these pictures outside; those that the model has filled), both in the
         shape of x. ParamError if the region does not lie within the pictures, or leaves nothing of
         them."""
-        hole = self._hole(x.shape)
+        hole = self._region_mask(x.shape)
         pixels = int(hole.sum())
         self.filled += pixels * len(x)
         hole = np.broadcast_to(hole, (len(x), 1, *x.shape[2:]))
@@ -369,11 +371,11 @@ class _Job:
         rest = x[:, :, ~of_one_channel]
         gray = np.uint8(rest.mean())
         x = np.where(hole, gray, x)
-        hidden = self._elsewhere(hole[:TRIED])
+        hidden = self._random_regions(hole[:TRIED])
         filled = self._fill(x, hole, np.uint8(PIXEL_MEAN), hidden)
         return x, filled
 
-    def _hole(self, shape: tuple[int, ...]) -> Mask:
+    def _region_mask(self, shape: tuple[int, ...]) -> Mask:
         """A mask, (1, 1, H, W) bool, of the region that is to be filled. shape: of the pictures,
         (n, C, H, W). ParamError if the region does not lie within them, or leaves nothing of
         them."""
@@ -395,7 +397,7 @@ class _Job:
         hole[:, :, top:bottom, left:right] = True
         return hole
 
-    def _elsewhere(self, hole: Mask) -> Mask:
+    def _random_regions(self, hole: Mask) -> Mask:
         """A mask, (n, 1, H, W) bool as `hole` is, of a region as large at a random place of each
         picture, which may overlap the hole: known pixels, by which it is tested how well the model
         fills regions."""

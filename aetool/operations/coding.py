@@ -113,21 +113,21 @@ def write_codes(
             z = batch.codes
             # tables have records counted from 1, as detect counts them
             numbers = (batch.records + 1).tolist()
-            written: writers.Columns = {"row": [str(number) for number in numbers]}
+            columns_of_batch: writers.Columns = {"row": [str(number) for number in numbers]}
             if names:
-                behind = batch.first + len(z)
-                written["picture"] = [in_utf8(name) for name in names[batch.first : behind]]
+                end = batch.first + len(z)
+                columns_of_batch["picture"] = [in_utf8(name) for name in names[batch.first : end]]
             for name, label in labels.items():
-                written[label] = cells(batch.table, name, source.name)
+                columns_of_batch[label] = cells(batch.table, name, source.name)
                 if name in types_beside:
                     types[label] = types_beside[name]
             for unit, name in enumerate(code_names):
                 entries = z[:, unit].tolist()
                 # nine digits tell any two float32 apart
-                written[name] = [format(entry, ".9g") for entry in entries]
+                columns_of_batch[name] = [format(entry, ".9g") for entry in entries]
             count += len(z)
-            yield written
-        # else a file without even the names of columns would be left
+            yield columns_of_batch
+        # of pictures none of which can be read no file is left: DataError
         check_readable(source)
 
     target = Path(path)
@@ -171,8 +171,8 @@ def plot_codes(
     for laid in inputs_of(source, model):
         codes.append(session(laid.inputs)["z"])
         if of_folders:
-            behind = laid.first + len(laid.inputs)
-            own_names = names[laid.first : behind]
+            end = laid.first + len(laid.inputs)
+            own_names = names[laid.first : end]
             colour_values += [name.split("/")[0] for name in own_names]
         if colour is not None and laid.table is not None:
             colour_values += list(cells(laid.table, colour, source.name))
@@ -326,8 +326,8 @@ def decode(
     columns: writers.Columns = {}
     dtypes = {}
     for place, column in enumerate(model.schema.modelled):
-        is_told = column.condition and values is not None
-        if not column.predicted and not is_told:
+        is_known = column.condition and values is not None
+        if not column.predicted and not is_known:
             # context, which a code does not carry
             columns[column.name] = [None] * len(x)
             continue

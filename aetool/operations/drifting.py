@@ -51,18 +51,18 @@ def drift(
     model = model_of(reference, fit)
     source = seen_by(open_source(new, known_of(model)), model)
     if model.schema is not None and isinstance(source, TableSource):
-        faults = _absent(source, model.schema)
+        faults = _missing_columns(source, model.schema)
         if faults:
-            return _counted(source, model, faults, alpha)
+            return _compared_by_columns(source, model, faults, alpha)
         try:
-            return _scored(source, model, alpha, device)
+            return _compared_by_scores(source, model, alpha, device)
         except DataError:
-            # a column that cannot be read is told as what it is; any other error stays one
-            counted = _counted(source, model, [], alpha)
-            if counted.faults:
-                return counted
+            # where a column cannot be read, the result names it; any other error is raised
+            by_columns = _compared_by_columns(source, model, [], alpha)
+            if by_columns.faults:
+                return by_columns
             raise
-    return _scored(source, model, alpha, device)
+    return _compared_by_scores(source, model, alpha, device)
 
 
 def model_of(reference: Data, options: fitting.FitOptions | None = None) -> Bundle:
@@ -90,7 +90,7 @@ def is_model(reference: Data) -> bool:
     return head.startswith(ZIP) and head.endswith(MANIFEST)
 
 
-def _absent(source: TableSource, schema: Schema) -> list[tuple[str, str]]:
+def _missing_columns(source: TableSource, schema: Schema) -> list[tuple[str, str]]:
     """(column's name, reason in words) for each modelled column that the new data lack; for all of
     them where the data have not even a header. DataError where the data cannot be read."""
     first: Table | None = next(iter(source.batches()), None)
@@ -99,7 +99,7 @@ def _absent(source: TableSource, schema: Schema) -> list[tuple[str, str]]:
     return [(name, "the new data have no such column") for name in missing]
 
 
-def _scored(
+def _compared_by_scores(
     source: TableSource | ImageSource,
     model: Bundle,
     alpha: float,
@@ -112,10 +112,10 @@ def _scored(
     tally = Tally(model.schema, model.calibration, model.calibration.threshold())
     for batch in scored(source, model, session):
         tally.add(batch.inputs, batch.scores)
-    return _compared(source.name, tally, alpha)
+    return _finished(source.name, tally, alpha)
 
 
-def _counted(
+def _compared_by_columns(
     source: TableSource,
     model: Bundle,
     faults: Iterable[tuple[str, str]],
@@ -130,22 +130,24 @@ def _counted(
     assert model.schema is not None
     schema = model.schema
     faults = list(faults)
-    absent = {name for name, _ in faults}
+    missing_names = {name for name, _ in faults}
     tally = Tally(schema, model.calibration, model.calibration.threshold())
     for number, table in enumerate(source.batches()):
         if not number:
+            # the first batch tells how these data write their numbers and dates
             schema = schema.as_written(table, source.decimal)
-        tally.add(_parsed(schema, table, absent), NO_SCORES)
-    return _compared(source.name, tally, alpha, faults)
+        tally.add(_parsed(schema, table, missing_names), NO_SCORES)
+    return _finished(source.name, tally, alpha, faults)
 
 
-def _parsed(schema: Schema, table: Table, absent: set[str]) -> Float:
+def _parsed(schema: Schema, table: Table, missing_names: set[str]) -> Float:
     """The values of a table's modelled columns as numbers in the units of the data, (rows, columns)
     float64; NaN for a gap and for a column that is absent, ODD for a cell not of its column's kind.
-    absent: the names of the columns that the table lacks; KeyError for any other that it lacks."""
+    missing_names: the names of the columns that the table lacks; KeyError for any other that it
+    lacks."""
     columns = []
     for column in schema.modelled:
-        if column.name in absent:
+        if column.name in missing_names:
             columns.append(np.full(len(table), np.nan))
         else:
             columns.append(column.parse(table[column.name]))
@@ -154,7 +156,7 @@ def _parsed(schema: Schema, table: Table, absent: set[str]) -> Float:
     return np.full((len(table), 0), ODD)
 
 
-def _compared(
+def _finished(
     name: str,
     tally: Tally,
     alpha: float,

@@ -177,8 +177,8 @@ def _truth(source: Source, label: str | None, normal: Sequence[str], numbers: In
     none, for a table without the column, for pictures without names or with a label other than
     "folder", and where `normal` is empty and no label is such as "good"."""
     if isinstance(source, ImageSource):
-        found = _labels_of_pictures(source, label, numbers)
-        normal = normal or labels.ordinary_in(source.name, found.tolist())
+        labels_found = _labels_of_pictures(source, label, numbers)
+        normal = normal or labels.ordinary_in(source.name, labels_found.tolist())
     else:
         # who judges pictures need not load how rows are prepared to be fitted
         from aetool.fits import preparing
@@ -187,13 +187,13 @@ def _truth(source: Source, label: str | None, normal: Sequence[str], numbers: In
         parts = []
         for table in source.batches():
             parts.append(preparing.labels(table, label, source.name))
-        found = np.concatenate(parts)
-    truth = ~np.isin(found, list(normal))
+        labels_found = np.concatenate(parts)
+    truth = ~np.isin(labels_found, list(normal))
     anomalies = int(truth.sum())
     if anomalies in (0, len(truth)):
         ordinary = " or ".join(normal)
         where = label or labels.FOLDER
-        values = [str(value) for value in found.tolist()]
+        values = [str(value) for value in labels_found.tolist()]
         raise ParamError(
             f"both kinds of rows are needed: {anomalies:,} of {len(truth):,} differ from "
             f"{ordinary} in {where}, which holds {labels.counted(values)}"

@@ -113,17 +113,18 @@ def explain(data: object, model: Bundle, device: str = "auto") -> Explanation:
     order = [*named, *others]
     assert last.table is not None
     table = last.table.take(place)
-    told = []
-    # what is no reason may well be as expected
+    # for each column: its name, what was found and what was expected, as texts
+    told_columns = []
+    # a column that is no reason may have the expected value: then the two need not differ
     for columns, contrast in ((named, True), (others, False)):
-        told += reasons.explain(
+        told_columns += reasons.explain(
             blame.schema, blame.inputs, blame.expected, [columns], table, contrast
         )[0]
     score = last.parts[place].sum(axis=1, dtype=np.float64)
     return Explanation(
-        columns=[column for column, _, _ in told],
-        found=[found for _, found, _ in told],
-        expected=[expected for _, _, expected in told],
+        columns=[column for column, _, _ in told_columns],
+        found=[found for _, found, _ in told_columns],
+        expected=[expected for _, _, expected in told_columns],
         surprise=[float(f"{blame.surprise[0, i]:.6g}") for i in order],
         named=[i in named for i in order],
         score=float(score[0]),

@@ -82,22 +82,22 @@ def export(
         target.mkdir(parents=True, exist_ok=True)
     except OSError as error:
         raise DataError(f"{target}: cannot make the folder: {error.strerror or error}") from None
-    # a second input is a burden: only where the digits are needed
+    # a second input, of low parts, is written only where its digits are needed
     low = float32 and takes_low_part(model)
     about = description(model, float32, low)
     files = {}
     for name in bundles.GRAPHS:
         if name in model.graphs:
-            files[name] = _written(model, name, float32, low, about)
+            files[name] = _exported(model, name, float32, low, about)
     graphs = {name: data for name, data in files.items() if name in bundles.GRAPHS}
-    told = {**about, "outputs": _outputs_described(graphs)}
-    files["model.json"] = (json.dumps(told, indent=1) + "\n").encode()
-    written = []
+    described_model = {**about, "outputs": _outputs_described(graphs)}
+    files["model.json"] = (json.dumps(described_model, indent=1) + "\n").encode()
+    paths = []
     for name, data in files.items():
         with atomic(target / name, force) as file:
             file.write(data)
-        written.append(target / name)
-    return written
+        paths.append(target / name)
+    return paths
 
 
 def description(
@@ -108,7 +108,8 @@ def description(
     """The content of model.json: what the graphs that `export` writes take and give, the columns,
     the threshold and its calibration. By name: plugin, sha256, input, columns, gap_words, shape,
     latent, unit, score, threshold, threshold_input and calibration; of pictures also map, where
-    `low` is true also low_parts; and context and condition of a model that has such, as of _beside.
+    `low` is true also low_parts; and context and condition of a model that has such, as of
+    _context_and_condition.
 
     float32: of graphs without float64. low: in float32, whether every input is given as two
     numbers, a value and what rounding has left of it.
@@ -135,7 +136,7 @@ def description(
             "what is float64 in the model is two here: x is the nearest float32, and x_low the "
             "difference of the two, as float32: x64 - float64(x). So are outputs"
         )
-    return about | _beside(model, kind)
+    return about | _context_and_condition(model, kind)
 
 
 def _input_in_words(model: Bundle, float32: bool) -> str:
@@ -211,7 +212,7 @@ def _gap_words(model: Bundle) -> list[str]:
     return sorted(words)
 
 
-def _beside(model: Bundle, kind: str) -> Described:
+def _context_and_condition(model: Bundle, kind: str) -> Described:
     """The part of model.json that describes the inputs beside the record itself: "context", the
     rows before it, and "condition", the columns that it is judged by; each only if the model has
     such.
@@ -270,21 +271,21 @@ def _is_fine(column: Modelled) -> bool:
     """Whether a column's values differ by so little, beside their size, that float32 cannot tell
     them apart: dates, if the model sees cycles of them, and numbers with a narrow spread or with
     values far out."""
-    laid = column.features
-    if laid.cycles or column.far_out is not None:
+    features = column.features
+    if features.cycles or column.far_out is not None:
         return True
-    if laid.scale is None:
+    if features.scale is None:
         return False
     # how far values usually lie apart, in user units
-    spread = laid.scale.unit
-    if not laid.scale.curved:
-        spread = spread * laid.scale.deviation
+    spread = features.scale.unit
+    if not features.scale.curved:
+        spread = spread * features.scale.deviation
     low, high = column.span
     size = max(abs(low), abs(high))
     return pairs.spread_is_narrow(spread, size)
 
 
-def _written(
+def _exported(
     model: Bundle,
     name: str,
     float32: bool,
@@ -298,13 +299,13 @@ def _written(
     where float32 is true and the graph cannot be rewritten so.
     """
     # bytes, as each step takes a graph and gives one
-    content = _plain(_with_codes(model.graphs[name], model, name))
+    content = _without_unread_constants(_with_missing_codes(model.graphs[name], model, name))
     if float32:
         # each float64 becomes a pair of float32
         content = pairs.narrowed(content, f"{model.name}: {name}", low)
     if name == SCORE:
-        content = _judged(content, model, float32)
-    graph = onnx.ModelProto.FromString(_plain(content))
+        content = _with_score_and_flag(content, model, float32)
+    graph = onnx.ModelProto.FromString(_without_unread_constants(content))
     metadata = {}
     for key, value in about.items():
         metadata[f"aetool.{key}"] = _as_text(value)
@@ -312,33 +313,33 @@ def _written(
     return bytes(graph.SerializeToString(deterministic=True))
 
 
-def _with_codes(content: bytes, model: Bundle, name: str) -> bytes:
+def _with_missing_codes(content: bytes, model: Bundle, name: str) -> bytes:
     """The graph, as bytes, in which an index below 0 of a column of categories is a gap, as those
     are that pandas codes as -1; a model's own records have none, and its graphs take it for the
     first level. As it is without such columns among its inputs. content: the bytes of a graph of
     the model; name: of the graph."""
     inner = onnx.ModelProto.FromString(content)
-    g = Graph()
-    g.inputs.extend(inner.graph.input)
+    graph = Graph()
+    graph.inputs.extend(inner.graph.input)
     names = {value.name: value.name for value in inner.graph.input}
     for input_name, is_category in _categories_of_inputs(model).items():
         if input_name not in names or not any(is_category):
             continue
-        values = g.exact_term(input_name)
+        values = graph.exact_term(input_name)
         # the mark of a cell of no kind is below 0, too
         is_below = (values < 0.0) & (values > ODD)
         is_code = is_below & values.constant(is_category, np.bool_)
         names[input_name] = is_code.choose(np.nan, values).name
     # nothing stands between an input and the graph
-    if not g.nodes:
+    if not graph.nodes:
         return content
-    results = g.embed(inner, names)
+    results = graph.embed(inner, names)
     for value in inner.graph.output:
         tensor = value.type.tensor_type
         # the first size is the batch
         _, *sizes = [size.dim_value for size in tensor.shape.dim]
-        g.output(value.name, results[value.name], tensor.elem_type, sizes)
-    return g.build(name.removesuffix(".onnx"))
+        graph.output(value.name, results[value.name], tensor.elem_type, sizes)
+    return graph.build(name.removesuffix(".onnx"))
 
 
 def _categories_of_inputs(model: Bundle) -> dict[str, list[bool]]:
@@ -361,18 +362,18 @@ def _as_text(value: object) -> str:
     return json.dumps(value)
 
 
-def _judged(content: bytes, model: Bundle, float32: bool) -> bytes:
+def _with_score_and_flag(content: bytes, model: Bundle, float32: bool) -> bytes:
     """The score graph, as bytes, with outputs before its own: "score", (batch,), the total score;
     "anomaly", (batch,) bool, whether that is above "threshold", a new input, whose default is the
     model's; and of pictures "map", the heat map, (batch, height, width). content: the bytes of the
     model's score graph. float32: whether score and threshold are of that type, and not float64; the
     map is float32 in any case."""
     inner = onnx.ModelProto.FromString(content)
-    g = Graph()
+    graph = Graph()
     # the records keep their names
-    g.inputs.extend(inner.graph.input)
+    graph.inputs.extend(inner.graph.input)
     names_of_inputs = {value.name: value.name for value in inner.graph.input}
-    results = g.embed(inner, names_of_inputs)
+    results = graph.embed(inner, names_of_inputs)
     declared = {value.name: value for value in inner.graph.output}
     # the sum of many parts keeps its digits in float64, where runtimes have it
     kind = TensorProto.FLOAT if float32 else TensorProto.DOUBLE
@@ -380,30 +381,30 @@ def _judged(content: bytes, model: Bundle, float32: bool) -> bytes:
     # (batch, columns + 1): one part for each column, and the shared one
     _, columns = declared["parts"].type.tensor_type.shape.dim
     every_part = np.ones(columns.dim_value)
-    parts = g.cast(results["parts"], kind)
-    total = weighed_sum(g, parts, every_part, dtype)
+    parts = graph.cast(results["parts"], kind)
+    total = weighed_sum(graph, parts, every_part, dtype)
     # (batch, 1) to (batch,)
-    score = g.op("Squeeze", total, g.const([1], np.int64))
+    score = graph.op("Squeeze", total, graph.const([1], np.int64))
     # a constant that is an input, too, is its default; onnxruntime warns of such when it loads them
     threshold = np.array(model.threshold, dtype)
-    g.constants.append(numpy_helper.from_array(threshold, "threshold"))
-    g.inputs.append(helper.make_tensor_value_info("threshold", kind, []))
-    g.output("score", score, kind, [])
-    is_anomaly = g.op("Greater", score, "threshold")
-    g.output("anomaly", is_anomaly, TensorProto.BOOL, [])
+    graph.constants.append(numpy_helper.from_array(threshold, "threshold"))
+    graph.inputs.append(helper.make_tensor_value_info("threshold", kind, []))
+    graph.output("score", score, kind, [])
+    is_anomaly = graph.op("Greater", score, "threshold")
+    graph.output("anomaly", is_anomaly, TensorProto.BOOL, [])
     if model.shape is not None:
         pixels = mapping.pixels_of(model)
-        amounts = mapping.write(g, parts, pixels, dtype)
-        g.output("map", g.cast(amounts), TensorProto.FLOAT, model.shape[1:])
-    for name in _in_order(declared):
+        amounts = mapping.write(graph, parts, pixels, dtype)
+        graph.output("map", graph.cast(amounts), TensorProto.FLOAT, model.shape[1:])
+    for name in _outputs_in_order(declared):
         tensor = declared[name].type.tensor_type
         # the first size is the batch
         _, *sizes = [size.dim_value for size in tensor.shape.dim]
-        g.output(name, results[name], tensor.elem_type, sizes)
-    return g.build("score")
+        graph.output(name, results[name], tensor.elem_type, sizes)
+    return graph.build("score")
 
 
-def _in_order(names: Collection[str]) -> list[str]:
+def _outputs_in_order(names: Collection[str]) -> list[str]:
     """The names of outputs in the order in which they stand in an exported score graph: those in
     FIRST, that people look for, first and in its order, then all others in the order of names."""
     first = [name for name in FIRST if name in names]
@@ -411,7 +412,7 @@ def _in_order(names: Collection[str]) -> list[str]:
     return first + others
 
 
-def _plain(content: bytes) -> bytes:
+def _without_unread_constants(content: bytes) -> bytes:
     """A graph, as the bytes of ONNX, without constants that no node reads: bundles keep some for
     further training, and runtimes warn of them."""
     model = onnx.ModelProto.FromString(content)
@@ -460,13 +461,13 @@ def difference(model: Bundle, folder: str | os.PathLike[str]) -> float:
     options = ort.SessionOptions()
     # errors alone: a warning of the runtime is no concern of the user
     options.log_severity_level = 3
-    plain = ort.InferenceSession(str(path), options, providers=["CPUExecutionProvider"])
+    session = ort.InferenceSession(str(path), options, providers=["CPUExecutionProvider"])
     inputs = inputs_of(path, records)
     scores = []
     # alone, as by others: the model itself pads to its own batches
     for row in range(len(records)):
         record = {name: values[row : row + 1] for name, values in inputs.items()}
-        (score,) = plain.run(["score"], record)
+        (score,) = session.run(["score"], record)
         scores.append(score)
     return _largest(model, records, np.concatenate(scores))
 
@@ -502,12 +503,12 @@ def openvino_differences(model: Bundle, folder: str | os.PathLike[str]) -> dict[
     return differences
 
 
-def _largest(model: Bundle, records: Records, theirs: Records) -> float:
-    """The largest relative difference of `theirs`, (n,), another runtime's scores of the same
-    records, from the model's own: |ours - theirs| / max(1, |ours|)."""
+def _largest(model: Bundle, records: Records, other_scores: Records) -> float:
+    """The largest relative difference of `other_scores`, (n,), another runtime's scores of the same
+    records, from the model's own: |own - other| / max(1, |own|)."""
     session = model.session(SCORE, "cpu")
     parts = session(records)["parts"]
-    ours = parts.sum(axis=1, dtype=np.float64)
-    size = np.maximum(1, np.abs(ours))
-    relative = np.abs(ours - theirs) / size
+    own_scores = parts.sum(axis=1, dtype=np.float64)
+    size = np.maximum(1, np.abs(own_scores))
+    relative = np.abs(own_scores - other_scores) / size
     return float(relative.max())

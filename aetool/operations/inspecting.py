@@ -25,9 +25,9 @@ from aetool.model import Float
 from aetool.scoring.inputs import random_inputs
 from aetool.spelling import in_shell, option
 
-# operators of ONNX that weigh their input by a stored matrix
-# names of data, which are often taken for what info is of
+# endings of files of data, for which info is often tried by mistake
 OF_DATA = (".csv", ".tsv", ".txt", ".json", ".jsonl", ".parquet", ".xlsx", ".npy", ".npz")
+# operators of ONNX that weigh their input by a stored matrix
 WEIGHED = ("Gemm", "MatMul", "Conv", "ConvTranspose")
 
 
@@ -64,9 +64,9 @@ def info(path: str | os.PathLike[str]) -> dict[str, Json]:
         with Archive(path) as archive:
             return _facts_of_archive(path, archive)
     if Path(path).suffix.lower() in OF_DATA:
-        told = "aetool detect" if in_shell() else "aetool.detect"
+        command = "aetool detect" if in_shell() else "aetool.detect"
         raise DataError(
-            f"{path}: info is of models (.aem) and archives (.aez), and this is neither: {told} "
+            f"{path}: info is of models (.aem) and archives (.aez), and this is neither: {command} "
             "says of data how their columns are read, and which records are odd"
         )
     return _facts_of_model(path, bundles.load(path))
@@ -102,13 +102,13 @@ def _facts_of_archive(path: str | os.PathLike[str], archive: Archive) -> dict[st
     def count(block: Block) -> None:
         """Add the records of a block, which may be fewer than its rows."""
         nonlocal records
-        found = archive.content.records_of(block)
-        records += block.rows if found is None else int(found.sum())
+        is_record = archive.content.records_of(block)
+        records += block.rows if is_record is None else int(is_record.sum())
 
     sizes = archive.sizes(count)
-    told = archive.content.rows_told(archive)
-    if told:
-        facts["note"] = told
+    note = archive.content.rows_told(archive)
+    if note:
+        facts["note"] = note
     elif records != archive.rows:
         facts["records"] = records
     facts["coders"] = sizes
@@ -119,15 +119,15 @@ def _errors_told(errors: Mapping[str, Mapping[str, Json]]) -> dict[str, Json]:
     """The errors of an archive by column, as they are printed: of numbers "wrong" is left out, as
     it does not say how many of them differ; where numbers came back as gaps, or gaps as numbers,
     the part of the cells that did is "lost"."""
-    told: dict[str, Json] = {}
+    errors_to_print: dict[str, Json] = {}
     for name, error in errors.items():
         entry = dict(error)
         if "rmse" in entry:
             lost = entry.pop("wrong", 0)
             if lost:
                 entry["lost"] = lost
-        told[name] = entry
-    return told
+        errors_to_print[name] = entry
+    return errors_to_print
 
 
 def _facts_of_model(path: str | os.PathLike[str], model: Bundle) -> dict[str, Json]:

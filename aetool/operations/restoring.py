@@ -76,15 +76,15 @@ def decompress(
         archive.engine = engine
         with archive.sensible():
             if out is None and not archive.piped and not (rows is None and columns is None):
-                # else a part would take the name of the whole
+                # a part must not get the default name, which stands for the whole
                 raise _nameless_part(path)
             unlent: list[str] = []
             written = _decompress(archive, path, out, rows, columns, force, unlent)
         if parts is not None and not (rows is None and columns is None):
-            parts.append(_part(archive, rows, columns))
+            parts.append(_part_in_words(archive, rows, columns))
         if lost is not None:
-            is_whole = _records(archive, rows) == (0, archive.rows) and columns is None
-            lost += [_told_of_trust(line, archive, is_whole) for line in archive.lost]
+            is_whole = _range_of_records(archive, rows) == (0, archive.rows) and columns is None
+            lost += [_line_on_damage(line, archive, is_whole) for line in archive.lost]
         if notes is not None:
             if archive.has_idle_model:
                 notes.append(IDLE_MODEL)
@@ -107,8 +107,9 @@ def _decompress(
     end) from 0, None for all; columns: by name, None for all. ParamError for rows or columns that
     are not there, ArchiveError for damage, DataError for a file that exists, unless force. unlent:
     filled with the names of files and folders whose setuid or setgid bits were left off."""
-    first, last = _records(archive, rows)
-    # no column at all is refused whatever the archive holds; which there are, each content knows
+    first, last = _range_of_records(archive, rows)
+    # an empty choice of columns is an error of every archive, which this raises; names of columns
+    # that are not there are refused by each content
     if columns is not None and not columns:
         archive.choose(columns)
     content = archive.content
@@ -118,20 +119,24 @@ def _decompress(
     if isinstance(content, Parts) and content.is_folder and whole and rows is None:
         return _write_parts(archive, target, force)
     # a plugin that writes files of this name comes before our own formats
-    owned = readers.writer_of(target) if content.kind in ("table", "array", "image") else None
-    if owned is not None:
-        batches = _or_nothing(archive, records.restored_batches(archive, first, last, columns))
-        readers.write(owned, target, batches, force)
+    plugin_writer = (
+        readers.writer_of(target) if content.kind in ("table", "array", "image") else None
+    )
+    if plugin_writer is not None:
+        batches = _refusing_nothing(
+            archive, records.restored_batches(archive, first, last, columns)
+        )
+        readers.write(plugin_writer, target, batches, force)
         return target
     if isinstance(content, Folder | LossyPictures) and content.is_folder:
         if columns is not None:
             # pictures and files have no columns: this raises the error that says so
             content.places(archive, columns)
         names = () if isinstance(content, Folder) else content.picture_names(archive)
-        every = (first, last) == (0, archive.rows)
+        is_all = (first, last) == (0, archive.rows)
         # of some of its files alone folders get no permissions back
-        permissions = content.folders if isinstance(content, Folder) and every else None
-        pictures = _or_nothing(archive, content.pictures(archive, first, last))
+        permissions = content.folders if isinstance(content, Folder) and is_all else None
+        pictures = _refusing_nothing(archive, content.pictures(archive, first, last))
         return write_folder(target, pictures, force, names, permissions, unlent)
     if os.fspath(target) == "-" and isinstance(content, TextTable | KeptBytes):
         with standard_output() as stream:  # every block is checked before it goes out
@@ -144,7 +149,7 @@ def _decompress(
     return target
 
 
-def _or_nothing(archive: Archive, pieces: Iterable[Restored]) -> Iterator[Restored]:
+def _refusing_nothing(archive: Archive, pieces: Iterable[Restored]) -> Iterator[Restored]:
     """Yield restored pieces of an archive; ArchiveError behind the last one if all of its records
     are lost, so that nothing is left of what was being written."""
     yield from pieces
@@ -155,10 +160,10 @@ def _refuse_nothing(archive: Archive) -> None:
     """Raise ArchiveError if damage has left none of the records that were to be restored. To be
     called behind the last of them, before the result gets its name."""
     if archive.restored_nothing:
-        raise _nothing_of(archive)
+        raise _error_of_nothing_restored(archive)
 
 
-def _nothing_of(archive: Archive) -> ArchiveError:
+def _error_of_nothing_restored(archive: Archive) -> ArchiveError:
     """Return, not raise, the error for an archive of which no record could be restored."""
     lost = "; ".join(archive.lost)
     return ArchiveError(
@@ -166,7 +171,7 @@ def _nothing_of(archive: Archive) -> ArchiveError:
     )
 
 
-def _told_of_trust(lost: str, archive: Archive, is_whole: bool) -> str:
+def _line_on_damage(lost: str, archive: Archive, is_whole: bool) -> str:
     """A line on a damaged part, as a user is told of it: where only the digest of a file in one
     piece does not match, whether what was restored can be trusted. lost: as the archive has it.
     is_whole: whether all of its rows and columns were restored, and so compared with their own
@@ -202,7 +207,7 @@ def _write_parts(archive: Archive, target: Path, force: bool) -> Path:
         for _ in archive.within_output(files, lambda path: path.stat().st_size):
             pass
         if archive.lost and not any(folder.rglob("*")):
-            raise _nothing_of(archive)
+            raise _error_of_nothing_restored(archive)
     return target
 
 
@@ -236,7 +241,7 @@ def _nameless_part(path: str | os.PathLike[str]) -> ParamError:
     return ParamError(f"{os.fspath(path)}: {chosen}: say where to {where}")
 
 
-def _part(
+def _part_in_words(
     archive: Archive,
     rows: tuple[int, int | None] | None,
     columns: Sequence[str] | None,
@@ -244,7 +249,7 @@ def _part(
     """How much of an archive is restored, in words for a message, such as "100 of 8,784 rows, 2
     columns". rows: (first, end) from 0, end None: to the last; None: all. columns: by name; None:
     all, which are not counted. ParamError where the archive has no such records."""
-    first, last = _records(archive, rows)
+    first, last = _range_of_records(archive, rows)
     of_rows = f"{last - first:,} of {archive.rows:,} rows"
     if columns is None:
         return of_rows
@@ -256,7 +261,7 @@ def _notes_on_name(target: Path, content: Content) -> list[str]:
     where it is a table that no text editor shows, and for a folder that is called like a file; at
     most one, [] if the name is right. target: the path that
     was written; content: what the archive holds."""
-    kind = str(content.format().get("format"))
+    format_name = str(content.format().get("format"))
     suffix = target.suffix.lower()
     # an index of files becomes a folder, whatever it is called
     if isinstance(content, Parts) and suffix in NAMED and target.is_dir():
@@ -267,13 +272,13 @@ def _notes_on_name(target: Path, content: Content) -> list[str]:
         ]
     if os.fspath(target) == "-" or content.is_folder or suffix == content.format().get("suffix"):
         return []
-    if not suffix and kind in ("arrow", "parquet"):
-        return [f"{target}: holds {SAID[kind]}, which its name does not say"]
+    if not suffix and format_name in ("arrow", "parquet"):
+        return [f"{target}: holds {SAID[format_name]}, which its name does not say"]
     if suffix in COMPRESSED:
         return [f"{target}: is not compressed, whatever its name says: it is as the source was"]
-    if suffix in NAMED and kind in NAMED.values() and NAMED[suffix] != kind:
+    if suffix in NAMED and format_name in NAMED.values() and NAMED[suffix] != format_name:
         return [
-            f"{target}: holds {SAID.get(kind, kind)}, as its source did, not "
+            f"{target}: holds {SAID.get(format_name, format_name)}, as its source did, not "
             f"{SAID.get(NAMED[suffix], NAMED[suffix])}: decompress does not convert"
         ]
     return []
@@ -294,7 +299,7 @@ def _notes_on_bits(target: Path, unlent: Sequence[str]) -> list[str]:
     ]
 
 
-def _records(archive: Archive, rows: tuple[int, int | None] | None) -> tuple[int, int]:
+def _range_of_records(archive: Archive, rows: tuple[int, int | None] | None) -> tuple[int, int]:
     """The range of records to restore, (first, end), counted from 0, end excluded. rows: as the
     user asked, (first, end) from 0, end None for the last; None for all. ParamError where the
     archive has no such records."""
@@ -320,16 +325,16 @@ def default_name(path: str | os.PathLike[str], archive: Archive) -> Path:
     if archive.piped:
         return Path("-")
     name = Path(path)
-    stored = archive.format.get("name") or ""
-    without = name.name.removesuffix(".aez")
+    stored_name = archive.format.get("name") or ""
+    base_name = name.name.removesuffix(".aez")
     # a file called .aez has no other name
-    if without in ("", name.name):
-        return name.with_name(stored or name.stem)
-    base = name.with_name(without)
+    if base_name in ("", name.name):
+        return name.with_name(stored_name or name.stem)
+    base = name.with_name(base_name)
     if base.suffix in (".gz", ".zst", ".xz"):
         base = base.with_suffix("")
     content = archive.content
     is_folder = isinstance(content, Folder | LossyPictures | Parts) and content.is_folder
     if is_folder or base.suffix:
         return base
-    return base.with_suffix(Path(stored).suffix)
+    return base.with_suffix(Path(stored_name).suffix)

@@ -71,7 +71,7 @@ class Sampler:
         if model.schema is not None:
             self.columns = model.schema.modelled
             self.places = model.schema.conditions
-        self.chosen = _chosen(model, condition or {})
+        self.chosen = _chosen_values(model, condition or {})
         self.recipe = Recipe.of(model)
         draws_codes = self.recipe.prior != "features"
         if self.chosen and draws_codes and not condition_names(model):
@@ -90,13 +90,13 @@ class Sampler:
         too old to sample."""
         kind = self.recipe.prior
         if kind == "features":
-            blank = self._nothing(count)
-            return self._settled(blank, None)
+            blank = self._blank_records(count)
+            return self._drawn_by_features(blank, None)
         # drawn before the codes: one generator serves both, and a seed gives the same records
         condition = self._drawn_condition(count)
         size = (count, self.model.latent)
         if kind == "graph":
-            codes = self._codes(np.zeros(size), None)
+            codes = self._drawn_discrete_codes(np.zeros(size), None)
         else:
             independent = self.rng.standard_normal(size)
             scores = self._correlated(independent)
@@ -125,25 +125,25 @@ class Sampler:
             x = np.array(x)
             if condition is not None:
                 x[:, self.places] = condition
-            return self._settled(x, keep)
+            return self._drawn_by_features(x, keep)
         encoder = self.model.session("encoder.onnx", self.device)
         z = encoder(x)["z"].astype(np.float64)
         if kind == "graph":
             keep = self.rng.random(z.shape) >= spread
-            codes = self._codes(z, keep)
+            codes = self._drawn_discrete_codes(z, keep)
         else:
-            codes = self._moved(z, spread)
+            codes = self._near_codes(z, spread)
         return self.records(codes, condition)
 
-    def _moved(self, z: Float, spread: float) -> Float:
+    def _near_codes(self, z: Float, spread: float) -> Float:
         """Codes drawn near the codes z, (rows, latent), in the same shape. spread: how far, from 0
         (z itself) to 1 (any code)."""
         # scores y move to sqrt(1 - s^2) y + s eps: whatever s, they are distributed as before
         scores = self.recipe.scores_of(z)
         independent = self.rng.standard_normal(z.shape)
         drawn = self._correlated(independent)
-        stays = math.sqrt(1 - spread**2)
-        moved = stays * scores + spread * drawn
+        part_kept = math.sqrt(1 - spread**2)
+        moved = part_kept * scores + spread * drawn
         # z itself, not the code of its scores, which tables cut off at their ends: a spread of 0
         # must give the very record
         target = self.recipe.from_scores(moved)
@@ -180,7 +180,7 @@ class Sampler:
         condition = self._usual_condition(len(z))
         x = decoding.decode(self.model, z, self.device, condition=condition)
         plane = z[:, [across, up]]
-        return self._beside(x, condition), plane
+        return self._with_condition(x, condition), plane
 
     def _widest_units(self) -> tuple[int, int]:
         """The indices of the two code units that vary most between records, rising; 0 and 1 where
@@ -220,8 +220,8 @@ class Sampler:
             raise BundleError(f"{self.model.name}: says nothing of samples: fit it again")
         logits = self._logits(outputs["likely"])
         noise = self._noise(len(z))
-        x = self._finished(logits + noise)
-        return self._beside(x, condition)
+        x = self._as_records(logits + noise)
+        return self._with_condition(x, condition)
 
     def _drawn_condition(self, count: int) -> Float | None:
         """Values of the conditioning columns for `count` records, (count, conditions) in the units
@@ -245,7 +245,7 @@ class Sampler:
                 condition[:, column] = self.chosen[place]
         return condition
 
-    def _beside(self, x: Float, condition: Float | None) -> Float:
+    def _with_condition(self, x: Float, condition: Float | None) -> Float:
         """Put `condition`, (rows, conditions), into the conditioning columns of records x, (rows,
         columns), in place; nothing for None. Returns x."""
         if condition is not None:
@@ -295,7 +295,7 @@ class Sampler:
         logits[:, flags] = np.log(of_flags) - np.log1p(-of_flags)
         return logits
 
-    def _finished(self, values: Float) -> Records:
+    def _as_records(self, values: Float) -> Records:
         """Turn features, (rows, features), logits where they are flags or levels, into records:
         (rows, columns) float64 in the units of the data, rounded to the decimals of each column and
         kept within its range, usual values drawn at random where models do not predict a column; or
@@ -328,7 +328,7 @@ class Sampler:
         where = f"{self.model.name}: samples"
         return runtime.Session(tail, where, "cpu", runtime.TABLE_BATCH)
 
-    def _nothing(self, count: int) -> Records:
+    def _blank_records(self, count: int) -> Records:
         """`count` blank records from which drawing starts, (count, columns) float64 or (count,
         channels, height, width) uint8: what models do not predict is drawn (dates evenly over their
         range) or as the user chose, everything else missing; pictures are black."""
@@ -343,7 +343,7 @@ class Sampler:
             x[:, self.places] = self._as_chosen(x[:, self.places])
         return x
 
-    def _settled(self, x: Records, keep: Mask | None) -> Records:
+    def _drawn_by_features(self, x: Records, keep: Mask | None) -> Records:
         """Draw records feature by feature, each given those before it, by repeating a map until
         nothing changes.
 
@@ -359,24 +359,24 @@ class Sampler:
         if keep is None:
             keep = np.zeros((len(x), len(self.spec.columns)), np.bool_)
         # the model does not predict these columns, so they stay in any case
-        is_given = [not column.predicted for column in self.columns]
-        hold = keep | np.array(is_given or [False])
+        is_unpredicted = [not column.predicted for column in self.columns]
+        stays = keep | np.array(is_unpredicted or [False])
         if self.spec.shape is not None:
             # of a pixel all channels
-            hold = hold.reshape(-1, 1, *self.spec.shape[1:])
+            stays = stays.reshape(-1, 1, *self.spec.shape[1:])
 
-        def again(x: Records) -> Records:
+        def redrawn(x: Records) -> Records:
             """Draw all features from x, records in the shape that the model reads, as it reads
-            them, always under the same noise; what `hold` marks stays."""
+            them, always under the same noise; what `stays` marks stays."""
             outputs = session(x)
             likely = _flat(outputs["likely"])
             logits = self._logits(likely)
-            drawn = self._finished(logits + noise)
-            return np.where(hold, x, drawn)
+            drawn = self._as_records(logits + noise)
+            return np.where(stays, x, drawn)
 
-        return _fixed_point(again, x, self.spec.features)
+        return _fixed_point(redrawn, x, self.spec.features)
 
-    def _codes(self, z: Float, keep: Mask | None) -> Float:
+    def _drawn_discrete_codes(self, z: Float, keep: Mask | None) -> Float:
         """Draw discrete codes by the model's learned prior, number by number, each given those
         before it: (rows, latent), whole numbers as float64. z: (rows, latent), the codes to begin
         with. keep: (rows, latent), True where a number of z stays; None: none does. BundleError for
@@ -384,7 +384,7 @@ class Sampler:
         session = self.model.session("prior.onnx", self.device)
         gumbel: Float | None = None
 
-        def again(z: Records) -> Records:
+        def redrawn(z: Records) -> Records:
             """Draw all numbers of the codes from z, (rows, latent), as the prior reads it, always
             under the same noise; what `keep` marks stays."""
             nonlocal gumbel
@@ -398,7 +398,7 @@ class Sampler:
                 return drawn
             return np.where(keep, z, drawn)
 
-        codes = _fixed_point(again, z, z.shape[1])
+        codes = _fixed_point(redrawn, z, z.shape[1])
         return np.asarray(codes)
 
 
@@ -415,7 +415,7 @@ def _standard_normal(model: Bundle, recipe: Recipe) -> Recipe:
     return dataclasses.replace(recipe, codes=no_codes, factor=no_factor)
 
 
-def _chosen(model: Bundle, condition: Mapping[str, str]) -> dict[int, float]:
+def _chosen_values(model: Bundle, condition: Mapping[str, str]) -> dict[int, float]:
     """The values that the user has chosen for conditioning columns, as numbers in the units of the
     data, by the index of the column in schema.modelled; {} for none. condition: by the column's
     name, as text. ParamError for a column that is not one, or a value that it never has."""
@@ -463,20 +463,21 @@ def _features_of_flags(spec: Spec) -> list[int]:
 
 
 def _fixed_point(
-    again: Callable[[Records], Records],
+    step: Callable[[Records], Records],
     x: Records,
-    most: int,
+    most_rounds: int,
 ) -> Records:
-    """Apply a function to x again and again until its result no longer changes, at most `most` + 1
-    times; returns the last result. again: takes records in the shape of x, and returns such.
+    """Apply a function to x again and again until its result no longer changes, at most
+    `most_rounds` + 1 times; returns the last result. step: takes records in the shape of x, and
+    returns such.
 
     If the i-th feature of the result depends only on features before the i-th, it stops changing
     within as many rounds as there are features.
     """
     # NaN stands for a gap, and two gaps are equal; pixels have none
     has_nan = x.dtype.kind == "f"
-    for _ in range(most + 1):
-        new = again(x)
+    for _ in range(most_rounds + 1):
+        new = step(x)
         if np.array_equal(new, x, equal_nan=has_nan):
             break
         x = new
@@ -563,6 +564,8 @@ def write_samples(
     count = 0
 
     def tables() -> Iterator[writers.Columns]:
+        """Yield the columns of each batch of drawn records, by name, and add its records to
+        `count`."""
         nonlocal count
         for columns, x in _batches(model, options):
             count += len(x)
@@ -638,13 +641,15 @@ def _write_pictures(
 
 def _check_room(model: Bundle, count: int) -> None:
     """Raise ParamError if so many records do not fit into the machine's memory."""
-    each = math.prod(model.shape) if model.shape is not None else 8 * len(model.spec.columns)
-    most = system.memory() or MOST_BYTES
-    if count * each <= most:
+    bytes_of_record = (
+        math.prod(model.shape) if model.shape is not None else 8 * len(model.spec.columns)
+    )
+    memory = system.memory() or MOST_BYTES
+    if count * bytes_of_record <= memory:
         return
     raise ParamError(
         f"{option('-n')} {brief(count)}: so many records do not fit into memory, which has room "
-        f"for {most // max(1, each):,} of them at most: ask for fewer at once"
+        f"for {memory // max(1, bytes_of_record):,} of them at most: ask for fewer at once"
     )
 
 

@@ -144,8 +144,8 @@ def similar(
     else:
         nearest = by_distance(query_codes, codes, bool(levels), k)
     # of no queries there are no pairs, and yet an array of each
-    none = (np.zeros(0, np.int64), np.zeros(0))
-    rows, distances = map(np.concatenate, zip(none, *nearest, strict=True))
+    no_pairs = (np.zeros(0, np.int64), np.zeros(0))
+    rows, distances = map(np.concatenate, zip(no_pairs, *nearest, strict=True))
     beside: dict[str, list[object]] = {}
     if names:
         beside["picture"] = [names[row] for row in rows]
@@ -222,8 +222,8 @@ def _codes_of_archive(
                 f"or compress it with {option('--lossy-only')}"
             )
         # an archive of no records has no blocks, and so no codes of one
-        none = np.zeros((0, len(content.quantiser.centre)), np.float32)
-        codes = [none, *content.codes(archive)]
+        no_codes = np.zeros((0, len(content.quantiser.centre)), np.float32)
+        codes = [no_codes, *content.codes(archive)]
         names = content.picture_names(archive)
         decoder = archive.model.graphs["decoder.onnx"]
         if model is None:
@@ -258,25 +258,25 @@ def _queries(
         if abs(row) > LARGEST_ROW:
             raise ParamError(f"{option('--row')} {shown(row)}: no file has so many records")
     # from 0, as records are counted inside
-    wanted = np.array(options.rows, dtype=np.int64) - 1
+    wanted_records = np.array(options.rows, dtype=np.int64) - 1
     count = 0
     for laid in inputs_of(source, model):
-        keep = np.ones(len(laid.inputs), np.bool_)
-        if len(wanted):
-            keep = np.isin(laid.records, wanted)
-        outputs = session(laid.inputs[keep])
+        is_wanted = np.ones(len(laid.inputs), np.bool_)
+        if len(wanted_records):
+            is_wanted = np.isin(laid.records, wanted_records)
+        outputs = session(laid.inputs[is_wanted])
         codes.append(outputs["z"])
-        numbers.append(laid.records[keep])
+        numbers.append(laid.records[is_wanted])
         if len(laid.records):
             last = int(laid.records[-1])
             count = max(count, last + 1)
     check_readable(source)
-    read = np.concatenate(numbers)
+    numbers_read = np.concatenate(numbers)
     # a row that was asked for and is not there is said, not passed over
-    missing = np.setdiff1d(wanted, read)
+    missing = np.setdiff1d(wanted_records, numbers_read)
     if len(missing):
         raise _no_such_row(source, int(missing[0]), count)
-    return np.concatenate(codes), read
+    return np.concatenate(codes), numbers_read
 
 
 def _no_such_row(source: Source, record: int, count: int) -> ParamError:
@@ -331,10 +331,10 @@ def _near_enough(rough: Float, code: Float, k: int) -> Int:
     """The indices, rising, of the codes that may be among the k nearest to a query, with some to
     spare for rounding. rough: (n,), the squared distance of each code less what is the same for
     all, or how many entries differ; code: (latent,), the query's; k: 1 .. n."""
-    most = np.partition(rough, k - 1)[k - 1]
+    kth_distance = np.partition(rough, k - 1)[k - 1]
     # all that rounding may have moved across the k-th place are compared exactly afterwards
-    slack = 1e-4 * (abs(most) + float(code @ code))
-    return np.flatnonzero(rough <= most + slack)
+    slack = 1e-4 * (abs(kth_distance) + float(code @ code))
+    return np.flatnonzero(rough <= kth_distance + slack)
 
 
 def _entries_that_differ(codes: Float, code: Float) -> Int:
@@ -394,11 +394,11 @@ def rotation(codes: Float) -> tuple[Float, Float]:
     """
     # evenly spaced rows: the rotation hangs on few numbers
     step = math.ceil(len(codes) / LEARNED_FROM)
-    few = codes[::step].astype(np.float64)
-    centre = few.mean(axis=0)
-    _, _, rows_of_axes = np.linalg.svd(few - centre, full_matrices=False)
+    sample = codes[::step].astype(np.float64)
+    centre = sample.mean(axis=0)
+    _, _, rows_of_axes = np.linalg.svd(sample - centre, full_matrices=False)
     axes = rows_of_axes[:MOST_BITS].T
-    components = (few - centre) @ axes
+    components = (sample - centre) @ axes
     # any rotation will do to begin with, but always the same one
     bits = components.shape[1]
     random_matrix = np.random.default_rng(0).standard_normal((bits, bits))
@@ -480,8 +480,8 @@ class Index:
         differing = self.keys ^ key
         eight_bytes = differing.view(np.uint8).reshape(len(self.keys), 8)
         distances = ONES[eight_bytes].sum(axis=1, dtype=np.int64)
-        most = np.partition(distances, k - 1)[k - 1]
-        near = np.flatnonzero(distances <= most)
+        kth_distance = np.partition(distances, k - 1)[k - 1]
+        near = np.flatnonzero(distances <= kth_distance)
         return self.order[near], distances[near]
 
 
@@ -504,10 +504,10 @@ def _columns(
         end = first + len(table)
         # neighbours come in the order of nearness, tables in that of the file
         in_table = (rows >= first) & (rows < end)
-        wanted = np.flatnonzero(in_table)
+        pairs = np.flatnonzero(in_table)
         for name in names:
             values = cells(table, name, source.name)
-            for place in wanted:
+            for place in pairs:
                 value = values[rows[place] - first]
                 # numbers and texts of Python, as JSON has them
                 if isinstance(value, np.generic):

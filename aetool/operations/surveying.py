@@ -116,12 +116,12 @@ def _named(data: object, otherwise: str) -> str:
 
 @dataclass(frozen=True)
 class _Trial:
-    """One error to try. error: root mean squared, a part of a standard deviation; told: the option
-    that asks for it, as messages name it, with its value; arguments: the same as keyword arguments
-    of compress."""
+    """One error to try. error: root mean squared, a part of a standard deviation; setting: the
+    option that asks for it, as messages name it, with its value; arguments: the same as keyword
+    arguments of compress."""
 
     error: float
-    told: str
+    setting: str
     arguments: Mapping[str, Json]
 
     @classmethod
@@ -130,7 +130,7 @@ class _Trial:
         return cls(error, f"{option('--rmse')} {100 * error:g}%", {"rmse": error})
 
 
-def _given(value: float | None) -> list[float]:
+def _as_list(value: float | None) -> list[float]:
     """A list of this number alone, or an empty list for None."""
     return [] if value is None else [value]
 
@@ -176,17 +176,17 @@ class _Survey:
             self._add_levels()
             return
         for trial in self._trials():
-            found = self.candidates.bounded(trial.error)
-            if found is not None:
-                self._add(found, "bounded", trial.told, trial.arguments)
+            archive = self.candidates.bounded(trial.error)
+            if archive is not None:
+                self._add(archive, "bounded", trial.setting, trial.arguments)
         for bound in BOUNDS:
-            told = f"{option('--max-error')} {bound}"
-            self._add(self.candidates.within(bound), "bounded", told, {"max_error": bound})
+            setting = f"{option('--max-error')} {bound}"
+            self._add(self.candidates.within(bound), "bounded", setting, {"max_error": bound})
         # none of the errors above need come near to the bytes asked for
         if self.goal is not None and self.goal.budget is not None:
-            found = choosing.within(self.candidates.bounded_once, self.goal.budget)
-            if found is not None:
-                self._add(found, "bounded", self.goal.told, self._of_budget())
+            archive = choosing.within(self.candidates.bounded_once, self.goal.budget)
+            if archive is not None:
+                self._add(archive, "bounded", self.goal.wording, self._of_budget())
 
     def _add_levels(self) -> None:
         """Measure archives of pictures that are at most some levels off, and of the error or bytes
@@ -194,33 +194,33 @@ class _Survey:
         for part in LEVELS:
             # the same parts of the range of 16 bits
             bound = part * self.candidates.highest_level // SHALLOW
-            found = self.candidates.within(str(bound))
+            archive = self.candidates.within(str(bound))
             # none of the files has levels
-            if not found.error:
+            if not archive.error:
                 return
-            told = f"{option('--max-error')} {bound}"
-            self._add(found, "bounded", told, {"max_error": str(bound)})
+            setting = f"{option('--max-error')} {bound}"
+            self._add(archive, "bounded", setting, {"max_error": str(bound)})
         # archives that were written before are looked at, too, and `compress`, which is told to
         # write the one that is picked, begins with none: the goal comes first
         if self.goal is not None and self.goal.budget is not None:
-            meant = choosing.of_levels(self.candidates, self.goal)
-            if meant is not None:
-                self._add(meant, "bounded", self.goal.told, self._of_budget())
+            archive_of_goal = choosing.of_levels(self.candidates, self.goal)
+            if archive_of_goal is not None:
+                self._add(archive_of_goal, "bounded", self.goal.wording, self._of_budget())
         # what is asked for by its error may be filtered, and is smaller
         for trial in self._goal_first():
             filtered = level_search.smallest_within(self.candidates, trial.error)
             # one archive may meet several errors: the finest of them is told
             if filtered is not None and not self._is_known(filtered, "bounded"):
-                self._add(filtered, "bounded", trial.told, trial.arguments)
+                self._add(filtered, "bounded", trial.setting, trial.arguments)
 
     def _goal_first(self) -> list[_Trial]:
         """The trials, ascending by error, but first the one of the error that the user asks for."""
         trials = self._trials()
         if self.goal is None:
             return trials
-        wanted = self.goal.error
+        wanted_error = self.goal.error
         # stable: the others stay as they are
-        return sorted(trials, key=lambda trial: trial.error != wanted)
+        return sorted(trials, key=lambda trial: trial.error != wanted_error)
 
     def add_plugin(self, data: object, plugin: str) -> None:
         """Fit a model of this plugin on the data and measure its code, as `add_code` does; why it
@@ -229,48 +229,48 @@ class _Survey:
         fit = dataclasses.replace(self.options.fit, plugin=plugin, device=self.options.device)
         try:
             bundle = fitting.fit(data, fit)
-        except AetoolError as why:
-            self.skipped.append(f"code of {plugin}: {why}")
+        except AetoolError as error:
+            self.skipped.append(f"code of {plugin}: {error}")
             return
         self.add_code(f"code of {plugin}", {"plugin": plugin}, bundle)
 
-    def add_code(self, way: str, named: Mapping[str, str], bundle: Bundle) -> None:
+    def add_code(self, way: str, model_argument: Mapping[str, str], bundle: Bundle) -> None:
         """Measure the code of a model at several errors, and add a point for each; where one
         archive meets several, the smallest counts. With a goal in bytes a point is added for the
         archive of least error that takes no more, or, where all take more, for the coarsest; none
         where the model cannot write that. A model that cannot be used, or reaches none of the
         errors, is added to self.skipped with the reason.
 
-        way: what the point is called. named: the argument of compress that names the model,
-        {"model": its name} or {"plugin": its plugin}.
+        way: what the point is called. model_argument: the argument of compress that names the
+        model, {"model": its name} or {"plugin": its plugin}.
         """
         try:
             self.candidates.check(bundle)
-        except AetoolError as why:
-            self.skipped.append(f"{way}: {why}")
+        except AetoolError as error:
+            self.skipped.append(f"{way}: {error}")
             return
         model_bytes = None
         # from coarse to fine: what one error is too small for, all smaller ones are
         for trial in reversed(self._trials()):
-            found = self._code(bundle, trial.error)
-            if found is None:
+            archive = self._code(bundle, trial.error)
+            if archive is None:
                 break
             if model_bytes is None:
                 # as an archive holds it, with all that its being there brings about
-                model_bytes = self._size_with(bundle, trial.error) - found.size
-            found.model_bytes = model_bytes
-            if self._is_again(found, way):
+                model_bytes = self._size_with(bundle, trial.error) - archive.size
+            archive.model_bytes = model_bytes
+            if self._is_again(archive, way):
                 # one archive, which the finer error asks for as well
                 self.points.pop()
-            self._add(found, way, trial.told, {**named, **trial.arguments})
+            self._add(archive, way, trial.setting, {**model_argument, **trial.arguments})
         if model_bytes is None:
             self.skipped.append(f"{way}: reaches none of the errors that were tried")
         if self.goal is not None and self.goal.budget is not None:
             room = self.goal.budget
             embed = self.options.embed
-            found = choosing.within(lambda error: self._code(bundle, error, embed), room)
-            if found is not None:
-                self._add(found, way, self.goal.told, {**named, **self._of_budget()})
+            archive = choosing.within(lambda error: self._code(bundle, error, embed), room)
+            if archive is not None:
+                self._add(archive, way, self.goal.wording, {**model_argument, **self._of_budget()})
 
     def add_others(self) -> None:
         """Measure what other installed programs make of the same bytes or pixels, and add a point
@@ -280,8 +280,8 @@ class _Survey:
             # general programs are given pixels, not files that are squeezed already
             try:
                 pixels = self._pixels()
-            except ParamError as why:
-                self.skipped.append(f"other programs: {why}")
+            except ParamError as error:
+                self.skipped.append(f"other programs: {error}")
                 return
             if pixels is None:
                 self.skipped.append(f"other programs: more than {MOST_VALUES:,} values of pixels")
@@ -300,13 +300,13 @@ class _Survey:
         """All points that were measured, the recommended one, and what was skipped."""
         embed = self.options.embed
         points = marked(self.points, embed)
-        asked = "nothing may be lost" if self.goal is None else self.goal.told
+        goal_in_words = "nothing may be lost" if self.goal is None else self.goal.wording
         return Tradeoff(
             Path(self.name).name,
             isinstance(self.source, ImageSource),
             points,
             picked(points, self.goal, embed),
-            asked,
+            goal_in_words,
             embed,
             self.skipped,
             self.goal,
@@ -319,14 +319,14 @@ class _Survey:
         # by their errors: what is tried anyhow may be asked for, too
         trials = {}
         if isinstance(self.yardstick, PictureYardstick):
-            for decibels in {*RATIOS, *_given(self.options.target_psnr)}:
-                told = f"{option('--target-psnr')} {decibels:g}"
+            for decibels in {*RATIOS, *_as_list(self.options.target_psnr)}:
+                setting = f"{option('--target-psnr')} {decibels:g}"
                 error = self.yardstick.of_psnr(decibels)
-                trials[error] = _Trial(error, told, {"target_psnr": decibels})
+                trials[error] = _Trial(error, setting, {"target_psnr": decibels})
         else:
             for error in ERRORS:
                 trials[error] = _Trial.of_error(error)
-        for error in _given(self.options.rmse):
+        for error in _as_list(self.options.rmse):
             trials[error] = _Trial.of_error(error)
         # at 1 nothing is left of the records
         errors = sorted(error for error in trials if error < 1)
@@ -355,36 +355,38 @@ class _Survey:
         except AetoolError:
             return None
 
-    def _is_known(self, found: Candidate, way: str) -> bool:
+    def _is_known(self, archive: Candidate, way: str) -> bool:
         """Whether an archive equals a point that was measured before, in way, size and error."""
-        key = way, found.size, found.error
+        key = way, archive.size, archive.error
         return any((point.way, point.size, point.error) == key for point in self.points)
 
-    def _is_again(self, found: Candidate, way: str) -> bool:
+    def _is_again(self, archive: Candidate, way: str) -> bool:
         """Whether an archive equals the last measured point in way, size and error: different
         errors may lead to one archive."""
         if not self.points:
             return False
         last = self.points[-1]
-        return (last.way, last.size, last.error) == (way, found.size, found.error)
+        return (last.way, last.size, last.error) == (way, archive.size, archive.error)
 
-    def _add(self, found: Candidate, way: str, setting: str, arguments: Mapping[str, Json]) -> None:
+    def _add(
+        self, archive: Candidate, way: str, setting: str, arguments: Mapping[str, Json]
+    ) -> None:
         """Add the point of an archive that was written, and close its file. way: what the point is
         called; setting: the option that asks for this archive, with its value, "" for none;
         arguments: the keyword arguments of compress that write it."""
         # nobody asks for its bytes again, and many files would be open
-        found.file.close()
-        apart = {}
-        if found.model_bytes and not self.options.embed:
-            apart["embed"] = False
+        archive.file.close()
+        without_model = {}
+        if archive.model_bytes and not self.options.embed:
+            without_model["embed"] = False
         point = Point(
             way,
             setting,
-            found.size,
-            found.error,
-            self.yardstick.psnr(found.error),
-            found.model_bytes,
-            {**arguments, **apart},
+            archive.size,
+            archive.error,
+            self.yardstick.psnr(archive.error),
+            archive.model_bytes,
+            {**arguments, **without_model},
         )
         self.points.append(point)
         self._tell(point)

@@ -69,8 +69,8 @@ class Arithmetic:
         high = np.where(is_odd, ODD_SINGLE, values).astype(np.float32)
         # the rest of an infinity is no number
         with np.errstate(invalid="ignore", over="ignore"):
-            rest = values - high
-            low = rest.astype(np.float32)
+            remainder = values - high
+            low = remainder.astype(np.float32)
         has_no_low = is_odd | ~np.isfinite(low)
         low = np.where(has_no_low, np.float32(0), low)
         high_part = self.zero.constant(high)
@@ -185,8 +185,8 @@ class Arithmetic:
         is_large_enough = a.high > LEAST
         is_small_enough = a.high < MOST
         is_usual = is_large_enough & is_small_enough
-        plain = self.wide(a.high.log())
-        return self.choice(is_usual, logarithm, plain)
+        runtime_logarithm = self.wide(a.high.log())
+        return self.choice(is_usual, logarithm, runtime_logarithm)
 
     def _artanh_series(self, s: Pair) -> Pair:
         """artanh(s) / s of a small s, by TERMS (8) terms: 1 + s^2 / 3 + s^4 / 5 + ..."""

@@ -67,17 +67,17 @@ class _Narrowing:
             self.constants[tensor.name] = to_array(tensor)
         # in the order of the first graph, in which each node reads what stands before it
         for value in model.graph.input:
-            self._declare(value, low)
+            self._declare_input(value, low)
         for node in model.graph.node:
             self._write(node)
         for value in model.graph.output:
-            self._give(value, low)
+            self._declare_output(value, low)
 
     def _is_wide(self, name: str) -> bool:
         """Whether a value of the first graph is of float64."""
         return self.kinds.get(name) == TensorProto.DOUBLE
 
-    def _declare(self, value: onnx.ValueInfoProto, low: bool) -> None:
+    def _declare_input(self, value: onnx.ValueInfoProto, low: bool) -> None:
         """Add an input of the first graph to this one: one of float64 as a pair, whose low part is
         an input only if `low` is set, and else 0."""
         name = value.name
@@ -97,7 +97,7 @@ class _Narrowing:
         single = self.graph.input(name, TensorProto.FLOAT, sizes)
         return self.graph.term(single)
 
-    def _give(self, value: onnx.ValueInfoProto, low: bool) -> None:
+    def _declare_output(self, value: onnx.ValueInfoProto, low: bool) -> None:
         """Add an output of the first graph to this one: one of float64 as its high part, and, if
         `low` is set, as the low part with LOW behind its name."""
         name = value.name
@@ -126,7 +126,7 @@ class _Narrowing:
             self.pairs[name] = self.arithmetic.constant(values, self.name)
         return self.pairs[name]
 
-    def _plain(self, name: str) -> str:
+    def _plain_name(self, name: str) -> str:
         """The name that a value that is no float64 has in the new graph, by its name in the old
         one, "" for ""; constants are stored there at first use."""
         # an optional input that is left out has no name
@@ -146,16 +146,16 @@ class _Narrowing:
             return
         # no operator of float64 that is known here has several results
         (result,) = node.output
-        written = self._written(node)
-        if isinstance(written, Pair):
-            self.pairs[result] = written
+        value = self._computed_in_pairs(node)
+        if isinstance(value, Pair):
+            self.pairs[result] = value
         else:
-            self.plain[result] = written.name
+            self.plain[result] = value.name
 
     def _copy(self, node: onnx.NodeProto) -> None:
         """Add a node without any float64 as it is, and note its results in `plain`."""
         kind = node.op_type
-        inputs = [self._plain(name) for name in node.input]
+        inputs = [self._plain_name(name) for name in node.input]
         attributes = _attributes(node)
         if len(node.output) == 1:
             (result,) = node.output
@@ -168,7 +168,7 @@ class _Narrowing:
         self.graph.nodes.append(copy)
         self.plain.update(zip(node.output, results, strict=True))
 
-    def _written(self, node: onnx.NodeProto) -> Pair | Term:
+    def _computed_in_pairs(self, node: onnx.NodeProto) -> Pair | Term:
         """Add nodes that compute an operator of float64 on pairs of float32 instead; returns the
         result. BundleError for an operator that has no form here."""
         kind = node.op_type
@@ -180,7 +180,7 @@ class _Narrowing:
         if kind in self.MOVES:
             # the inputs behind the first say where values go: indices, sizes, axes
             moved, *others = node.input
-            other_inputs = [self._plain(name) for name in others]
+            other_inputs = [self._plain_name(name) for name in others]
             move = functools.partial(self._moved, kind, other_inputs, attributes)
             return self.arithmetic.each(move, self._pair(moved))
         if kind == "Concat":
@@ -194,7 +194,7 @@ class _Narrowing:
     def _where(self, mask: str, yes: str, no: str) -> Pair:
         """A choice between two float64 values of the first graph: `yes` where `mask` is true, else
         `no`, all three names in that graph."""
-        condition = self.graph.term(self._plain(mask))
+        condition = self.graph.term(self._plain_name(mask))
         return self.arithmetic.choice(condition, self._pair(yes), self._pair(no))
 
     def _concatenated(self, node: onnx.NodeProto, attributes: Attributes) -> Pair:
@@ -229,7 +229,7 @@ class _Narrowing:
         comparisons and IsNaN a single value. kind: such as "Add"; pairs: its operands. BundleError
         for an operator that is not known, or a Clip without both bounds."""
         arithmetic = self.arithmetic
-        several: dict[str, Callable[[Pair, Pair], Pair]] = {
+        of_two_pairs: dict[str, Callable[[Pair, Pair], Pair]] = {
             "Add": arithmetic.add,
             "Sub": arithmetic.subtract,
             "Mul": arithmetic.multiply,
@@ -238,7 +238,7 @@ class _Narrowing:
             "Min": arithmetic.smallest,
             "Sum": arithmetic.add,
         }
-        single: dict[str, Callable[[Pair], Pair]] = {
+        of_one_pair: dict[str, Callable[[Pair], Pair]] = {
             "Neg": arithmetic.negative,
             "Abs": arithmetic.size,
             "Sqrt": arithmetic.root,
@@ -246,19 +246,19 @@ class _Narrowing:
             "Exp": arithmetic.exponential,
             "Floor": arithmetic.floor,
         }
-        compared: dict[str, Callable[[Pair, Pair], Term]] = {
+        comparisons: dict[str, Callable[[Pair, Pair], Term]] = {
             "Equal": arithmetic.is_equal,
             "Less": arithmetic.is_less,
             "Greater": arithmetic.is_greater,
             "LessOrEqual": arithmetic.is_at_most,
             "GreaterOrEqual": arithmetic.is_at_least,
         }
-        if kind in several:
-            return functools.reduce(several[kind], pairs)
-        if kind in single:
-            return single[kind](pairs[0])
-        if kind in compared:
-            return compared[kind](*pairs)
+        if kind in of_two_pairs:
+            return functools.reduce(of_two_pairs[kind], pairs)
+        if kind in of_one_pair:
+            return of_one_pair[kind](pairs[0])
+        if kind in comparisons:
+            return comparisons[kind](*pairs)
         # of one bound alone nobody could tell here whether it is the least or the most
         if kind == "Clip" and len(pairs) < 3:
             raise BundleError(f"{self.name}: Clip of float64 without both bounds is not known here")
@@ -288,7 +288,7 @@ class _Narrowing:
         (source,) = node.input
         if not self._is_wide(source):
             # a narrower number becomes a float64: its low part is 0
-            single = self.graph.cast(self._plain(source))
+            single = self.graph.cast(self._plain_name(source))
             high_part = self.graph.term(single)
             return self.arithmetic.wide(high_part)
         pair = self._pair(source)

@@ -35,7 +35,7 @@ DRAWN = ("codes", "normal")
 FLAWS = "look for a division by 0, or the log of it"
 
 
-class _Twice:
+class _RepeatableBatches:
     """Batches of rows that can be iterated more than once; afterwards `batches`, arrays (up to 16,
     features), show whether an author's fit has changed them."""
 
@@ -57,14 +57,14 @@ def rehearse(author: Author, params: object, spec: Spec) -> None:
     if not author.wrote("fit"):
         raise author.fault("fit", "is not there: a ClosedForm must have fit(batches)")
     rows = examples.records(spec, ROWS, SEED).reshape(ROWS, -1)
-    batches = _Twice(rows.copy())
+    batches = _RepeatableBatches(rows.copy())
 
     def fit() -> Solution:
         """Fit a new closed form of the author's to the batches."""
         form: ClosedForm = author.author_class(spec, params)
         return form.fit(batches)
 
-    # twice: the same rows must give the same solution
+    # twice: the same rows must give the same solution, which is compared at the end
     try:
         first, second = (guarded(author, "fit", fit) for _ in range(2))
     except AetoolError as error:
@@ -78,21 +78,23 @@ def rehearse(author: Author, params: object, spec: Spec) -> None:
             "fit", f"returned {kind_of(first)}; wanted is a Solution: derive what is returned from "
             "aetool.closed_form.Solution",
         )  # fmt: skip
-    written = Author(author.model, type(first), Solution)
-    written.check_names()
-    written.check_calls(WRITES)
+    author_of_solution = Author(author.model, type(first), Solution)
+    author_of_solution.check_names()
+    author_of_solution.check_calls(WRITES)
     if first.drawn not in DRAWN:
         raise author.fault("fit", f"returned drawn={first.drawn!r}; it must be one of {DRAWN}")
-    if not (written.wrote("parts") or written.wrote("bits")):
-        _check_told(author, spec, first)
-    _Written(written, spec, first, rows).check()
-    if _bits(written, spec, first, rows) != _bits(written, spec, second, rows):
+    if not (author_of_solution.wrote("parts") or author_of_solution.wrote("bits")):
+        _check_arrays_of_costs(author, spec, first)
+    _GraphsOfSolution(author_of_solution, spec, first, rows).check()
+    if _bits(author_of_solution, spec, first, rows) != _bits(
+        author_of_solution, spec, second, rows
+    ):
         raise author.fault(
             "fit", "returned two solutions for the same rows; draw from numpy.random.default_rng(0)"
         )
 
 
-def _check_told(author: Author, spec: Spec, solution: Solution) -> None:
+def _check_arrays_of_costs(author: Author, spec: Spec, solution: Solution) -> None:
     """Check that the solution has the arrays from which the usual cost of each column is computed:
     deviation, (numbers,), and prior, (features,). PluginError if one is not there or has another
     shape."""
@@ -107,7 +109,7 @@ def _check_told(author: Author, spec: Spec, solution: Solution) -> None:
             )  # fmt: skip
 
 
-class _Careful(Builder):
+class _CheckingBuilder(Builder):
     """A builder of graphs that checks every operator and its shapes at the line where the author
     writes it."""
 
@@ -133,7 +135,7 @@ class _Careful(Builder):
         return f"({', '.join('batch' if size is None else str(size) for size in sizes)})"
 
 
-class _Written:
+class _GraphsOfSolution:
     """The graphs that a solution writes, compiled when they are checked, and the rows, (n,
     features), to run them on. author: of the solution's class."""
 
@@ -167,7 +169,7 @@ class _Written:
         alone = self._values("bits", self.rows[:1])
         if not np.array_equal(bits[:1], alone):
             raise self.author.fault(
-                self._own("bits", "parts", "expected"),
+                self._member_to_name("bits", "parts", "expected"),
                 "gives another result for a row alone than beside other rows; no statistic of the "
                 "batch belongs in it",
             )
@@ -195,7 +197,7 @@ class _Written:
         if guarded(self.author, "surprise", lambda: call(builder, x)) is not None:
             self._checked("surprise", self.rows, columns, "columns")
 
-    def _own(self, *members: str) -> str:
+    def _member_to_name(self, *members: str) -> str:
         """Which of these members a message should name: the first that the author's class defines
         itself, or else the first of all."""
         return next((m for m in members if self.author.wrote(m)), members[0])
@@ -222,7 +224,7 @@ class _Written:
         are (n, ...) float64."""
         call: Callable[[Builder, Value], Value] = getattr(self.solution, member)
 
-        def written(g: Builder, x: Value) -> Value:
+        def value_of_member(g: Builder, x: Value) -> Value:
             """The value that the member returns for x; PluginError if it fails or returns something
             else."""
             value = guarded(self.author, member, lambda: call(g, x))
@@ -235,7 +237,7 @@ class _Written:
             return value
 
         try:
-            return evaluated(written, self.spec, rows)
+            return evaluated(value_of_member, self.spec, rows)
         except AetoolError as error:
             if str(error).startswith(f"{self.author.model.name}: "):
                 raise
@@ -253,12 +255,12 @@ class _Written:
         graph of a member fails; else do nothing. call: the member, a method of the solution; width:
         features of a row."""
         graph = Graph()
-        careful = _Careful(graph, self.spec)
+        builder = _CheckingBuilder(graph, self.spec)
         x = graph.input("x", TensorProto.FLOAT, [width])
-        guarded(self.author, member, lambda: call(careful, Value(careful, x)))
+        guarded(self.author, member, lambda: call(builder, Value(builder, x)))
 
 
 def _bits(author: Author, spec: Spec, solution: Solution, rows: Features) -> bytes:
     """The costs of rows' columns, what the member bits gives, as bytes, so that the results of two
     runs can be compared bit by bit."""
-    return _Written(author, spec, solution, rows)._values("bits", rows).tobytes()
+    return _GraphsOfSolution(author, spec, solution, rows)._values("bits", rows).tobytes()

@@ -72,29 +72,31 @@ def check_export(author: Author, net: AutoEncoder, batches: list[Tensor]) -> Non
     try:
         model = tracing.traced(whole, whole.inputs(batches[0]), whole.members)
     except Exception as error:  # torch raises what it likes
-        raise _refused(author, net, batches[0], error) from error
+        raise _error_of_export(author, net, batches[0], error) from error
     _check_operators(author, net, batches[0], model)
     _check_agreement(author, net, batches, model)
 
 
-def _refused(author: Author, net: AutoEncoder, x: Tensor, error: Exception) -> PluginError:
+def _error_of_export(author: Author, net: AutoEncoder, x: Tensor, error: Exception) -> PluginError:
     """Return the PluginError for a network that torch cannot export: the reason and, if it is
     known, the author's line. x: rows; error: what the export raised."""
     line = author.line_of(error)
     reasons = _reasons(error)
     if "data-dependent" in reasons or "data dependent" in reasons:
-        return _at(
+        return _error_at(
             author, line, "decides by the values in a tensor (if, float(), .item()), which a graph "
             "cannot: write torch.where(condition, a, b), and keep the number a tensor",
         )  # fmt: skip
     if ".numpy()" in reasons:
-        return _at(author, line, "leaves torch for numpy, which a graph cannot: write it in torch")
+        return _error_at(
+            author, line, "leaves torch for numpy, which a graph cannot: write it in torch"
+        )
     operator = re.search(r"op='aten\.(\w+)'", reasons)
     if operator:
-        return _unknown_operator(author, net, x, operator[1])
+        return _error_of_operator(author, net, x, operator[1])
     if "batch" in reasons and "constant" in reasons:
-        return _asks_for_rows(author, net, x)
-    return _at(author, line, f"cannot be written as a graph: {first_line(_root_of(error))}")
+        return _error_of_row_number(author, net, x)
+    return _error_at(author, line, f"cannot be written as a graph: {first_line(_root_of(error))}")
 
 
 def _check_operators(author: Author, net: AutoEncoder, x: Tensor, model: onnx.ModelProto) -> None:
@@ -108,14 +110,14 @@ def _check_operators(author: Author, net: AutoEncoder, x: Tensor, model: onnx.Mo
         operator = re.search(r"aten\.(\w+)", notes.get("pkg.torch.onnx.class_hierarchy", ""))
         name = operator[1] if operator else node.op_type
         if node.op_type == "Shape" and name not in INSTEAD:
-            raise _asks_for_rows(author, net, x)
-        raise _unknown_operator(author, net, x, name)
+            raise _error_of_row_number(author, net, x)
+        raise _error_of_operator(author, net, x, name)
     try:
         vet(model.SerializeToString(), author.model.name, len(x))
     except BundleError as error:
         if "beforehand" in str(error) or "fit together" in str(error):
-            raise _asks_for_rows(author, net, x) from None
-        raise _at(author, "", f"makes a graph that is refused: {first_line(error)}") from None
+            raise _error_of_row_number(author, net, x) from None
+        raise _error_at(author, "", f"makes a graph that is refused: {first_line(error)}") from None
 
 
 def _check_agreement(
@@ -126,25 +128,27 @@ def _check_agreement(
 ) -> None:
     """Check that the graph and the network give the same results for each batch. model: the graph.
     PluginError for the first that differs or is not finite, or if the graph cannot run."""
-    # what it would print of a graph that fails is said by our own error
-    quiet = onnxruntime.SessionOptions()
-    quiet.log_severity_level = 4
+    # the runtime prints nothing of a graph that fails: the error below says it
+    options = onnxruntime.SessionOptions()
+    options.log_severity_level = 4
     try:
         session = onnxruntime.InferenceSession(
-            model.SerializeToString(), quiet, providers=["CPUExecutionProvider"]
+            model.SerializeToString(), options, providers=["CPUExecutionProvider"]
         )
     except Exception as error:  # ONNX Runtime has no exception class of its own
-        raise _at(author, "", f"makes a graph that cannot run: {first_line(error)}") from error
+        raise _error_at(
+            author, "", f"makes a graph that cannot run: {first_line(error)}"
+        ) from error
     whole = export.Whole(net)
     for x in batches:
         inputs = whole.inputs(x)
         with torch.no_grad():
-            wanted = whole(*inputs.values())
+            network_results = whole(*inputs.values())
         try:
             results = session.run(None, {k: v.numpy() for k, v in inputs.items()})
         except Exception as error:  # ONNX Runtime has no exception class of its own
-            raise _asks_for_rows(author, net, x) from error
-        outputs = dict(zip(whole.members, zip(results, wanted, strict=True), strict=True))
+            raise _error_of_row_number(author, net, x) from error
+        outputs = dict(zip(whole.members, zip(results, network_results, strict=True), strict=True))
         # a code that is wrong makes all else wrong: what goes first is told first
         for member in sorted(outputs, key=CODE_FIRST.index):
             result, tensor = outputs[member]
@@ -173,14 +177,14 @@ def differ(first: Array, second: Array, discrete: bool, tolerance: float = TOLER
     if first.shape != second.shape:
         return True
     # what is not a number is apart from everything
-    apart = ~(np.abs(first - second) <= tolerance * (1 + np.abs(second)))
+    is_apart = ~(np.abs(first - second) <= tolerance * (1 + np.abs(second)))
     if discrete:
-        return bool(apart.mean() > MOST_NUMBERS)
-    rows_apart = apart.reshape(len(apart), -1).any(axis=1)
-    return bool(rows_apart.sum() > len(apart) // FEWEST_ROWS)
+        return bool(is_apart.mean() > MOST_NUMBERS)
+    rows_apart = is_apart.reshape(len(is_apart), -1).any(axis=1)
+    return bool(rows_apart.sum() > len(is_apart) // FEWEST_ROWS)
 
 
-def _unknown_operator(author: Author, net: AutoEncoder, x: Tensor, name: str) -> PluginError:
+def _error_of_operator(author: Author, net: AutoEncoder, x: Tensor, name: str) -> PluginError:
     """Return the PluginError for an operator of torch that graphs may not have, with the author's
     line that uses it. name: torch's, as in "aten::name", or if that is not known ONNX's; x: rows to
     run the network on."""
@@ -189,10 +193,12 @@ def _unknown_operator(author: Author, net: AutoEncoder, x: Tensor, name: str) ->
     line = lines.get(plain) or _Functions(author).lines_of(net, x).get(plain, "")
     instead = INSTEAD.get(name, INSTEAD.get(plain))
     remedy = f"write {instead}" if instead else "write it with sums, products and matrix products"
-    return _at(author, line, f"uses the operator {plain}, which a graph may not have; {remedy}")
+    return _error_at(
+        author, line, f"uses the operator {plain}, which a graph may not have; {remedy}"
+    )
 
 
-def _asks_for_rows(author: Author, net: AutoEncoder, x: Tensor) -> PluginError:
+def _error_of_row_number(author: Author, net: AutoEncoder, x: Tensor) -> PluginError:
     """Return the PluginError for code that reads the number of rows when the graph runs, with the
     line that most likely does. x: rows, on which the network is run to find it."""
     functions = _Functions(author)
@@ -200,15 +206,15 @@ def _asks_for_rows(author: Author, net: AutoEncoder, x: Tensor) -> PluginError:
     lines = functions.by_the_author
     for name, instead in ASK_FOR_ROWS.items():
         if name in lines:
-            return _at(
+            return _error_at(
                 author, lines[name], f"uses {name}, which asks for the number of rows, and a graph "
                 f"is not told it; write {instead}",
             )  # fmt: skip
-    return _at(author, "", "asks for the number of rows, which a graph is not told; write "
+    return _error_at(author, "", "asks for the number of rows, which a graph is not told; write "
                "x.flatten(1), x.reshape(-1, n), or what broadcasts by itself")  # fmt: skip
 
 
-def _at(author: Author, line: str, words: str) -> PluginError:
+def _error_at(author: Author, line: str, words: str) -> PluginError:
     """Return a PluginError that begins with a place in the author's code, such as line_of gives it,
     or with the author's class where line is "". words: the rest of the message."""
     return PluginError(f"{author.model.name}: {line or author.author_class.__name__} {words}")

@@ -139,7 +139,7 @@ class Author:
         members = [n for n in vars(self.host_class) if not n.startswith("_")]
         for name, function in self._own_functions():
             # whoever calls a helper of his own has not misspelt it
-            if hasattr(self.host_class, name) or name.startswith("_") or self._calls(name):
+            if hasattr(self.host_class, name) or name.startswith("_") or self._is_used(name):
                 continue
             near = difflib.get_close_matches(name, members, 1, NEAR)
             if near:
@@ -167,19 +167,23 @@ class Author:
             function = inspect.getattr_static(self.author_class, member)
             if not isinstance(function, FunctionType):
                 continue
-            theirs = inspect.signature(function)
-            more = optional.get(member, ())
-            offered = {name: None for name in more if name in theirs.parameters}
+            signature = inspect.signature(function)
+            optional_names = optional.get(member, ())
+            optional_values = {
+                name: None for name in optional_names if name in signature.parameters
+            }
             # any values will do, the first of which stands for self
             try:
-                theirs.bind(*range(count + 1), **offered)
+                signature.bind(*range(count + 1), **optional_values)
             except TypeError:
-                wanted = inspect.signature(getattr(self.host_class, member))
-                names = ", ".join([*wanted.parameters][: count + 1])
-                may_have = f", and may have {' and '.join(more)}" if more else ""
+                host_signature = inspect.signature(getattr(self.host_class, member))
+                names = ", ".join([*host_signature.parameters][: count + 1])
+                may_have = (
+                    f", and may have {' and '.join(optional_names)}" if optional_names else ""
+                )
                 raise self.fault(
                     member,
-                    f"is declared {member}{_plain(theirs)}; "
+                    f"is declared {member}{_without_annotations(signature)}; "
                     f"it is called as {member}({names}){may_have}",
                 ) from None
 
@@ -192,7 +196,7 @@ class Author:
                 if isinstance(function, FunctionType):
                     yield name, function
 
-    def _calls(self, name: str) -> bool:
+    def _is_used(self, name: str) -> bool:
         """Whether any function right in the author's modules, or method of the author's classes,
         uses this name; properties and class methods count as methods. Other classes of the modules
         are not looked into."""
@@ -216,7 +220,7 @@ def guarded(author: Author, member: str, call: Callable[[], Result]) -> Result:
     """
     import warnings
 
-    before = _global_states()
+    states_before = _global_states()
     # a warning of a library would stand before the error, and say less
     try:
         with warnings.catch_warnings():
@@ -227,7 +231,7 @@ def guarded(author: Author, member: str, call: Callable[[], Result]) -> Result:
     except Exception as error:
         raise author.raised(member, error) from error
     for library, state in _global_states().items():
-        if state != before.get(library, state):
+        if state != states_before.get(library, state):
             raise author.fault(
                 member,
                 f"drew random numbers from the global generator of {library}; only the generator "
@@ -297,7 +301,7 @@ def _root(own_class: type, file: Path) -> Path:
     return file.parents[depth - 1] if depth else file
 
 
-def _plain(signature: inspect.Signature) -> str:
+def _without_annotations(signature: inspect.Signature) -> str:
     """The text of a signature without annotations, such as "(self, x, k=2)"."""
     bare = [p.replace(annotation=inspect.Parameter.empty) for p in signature.parameters.values()]
     return str(signature.replace(parameters=bare, return_annotation=inspect.Signature.empty))

@@ -212,8 +212,8 @@ class _Stage:
             (ROWS, *self.layout),
             "the layout of x",
         )
-        wanted = "(batch, columns + 1): nats of each column, and last what all share"
-        self.steady("parts", self.x, (ROWS, self.columns + 1), wanted)
+        meaning = "(batch, columns + 1): nats of each column, and last what all share"
+        self.steady("parts", self.x, (ROWS, self.columns + 1), meaning)
         figures = self.run("report", self.x)
         if not isinstance(figures, dict):
             raise self.author.fault(
@@ -253,18 +253,18 @@ class _Stage:
         not."""
         stages = self.run("stages", unpack=list)
         if not stages or not all(map(_holds_parameters, stages)):
-            given = kind_of(stages[0]) if stages else "none"
+            kind_given = kind_of(stages[0]) if stages else "none"
             raise self.author.fault(
                 "stages",
-                f"must yield lists of parameters, one after the other; it gave {given}",
+                f"must yield lists of parameters, one after the other; it gave {kind_given}",
             )
 
-    def loss(self, *seen: Tensor) -> Tensor:
+    def loss(self, *damaged_rows: Tensor) -> Tensor:
         """The loss of each of the 7 rows `x`, (7,), where some rows are labelled as ordinary and
-        some as anomalies. seen: a damaged copy of the rows, or nothing."""
+        some as anomalies. damaged_rows: a damaged copy of the rows, or nothing."""
         # -1, 0 and 1 in turn
         labels = torch.arange(ROWS) % 3 - 1.0
-        arguments = (self.x, _generator(), *seen)
+        arguments = (self.x, _generator(), *damaged_rows)
         by_name = {"labels": labels}
         return self.run("loss", *arguments, optional=by_name)  # type: ignore[no-any-return]
 

@@ -60,8 +60,8 @@ class Stretches:
         if not len(highest):
             return cls(highest, np.array([0.0, 1.0]), False)
         # rounded up: with fewer in a stretch there would be too many
-        together = math.ceil(len(highest) / most)
-        starts = np.arange(0, len(highest), together)
+        per_stretch = math.ceil(len(highest) / most)
+        starts = np.arange(0, len(highest), per_stretch)
         takes_time = trace.in_time and trace.last_moment > trace.moment[0]
         if takes_time:
             ends = np.append(trace.moment[starts], trace.last_moment)
@@ -274,29 +274,29 @@ def spread_of_scores(
     low = _lowest(trace, high)
     edges = _score_edges(low, high, threshold)
     counts = trace.counted(edges)
-    usual = np.zeros(0)
+    ordinary_counts = np.zeros(0)
     if held_out is not None and held_out.rows:
         # p falls with the score: the share of ordinary records in a bar is what it falls by
         p_at_edges = held_out.p_values(edges)
-        usual = -np.diff(p_at_edges) * trace.rows
+        ordinary_counts = -np.diff(p_at_edges) * trace.rows
     most_records = float(counts.max())
-    most_usual = float(usual.max(initial=0.0))
-    most = max(1.0, most_records, most_usual)
-    # half a record is as low as the axis goes: the logarithm of none is nowhere
+    most_usual = float(ordinary_counts.max(initial=0.0))
+    most_in_a_bar = max(1.0, most_records, most_usual)
+    # the axis begins at the height of half a record, as 0 has no logarithm
     lowest_height = _height(0.0)
-    highest_height = math.log10(most) + 0.1
+    highest_height = math.log10(most_in_a_bar) + 0.1
     frame = Frame(drawing, (0.0, BARS), (lowest_height, highest_height))
-    powers = [power for power in range(12) if 10.0**power <= most]
+    powers = [power for power in range(12) if 10.0**power <= most_in_a_bar]
     frame.draw_up(powers, [amount(10.0**power) for power in powers])
     # a threshold that is an edge may differ from it by what rounding left
     is_odd = edges[:-1] >= threshold - 1e-9
     _draw_bars(frame, counts.tolist(), is_odd.tolist())
     bar_edges = range(BARS + 1)
-    usual_heights = map(_height, usual.tolist())
+    usual_heights = map(_height, ordinary_counts.tolist())
     drawing.path("second", _steps(frame, bar_edges, usual_heights))
-    marks = ticks(low, high, 4) if low > 0 else _score_ticks(low, high)
-    places = np.interp(marks, edges, bar_edges)
-    frame.draw_across(places.tolist(), map(amount, marks), f"score, {unit}")
+    tick_scores = ticks(low, high, 4) if low > 0 else _score_ticks(low, high)
+    places = np.interp(tick_scores, edges, bar_edges)
+    frame.draw_across(places.tolist(), map(amount, tick_scores), f"score, {unit}")
     if low < threshold <= high:
         place_of_threshold = np.interp(threshold, edges, bar_edges)
         frame.upright("limit", float(place_of_threshold))
@@ -345,12 +345,12 @@ def _score_edges(low: float, high: float, threshold: float) -> Float:
     """(BARS + 1,), rising: the edges of the bars of a histogram of scores from low to high. Scores
     from low <= 0 run over decades, and bars are equally wide in log(1 + score - low); others get
     bars of one width. A threshold between low and high is an edge."""
-    # as `_lowest` has it: all scores lie above half of the highest
-    are_near = low > 0
+    # `_lowest` begins above 0 only if all scores lie above half of the highest: bars of one width
+    is_even = low > 0
     length = 1.02 * (high - low) or 1.0
     to_threshold = threshold - low
     has_threshold = low < threshold < high
-    if not are_near:
+    if not is_even:
         length = math.log1p(length)
         if has_threshold:
             to_threshold = math.log1p(to_threshold)
@@ -362,7 +362,7 @@ def _score_edges(low: float, high: float, threshold: float) -> Float:
         bars_before = max(1, bars_that_fit)
         step = to_threshold / bars_before
     steps = step * np.arange(BARS + 1)
-    if not are_near:
+    if not is_even:
         steps = np.expm1(steps)
     return np.asarray(low + steps)
 

@@ -217,7 +217,7 @@ class Findings:
             sentence += f", most often {commonest}"
         if self.records:
             highest = self.records[0]
-            named = highest.name or f"{highest.record + 1:,}"
+            least_usual = highest.name or f"{highest.record + 1:,}"
             thing = "picture" if self.pictures else "row"
-            sentence += f"; the least usual is {thing} {named}"
+            sentence += f"; the least usual is {thing} {least_usual}"
         return f"{sentence}."

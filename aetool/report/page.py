@@ -35,17 +35,17 @@ Cell = tuple[str, str]  # what stands in a cell of a table: attributes, and mark
 def page(findings: Findings) -> bytes:
     """The HTML page of the findings, UTF-8 bytes, at most MOST_BYTES (2,000,000) of them: lists end
     where their share of these does."""
-    shown = _shown(findings)
-    records = [finding.record for finding, _ in shown]
+    with_markup = _findings_with_room(findings)
+    records = [finding.record for finding, _ in with_markup]
     sections = [
-        _head(findings),
-        _course(findings, records),
-        _curves(findings.curves) if findings.curves else "",
-        _records(findings, [markup for _, markup in shown]),
-        _groups(findings.groups, set(records)),
-        _blame(findings),
-        _comparison(findings.comparison) if findings.comparison else "",
-        _columns(findings),
+        _heading(findings),
+        _section_of_scores(findings, records),
+        _section_of_curves(findings.curves) if findings.curves else "",
+        _section_of_records(findings, [markup for _, markup in with_markup]),
+        _section_of_groups(findings.groups, set(records)),
+        _section_of_blamed_columns(findings),
+        _section_of_comparison(findings.comparison) if findings.comparison else "",
+        _section_of_columns(findings),
     ]
     style = _style()
     script = _read("page.js")
@@ -99,13 +99,14 @@ def _cut(words: str) -> str:
     return f"{words[:LONGEST]}\N{HORIZONTAL ELLIPSIS}"
 
 
-def _told(words: str) -> str:
+def _safe_text(words: str) -> str:
     """Make text from the data safe for HTML: cut to 120 characters, escaped, and its writing
     direction isolated."""
     return f"<bdi>{text_of(_cut(words))}</bdi>"
 
 
 def _number(value: float) -> str:
+    """A number as text, for people."""
     return amount(value)
 
 
@@ -131,20 +132,20 @@ def _row(cells: Sequence[Cell], name: str = "") -> str:
 def _with_room(pieces: Iterable[str], most: int) -> list[str]:
     """The first of the pieces of HTML, as many as take at most `most` bytes of UTF-8 together; none
     behind the first that does not fit."""
-    shown = []
-    room = most
+    fitting_pieces = []
+    bytes_left = most
     for piece in pieces:
         # bytes, as the page is as long as its bytes are
-        room -= len(piece.encode())
-        if room < 0:
+        bytes_left -= len(piece.encode())
+        if bytes_left < 0:
             break
-        shown.append(piece)
-    return shown
+        fitting_pieces.append(piece)
+    return fitting_pieces
 
 
-def _table(headings: Sequence[str], rows: Iterable[str], most: int, of: int, kind: str) -> str:
+def _table(headings: Sequence[str], rows: Iterable[str], most: int, total: int, kind: str) -> str:
     """The HTML of a table of the first rows, as many as take at most `most` bytes together, and, if
-    not all of the `of` things of this kind are shown, of a line that says how many are left out.
+    not all of the `total` things of this kind are shown, of a line that says how many are left out.
     rows: HTML, each from `_row`. headings: one that begins with # is of a column of numbers. kind:
     what stands there behind "more", such as "groups"."""
     rows_with_room = _with_room(rows, most)
@@ -152,7 +153,7 @@ def _table(headings: Sequence[str], rows: Iterable[str], most: int, of: int, kin
         f'<th class="n">{heading[1:]}</th>' if heading.startswith("#") else f"<th>{heading}</th>"
         for heading in headings
     )
-    rest = of - len(rows_with_room)
+    rest = total - len(rows_with_room)
     more = f'<p class="quiet">and {rest:,} more {kind}</p>' if rest > 0 else ""
     return (
         f'<div class="wide-table"><table class="sorted"><thead><tr>{head}</tr></thead>\n<tbody>'
@@ -160,7 +161,7 @@ def _table(headings: Sequence[str], rows: Iterable[str], most: int, of: int, kin
     )
 
 
-def _both(wide: Drawing, narrow: Drawing) -> str:
+def _in_two_widths(wide: Drawing, narrow: Drawing) -> str:
     """The HTML of a drawing in two widths, for wide and narrow windows; the page shows the one that
     fits."""
     return wide.inline("wide") + narrow.inline("narrow")
@@ -175,7 +176,7 @@ def place_of(record: int) -> str:
 # ---- sections
 
 
-def _head(findings: Findings) -> str:
+def _heading(findings: Findings) -> str:
     """The HTML of the heading of the page: the name of the data, the verdict, what scored them,
     and, where they were compared with a model's, the result of that."""
     facts = f"{findings.total:,} {_things(findings)}; {findings.model}"
@@ -184,32 +185,32 @@ def _head(findings: Findings) -> str:
         facts += f"; an anomaly scores above {amount(findings.threshold)} {findings.unit}"
     word = ""
     if findings.comparison:
-        word = f"<p>{_word(findings.comparison)}</p>"
+        word = f"<p>{_result_of_comparison(findings.comparison)}</p>"
     return (
-        f"<h1>{_told(findings.name)}</h1>\n"
+        f"<h1>{_safe_text(findings.name)}</h1>\n"
         f'<p class="verdict">{text_of(findings.verdict())}</p>\n'
-        f'<p class="quiet">{text_of(facts)}.</p>\n{_unread(findings.unread)}{word}'
+        f'<p class="quiet">{text_of(facts)}.</p>\n{_line_of_unread(findings.unread)}{word}'
     )
 
 
-def _unread(pictures: Sequence[tuple[str, str]]) -> str:
+def _line_of_unread(pictures: Sequence[tuple[str, str]]) -> str:
     """The HTML of a line that names the pictures that could not be read, and why; "" without any.
     pictures: (name, why) of each, of which the first MOST_UNREAD (50) are named."""
     if not pictures:
         return ""
     count = "1 more picture" if len(pictures) == 1 else f"{len(pictures):,} more pictures"
-    named = [f"{_told(name)} ({_told(why)})" for name, why in pictures[:MOST_UNREAD]]
-    rest = len(pictures) - len(named)
+    listed = [f"{_safe_text(name)} ({_safe_text(why)})" for name, why in pictures[:MOST_UNREAD]]
+    rest = len(pictures) - len(listed)
     if rest:
-        named.append(f"and {rest:,} others")
-    return f"<p>{count} could not be read: {', '.join(named)}.</p>\n"
+        listed.append(f"and {rest:,} others")
+    return f"<p>{count} could not be read: {', '.join(listed)}.</p>\n"
 
 
 def _things(findings: Findings) -> str:
     return "pictures" if findings.pictures else "records"
 
 
-def _word(comparison: Comparison) -> str:
+def _result_of_comparison(comparison: Comparison) -> str:
     """The HTML of the result of a comparison: a marked word, and a sentence that explains it."""
     said = {
         SAME: "These data are like those that the model was fitted on.",
@@ -219,18 +220,18 @@ def _word(comparison: Comparison) -> str:
     return f'<span class="word {comparison.word}">{comparison.word}</span> {said}'
 
 
-def _shown(findings: Findings) -> list[tuple[Finding, str]]:
+def _findings_with_room(findings: Findings) -> list[tuple[Finding, str]]:
     """The findings that the page lists, (finding, its HTML): the first ones, as many as have
     room."""
     if findings.pictures:
         # pictures weigh more: they have a room of their own
         markups = _with_room(map(_figure, findings.records), PICTURES)
     else:
-        markups = _with_room(map(_record, findings.records), RECORDS)
+        markups = _with_room(map(_row_of_record, findings.records), RECORDS)
     return list(zip(findings.records, markups, strict=False))
 
 
-def _course(findings: Findings, shown: Sequence[int]) -> str:
+def _section_of_scores(findings: Findings, shown: Sequence[int]) -> str:
     """The HTML of the section of scores: their course over the records, with a dot for each one
     listed, and how many records have which score. shown: the numbers, from 0, of the records that
     the page lists, which are the first of findings.records."""
@@ -244,13 +245,13 @@ def _course(findings: Findings, shown: Sequence[int]) -> str:
         charts.Mark(f.record, f.score, f"{f.record + 1}: {_cut(f.why)}", place_of(f.record))
         for f in listed
     ]
-    course = _both(
+    course = _in_two_widths(
         charts.score_over_records(trace, cut, unit, marks, limit_in_words=words),
         charts.score_over_records(trace, cut, unit, marks, 380, 220, words),
     )
     held_out = findings.held_out
     spread = charts.spread_of_scores(trace, cut, unit, held_out).inline()
-    key = _words_of_spread(findings, held_out, _of_limit(findings))
+    key = _words_of_spread(findings, held_out, _words_of_limit(findings))
     caption = "The score of each record"
     if trace.rows > SINGLE:
         caption = "The highest score of each stretch of records, so that no peak is lost"
@@ -295,7 +296,7 @@ def _words_of_spread(
     )
 
 
-def _of_limit(findings: Findings) -> str:
+def _words_of_limit(findings: Findings) -> str:
     """Words for the key of the drawing of scores: which scores its coloured bars have, such as
     "above the threshold", or, where the highest so many records are flagged, without a threshold,
     "the 20th score, and above", "the highest score"."""
@@ -308,20 +309,23 @@ def _of_limit(findings: Findings) -> str:
     return f"{findings.limit_in_words}, and above"
 
 
-def _curves(curves: Curves) -> str:
+def _section_of_curves(curves: Curves) -> str:
     """The HTML of the section of ROC and precision-recall curves, with the area below each."""
     # where everything is called, precision is the share of anomalies
     share = curves.precision_recall[-1][1] if curves.precision_recall else 0.0
     roc = charts.curve(curves.roc, ("false alarms", "anomalies caught"), 0.0)
-    both = charts.curve(curves.precision_recall, ("anomalies caught", "precision"), share)
+    precision_recall = charts.curve(
+        curves.precision_recall, ("anomalies caught", "precision"), share
+    )
     return (
         f"<h2>Against {curves.anomalies:,} labelled anomalies</h2>\n"
         f'<div class="side"><div>{roc.inline()}<p>AUROC {curves.auroc:.4f}</p></div>'
-        f"<div>{both.inline()}<p>average precision {curves.average_precision:.4f}</p></div></div>"
+        f"<div>{precision_recall.inline()}"
+        f"<p>average precision {curves.average_precision:.4f}</p></div></div>"
     )
 
 
-def _records(findings: Findings, markups: Sequence[str]) -> str:
+def _section_of_records(findings: Findings, markups: Sequence[str]) -> str:
     """The HTML of the section that lists the records that stand out; "" where none does. markups:
     the HTML of each, a row of a table or a figure."""
     if not markups:
@@ -338,10 +342,10 @@ def _records(findings: Findings, markups: Sequence[str]) -> str:
     )
 
 
-def _record(finding: Finding) -> str:
+def _row_of_record(finding: Finding) -> str:
     """The HTML of the row of the table of records for one that stands out, with its reasons."""
     # pictures have no columns to name
-    why = "".join(_reason(reason) for reason in finding.reasons) or _told(finding.why)
+    why = "".join(_reason(reason) for reason in finding.reasons) or _safe_text(finding.why)
     cells = [
         _number_cell(finding.record + 1),
         _number_cell(finding.score),
@@ -360,9 +364,9 @@ def _reason(reason: Reason) -> str:
     elif reason.often is not None:
         strip = strips.share_strip(reason.often).inline("strip")
     return (
-        f'<div class="reason"><b>{_told(reason.column)}</b> '
-        f'<span class="odd">{_told(reason.found)}</span> '
-        f'<span class="quiet">{_told(reason.expected)}</span>{strip}</div>'
+        f'<div class="reason"><b>{_safe_text(reason.column)}</b> '
+        f'<span class="odd">{_safe_text(reason.found)}</span> '
+        f'<span class="quiet">{_safe_text(reason.expected)}</span>{strip}</div>'
     )
 
 
@@ -381,13 +385,13 @@ def _gallery(findings: Findings, figures: Sequence[str]) -> str:
 def _figure(finding: Finding) -> str:
     """The HTML of a picture that stands out: the picture, beside it the same picture under its
     heat, and below them name, score, p and reasons."""
-    name = _told(finding.name or f"picture {finding.record + 1:,}")
+    name = _safe_text(finding.name or f"picture {finding.record + 1:,}")
     image = _image(finding.picture, "the picture")
     heat = _image(finding.heat, "where it costs more than usual")
     return (
         f'<figure id="{place_of(finding.record)}"><div class="pair"><div>{image}</div>'
         f"<div>{image}{heat}</div></div><figcaption>{name}<br>score {amount(finding.score)}, "
-        f"p {finding.p:.2g}<br>{_told(finding.why)}</figcaption></figure>"
+        f"p {finding.p:.2g}<br>{_safe_text(finding.why)}</figcaption></figure>"
     )
 
 
@@ -400,7 +404,7 @@ def _image(png: bytes, words: str) -> str:
     return ""
 
 
-def _groups(groups: Sequence[Group], listed: set[int]) -> str:
+def _section_of_groups(groups: Sequence[Group], listed: set[int]) -> str:
     """The HTML of the section of groups of alike anomalies, the largest first, at most MOST_GROUPS
     (20) of them; "" without any. listed: the numbers, from 0, of the records that the page lists,
     to which links lead."""
@@ -408,22 +412,24 @@ def _groups(groups: Sequence[Group], listed: set[int]) -> str:
         return ""
     # of equal groups the one that begins first
     largest = sorted(groups, key=lambda group: (-group.count, group.first))
-    rows = [_group(group, listed) for group in largest[:MOST_GROUPS]]
+    rows = [_row_of_group(group, listed) for group in largest[:MOST_GROUPS]]
     headings = ("what they have in common", "#how many", "rows", "#highest score")
     table = _table(headings, rows, GROUPS, len(groups), "groups")
     return f"<h2>Groups of alike anomalies</h2>\n{table}"
 
 
-def _group(group: Group, listed: set[int]) -> str:
+def _row_of_group(group: Group, listed: set[int]) -> str:
     """The HTML of one group as a row of the table of groups: its column and manner, how many
     records, which rows, the highest score. Up to three other columns are told, too, if they are
     named with it in at least half of its records; none for a group of one record. listed: the
     numbers, from 0, of the records that the page lists: a link leads only to these."""
-    common = f"<b>{_told(group.column)}</b> {_told(group.manner)}"
+    common = f"<b>{_safe_text(group.column)}</b> {_safe_text(group.manner)}"
     # what goes together in one record alone may do so by chance
     often = [(name, n) for name, n in group.partners.most_common(3) if 2 * n >= group.count > 1]
     if often:
-        names = ", ".join(f"{_told(name)} in {100 * n / group.count:.0f} %" for name, n in often)
+        names = ", ".join(
+            f"{_safe_text(name)} in {100 * n / group.count:.0f} %" for name, n in often
+        )
         common += f'<br><span class="quiet">together with {names}</span>'
     highest = amount(group.score)
     # a link needs a place that is on the page
@@ -438,7 +444,7 @@ def _group(group: Group, listed: set[int]) -> str:
     return _row(cells)
 
 
-def _blame(findings: Findings) -> str:
+def _section_of_blamed_columns(findings: Findings) -> str:
     """The HTML of the section of columns that are named most often, at most MOST_BLAMED (20); of
     pictures an image of where they stand out; "" if there is neither."""
     if findings.parts_seen:
@@ -453,7 +459,7 @@ def _blame(findings: Findings) -> str:
         bar = strips.share_strip(share).inline("share")
         percent = _number_cell(share, f"{100 * share:.3g} %")
         rows.append(
-            _row([_plain(_told(column.name)), _number_cell(column.blamed), percent, ("", bar)])
+            _row([_plain(_safe_text(column.name)), _number_cell(column.blamed), percent, ("", bar)])
         )
     headings = ("column", "#anomalies", "#of all", "")
     table = _table(headings, rows, GROUPS, len(blamed), "columns")
@@ -463,19 +469,24 @@ def _blame(findings: Findings) -> str:
     )
 
 
-def _comparison(comparison: Comparison) -> str:
+def _section_of_comparison(comparison: Comparison) -> str:
     """The HTML of the section that compares the data with those of the model: faults first, then
     the tests that find a shift."""
     # a fault of no column is of the data as a whole
     rows = [
         _row(
-            [_plain(_told(column or "all of them")), _plain("cannot be used"), *BLANK, _plain(why)]
+            [
+                _plain(_safe_text(column or "all of them")),
+                _plain("cannot be used"),
+                *BLANK,
+                _plain(why),
+            ]
         )
-        for column, why in ((name, _told(words)) for name, words in comparison.faults)
+        for column, why in ((name, _safe_text(words)) for name, words in comparison.faults)
     ]
     for shift in comparison.shifted:
         cells = [
-            _plain(_told(shift.column or "the score")),
+            _plain(_safe_text(shift.column or "the score")),
             _plain(shift.what),
             _plain(text_of(shift.before)),
             _plain(text_of(shift.now)),
@@ -491,13 +502,16 @@ def _comparison(comparison: Comparison) -> str:
     if rows:
         headings = ("column", "what", "before", "now", "#p")
         table = _table(headings, rows, SHIFTS, len(rows), "differences")
-    return f"<h2>Beside the data of the model</h2>\n<p>{_word(comparison)}</p>\n{summary}{table}"
+    return (
+        "<h2>Beside the data of the model</h2>\n"
+        f"<p>{_result_of_comparison(comparison)}</p>\n{summary}{table}"
+    )
 
 
 BLANK: tuple[Cell, Cell] = (("", ""), ("", ""))
 
 
-def _columns(findings: Findings) -> str:
+def _section_of_columns(findings: Findings) -> str:
     """The HTML of the section of how each column was read, the most remarkable first; "" without
     columns."""
     if not findings.columns:
@@ -505,7 +519,7 @@ def _columns(findings: Findings) -> str:
     # what is worth a look comes first
     order = sorted(findings.columns, key=lambda column: -column.remarkable)
     with_model = any(column.gaps_before is not None for column in order)
-    rows = (_column(column, findings.total, with_model) for column in order)
+    rows = (_row_of_column(column, findings.total, with_model) for column in order)
     headings = ["column", "read as", "#gaps", "#unreadable"]
     if with_model:
         headings[3:3] = ["#gaps before"]
@@ -514,15 +528,15 @@ def _columns(findings: Findings) -> str:
     return f"<h2>How the columns were read</h2>\n{table}"
 
 
-def _column(column: ColumnRead, total: int, with_model: bool) -> str:
+def _row_of_column(column: ColumnRead, total: int, with_model: bool) -> str:
     """The HTML of the row of the table of columns for one of them. total: how many records there
     are; with_model: whether the table has columns of gaps before and of what is new."""
     gaps = f"{column.gaps:,}"
     if column.gaps:
         gaps += f" ({100 * column.gaps / max(total, 1):.2g} %)"
     cells = [
-        _plain(_told(column.name)),
-        _plain(_told(column.understood)),
+        _plain(_safe_text(column.name)),
+        _plain(_safe_text(column.understood)),
         _number_cell(column.gaps, gaps),
     ]
     if with_model:

@@ -21,7 +21,7 @@ def place_strip(
     `value` lies, or an arrow if it is beyond, a tick at the expected one, wanted, and the range
     between its quartiles, (lower, upper), shaded; None leaves a thing out. All are places in that
     range."""
-    strip = _empty(_words(value))
+    strip = _strip_with_middle_line(_words(value))
     if quartiles is not None:
         lower, upper = map(_across, quartiles)
         width = max(upper - lower, LEAST)
@@ -42,14 +42,14 @@ def place_strip(
 def share_strip(share: float) -> Drawing:
     """A bar that shows a share from 0 to 1; the smallest share above 0 is still visible, and one
     above 1 is drawn as 1."""
-    strip = _empty(f"{100 * share:.3g} %")
+    strip = _strip_with_middle_line(f"{100 * share:.3g} %")
     width = REACH * min(share, 1.0)
     if share > 0:
         width = max(width, LEAST)
     return strip.box("usual", EDGE, MIDDLE - BAR, width, 2 * BAR)
 
 
-def _empty(label: str) -> Drawing:
+def _strip_with_middle_line(label: str) -> Drawing:
     """A strip with its middle line alone. label: says in words what it shows."""
     strip = Drawing(WIDTH, HEIGHT, label)
     return strip.line("grid", (EDGE, MIDDLE), (WIDTH - EDGE, MIDDLE))

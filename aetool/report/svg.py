@@ -64,13 +64,13 @@ def variables(colours: dict[str, str]) -> str:
     return ";".join(f"--d-{name}:{colour}" for name, colour in colours.items())
 
 
-def _by_day_first(rules: str) -> str:
+def _with_light_colours_first(rules: str) -> str:
     """Repeat each CSS declaration that uses a variable, with the colour of light pages in place of
     the variable before it: a program that knows no variables leaves out what it does not
     understand, and would draw all shapes black."""
     return re.sub(
         r"([a-z-]+):var\(--d-([a-z]+)\)",
-        lambda found: f"{found[1]}:{LIGHT[found[2]]};{found[0]}",
+        lambda match: f"{match[1]}:{LIGHT[match[2]]};{match[0]}",
         rules,
     )
 
@@ -91,9 +91,9 @@ class Drawing:
         """Add an SVG element to the drawing, which is returned. name: the element's, such as
         "circle"; kind: its CSS class, without "d-" before it; tip: words shown where one points at
         it; attributes: numbers, which are rounded to a tenth, or text, by name with _ for -."""
-        opened = f"<{name}{_written(attributes)}{_class(kind)}"
+        opening_tag = f"<{name}{_attributes_as_markup(attributes)}{_class(kind)}"
         inside = f"<title>{text_of(tip)}</title>" if tip else ""
-        self._shapes.append(f"{opened}>{inside}</{name}>")
+        self._shapes.append(f"{opening_tag}>{inside}</{name}>")
         return self
 
     def line(self, kind: str, start: Point, end: Point) -> Self:
@@ -121,10 +121,10 @@ class Drawing:
         """Add words with their start, middle or end, as anchor says ("start", "middle" or "end"),
         at the point (x, y), in pixels; kind: their CSS class, without "d-" before it, "" for
         "text"; returns the drawing."""
-        where = _written({"x": x, "y": y})
+        where = _attributes_as_markup({"x": x, "y": y})
         anchored = "" if anchor == "start" else f' text-anchor="{anchor}"'
-        shown = f"<text{where}{anchored}{_class(kind or 'text')}>{text_of(words)}</text>"
-        self._shapes.append(shown)
+        element = f"<text{where}{anchored}{_class(kind or 'text')}>{text_of(words)}</text>"
+        self._shapes.append(element)
         return self
 
     def add(self, drawn: Drawing) -> Self:
@@ -147,7 +147,7 @@ class Drawing:
     def document(self) -> str:
         """The drawing as the text of an SVG file, light or dark as the reader's system is."""
         dark_rules = f"@media(prefers-color-scheme:dark){{svg{{{variables(DARK)}}}}}"
-        rules = _by_day_first(RULES + self.rules)
+        rules = _with_light_colours_first(RULES + self.rules)
         style = f"<style>svg{{{variables(LIGHT)}}}{dark_rules}{rules}</style>"
         day = LIGHT["paper"]
         paper = f'<rect width="100%" height="100%" fill="{day}" style="fill:var(--d-paper)"/>'
@@ -158,10 +158,10 @@ class Drawing:
         stands before the shapes."""
         size = f"{short(self.width)} {short(self.height)}"
         label = text_of(self.label)
-        named = f' class="{kind}"' if kind else ""
+        class_attribute = f' class="{kind}"' if kind else ""
         return (
             f'<svg xmlns="http://www.w3.org/2000/svg" viewBox="0 0 {size}" role="img" '
-            f'aria-label="{label}"{named}>{head}{"".join(self._shapes)}</svg>'
+            f'aria-label="{label}"{class_attribute}>{head}{"".join(self._shapes)}</svg>'
         )
 
     def _repr_svg_(self) -> str:
@@ -183,13 +183,13 @@ def _class(kind: str) -> str:
     return f' class="d-{kind}"'
 
 
-def _written(attributes: dict[str, Number | str]) -> str:
+def _attributes_as_markup(attributes: dict[str, Number | str]) -> str:
     """Attributes of an element as markup, a space before each: text escaped, numbers rounded to a
     tenth. attributes: by name, with _ for -."""
     pairs = []
     for name, value in attributes.items():
-        shown = text_of(value) if isinstance(value, str) else short(value)
-        pairs.append(f' {name.replace("_", "-")}="{shown}"')
+        value_text = text_of(value) if isinstance(value, str) else short(value)
+        pairs.append(f' {name.replace("_", "-")}="{value_text}"')
     return "".join(pairs)
 
 

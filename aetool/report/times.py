@@ -30,23 +30,23 @@ def time_ticks(first: float, last: float, width: float) -> Moments:
     not have.
     """
     fewest = max(2, int(width / ROOM))
-    apart = (last - first) / fewest
+    least_distance = (last - first) / fewest
     try:
-        if apart > FROM_MONTHS:
-            return _months(first, last, apart)
-        return _days_or_less(first, last, apart)
+        if least_distance > FROM_MONTHS:
+            return _months(first, last, least_distance)
+        return _days_or_less(first, last, least_distance)
     except (OverflowError, ValueError, OSError):
         return [], []
 
 
-def _days_or_less(first: float, last: float, apart: float) -> Moments:
+def _days_or_less(first: float, last: float, least_distance: float) -> Moments:
     """(moments, in epoch seconds, at which an axis of time from first to last has ticks; a text for
     each), with a step of seconds, minutes, hours or days: the shortest round one that is at least
-    `apart` seconds long, or 28 days."""
+    `least_distance` seconds long, or 28 days."""
     lengths = [float(count) for count in SECONDS]
     for unit, counts in ((MINUTE, MINUTES), (HOUR, HOURS), (DAY, DAYS)):
         lengths += [count * unit for count in counts]
-    step = next((length for length in lengths if length >= apart), lengths[-1])
+    step = next((length for length in lengths if length >= least_distance), lengths[-1])
     if step >= DAY:
         form = "%d %b"
     elif last - first > DAY:
@@ -60,28 +60,30 @@ def _days_or_less(first: float, last: float, apart: float) -> Moments:
     return moments, words
 
 
-def _months(first: float, last: float, apart: float) -> Moments:
+def _months(first: float, last: float, least_distance: float) -> Moments:
     """Ticks of an axis of time at beginnings of months or years, in UTC: (epoch seconds, words).
-    first, last: the ends of the axis, in epoch seconds; apart: the least distance of two ticks, in
-    seconds, a month counting as 30.4 days. They are 1, 2, 3 or 6 months or a year apart, whichever
-    suffices first, else some years, at multiples of these; years have words such as 2020, and
-    shorter steps such as Jan 2020."""
-    count = next((count for count in MONTHS if count * MONTH >= apart), None)
-    years = 1
-    if count is None:
-        count = 12
-        years = math.ceil(apart / (12 * MONTH))
-    form = "%b %Y" if count < 12 else "%Y"
+    first, last: the ends of the axis, in epoch seconds; least_distance: the least distance of two
+    ticks, in seconds, a month counting as 30.4 days. They are 1, 2, 3 or 6 months or a year apart,
+    whichever suffices first, else some years, at multiples of these; years have words such as 2020,
+    and shorter steps such as Jan 2020."""
+    months_apart = next(
+        (months_apart for months_apart in MONTHS if months_apart * MONTH >= least_distance), None
+    )
+    years_apart = 1
+    if months_apart is None:
+        months_apart = 12
+        years_apart = math.ceil(least_distance / (12 * MONTH))
+    form = "%b %Y" if months_apart < 12 else "%Y"
     earliest = _date(first).year
     latest = _date(last).year
     moments = []
     words = []
     # several years apart they are round ones, such as 2000 and 2005
-    for year in range(earliest - earliest % years, latest + 1, years):
+    for year in range(earliest - earliest % years_apart, latest + 1, years_apart):
         # round years reach beyond those of the calendar
         if not 1 <= year < MAXYEAR:
             continue
-        for month in range(1, 13, count):
+        for month in range(1, 13, months_apart):
             beginning = datetime(year, month, 1, tzinfo=UTC)
             if first <= beginning.timestamp() <= last:
                 moments.append(beginning.timestamp())

@@ -126,10 +126,10 @@ class _Plane:
         error, where there are two, and a mark for each archive. hue: the number of its colour."""
         in_order = sorted(way.shown, key=lambda archive: archive.error)
         # what is exact is no end of a line of errors
-        line = [self.place(archive) for archive in in_order if archive.error > 0]
-        if len(line) > 1:
+        points_with_error = [self.place(archive) for archive in in_order if archive.error > 0]
+        if len(points_with_error) > 1:
             kind = f"line{hue}" if way.is_own else "dashes"
-            self.drawing.path(kind, line)
+            self.drawing.path(kind, points_with_error)
         for archive in in_order:
             kind = _kind_of_mark(hue, archive.is_dominated)
             place = self.place(archive)

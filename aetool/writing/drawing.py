@@ -67,13 +67,13 @@ def scatter(
     if not len(values):
         _draw_points(panel, z, color="#0072b2")
     elif numbers is not None:
-        shown = numbers[shown_rows]
+        shown_numbers = numbers[shown_rows]
         # the outermost hundredths would leave one colour for all others
-        low, high = np.nanpercentile(shown, [1, 99])
+        low, high = np.nanpercentile(shown_numbers, [1, 99])
         dots = _draw_points(
             panel,
             z,
-            c=shown,
+            c=shown_numbers,
             cmap="viridis",
             vmin=low,
             vmax=high,
@@ -151,12 +151,12 @@ def maps(file: BinaryIO, schema: Schema, x: Float, z: Float, side: int) -> None:
             f"a map shows the columns that a model predicts, and of its columns ({names}) it "
             "predicts none: fit it with others"
         )
-    shown = predicted[:MOST_PANELS]
-    figure, panels = _figure(len(shown), 2.6)
+    shown_places = predicted[:MOST_PANELS]
+    figure, panels = _figure(len(shown_places), 2.6)
     # the codes are a grid: its first row has all places across, each row begins with its own up
     across = z[:side, 0]
     up = z[::side, 1]
-    for panel, place in zip(panels, shown, strict=False):
+    for panel, place in zip(panels, shown_places, strict=False):
         column = schema.modelled[place]
         values = x[:, place].reshape(side, side)
         if column.measured:
@@ -166,7 +166,7 @@ def maps(file: BinaryIO, schema: Schema, x: Float, z: Float, side: int) -> None:
             panel.pcolormesh(across, up, values % 10, cmap="tab10", vmin=0, vmax=9)
             _add_legend(panel, column, values)
         panel.set_title(column.name, fontsize=9)
-    for unused in panels[len(shown) :]:
+    for unused in panels[len(shown_places) :]:
         unused.axis("off")
     _save(figure, file)
 

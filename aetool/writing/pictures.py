@@ -65,7 +65,7 @@ def write_folder(
         raise ParamError(
             f"a folder cannot be written to standard output: name one with {option('-o')}"
         )
-    taken = set(names)
+    names_in_use = set(names)
     withheld: dict[str, None] = {}  # names in order, once: a large file comes in pieces
     with new_folder(target, force) as folder:
         for picture in pictures:
@@ -87,7 +87,7 @@ def write_folder(
                     picture.palette,
                 )
             else:
-                path = _inside(folder, _as_png(picture.name, taken), target)
+                path = _inside(folder, _as_png(picture.name, names_in_use), target)
                 _check_free(path, picture.name, target)
                 writers.write_picture(path, picture.pixels, picture.mode)
             if picture.permissions is not None:
@@ -126,15 +126,15 @@ def _check_free(path: Path, name: str, target: Path) -> None:
         raise ArchiveError(f"{target}: two files of one name here: {name!r}")
 
 
-def _as_png(name: str, taken: set[str]) -> str:
+def _as_png(name: str, names_in_use: set[str]) -> str:
     """A picture's name with .png as suffix; where another picture has that, with .png behind its
-    whole name, as often as needed. A changed name is added to `taken`, all names in use."""
+    whole name, as often as needed. A changed name is added to `names_in_use`, all names in use."""
     png = Path(name).with_suffix(".png").as_posix()
     if png == name:
         return name
-    while png in taken:
+    while png in names_in_use:
         name = png = f"{name}.png"
-    taken.add(png)
+    names_in_use.add(png)
     return png
 
 
@@ -149,10 +149,10 @@ def write_pictures(target: Path, pixels: Records, force: bool) -> None:
     output.
     """
     if target.suffix == ".npy":
-        flat = pixels[:, 0] if pixels.shape[1] == 1 else pixels.transpose(0, 2, 3, 1)
+        channels_last = pixels[:, 0] if pixels.shape[1] == 1 else pixels.transpose(0, 2, 3, 1)
         with atomic(target, force) as file:
-            np.save(file, flat, allow_pickle=False)
+            np.save(file, channels_last, allow_pickle=False)
         return
     digits = len(str(len(pixels)))
-    named = (folders.Picture(f"{i + 1:0{digits}}", "", p) for i, p in enumerate(pixels))
-    write_folder(target, named, force)
+    numbered = (folders.Picture(f"{i + 1:0{digits}}", "", p) for i, p in enumerate(pixels))
+    write_folder(target, numbered, force)

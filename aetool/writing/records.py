@@ -55,9 +55,9 @@ def write_records(
     # an empty one may still be filled while batches are made
     if dtypes is None:
         dtypes = {}
-    owned = readers.writer_of(target)
-    if owned is not None:
-        readers.write(owned, target, arrow_batches(batches, dtypes), force)
+    plugin_writer = readers.writer_of(target)
+    if plugin_writer is not None:
+        readers.write(plugin_writer, target, arrow_batches(batches, dtypes), force)
         return
     with output(target, force) as file:
         writers.write_table(file, batches, format, dtypes, written or {})
@@ -95,6 +95,7 @@ def restored_batches(
     if len(begins) == 1:
         yield from pieces
         return
+    # the first time: the schema that all batches share; pictures need none
     schema = None
     for piece in pieces:
         if isinstance(piece, np.ndarray):
