@@ -66,7 +66,7 @@ class Category(Modelled):
             return None
         texts, counts_of_texts = summary.counted
         truth = are_truths(texts)
-        levels, counts = _by_meaning(texts, counts_of_texts, truth)
+        levels, counts = _joined_by_meaning(texts, counts_of_texts, truth)
         return cls(
             summary.name,
             summary.dtype,
@@ -177,9 +177,9 @@ class Category(Modelled):
         cells = as_cells(values)
         is_missing = is_gap(cells, self.gap_words, self.country_codes)
         # a word that training saw as a level is no gap here
-        if self._doubtful:
+        if self._levels_like_gaps:
             gaps = cells.take(np.flatnonzero(is_missing))
-            is_missing[is_missing] = ~are_words(gaps, self._doubtful)
+            is_missing[is_missing] = ~are_words(gaps, self._levels_like_gaps)
         place_of_meaning = {}
         for place, level in enumerate(self.levels):
             place_of_meaning[_meaning(level, self.truth)] = place
@@ -187,16 +187,18 @@ class Category(Modelled):
         if self.condition and not self.more:
             unseen = ODD
         # each different word is looked up once
-        words_there, index = cells.distinct()
+        different_words, index = cells.distinct()
         # no cells
-        if not len(words_there):
+        if not len(different_words):
             return np.where(is_missing, np.nan, 0.0)
-        places = [place_of_meaning.get(_meaning(word, self.truth), unseen) for word in words_there]
+        places = [
+            place_of_meaning.get(_meaning(word, self.truth), unseen) for word in different_words
+        ]
         codes = np.array(places, dtype=np.float64)
         return np.where(is_missing, np.nan, codes[index])
 
     @property
-    def _doubtful(self) -> frozenset[str]:
+    def _levels_like_gaps(self) -> frozenset[str]:
         """Levels, trimmed and in lower case, that would be read as missing values in other columns,
         such as none."""
         return folded(self.levels) & DOUBTFUL
@@ -220,7 +222,7 @@ class Category(Modelled):
     def restored(self, values: Float) -> Restored:
         """The words with these indices, (n,); None for NaN and for what is no index of a level. An
         index is cut to a whole number."""
-        # a gap, or what is no level, is the level behind the last
+        # None stands behind the last level, for a gap and for what is no level
         levels: list[str | None] = [*self.levels, None]
         is_listed = (values >= 0) & (values < len(self.levels))
         places = np.where(is_listed, values, len(self.levels)).astype(np.int64)
@@ -256,10 +258,10 @@ class Category(Modelled):
         are listed."""
         if not self.more:
             return ""
-        words = f"more than {MAX_LEVELS} levels; the rest is `other`"
+        text = f"more than {MAX_LEVELS} levels; the rest is `other`"
         if self.others > sum(self.counts):
-            words += f"; if these are names of records, {option('--drop')} {self.name} helps"
-        return words
+            text += f"; if these are names of records, {option('--drop')} {self.name} helps"
+        return text
 
     def facts(self) -> dict[str, Json]:
         """Facts about the column by name, as `aetool info` prints them: those of every modelled
@@ -284,12 +286,12 @@ class Category(Modelled):
         if self.truth:
             return "true or false"
         count = len(self.levels) + self.more
-        shown = ", ".join(self.levels[:SHOWN])
+        listed = ", ".join(self.levels[:SHOWN])
         if count <= 1:
-            return f"one level: {shown}"
+            return f"one level: {listed}"
         if count > SHOWN:
-            shown += ", ..."
-        return f"{count} levels: {shown}"
+            listed += ", ..."
+        return f"{count} levels: {listed}"
 
     def check(self) -> None:
         """Raise ValueError if the column's fields are of a wrong type or contradict each other, as
@@ -326,20 +328,20 @@ def _meaning(word: str, truth: bool) -> str:
     return shortest(float(word) + 0.0)
 
 
-def _by_meaning(texts: list[str], counts: Int, truth: bool) -> tuple[list[str], list[int]]:
+def _joined_by_meaning(texts: list[str], counts: Int, truth: bool) -> tuple[list[str], list[int]]:
     """Join texts that mean the same: (for each meaning the first text that has it, how often the
     meaning is there), both with the most frequent meaning first, of equally frequent ones that of
     the first text. counts: (n,), how often each text is there. truth: whether the texts say true
     and false, which True, yes and 1, and no and 0, then mean."""
-    total: dict[str, int] = {}
-    spelling: dict[str, str] = {}
+    count_of_meaning: dict[str, int] = {}
+    first_text: dict[str, str] = {}
     for text, count in zip(texts, counts.tolist(), strict=True):
         meaning = _meaning(text, truth)
-        spelling.setdefault(meaning, text)
-        total[meaning] = total.get(meaning, 0) + count
-    frequent_first = sorted(total, key=lambda meaning: -total[meaning])
-    spellings = [spelling[meaning] for meaning in frequent_first]
-    totals = [total[meaning] for meaning in frequent_first]
+        first_text.setdefault(meaning, text)
+        count_of_meaning[meaning] = count_of_meaning.get(meaning, 0) + count
+    frequent_first = sorted(count_of_meaning, key=lambda meaning: -count_of_meaning[meaning])
+    spellings = [first_text[meaning] for meaning in frequent_first]
+    totals = [count_of_meaning[meaning] for meaning in frequent_first]
     return spellings, totals
 
 

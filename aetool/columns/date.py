@@ -126,7 +126,7 @@ class Date(Modelled):
         # times of day come again, whatever the year
         closed = closed or self.notation.only_time
         # where records go on coming, those of the years around are no surprise
-        grace, least = (0.0, LEAST_TAIL) if closed else (GRACE, YEAR)
+        grace, least_tail = (0.0, LEAST_TAIL) if closed else (GRACE, YEAR)
         return dataclasses.replace(
             self,
             missing=missing,
@@ -134,7 +134,7 @@ class Date(Modelled):
             low=low,
             high=high,
             cycles=tuple(cycles),
-            reach=Reach.of(present, grace, least),
+            reach=Reach.of(present, grace, least_tail),
         )
 
     @property
@@ -281,10 +281,10 @@ class Date(Modelled):
         "" if it is none."""
         if not self.notation.ambiguous:
             return ""
-        taken = _first_order(self.notation)
-        other = MONTH_FIRST if taken == DAY_FIRST else DAY_FIRST
+        order_read = _first_order(self.notation)
+        other = MONTH_FIRST if order_read == DAY_FIRST else DAY_FIRST
         return (
-            f"read as {ORDERS[taken]}, which is a guess: if it is wrong, "
+            f"read as {ORDERS[order_read]}, which is a guess: if it is wrong, "
             f"{option('--type')} {self.name}=date:{other}"
         )
 
@@ -300,9 +300,9 @@ class Date(Modelled):
         """The column that to_json wrote, checked, with notation and reach made of their JSON. data:
         its fields by name, without the kind. ValueError, TypeError or KeyError if it is not one."""
         stored = data.get("notation")
-        far = data.get("reach")
+        reach_fields = data.get("reach")
         notation = TYPED if stored is None else DateNotation.from_json(stored)
-        reach = None if far is None else Reach(**far)
+        reach = None if reach_fields is None else Reach(**reach_fields)
         return super().from_json({**data, "notation": notation, "reach": reach})
 
     def check(self) -> None:

@@ -39,8 +39,8 @@ class History:
         widening them. table: the same rows, which tells their groups; DataError if it lacks the
         column of groups."""
         for name, rows in self._groups(table):
-            earlier = self.last.get(name, X[:0])
-            all_rows = np.concatenate([earlier, X[rows]])
+            rows_before = self.last.get(name, X[:0])
+            all_rows = np.concatenate([rows_before, X[rows]])
             # as many as a row behind them can be given
             steps = self.schema.context
             self.last[name] = all_rows[-steps:]
@@ -56,16 +56,16 @@ class History:
         wide = np.empty((len(X), columns * (steps + 1)))
         for name, rows in self._groups(table):
             # a group may go on from the batch before
-            earlier = self.last.get(name, np.zeros((0, columns)))
-            records = np.concatenate([earlier, X[rows]])
+            rows_before = self.last.get(name, np.zeros((0, columns)))
+            records = np.concatenate([rows_before, X[rows]])
             for step in range(steps + 1):
                 # where each row's row before stands, so many steps earlier
-                places = np.arange(len(earlier), len(records)) - step
+                places = np.arange(len(rows_before), len(records)) - step
                 first_column = step * columns
                 block = slice(first_column, first_column + columns)
                 # a gap would be filled with the mean, which the row may be far from
                 wide[rows, block] = records[np.maximum(places, 0)]
-            # rows before these are never looked at again
+            # the next batch needs no rows before the last `steps`
             first_kept = max(0, len(records) - steps)
             self.last[name] = records[first_kept:]
         return wide
@@ -105,6 +105,6 @@ def whole(schema: Schema, table: Table, name: str) -> Float:
         order = np.argsort(X[:, place], kind="stable")
     in_order = History(schema).wide(X[order], table.take(order))
     # laid out in order, and put back to where each row stands
-    wide = np.empty((len(X), schema.inputs))
-    wide[order] = in_order
-    return wide
+    with_history = np.empty((len(X), schema.inputs))
+    with_history[order] = in_order
+    return with_history

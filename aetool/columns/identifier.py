@@ -45,9 +45,9 @@ class Identifier(Column):
     def infer(cls, summary: Summary, asked: bool) -> Self | None:
         """The column, if its values count rows or name records, or the user asks for it; else
         None."""
-        counts = _counts(summary)
-        if asked or counts or _names_records(summary):
-            return cls(summary.name, summary.dtype, counts and _begins_at_one(summary))
+        counts_rows = _counts_rows(summary)
+        if asked or counts_rows or _names_records(summary):
+            return cls(summary.name, summary.dtype, counts_rows and _begins_at_one(summary))
         return None
 
     def check(self) -> None:
@@ -61,7 +61,7 @@ class Identifier(Column):
         return "an identifier"
 
 
-def _counts(summary: Summary) -> bool:
+def _counts_rows(summary: Summary) -> bool:
     """Whether values count rows: there are at least 20, the first is a whole number, and at least
     99 % of the others are one more than the value before them. Moments never do."""
     values = summary.values
@@ -74,7 +74,7 @@ def _counts(summary: Summary) -> bool:
     # all are read only where the first cells already look like it
     first_cells = values.take(slice(0, FEWEST))
     for cells in (first_cells, values):
-        numbers = _read(summary, cells)
+        numbers = _numbers_in(summary, cells)
         if numbers is None or not _rise_by_one(numbers):
             return False
     return True
@@ -85,11 +85,11 @@ def _begins_at_one(summary: Summary) -> bool:
     values = summary.values
     if not isinstance(values, Cells):
         return float(values[0]) == 1
-    numbers = _read(summary, values.take(slice(0, 1)))
+    numbers = _numbers_in(summary, values.take(slice(0, 1)))
     return numbers is not None and float(numbers[0]) == 1
 
 
-def _read(summary: Summary, cells: Cells) -> Numbers | None:
+def _numbers_in(summary: Summary, cells: Cells) -> Numbers | None:
     """The numbers in cells, (n,), NaN where there is none; None for a column that is not one of
     numbers, or whose numbers have a unit."""
     if summary.numbers is None or summary.numbers.unit:
@@ -119,15 +119,15 @@ def _names_records(summary: Summary) -> bool:
     if len(values) < FEWEST:
         return False
     if not isinstance(values, Cells):
-        return _is_name_of_one(summary.name) and _all_whole_and_different(values)
+        return _is_called_like_a_key(summary.name) and _all_whole_and_different(values)
     first_cells = summary.present.take(slice(0, FEWEST))
     texts = first_cells.strings()
     are_different = len(set(texts)) == len(texts)
     if not are_different or len(texts) < FEWEST:
         return False
     is_of_rows = OF_ROWS.search(summary.name) is not None and summary.numbers is None
-    looks_so = _look_like_codes(texts) or _look_like_keys(texts, summary.name)
-    if not is_of_rows and not looks_so:
+    look_like_names = _look_like_codes(texts) or _look_like_keys(texts, summary.name)
+    if not is_of_rows and not look_like_names:
         return False
     # 20240131 is a date before it is a key
     if summary.dates is not None:
@@ -147,12 +147,12 @@ def _look_like_codes(texts: Sequence[str]) -> bool:
 def _look_like_keys(texts: Sequence[str], name: str) -> bool:
     """Whether all texts are digits, 0 to 9, and nothing else, in a column whose name says that it
     names records."""
-    if not _is_name_of_one(name):
+    if not _is_called_like_a_key(name):
         return False
     return all(text.isascii() and text.isdigit() for text in texts)
 
 
-def _is_name_of_one(name: str) -> bool:
+def _is_called_like_a_key(name: str) -> bool:
     """Whether a column's name is one that people give to names of records: it ends with a word such
     as id, key, no, index or hash, begins with the word id, or is what files call row names:
     `row_names`, `column1`, `Unnamed: 0`."""

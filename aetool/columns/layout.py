@@ -55,8 +55,8 @@ class Layout:
         conditions: list[tuple[int, ColumnFeatures]] = []
         for place, column in enumerate(columns):
             # both are in one input: places count over all columns
-            kind = conditions if column.condition else predicted
-            kind.append((place, column.features))
+            features_by_place = conditions if column.condition else predicted
+            features_by_place.append((place, column.features))
         layout = cls._of_places(names, predicted)
         if not conditions:
             return layout
@@ -164,8 +164,8 @@ class Layout:
         is_odd = records == ODD
         records = np.where(is_odd, np.nan, records)
         features = np.zeros((len(records), self.width), dtype=np.float32)
-        for first, section in self.sections:
-            block = slice(first, first + section.width)
+        for first_feature, section in self.sections:
+            block = slice(first_feature, first_feature + section.width)
             section.lay(records, features[:, block])
         return features
 

@@ -56,6 +56,7 @@ def _most_alone(missing: Sequence[int], rows: int) -> int | None:
     most_gaps = None
     cells = 0
     for place, count in enumerate(rising_counts):
+        # all gaps of the columns that have no more than this one
         cells += count
         if count > gaps_allowed or cells > cells_allowed:
             break

@@ -98,15 +98,17 @@ def reach_of(numbers: Float) -> Reach | None:
     middle = _Middle.of(bounded)
     if middle is None:
         rising = np.sort(bounded)
-        below, above = _ends_far_off(rising)
+        below, above = _counts_far_off(rising)
     else:
         # most columns have neither a number that is far enough nor a rare sign, and are not sorted
         may_be_far = middle.farthest >= LEAST_FAR_OF_SHORT
-        has_odd_sign_or_size = _few_across(bounded) or _may_be_tiny(bounded, middle.median)
+        has_odd_sign_or_size = _has_few_across_zero(bounded) or _has_tiny_by_logarithm(
+            bounded, middle.median
+        )
         if not may_be_far and not has_odd_sign_or_size:
             return None
         rising = np.sort(bounded)
-        below, above = _ends_apart(rising, middle.units(rising), may_be_far)
+        below, above = _counts_apart(rising, middle.units(rising), may_be_far)
     if not above + below:
         return None
     end = len(rising) - above
@@ -180,28 +182,33 @@ class _Middle:
         return units
 
 
-def _ends_apart(rising: Float, units: Float, may_be_far: bool) -> tuple[int, int]:
+def _counts_apart(rising: Float, units: Float, may_be_far: bool) -> tuple[int, int]:
     """How many of a column's numbers lie apart at the lower end, and at the upper one. rising:
     (n,), n at least 100; units: the same in robust deviations from the median; may_be_far: whether
     any is far enough from it."""
     below = above = 0
     if may_be_far:
-        below = _apart(-units[::-1])
-        above = _apart(units)
+        below = _beyond_gap(-units[::-1])
+        above = _beyond_gap(units)
     reflected = -rising[::-1]
-    below = max(below, _across_zero(rising), _beyond_body(reflected), _by_logarithms(rising))
-    above = max(above, _across_zero(reflected), _beyond_body(rising))
+    below = max(
+        below,
+        _count_across_zero(rising),
+        _count_beyond_body(reflected),
+        _count_by_logarithms(rising),
+    )
+    above = max(above, _count_across_zero(reflected), _count_beyond_body(rising))
     return below, above
 
 
-def _ends_far_off(rising: Float) -> tuple[int, int]:
+def _counts_far_off(rising: Float) -> tuple[int, int]:
     """How many of a column's numbers lie apart at the lower end, and at the upper one, by the range
     of the others, or of their logarithms. rising: (n,), n at least 12."""
-    below = max(_ranges_away(-rising[::-1]), _by_logarithms(rising))
-    return below, _ranges_away(rising)
+    below = max(_count_ranges_away(-rising[::-1]), _count_by_logarithms(rising))
+    return below, _count_ranges_away(rising)
 
 
-def _by_logarithms(rising: Float) -> int:
+def _count_by_logarithms(rising: Float) -> int:
     """How many of a column's numbers, which are all above zero, lie apart at the lower end by their
     logarithms, as a salary in thousands among those in units; 0 where any is not above zero.
     rising: (n,), n at least 12."""
@@ -209,10 +216,10 @@ def _by_logarithms(rising: Float) -> int:
         return 0
     falling_logarithms = np.log(rising)[::-1]
     reflected = -falling_logarithms
-    return max(_ranges_away(reflected), _beyond_body(reflected))
+    return max(_count_ranges_away(reflected), _count_beyond_body(reflected))
 
 
-def _few_across(numbers: Float) -> bool:
+def _has_few_across_zero(numbers: Float) -> bool:
     """Whether all numbers, (n,), but a few are above zero, or all but a few below."""
     most = _most_across(len(numbers))
     not_above = np.count_nonzero(numbers <= 0)
@@ -220,7 +227,7 @@ def _few_across(numbers: Float) -> bool:
     return bool(0 < min(not_above, not_below) <= most)
 
 
-def _may_be_tiny(numbers: Float, median: float) -> bool:
+def _has_tiny_by_logarithm(numbers: Float, median: float) -> bool:
     """Whether any of the numbers, (n,), may lie apart at the lower end by its logarithm: quickly,
     and true of some where none does. median: theirs."""
     smallest = float(numbers.min())
@@ -237,7 +244,7 @@ def _most_across(count: int) -> int:
     return max(MOST_ACROSS, count // MOST_OF_ALL_ACROSS)
 
 
-def _across_zero(rising: Float) -> int:
+def _count_across_zero(rising: Float) -> int:
     """How many of a column's numbers are zero or below and lie apart for it, since all others are
     above; 0 if none does. rising: (n,), at least 100.
 
@@ -257,11 +264,12 @@ def _across_zero(rising: Float) -> int:
     return count
 
 
-def _ranges_away(rising: Float) -> int:
+def _count_ranges_away(rising: Float) -> int:
     """How many numbers at the upper end are farther from all others than RANGES_OF_OTHERS (4) times
     the range of these; 0 if none is. rising: (n,), n at least 12; of them up to 6 % lie apart, or
     one."""
     most = max(1, int(MOST * len(rising)))
+    # the gap below each of the highest numbers is judged: so many numbers lie beyond it
     beyond = np.arange(1, most + 1)
     last_below = rising[-beyond - 1]
     gap = rising[-beyond] - last_below
@@ -278,7 +286,7 @@ def _ranges_away(rising: Float) -> int:
     return int(beyond[is_gap].max(initial=0))
 
 
-def _beyond_body(rising: Float) -> int:
+def _count_beyond_body(rising: Float) -> int:
     """How many numbers at the upper end, up to three, are farther from all others than
     RANGES_OF_BODY (2) times the range of these, where the others have no long tail; 0 if none is,
     and of fewer than 100. rising: (n,), n at least 12."""
@@ -286,7 +294,9 @@ def _beyond_body(rising: Float) -> int:
         return 0
     first_of_middle, last_of_middle = np.quantile(rising, MIDDLE).tolist()
     most_middles = MOST_MIDDLES * math.log(len(rising)) / math.log(OF_SO_MANY)
+    # others of a wider range have a long tail, which may end anywhere
     most_of_range = most_middles * (last_of_middle - first_of_middle)
+    # as many as may lie apart first, then fewer
     for count in range(MOST_BEYOND_BODY, 0, -1):
         last_below = float(rising[-count - 1])
         gap = float(rising[-count]) - last_below
@@ -299,7 +309,7 @@ def _beyond_body(rising: Float) -> int:
     return 0
 
 
-def _apart(units: Float) -> int:
+def _beyond_gap(units: Float) -> int:
     """How many of a column's numbers lie apart at the upper end; 0 if none does. units: (n,),
     rising, n at least 100, in robust deviations from the median.
 
@@ -312,22 +322,26 @@ def _apart(units: Float) -> int:
     most = int(MOST * len(units))
     if tail_start <= 0:
         return 0
+    # the gap below each of the highest numbers is judged: so many numbers lie beyond it
     beyond = np.arange(1, most + 1)
-    # the lower and the upper end of each gap
+    # the upper and the lower end of each gap
     first_apart = units[-beyond]
     last_below = units[-beyond - 1]
+    # how many numbers lie behind the outermost quantile by which the tail's shape is told
     outer = np.maximum(TWICE * beyond, FEWEST_OUTER)
     shape = _shapes(units, outer) + SHAPE_ERROR / np.sqrt(outer)
     is_gap = shape < MOST_SHAPE
     shape = np.clip(shape, LEAST_SHAPE, MOST_SHAPE)
     # so that the exponential falls from a half of the numbers to a tenth, as they do
     scale = tail_start * shape / ((0.5 / TAIL) ** shape - 1)
+    # numbers as they would be in an exponential tail of scale 1
     height = np.log1p(shape * first_apart.clip(0) / scale) / shape
     height_below = np.log1p(shape * last_below.clip(0) / scale) / shape
     # One in DOUBT columns has one that is as unlikely as that: of this chance a gap below k numbers
     # has the part 1 / (k (k + 1)), so that a single far number has the half of it.
     parts_of_chance = 1.0 / (beyond * (beyond + 1))
     is_gap &= beyond * (height - height_below) >= np.log(DOUBT / parts_of_chance)
+    # the height that the k-th highest number of an exponential tail has
     usual_height = np.log(0.5 * len(units) / beyond)
     is_gap &= height >= usual_height + LEAST_SURPLUS
     is_far = (first_apart >= LEAST_FAR) & (first_apart >= LEAST_TIMES * last_below)
@@ -335,7 +349,7 @@ def _apart(units: Float) -> int:
     is_beyond_short &= first_apart >= LEAST_TIMES_OF_SHORT * last_below
     is_gap &= is_far | is_beyond_short
     is_gap &= first_apart - last_below >= LEAST_STEPS * _widest_steps(units, beyond)
-    is_repeated = beyond >= MOST_REPEATED * _different(units, beyond)
+    is_repeated = beyond >= MOST_REPEATED * _different_beyond(units, beyond)
     gap = first_apart - last_below
     range_of_others = last_below - units[0]
     is_far_off = gap >= RANGES_OF_REPEATED * range_of_others
@@ -378,7 +392,7 @@ def _widest_steps(units: Float, beyond: Int) -> Float:
     return np.asarray(widest[-beyond - 1])
 
 
-def _different(units: Float, beyond: Int) -> Int:
+def _different_beyond(units: Float, beyond: Int) -> Int:
     """How many different numbers lie beyond each gap, (gaps,). units: (n,), rising; beyond:
     (gaps,), how many numbers lie beyond each."""
     is_step = np.diff(units) > 0

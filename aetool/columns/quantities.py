@@ -100,8 +100,8 @@ def is_key(column: Number) -> bool:
     numbers, of a column of integers or of text, are too long for amounts (above 2^53); or all that
     are known are days written as 20241231, four different ones at least. Keys may repeat, and are
     no row numbers. False if any number that is known of the column is not whole."""
-    told = [column.low, column.high, *column.quantiles, *column.few]
-    if not all(math.isfinite(number) and number.is_integer() for number in told):
+    known_numbers = [column.low, column.high, *column.quantiles, *column.few]
+    if not all(math.isfinite(number) and number.is_integer() for number in known_numbers):
         return False
     if any(names.search(column.name) for names in (KEY, KEY_AFTER_SMALL_LETTER, ONE_OF_MANY)):
         return True
@@ -109,7 +109,7 @@ def is_key(column: Number) -> bool:
     is_integer = column.dtype is None or column.dtype.startswith(INTEGERS)
     if max(abs(column.low), abs(column.high)) > LARGEST_AMOUNT:
         return column.decimals == 0 and is_integer
-    days = {int(number) for number in told} - NO_DAYS
+    days = {int(number) for number in known_numbers} - NO_DAYS
     return len(days) >= FEWEST_DAYS and all(map(_is_day, days))
 
 

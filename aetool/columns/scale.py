@@ -40,9 +40,9 @@ class Scale:
         # the difference of two of the largest floats would be infinite
         values = np.clip(values, -LARGEST, LARGEST)
         quantiles = np.quantile(values, (0, 0.01, 0.25, 0.5, 0.75, 0.99, 1)).tolist()
-        lowest, first, lower, center, upper, last, highest = quantiles
+        lowest, low_hundredth, lower, center, upper, high_hundredth, highest = quantiles
         # nearly all values may be one
-        span = (last - first) or (highest - lowest)
+        span = (high_hundredth - low_hundredth) or (highest - lowest)
         resolution = max(quantum, span * FINENESS)
         if not resolution:
             # of a column of one value
@@ -51,8 +51,8 @@ class Scale:
         # of a normal distribution the quartiles lie 1.349 deviations apart
         unit = max((upper - lower) / 1.349, resolution)
         units = (values - center) / unit
-        far_out = float(np.quantile(np.abs(units), 0.999))
-        is_curved = far_out > HEAVY
+        farthest_of_thousand = float(np.quantile(np.abs(units), 0.999))
+        is_curved = farthest_of_thousand > HEAVY
         if is_curved:
             units = np.arcsinh(units)
         mean = float(units.mean())

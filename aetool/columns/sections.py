@@ -81,13 +81,13 @@ class Standardised(Section):
         numbers = table.columns(self.places)
         # infinities would be NaN behind the subtraction
         bounded = numbers.clipped(-LARGEST, LARGEST)
-        from_center = bounded - self._of_scales("center")
-        units = from_center / self._of_scales("unit")
+        from_center = bounded - self._members_of_scales("center")
+        units = from_center / self._members_of_scales("unit")
         if self.curved.any():
             bent = _asinh(units)
             units = self._where_curved(bent, units)
-        from_mean = units - self._of_scales("mean")
-        standard = from_mean / self._of_scales("deviation")
+        from_mean = units - self._members_of_scales("mean")
+        standard = from_mean / self._members_of_scales("deviation")
         missing = numbers.is_nan()
         standard = missing.choose(0.0, standard)
         # clipped in float64: what is far out has no float32
@@ -106,15 +106,15 @@ class Standardised(Section):
         features = graph.term(expected)
         standard = features.columns(spec.numeric)
         standard = standard.clipped(-CLIP, CLIP)
-        units = standard.double() * self._of_scales("deviation")
-        units = units + self._of_scales("mean")
+        units = standard.double() * self._members_of_scales("deviation")
+        units = units + self._members_of_scales("mean")
         if self.curved.any():
             # sinh of more would be infinite
             bounded = units.clipped(-MOST_BENT, MOST_BENT)
             straightened = _sinh(bounded)
             units = self._where_curved(straightened, units)
-        from_center = units * self._of_scales("unit")
-        numbers = from_center + self._of_scales("center")
+        from_center = units * self._members_of_scales("unit")
+        numbers = from_center + self._members_of_scales("center")
         numbers = numbers.clipped(-LARGEST, LARGEST)
         is_gated = spec.gate >= 0
         # no number can be missing: no choice is to be written
@@ -137,7 +137,7 @@ class Standardised(Section):
         has_flag = features.constant(gated, np.bool_)
         return is_likely & has_flag
 
-    def _of_scales(self, name: str) -> list[float]:
+    def _members_of_scales(self, name: str) -> list[float]:
         """A list of `width` numbers: a member of the scale of each column, by its name."""
         return [getattr(scale, name) for scale in self.scales]
 
@@ -156,8 +156,8 @@ def _asinh(units: Term) -> Term:
     without |u| cancels where u is far below 0."""
     size = abs(units)
     square = units * units
-    above = square + 1.0
-    root = above.sqrt()
+    square_plus_one = square + 1.0
+    root = square_plus_one.sqrt()
     logarithm = (size + root).log()
     return units.sign() * logarithm
 
@@ -167,8 +167,8 @@ def _sinh(bent: Term) -> Term:
     GPU."""
     rising = bent.exp()
     falling = (-bent).exp()
-    both = rising - falling
-    return both * 0.5
+    difference = rising - falling
+    return difference * 0.5
 
 
 @dataclass(frozen=True)

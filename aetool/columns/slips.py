@@ -81,10 +81,10 @@ def _is_slip(word: str, meant: str) -> bool:
     if len(parts) != len(parts_meant):
         return False
     pairs = zip(parts, parts_meant, strict=True)
-    different = [(part, other) for part, other in pairs if part != other]
-    if len(different) != 1:
+    different_parts = [(part, other) for part, other in pairs if part != other]
+    if len(different_parts) != 1:
         return False
-    ((part, other),) = different
+    ((part, other),) = different_parts
     # ward a and ward b are two wards
     if len(other) < SHORTEST or not (part.isalpha() and other.isalpha()):
         return False

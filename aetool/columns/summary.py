@@ -48,8 +48,8 @@ class Summary:
     def __post_init__(self) -> None:
         """Keep at most MOST_VALUES (1,000,000) of the values, evenly spaced."""
         if len(self.values) > MOST_VALUES:
-            sampled = np.arange(MOST_VALUES, dtype=np.int64) * len(self.values) // MOST_VALUES
-            self.values = taken(self.values, sampled)
+            places = np.arange(MOST_VALUES, dtype=np.int64) * len(self.values) // MOST_VALUES
+            self.values = taken(self.values, places)
 
     def __add__(self, other: Summary) -> Summary:
         """The summary of two pieces of data together, this one's before the other's, with this
@@ -126,7 +126,7 @@ class Summary:
         """The notation of the column's numbers, how text writes them, if nearly all of its cells
         are numbers; else None, and None if they are codes or labels, as of
         NumberEvidence.decide."""
-        if not self._early_numbers:
+        if not self._may_be_numbers:
             return None
         return self._evidence.decide(None, self.gap_words, usual=self.decimal)
 
@@ -143,7 +143,7 @@ class Summary:
         """How text writes the column's dates, if nearly all of its cells that are no gaps are dates
         (first tried on 200 of them, evenly spaced, so that other columns cost little); else
         None."""
-        if DateEvidence.of(self._early).decide(self.gap_words) is None:
+        if DateEvidence.of(self._early_cells).decide(self.gap_words) is None:
             return None
         return DateEvidence.of(self.text).decide(self.gap_words)
 
@@ -160,7 +160,7 @@ class Summary:
         return evidence.decide(self.gap_words, usual=self.date_order, asked=True)
 
     @cached_property
-    def _early(self) -> Cells:
+    def _early_cells(self) -> Cells:
         """At most 200 present cells, evenly spaced, on which notations are tried before all cells
         are parsed."""
         count = len(self.present)
@@ -171,20 +171,22 @@ class Summary:
     @cached_property
     def _evidence(self) -> NumberEvidence:
         """How all cells are written, as evidence for or against numbers."""
-        return self._early_evidence if self._early is self.text else NumberEvidence.of(self.text)
+        return (
+            self._early_evidence if self._early_cells is self.text else NumberEvidence.of(self.text)
+        )
 
     @cached_property
     def _early_evidence(self) -> NumberEvidence:
-        """How the cells in `_early` are written, as evidence for or against numbers."""
-        return NumberEvidence.of(self._early)
+        """How the cells in `_early_cells` are written, as evidence for or against numbers."""
+        return NumberEvidence.of(self._early_cells)
 
     @cached_property
-    def _early_numbers(self) -> bool:
-        """Whether at least half of the cells in `_early` look like numbers, infinite ones among
-        them; False if there are none.
+    def _may_be_numbers(self) -> bool:
+        """Whether at least half of the cells in `_early_cells` look like numbers, infinite ones
+        among them; False if there are none.
 
         If not, the other cells are never parsed as numbers, which would be slow.
         """
         evidence = self._early_evidence
         amount = sum(evidence.manners.values()) + evidence.infinite
-        return 2 * amount >= len(self._early) > 0
+        return 2 * amount >= len(self._early_cells) > 0

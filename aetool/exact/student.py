@@ -160,6 +160,7 @@ def _gradients(
     joint = gate * (one_hot @ table.T) + 1e-12
     # P(verdict | symbol): what each verdict is to be blamed for
     posterior = joint / joint.sum(axis=1, keepdims=True)
+    # slopes of the mean loss by the votes, and by the logits of the tables
     d_gate = sharpness * (gate - posterior) / rows
     expected = posterior.sum(axis=0)[:, None] * table
     d_table = expected - posterior.T @ one_hot

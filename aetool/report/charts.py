@@ -275,6 +275,7 @@ def spread_of_scores(
     edges = _score_edges(low, high, threshold)
     counts = trace.counted(edges)
     ordinary_counts = np.zeros(0)
+    # how many records of each bar there would be if all were ordinary
     if held_out is not None and held_out.rows:
         # p falls with the score: the share of ordinary records in a bar is what it falls by
         p_at_edges = held_out.p_values(edges)
