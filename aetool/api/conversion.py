@@ -240,14 +240,14 @@ def refuse_misspelt_parameter(
     model = plugin
     if isinstance(plugin, str):
         model = plugins.get_model(plugin)
-    known = []
+    parameter_names = []
     if isinstance(model, Declared):
         fields = dataclasses.fields(model.Params)
-        known = [field.name for field in fields]
+        parameter_names = [field.name for field in fields]
     for name in params:
-        if name not in known:
+        if name not in parameter_names:
             refuse_of_other_verbs(verb, name)
-    refuse_misspelt(verb, declared, list(params), known)
+    refuse_misspelt(verb, declared, list(params), parameter_names)
 
 
 def refuse_of_other_verbs(verb: str, name: str) -> None:

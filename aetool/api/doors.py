@@ -51,7 +51,9 @@ def _refuse(
     """Raise ParamError for a call that does not suit the arguments of a verb. name: of the verb, as
     users call it. arguments, named: of the call, those by place and those by name."""
     parameters = inspect.signature(verb).parameters
-    takes_others = any(one.kind == inspect.Parameter.VAR_KEYWORD for one in parameters.values())
+    takes_others = any(
+        parameter.kind == inspect.Parameter.VAR_KEYWORD for parameter in parameters.values()
+    )
     unknown_names = [] if takes_others else [key for key in named if key not in parameters]
     if unknown_names:
         # what takes no model, and is no method of one, has none that was fitted
@@ -59,7 +61,7 @@ def _refuse(
             _refuse_of_fits(name, unknown_names, names_of(verb))
         _refuse_unknown(name, verb, unknown_names[0])
     # a method's first argument is the model, which nobody writes
-    by_place = [key for key, one in parameters.items() if one.kind in BY_PLACE]
+    by_place = [key for key, parameter in parameters.items() if parameter.kind in BY_PLACE]
     if len(arguments) > len(by_place):
         own = [key for key in by_place if key != "self"]
         # 1 for a method, whose first argument nobody writes; else 0

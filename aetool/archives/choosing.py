@@ -134,10 +134,10 @@ def write_exact(
             why_exact = f"what a smaller one would lose cannot be told ({unreadable})"
         elif unreadable is not None:
             why_exact += f" ({unreadable})"
-        taken = goal.size_in_words(size)
+        size_told = goal.size_in_words(size)
         raise ParamError(
-            f"{goal.wording}: the exact archive takes {taken}, and {why_exact}; allow that many, "
-            "or more"
+            f"{goal.wording}: the exact archive takes {size_told}, and {why_exact}; allow that "
+            "many, or more"
         )
     further_figures = {"taken": EXACT, "rmse_of_deviation": 0.0, "prices": {EXACT: size}}
     return {**figures, **further_figures}
@@ -248,9 +248,9 @@ def _best(
         for line in unbounded.of_folder(explained):
             advice += f"; {line}"
         advice += _what_takes_most(least, model)
-        taken = goal.size_in_words(least.size)
+        size_told = goal.size_in_words(least.size)
         raise ParamError(
-            f"{goal.wording}: the smallest archive found takes {taken} ({what}); {advice}"
+            f"{goal.wording}: the smallest archive found takes {size_told} ({what}); {advice}"
         )
     return min(fitting_ones, key=_by_error)
 

@@ -15,15 +15,15 @@ QUARTILES = (0.25, 0.75)
 
 def of_ranges(
     beginning: Beginning,
-    wanted: Mapping[str, str],
+    bounds_asked: Mapping[str, str],
     errors: Mapping[str, Json],
 ) -> list[str]:
     """A line that names columns whose numbers have moved by more than half of them span, as the
     bound is a part of a range that a few values have made large, with what to do; [] without such
     columns. Those are left out of which half of the numbers are one.
 
-    beginning: what the first records of the table say of its columns; wanted: the bounds that were
-    asked for, by column, "" for all others; errors: the archive's, by column label.
+    beginning: what the first records of the table say of its columns; bounds_asked: the bounds that
+    were asked for, by column, "" for all others; errors: the archive's, by column label.
     """
     header_names = beginning.header_names()
     labels = beginning.labels()
@@ -32,7 +32,7 @@ def of_ranges(
         if not isinstance(column, Number):
             continue
         # "" stands for all columns that are not named
-        bound = wanted.get(header_names[column.name]) or wanted.get("", "")
+        bound = bounds_asked.get(header_names[column.name]) or bounds_asked.get("", "")
         # a bound in the column's unit was chosen by its values
         if not bound.endswith("%"):
             continue

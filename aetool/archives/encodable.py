@@ -50,7 +50,7 @@ def _as_they_are(source: sources.Source, model: Bundle) -> sources.Source:
     model would crop, resize or see otherwise than plainly, as its code could not restore them;
     DataError for data of another kind than the model's, or a picture that cannot be read."""
     # a picture that cannot be read would be missing in the archive
-    seen = seen_by(source, model, strict=True)
+    source_seen = seen_by(source, model, strict=True)
     if isinstance(source, PictureFiles) and not isinstance(source, FolderSource):
         raise ParamError(
             f"{source.name}: one picture: a model's code is of a folder of pictures; give its "
@@ -65,7 +65,7 @@ def _as_they_are(source: sources.Source, model: Bundle) -> sources.Source:
                 f"{model.view.told() or f'of {width} x {height}'}, which these are not as they "
                 f"are; leave {option('--lossy')} out, or store pictures of {width} x {height}"
             )
-    return seen
+    return source_seen
 
 
 def _refuse_dead_code(model: Bundle) -> None:

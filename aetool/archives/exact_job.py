@@ -257,8 +257,8 @@ class ExactJob:
             for name, square in block.squares.items():
                 self.squares[name] = self.squares.get(name, 0.0) + square
 
-    def estimate(self, every: int) -> float:
-        """Estimate the archive's bytes by encoding every `every`-th item, a piece of the source,
+    def estimate(self, step: int) -> float:
+        """Estimate the archive's bytes by encoding every `step`-th item, a piece of the source,
         from the first on; sets squares to an estimate for the whole source. Header and footer are
         not counted.
 
@@ -274,7 +274,7 @@ class ExactJob:
         for number, item in enumerate(self.content.items()):
             size = self.content.size_of(item)
             total_size += size
-            if number % every:
+            if number % step:
                 continue
             encoded = self.content.encode(item, hints)
             # one at a time, so the latest plans are at hand

@@ -102,15 +102,15 @@ def worst_column(
     ranges: [lowest, highest] of each column of numbers.
     """
     worst: dict[str, Json] = {}
-    most = 0.0
+    largest_share = 0.0
     for name, error in errors.items():
         if not error.get("rmse"):
             continue
         low, high = ranges[name]
         # a column of one value has no range to measure by
         extent = high - low or 1.0
-        if error["rmse"] / extent > most:
-            most = error["rmse"] / extent
+        if error["rmse"] / extent > largest_share:
+            largest_share = error["rmse"] / extent
             worst = {
                 "column": name,
                 "rmse": error["rmse"],
@@ -321,8 +321,8 @@ class LossyJob:
         if not len(sample) or has_whole_codes:
             # such codes are stored as they are: no offset, steps of 1, and every unit
             size = self.model.latent
-            every = np.arange(size)
-            return lossy.Quantiser(np.zeros(size), np.ones(size), every)
+            every_unit = np.arange(size)
+            return lossy.Quantiser(np.zeros(size), np.ones(size), every_unit)
         encoder = self.model.session("encoder.onnx", self.options.device)
         z = encoder(sample)["z"]
         decoded_sample = self._decode(z, sample)
@@ -463,9 +463,9 @@ class LossyJob:
         total = np.zeros(len(a))
         for place, column in enumerate(self.modelled):
             if self._carries(column):
-                one = a[:, place]
+                values = a[:, place]
                 other = b[:, place]
-                total += column.distance(one, other)
+                total += column.distance(values, other)
         return total
 
     def _carries(self, column: Modelled) -> bool:
@@ -667,8 +667,8 @@ class LossyJob:
             return self.options.embed
         if self.learned:
             return True
-        most = EMBED_SHARE * _source_size(self.source)
-        return len(self._decoder_only()) <= most
+        most_bytes = EMBED_SHARE * _source_size(self.source)
+        return len(self._decoder_only()) <= most_bytes
 
     @property
     def model_bytes(self) -> int:

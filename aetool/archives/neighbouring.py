@@ -45,7 +45,7 @@ class Prices(Protocol):
 def best_beside(
     bounds: Bounds,
     prices: Prices,
-    most: Mapping[str, float],
+    limits: Mapping[str, float],
     decimals: Mapping[str, int | None],
 ) -> dict[str, Fraction]:
     """The bounds of the lowest price that is found beside `bounds`, or a copy of these, as where
@@ -54,8 +54,8 @@ def best_beside(
     were asked for. `prices` goes on from what it finds, in place.
 
     bounds: by column the largest error, in the column's unit. prices: begin from these bounds.
-    most: by column the sum of squared errors that is allowed, in squared units. decimals: by column
-    those of the grid that its numbers lie on, None if on none.
+    limits: by column the sum of squared errors that is allowed, in squared units. decimals: by
+    column those of the grid that its numbers lie on, None if on none.
     """
     best_bounds = dict(bounds)
     first_price = prices.at(best_bounds)
@@ -71,7 +71,7 @@ def best_beside(
         other_bounds = [
             bound
             for bound in beside(best_bounds[name], decimals[name])
-            if prices.square(name, bound) <= most[name]
+            if prices.square(name, bound) <= limits[name]
         ]
         # what this column takes least with, while the others stay
         best_price: Price | None = None
@@ -95,7 +95,7 @@ def best_beside(
 def starts(
     bounds: Bounds,
     prices: Prices,
-    most: Mapping[str, float],
+    limits: Mapping[str, float],
     decimals: Mapping[str, int | None],
 ) -> list[dict[str, Fraction]]:
     """Other bounds from which to search, none twice: all bounds are narrower by 3 and 6 % (STARTS).
@@ -106,21 +106,21 @@ def starts(
     one that errs too much is narrowed further, and where none errs little enough it is left as it
     is. The arguments are those of `best_beside`.
     """
-    others: list[dict[str, Fraction]] = []
+    other_starts: list[dict[str, Fraction]] = []
     for share in STARTS:
         start = {}
         for name, bound in bounds.items():
             narrower = on_grid(share * bound, decimals[name])
             for _ in range(NARROWINGS):
-                if prices.square(name, narrower) <= most[name]:
+                if prices.square(name, narrower) <= limits[name]:
                     break
                 narrower = on_grid(STARTS[0] * narrower, decimals[name])
             else:
                 narrower = bound
             start[name] = narrower
-        if start != bounds and start not in others:
-            others.append(start)
-    return others
+        if start != bounds and start not in other_starts:
+            other_starts.append(start)
+    return other_starts
 
 
 def on_grid(bound: Fraction, decimals: int | None) -> Fraction:
@@ -151,7 +151,8 @@ def beside(bound: Fraction, decimals: int | None) -> list[Fraction]:
     wider_units = {max(units + 1, round(factor * units)) for factor in WIDER}
     lowest = int((1 - SPAN) * units)
     lowest = max(1, min(lowest, units - 1))
-    every = max(1, -(-(units - lowest) // MOST_STEPS))
-    chosen_units = [*sorted(wider_units), *range(units - 1, lowest - 1, -every)]
+    # rounded up, so that there are no more than MOST_STEPS
+    spacing = max(1, -(-(units - lowest) // MOST_STEPS))
+    chosen_units = [*sorted(wider_units), *range(units - 1, lowest - 1, -spacing)]
     # half a unit more, as of lossy.bound_of_error
     return [Fraction(2 * number + 1, 2 * 10**decimals) for number in chosen_units]

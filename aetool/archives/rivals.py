@@ -64,7 +64,7 @@ def smallest(
         job.options, lossy=False, lossy_only=False, latent=None, target=None
     )
     code_size = int(figures["archive_bytes"])
-    every = priced_every(job.size)
+    step = priced_every(job.size)
     with ExitStack() as stack:
 
         def scratch() -> BinaryIO:
@@ -75,12 +75,12 @@ def smallest(
         # an archive of another kind that cannot be written is no error: the code is there
         with suppress(AetoolError):
             rivals["exact"] = _priced(
-                lambda o: exact_job.job_of(job.source, o), options, every, code_size, scratch()
+                lambda o: exact_job.job_of(job.source, o), options, step, code_size, scratch()
             )
         exact = rivals.get("exact")
         with suppress(AetoolError):
-            if every > 1:
-                bounded = _bounded_of_large(job, options, every, code_size, scratch())
+            if step > 1:
+                bounded = _bounded_of_large(job, options, step, code_size, scratch())
             else:
                 bounded = _smallest_bounded(job, options, code_size, exact, scratch)
             if bounded is not None:
@@ -91,17 +91,17 @@ def smallest(
         # only what is written can be taken, no estimate; of equal sizes the one of less error,
         # which stands first
         order = [*(n for n in rivals if rivals[n].figures is not None), "code"]
-        taken = min(order, key=lambda name: prices[name])
-        if taken == "code":
-            return {**figures, "taken": taken, **facts}
-        best = rivals[taken]
+        kind_taken = min(order, key=lambda name: prices[name])
+        if kind_taken == "code":
+            return {**figures, "taken": kind_taken, **facts}
+        best = rivals[kind_taken]
         assert best.file is not None and best.figures is not None and best.job is not None
         exact_job.copy_over(file, best.file)
         best.job.compare(file)
         largest = {name: float(bound) for name, bound in best.bounds.items()}
         bounds = {"bounds": largest} if largest else {}
         lost = _lost(job, best, len(figures.get("errors", {})))
-        return {**best.figures, "taken": taken, **bounds, **lost, **facts}
+        return {**best.figures, "taken": kind_taken, **bounds, **lost, **facts}
 
 
 def _lost(job: LossyJob, rival: Rival, count: int) -> dict[str, Json]:
@@ -153,23 +153,23 @@ def with_or_without(
     meanwhile.
     """
 
-    def by_model(chosen: CompressOptions) -> ExactJob:
+    def by_model(options_here: CompressOptions) -> ExactJob:
         """The job of the archive that the model's knowledge helps to write, not written yet.
         ParamError for a bound that its columns cannot have."""
-        return exact_job.job_of(source, chosen, model, shared)
+        return exact_job.job_of(source, options_here, model, shared)
 
-    def plain(chosen: CompressOptions) -> ExactJob:
+    def plain(options_here: CompressOptions) -> ExactJob:
         """The job of the archive without a model, not written yet. ParamError for a bound that its
         columns cannot have."""
-        return exact_job.job_of(source, chosen)
+        return exact_job.job_of(source, options_here)
 
     # a large file is encoded once, in the way that takes fewer bytes by an estimate
-    every = priced_every(source.path.stat().st_size)
-    if every == 1:
+    step = priced_every(source.path.stat().st_size)
+    if step == 1:
         return _smaller(file, source, by_model(options), plain(options), folder)
     estimates = {
-        "with": _estimated(by_model, options, every),
-        "without": _estimated(plain, options, every),
+        "with": _estimated(by_model, options, step),
+        "without": _estimated(plain, options, step),
     }
     prices = {name: rival.size for name, rival in estimates.items()}
     facts: dict[str, Json] = {"prices": prices, "judged": sorted(prices)}
@@ -238,17 +238,17 @@ def in_pieces(options: CompressOptions) -> CompressOptions:
     return dataclasses.replace(options, effort=effort)
 
 
-def _estimated(make: Make, options: CompressOptions, every: int) -> Rival:
+def _estimated(make: Make, options: CompressOptions, step: int) -> Rival:
     """Estimate the size, in bytes, and the errors of the archive that `make` prepares, by encoding
-    every `every`-th piece of the source, of STRETCH (2^21) bytes at most. options: of compress."""
+    every `step`-th piece of the source, of STRETCH (2^21) bytes at most. options: of compress."""
     job = make(in_pieces(options))
-    return Rival(round(job.estimate(every)), job.squares)
+    return Rival(round(job.estimate(step)), job.squares)
 
 
 def _priced(
     make: Make,
     options: CompressOptions,
-    every: int,
+    step: int,
     limit: int,
     scratch: BinaryIO,
 ) -> Rival:
@@ -256,8 +256,8 @@ def _priced(
     without comparing it; only estimate it if every > 1, the step between pieces that are encoded
     for that, and the estimate is above MARGIN (1.1) times the limit, in bytes: then its figures are
     None. options: of compress. Errors of preparing or writing go through."""
-    if every > 1:
-        estimate = _estimated(make, options, every)
+    if step > 1:
+        estimate = _estimated(make, options, step)
         if estimate.size > MARGIN * limit:
             return estimate
     scratch.seek(0)
@@ -299,7 +299,7 @@ def _smallest_bounded(
 def _bounded_of_large(
     job: LossyJob,
     options: CompressOptions,
-    every: int,
+    step: int,
     limit: int,
     scratch: BinaryIO,
 ) -> Rival | None:
@@ -310,7 +310,7 @@ def _bounded_of_large(
     A column whose error turns out too large gets a smaller bound, and the archive is written again,
     at most TRIES (4) times; one that is still too large at the third is stored exactly from then
     on. job: wrote the code's archive. Bounds are chosen on a sample of SAMPLE (65,536) rows. First
-    the size is estimated by every `every`-th piece; if that is above MARGIN (1.1) times `limit`
+    the size is estimated by every `step`-th piece; if that is above MARGIN (1.1) times `limit`
     bytes, return this estimate, whose `figures` are None and whose errors may be too large.
     options: of compress, without a bound; scratch: the file that is written to. Errors of preparing
     or writing an archive go through.
@@ -324,7 +324,7 @@ def _bounded_of_large(
             return None
         rival = _priced(
             lambda o, b=bounds: exact_job.job_of(job.source, o, bounds=b),  # type: ignore[misc]
-            options, every, limit, scratch,
+            options, step, limit, scratch,
         )  # fmt: skip
         if rival.figures is None:  # far too large: its errors need not be known better
             return rival

@@ -66,7 +66,7 @@ def labels_of_arrays(source: ArrayFile) -> dict[int, str]:
 
 def remarks(
     source: Opened,
-    wanted: Mapping[str, str],
+    bounds_asked: Mapping[str, str],
     errors: Mapping[str, Json],
     effort: Effort,
     decimal: str | None = None,
@@ -76,15 +76,15 @@ def remarks(
     than the header that one line alone; [] of pictures and what is neither a table nor a file of
     arrays.
 
-    wanted: the bounds that were asked for, by column; "" for all others. errors: the archive's
-    errors, by column label: the columns in it were bounded. effort: of the archive, whose block is
-    read at a time. decimal: the decimal mark that the user says, None for none.
+    bounds_asked: the bounds that were asked for, by column; "" for all others. errors: the
+    archive's errors, by column label: the columns in it were bounded. effort: of the archive, whose
+    block is read at a time. decimal: the decimal mark that the user says, None for none.
     """
     if isinstance(source, ArrayFile):
         return [
-            *_exact_labels(source, wanted, errors),
-            *idle_bounds.of_arrays(source, wanted, errors),
-            *idle_bounds.of_all(wanted, errors),
+            *_exact_labels(source, bounds_asked, errors),
+            *idle_bounds.of_arrays(source, bounds_asked, errors),
+            *idle_bounds.of_all(bounds_asked, errors),
         ]
     if not isinstance(source, CsvSource | ArrowTable):
         return []
@@ -96,32 +96,34 @@ def remarks(
     if beginning is None:
         # nothing was to be bounded
         return []
-    lines = list(_exact_identifiers(beginning, wanted, errors))
+    lines = list(_exact_identifiers(beginning, bounds_asked, errors))
     # names of columns that have a line already: each has one reason
     explained: Collection[str] = ()
     # numbers of a typed table are not written in any way
     if isinstance(source, CsvSource):
-        unclear = _with_unclear_marks(source, beginning, wanted, errors, effort, decimal)
+        unclear = _with_unclear_marks(source, beginning, bounds_asked, errors, effort, decimal)
         for name, mark in unclear.items():
             lines.append(_line_of_unclear(name, mark))
         # in a way in which some numbers cannot be rounded
-        by_way = _by_way_of_writing(beginning, wanted, errors, unclear)
+        by_way = _by_way_of_writing(beginning, bounds_asked, errors, unclear)
         lines.extend(_line_of_way(way, columns) for way, columns in by_way.items())
         explained = {*unclear, *itertools.chain.from_iterable(by_way.values())}
-    lines.extend(idle_bounds.of_columns(beginning, wanted, errors, explained))
-    others = _unnamed(beginning, wanted)
-    lines.extend(idle_bounds.of_all(wanted, errors, others))
-    coarse = coarse_bounds.of_ranges(beginning, wanted, errors)
+    lines.extend(idle_bounds.of_columns(beginning, bounds_asked, errors, explained))
+    others = _unnamed(beginning, bounds_asked)
+    lines.extend(idle_bounds.of_all(bounds_asked, errors, others))
+    coarse = coarse_bounds.of_ranges(beginning, bounds_asked, errors)
     lines += coarse
     return lines
 
 
-def _unnamed(beginning: Beginning, wanted: Mapping[str, str]) -> list[Column]:
+def _unnamed(beginning: Beginning, bounds_asked: Mapping[str, str]) -> list[Column]:
     """The columns that a bound on all others is for. beginning: what the first records of the table
-    say of its columns; wanted: the bounds that were asked for, by column."""
+    say of its columns; bounds_asked: the bounds that were asked for, by column."""
     header_names = beginning.header_names()
     return [
-        column for column in beginning.schema.columns if header_names[column.name] not in wanted
+        column
+        for column in beginning.schema.columns
+        if header_names[column.name] not in bounds_asked
     ]
 
 
@@ -155,18 +157,21 @@ def of_folder(stored_exactly: Mapping[str, int]) -> list[str]:
     lines = []
     for kind, count in stored_exactly.items():
         # of many files as of one
-        one = count == 1
+        is_single = count == 1
+        verb = "is" if is_single else "are"
         if kind == FILES:
+            things = "file" if is_single else "files"
             lines.append(
-                f"{count:,} {'file is' if one else 'files are'} stored byte for byte: a bound is "
-                "for pictures that are stored by pixel, such as plain PNG, and not for JPEG, for "
-                "small pictures with a palette, or for files with more than a picture in them, "
-                "such as a colour profile, a rotation or several frames"
+                f"{count:,} {things} {verb} stored byte for byte: a bound is for pictures that are "
+                "stored by pixel, such as plain PNG, and not for JPEG, for small pictures with a "
+                "palette, or for files with more than a picture in them, such as a colour profile, "
+                "a rotation or several frames"
             )
         else:
+            things = "picture" if is_single else "pictures"
             lines.append(
-                f"{count:,} {'picture' if one else 'pictures'} {kind} {'is' if one else 'are'} "
-                "stored exactly: a bound is for levels, and there are none"
+                f"{count:,} {things} {kind} {verb} stored exactly: a bound is for levels, and "
+                "there are none"
             )
     return lines
 
@@ -195,12 +200,12 @@ def _line_of_irregular_record(source: CsvSource, block: int, is_bounded: bool) -
 
 def _exact_numbers(
     beginning: Beginning,
-    wanted: Mapping[str, str],
+    bounds_asked: Mapping[str, str],
     errors: Mapping[str, Json],
 ) -> list[Number]:
     """The columns of numbers that were to be bounded and were not. beginning: what the first
-    records of the table say of its columns. wanted: the bounds that were asked for, by column, ""
-    for all others; errors: the archive's, by column label."""
+    records of the table say of its columns. bounds_asked: the bounds that were asked for, by
+    column, "" for all others; errors: the archive's, by column label."""
     header_names = beginning.header_names()
     labels = beginning.labels()
     exact = []
@@ -209,7 +214,7 @@ def _exact_numbers(
             continue
         header_name = header_names[column.name]
         # "" bounds all columns that are not named
-        is_asked = header_name in wanted or "" in wanted
+        is_asked = header_name in bounds_asked or "" in bounds_asked
         is_bounded = labels[column.name] in errors
         if is_asked and not is_bounded:
             exact.append(column)
@@ -219,18 +224,18 @@ def _exact_numbers(
 def _with_unclear_marks(
     source: CsvSource,
     beginning: Beginning,
-    wanted: Mapping[str, str],
+    bounds_asked: Mapping[str, str],
     errors: Mapping[str, Json],
     effort: Effort,
     decimal: str | None,
 ) -> dict[str, str]:
     """By the name of each column that was to be bounded, and is exact as nothing tells whether its
     marks are decimal ones or part thousands, this mark, "." or ",". beginning: what the first
-    records say of the columns; wanted: the bounds that were asked for, by column, "" for all
+    records say of the columns; bounds_asked: the bounds that were asked for, by column, "" for all
     others; errors: the archive's, by column label; effort: of the archive; decimal: the mark that
     the user says, None for none. The table is read once more unless all columns of numbers were
     bounded."""
-    exact = _exact_numbers(beginning, wanted, errors)
+    exact = _exact_numbers(beginning, bounds_asked, errors)
     if not exact:
         return {}
     labels = beginning.labels()
@@ -256,17 +261,17 @@ def _line_of_unclear(name: str, mark: str) -> str:
 
 def _by_way_of_writing(
     beginning: Beginning,
-    wanted: Mapping[str, str],
+    bounds_asked: Mapping[str, str],
     errors: Mapping[str, Json],
     explained: Collection[str],
 ) -> dict[str, list[str]]:
     """By each way of writing numbers (thousands separators, a decimal comma) of which columns were
     not bounded, the names of these columns. beginning: what the first records of the table say of
-    the columns; wanted: the bounds that were asked for, by column, "" for all others; errors: the
-    archive's, by column label; explained: names of columns of which it was said already why they
-    are exact."""
+    the columns; bounds_asked: the bounds that were asked for, by column, "" for all others; errors:
+    the archive's, by column label; explained: names of columns of which it was said already why
+    they are exact."""
     names: dict[str, list[str]] = {}
-    for column in _exact_numbers(beginning, wanted, errors):
+    for column in _exact_numbers(beginning, bounds_asked, errors):
         if column.name in explained:
             continue
         if column.notation.group:
@@ -287,14 +292,14 @@ def _line_of_way(way: str, columns: Sequence[str]) -> str:
 
 def _exact_labels(
     source: ArrayFile,
-    wanted: Mapping[str, str],
+    bounds_asked: Mapping[str, str],
     errors: Mapping[str, Json],
 ) -> Iterator[str]:
     """Yield a line that names the arrays of labels, which are not bounded, if there are any and all
-    numbers were to be. wanted: the bounds that were asked for, by column, "" for all others;
+    numbers were to be. bounds_asked: the bounds that were asked for, by column, "" for all others;
     errors: the archive's, by column label. UnsuitedError for an array of a type that cannot be
     stored."""
-    if "" not in wanted:
+    if "" not in bounds_asked:
         return
     # an array that was named has a bound, and so an error
     exact = [name for name in labels_of_arrays(source).values() if name not in errors]
@@ -309,14 +314,14 @@ def _exact_labels(
 
 def _exact_identifiers(
     beginning: Beginning,
-    wanted: Mapping[str, str],
+    bounds_asked: Mapping[str, str],
     errors: Mapping[str, Json],
 ) -> Iterator[str]:
     """Yield a line that names the identifiers, one that names the keys and one that names the
     codes, which are not bounded, if there are any and all numbers were to be. beginning: what the
-    first records of the table say of its columns. wanted: the bounds that were asked for, by
+    first records of the table say of its columns. bounds_asked: the bounds that were asked for, by
     column, "" for all others; errors: the archive's, by column label."""
-    if "" not in wanted:
+    if "" not in bounds_asked:
         return
     labels = beginning.labels()
     identifiers = []

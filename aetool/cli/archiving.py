@@ -280,13 +280,13 @@ def _say(name: str, target: Path, facts: dict[str, Json]) -> None:
             + (f" and {more:,} more" if more > 0 else ""),
             err=True,
         )
-    taken = facts.get("taken", "code")
+    kind_taken = facts.get("taken", "code")
     if "rmse_of_deviation" in facts:
         terminal.say(choices.in_words(facts), err=True)
         if "untried" in facts:
             terminal.say(f"note: {facts['untried']}", err=True)
-    elif taken != "code":
-        what = {"exact": "exact", "bounded": "bounded at no more error"}[taken]
+    elif kind_taken != "code":
+        what = {"exact": "exact", "bounded": "bounded at no more error"}[kind_taken]
         terminal.say(
             f"{what} is smaller: {size:,} bytes against {facts['prices']['code']:,} of the code "
             "(use --lossy-only to keep the code)",

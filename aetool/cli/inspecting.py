@@ -152,7 +152,7 @@ def doctor() -> int:
             return None
 
     terminal.say(f"aetool {version('aetool')} on Python {platform.python_version()}")
-    both = version("onnxruntime") and version("onnxruntime-gpu")
+    has_both_runtimes = version("onnxruntime") and version("onnxruntime-gpu")
     import onnxruntime as ort
 
     # as onnxruntime itself finds them
@@ -176,11 +176,11 @@ def doctor() -> int:
     from aetool.runtime import GPU_COMMANDS
 
     # each overwrites files of the other, and which is used is chance
-    if both:
+    if has_both_runtimes:
         terminal.say("problem: onnxruntime and onnxruntime-gpu are both installed; run:")
         terminal.say(*(f"  {command}" for command in GPU_COMMANDS))
     # Macs have no CUDA
     elif "CUDA" not in providers and platform.system() != "Darwin":
         terminal.say("to use a CUDA GPU, put onnxruntime-gpu in place of onnxruntime; run:")
         terminal.say(*(f"  {command}" for command in GPU_COMMANDS))
-    return int(bool(both))
+    return int(bool(has_both_runtimes))

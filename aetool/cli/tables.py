@@ -113,7 +113,7 @@ class Printing:
             text.detach()
 
 
-def show(found: Detection, printing: Printing, all_rows: bool = False) -> None:
+def show(detection: Detection, printing: Printing, all_rows: bool = False) -> None:
     """Print the records of a detection, a row each. all_rows: with a column that says of each
     whether it is flagged. Where no format is asked for and a plugin writes files of the output's
     name, the plugin writes it. DataError for a file that exists, unless printing.force; ParamError
@@ -121,14 +121,14 @@ def show(found: Detection, printing: Printing, all_rows: bool = False) -> None:
     form = printing.chosen()
     # in a table for people the words say where
     is_text = form in ("csv", "table")
-    columns = found.columns(all_rows, boxes=form != "table", as_numbers=not is_text)
+    columns = detection.columns(all_rows, boxes=form != "table", as_numbers=not is_text)
     if _written_by_a_plugin(columns, printing):
         return
     if form not in ("json", "jsonl"):
         write_columns(columns, printing)
         return
     with printing.opened() as file:
-        _write_detection(found, columns, form, file)
+        _write_detection(detection, columns, form, file)
 
 
 def _written_by_a_plugin(columns: Mapping[str, object], printing: Printing) -> bool:
@@ -182,7 +182,7 @@ def _records(columns: Mapping[str, Sequence[object]]) -> list[dict[str, object]]
 
 
 def _write_detection(
-    found: Detection,
+    detection: Detection,
     columns: Mapping[str, Sequence[object]],
     form: str,
     file: TextIO,
@@ -192,7 +192,7 @@ def _write_detection(
     flagged, threshold (null if infinite), unread (how many pictures cannot be read, if any) and
     unit. columns: what is written of the records, row (from 1) and why among it."""
     records = _records(columns)
-    reasons_by_row = dict(zip((found.row + 1).tolist(), found.named, strict=True))
+    reasons_by_row = dict(zip((detection.row + 1).tolist(), detection.named, strict=True))
     for record in records:
         # pictures have no columns to name
         columns_named = reasons_by_row.get(record["row"], [])
@@ -203,12 +203,12 @@ def _write_detection(
             file.write(json.dumps(record) + "\n")
         return
     # JSON has no word for infinity
-    threshold = found.threshold if abs(found.threshold) != float("inf") else None
-    facts: dict[str, object] = {"total": found.total, "flagged": found.flagged}
+    threshold = detection.threshold if abs(detection.threshold) != float("inf") else None
+    facts: dict[str, object] = {"total": detection.total, "flagged": detection.flagged}
     facts["threshold"] = threshold
-    if found.unread:
-        facts["unread"] = len(found.unread)
-    json.dump({**facts, "unit": found.unit, "records": records}, file, indent=1)
+    if detection.unread:
+        facts["unread"] = len(detection.unread)
+    json.dump({**facts, "unit": detection.unit, "records": records}, file, indent=1)
     file.write("\n")
 
 

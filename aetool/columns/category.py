@@ -352,5 +352,5 @@ def _repeats_itself(summary: Summary) -> bool:
     if present.width() > LONGEST:
         return False
     different, _ = summary.counted
-    most = max(2, len(present) // REPEATED)
-    return len(different) <= most
+    most_different = max(2, len(present) // REPEATED)
+    return len(different) <= most_different

@@ -342,10 +342,10 @@ def _refuse_another_order(notation: DateNotation, summary: Summary) -> None:
     """Raise DataError if a column's cells show another order of day, month and year than the one
     that the user says, summary.date_order; silent where they do not tell. notation: as the cells
     are read."""
-    asked = str(summary.date_order)
+    order_asked = str(summary.date_order)
     for separator, orders in notation.orders.items():
-        if orders[0] != asked:
+        if orders[0] != order_asked:
             raise DataError(
-                f"{option('--type')} {summary.name}=date:{asked}: most of its dates with "
+                f"{option('--type')} {summary.name}=date:{order_asked}: most of its dates with "
                 f"'{separator}' are {ORDERS[orders[0]]}; leave the order out"
             )

@@ -636,8 +636,8 @@ def _common_decimals(decimals: Int) -> int | None:
     cannot be told."""
     if not len(decimals) or decimals.min() < 0:
         return None
-    most = int(decimals.max())
-    return most if most <= MOST_READ else None
+    most_decimals = int(decimals.max())
+    return most_decimals if most_decimals <= MOST_READ else None
 
 
 def _number(word: str) -> float | None:

@@ -268,9 +268,9 @@ def _count_ranges_away(rising: Float) -> int:
     """How many numbers at the upper end are farther from all others than RANGES_OF_OTHERS (4) times
     the range of these; 0 if none is. rising: (n,), n at least 12; of them up to 6 % lie apart, or
     one."""
-    most = max(1, int(MOST * len(rising)))
+    most_beyond = max(1, int(MOST * len(rising)))
     # the gap below each of the highest numbers is judged: so many numbers lie beyond it
-    beyond = np.arange(1, most + 1)
+    beyond = np.arange(1, most_beyond + 1)
     last_below = rising[-beyond - 1]
     gap = rising[-beyond] - last_below
     # of equal numbers the gap is as wide as their range: none
@@ -319,11 +319,11 @@ def _beyond_gap(units: Float) -> int:
     its shape is told for each gap by numbers below, its scale by the highest tenth.
     """
     tail_start = float(np.quantile(units, 1 - TAIL))
-    most = int(MOST * len(units))
+    most_beyond = int(MOST * len(units))
     if tail_start <= 0:
         return 0
     # the gap below each of the highest numbers is judged: so many numbers lie beyond it
-    beyond = np.arange(1, most + 1)
+    beyond = np.arange(1, most_beyond + 1)
     # the upper and the lower end of each gap
     first_apart = units[-beyond]
     last_below = units[-beyond - 1]

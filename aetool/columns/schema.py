@@ -169,9 +169,9 @@ class Schema:
         without its header."""
         modelled_names = [column.name for column in self.modelled]
         missing = [name for name in modelled_names if name not in table.places]
-        known = {column.name for column in self.columns}
+        known_names = {column.name for column in self.columns}
         # a name that is nearly right is often among these
-        unknown_names = [name for name in table.names if name not in known]
+        unknown_names = [name for name in table.names if name not in known_names]
         numbered = [f"c{number}" for number in range(1, len(self.columns) + 1)]
         if unknown_names == numbered:
             header = [column.name for column in self.columns]
@@ -520,10 +520,10 @@ def drop(schema: Schema, names: Sequence[str]) -> Schema:
     """The schema in which models do not see the columns of these names; it has no context, nor
     group or order. Columns that are not named stay as they are. ParamError for a name that is not
     there."""
-    known = [column.name for column in schema.columns]
+    known_names = [column.name for column in schema.columns]
     for name in names:
-        if name not in known:
-            guess = there_are(name, known)
+        if name not in known_names:
+            guess = there_are(name, known_names)
             raise ParamError(f"{option('--drop')} {name}: no such column{guess}")
     columns: list[Column] = []
     for column in schema.columns:

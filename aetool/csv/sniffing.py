@@ -184,15 +184,15 @@ def _is_regular(rows: list[list[str]]) -> bool:
 def _part_of_clean_cells(rows: list[list[str]], delimiter: str) -> float:
     """The part, 0 .. 1, of the cells of the first CLEAN_RECORDS (30) records in which no delimiter
     occurs but this one; plain numbers with a decimal comma count among these. One cell at least."""
-    others = DELIMITERS.replace(delimiter, "")
+    other_delimiters = DELIMITERS.replace(delimiter, "")
     sample = [cell for row in rows[:CLEAN_RECORDS] for cell in row]
-    clean = 0
+    clean_cells = 0
     for cell in sample:
-        is_mixed = any(other in cell for other in others)
+        is_mixed = any(other in cell for other in other_delimiters)
         # a decimal comma is none of the delimiters
         if not is_mixed or cells.PLAIN_NUMBER.fullmatch(cell.strip()):
-            clean += 1
-    return clean / len(sample)
+            clean_cells += 1
+    return clean_cells / len(sample)
 
 
 def sniff(

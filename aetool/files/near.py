@@ -26,15 +26,15 @@ def did_you_mean(path: str | os.PathLike[str], suffix: str = "") -> str:
     in which the rest of the path is. suffix: the one that is meant, such as ".aem"; "" is that of
     the path if it is one of aetool's own, and else any but that of a model, which is no data.
     """
-    wanted = Path(path)
-    wanted_suffix = suffix or wanted.suffix.lower()
-    for place in (wanted, *wanted.parents):
+    missing_path = Path(path)
+    wanted_suffix = suffix or missing_path.suffix.lower()
+    for place in (missing_path, *missing_path.parents):
         # the first folder on the way up that is there
         if not place.parent.is_dir():
             continue
-        rest = wanted.relative_to(place)
+        path_below = missing_path.relative_to(place)
         for name in _near(place.name, _entries(place.parent)):
-            other = place.parent / name / rest
+            other = place.parent / name / path_below
             kind = other.suffix.lower()
             is_of_kind = kind == wanted_suffix if wanted_suffix in OWN else kind != MODEL
             if is_of_kind and other.exists():

@@ -74,8 +74,8 @@ def denoise(
     """
     options = options or DenoiseOptions()
     # what cannot be read cannot be restored
-    opened = sources.open_source(data, model.reading)
-    source = seen_by(opened, model, strict=True)
+    opened_source = sources.open_source(data, model.reading)
+    source = seen_by(opened_source, model, strict=True)
     if "decoder.onnx" not in model.graphs:
         raise ParamError(f"{model.plugin} has no decoder to restore records with")
     # gaps of tables are where they are; of pictures somebody has to say it
@@ -93,13 +93,13 @@ def denoise(
     else:
         schema = model.schema
         assert schema is not None
-        written = {column.name: column.written() for column in schema.columns}
+        notations = {column.name: column.written() for column in schema.columns}
         records.write_records(
             target,
             job.tables(),
             source.format,
             dtypes=source.dtypes,
-            written=written,
+            written=notations,
             force=options.force,
         )
     return job.figures()
@@ -129,8 +129,8 @@ class _Job:
         self.after = 0.0
         self.clean: Iterator[Laid] | None = None
         if options.clean is not None:
-            opened = sources.open_source(options.clean, model.reading)
-            clean = seen_by(opened, model, strict=True)
+            opened_source = sources.open_source(options.clean, model.reading)
+            clean = seen_by(opened_source, model, strict=True)
             self.clean = inputs_of(clean, model)
         self.columns: tuple[Modelled, ...] = ()
         if model.schema is not None:
@@ -199,8 +199,8 @@ class _Job:
         # by one round beforehand
         if self.rounds is None:
             few_gaps = gaps[:TRIED]
-            few = next(self._rounds_of_filling(x[:TRIED], few_gaps, blank))
-            self.rounds = self._best_rounds(few, hidden & ~few_gaps, blank)
+            first_records = next(self._rounds_of_filling(x[:TRIED], few_gaps, blank))
+            self.rounds = self._best_rounds(first_records, hidden & ~few_gaps, blank)
         rounds = self._rounds_of_filling(x, gaps, blank)
         # the records after that many rounds
         return next(itertools.islice(rounds, self.rounds - 1, None))
@@ -283,9 +283,9 @@ class _Job:
     def tables(self) -> Iterator[writers.Columns]:
         """Restore a table batch by batch: yields the columns to write, by name. DataError if the
         clean records do not match."""
-        for laid in inputs_of(self.source, self.model):
-            x = laid.inputs
-            table = laid.table
+        for batch in inputs_of(self.source, self.model):
+            x = batch.inputs
+            table = batch.table
             assert table is not None
             y = self._table(x)
             before = x
@@ -309,11 +309,11 @@ class _Job:
             # a date that is missing stays so
             gaps = np.isnan(x) & self.restored
             self.filled += int(gaps.sum())
-            few = x[:TRIED]
+            first_records = x[:TRIED]
             # always the same cells: a second run gives the same file
             rng = np.random.default_rng(0)
-            hidden = rng.random(few.shape) < HIDDEN
-            hidden &= self.restored & ~np.isnan(few)
+            hidden = rng.random(first_records.shape) < HIDDEN
+            hidden &= self.restored & ~np.isnan(first_records)
             return np.asarray(self._fill(x, gaps, self.blank, hidden))
         restored = self._reconstructed(x)
         # where the model expects a gap, the value that is there stays
@@ -347,8 +347,8 @@ class _Job:
         """Restore pictures batch by batch: yields (n, C, H, W) uint8. DataError if the clean
         records do not match, ParamError for a region that does not lie within the pictures, or
         leaves nothing of them."""
-        for laid in inputs_of(self.source, self.model):
-            x = laid.inputs
+        for batch in inputs_of(self.source, self.model):
+            x = batch.inputs
             if self.options.region is not None:
                 x, y = self._region_filled(x)
             else:
@@ -368,8 +368,8 @@ class _Job:
         hole = np.broadcast_to(hole, (len(x), 1, *x.shape[2:]))
         # all pictures have the same hole
         of_one_channel = hole[0, 0]
-        rest = x[:, :, ~of_one_channel]
-        gray = np.uint8(rest.mean())
+        pixels_outside = x[:, :, ~of_one_channel]
+        gray = np.uint8(pixels_outside.mean())
         x = np.where(hole, gray, x)
         hidden = self._random_regions(hole[:TRIED])
         filled = self._fill(x, hole, np.uint8(PIXEL_MEAN), hidden)

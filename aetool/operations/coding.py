@@ -168,14 +168,14 @@ def plot_codes(
     session = encoder_of(model, device)
     codes: list[Records] = []
     colour_values: list[object] = []
-    for laid in inputs_of(source, model):
-        codes.append(session(laid.inputs)["z"])
+    for batch in inputs_of(source, model):
+        codes.append(session(batch.inputs)["z"])
         if of_folders:
-            end = laid.first + len(laid.inputs)
-            own_names = names[laid.first : end]
+            end = batch.first + len(batch.inputs)
+            own_names = names[batch.first : end]
             colour_values += [name.split("/")[0] for name in own_names]
-        if colour is not None and laid.table is not None:
-            colour_values += list(cells(laid.table, colour, source.name))
+        if colour is not None and batch.table is not None:
+            colour_values += list(cells(batch.table, colour, source.name))
     count = sum(map(len, codes))
     # a plane of no points has no axes
     if not count:

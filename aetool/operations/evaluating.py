@@ -192,11 +192,11 @@ def _truth(source: Source, label: str | None, normal: Sequence[str], numbers: In
     anomalies = int(truth.sum())
     if anomalies in (0, len(truth)):
         ordinary = " or ".join(normal)
-        where = label or labels.FOLDER
+        name_of_labels = label or labels.FOLDER
         values = [str(value) for value in labels_found.tolist()]
         raise ParamError(
             f"both kinds of rows are needed: {anomalies:,} of {len(truth):,} differ from "
-            f"{ordinary} in {where}, which holds {labels.counted(values)}"
+            f"{ordinary} in {name_of_labels}, which holds {labels.counted(values)}"
             + did_you_mean(next(iter(normal), ""), set(values) - set(normal))
         )
     return truth

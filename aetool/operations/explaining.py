@@ -107,16 +107,18 @@ def explain(data: object, model: Bundle, device: str = "auto") -> Explanation:
     place = np.array([len(last.parts) - 1])
     # whether it is flagged or not, it is looked at as closely as an anomaly
     blame = collector.blame(last, place, np.ones(1, np.bool_))
-    named = blame.named[0]
-    others = [int(i) for i in np.argsort(-blame.surprise[0], kind="stable") if i not in named]
+    places_named = blame.named[0]
+    other_places = [
+        int(i) for i in np.argsort(-blame.surprise[0], kind="stable") if i not in places_named
+    ]
     # those that detect names come first, in its order
-    order = [*named, *others]
+    order = [*places_named, *other_places]
     assert last.table is not None
     table = last.table.take(place)
     # for each column: its name, what was found and what was expected, as texts
     told_columns = []
     # a column that is no reason may have the expected value: then the two need not differ
-    for columns, contrast in ((named, True), (others, False)):
+    for columns, contrast in ((places_named, True), (other_places, False)):
         told_columns += reasons.explain(
             blame.schema, blame.inputs, blame.expected, [columns], table, contrast
         )[0]
@@ -126,7 +128,7 @@ def explain(data: object, model: Bundle, device: str = "auto") -> Explanation:
         found=[found for _, found, _ in told_columns],
         expected=[expected for _, _, expected in told_columns],
         surprise=[float(f"{blame.surprise[0, i]:.6g}") for i in order],
-        named=[i in named for i in order],
+        named=[i in places_named for i in order],
         score=float(score[0]),
         p=float(model.calibration.p_values(score)[0]),
         threshold=model.threshold,

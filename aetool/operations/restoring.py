@@ -79,7 +79,7 @@ def decompress(
                 # a part must not get the default name, which stands for the whole
                 raise _nameless_part(path)
             unlent: list[str] = []
-            written = _decompress(archive, path, out, rows, columns, force, unlent)
+            restored_path = _decompress(archive, path, out, rows, columns, force, unlent)
         if parts is not None and not (rows is None and columns is None):
             parts.append(_part_in_words(archive, rows, columns))
         if lost is not None:
@@ -88,9 +88,9 @@ def decompress(
         if notes is not None:
             if archive.has_idle_model:
                 notes.append(IDLE_MODEL)
-            notes += _notes_on_name(written, archive.content)
-            notes += _notes_on_bits(written, unlent)
-        return written
+            notes += _notes_on_name(restored_path, archive.content)
+            notes += _notes_on_bits(restored_path, unlent)
+        return restored_path
 
 
 def _decompress(
@@ -214,9 +214,9 @@ def _write_parts(archive: Archive, target: Path, force: bool) -> Path:
 def _written_parts(archive: Archive, target: Path, folder: Path) -> Iterator[Path]:
     """Restore every archive of an index to a file in `folder`, which becomes target; yields the
     path of each once it is written. Errors are those of `_write_parts`."""
-    for opened in archive.parts(0, archive.rows):
-        name = opened.known.name
-        part = opened.archive
+    for opened_part in archive.parts(0, archive.rows):
+        name = opened_part.known.name
+        part = opened_part.archive
         if system.name_is_impossible(name):
             raise ArchiveError(f"{target}: {name!r} is no name of a file on this system")
         path = folder / name
@@ -228,7 +228,7 @@ def _written_parts(archive: Archive, target: Path, folder: Path) -> Iterator[Pat
                 part.content.restore(part, file, 0, part.rows)
         except ArchiveError as error:
             # raises it again, unless damaged parts are to be left out
-            opened.tell_as_lost(archive, error)
+            opened_part.tell_as_lost(archive, error)
             continue
         yield path
 
@@ -308,10 +308,10 @@ def _range_of_records(archive: Archive, rows: tuple[int, int | None] | None) -> 
     first = rows[0]
     last = archive.rows if rows[1] is None else rows[1]
     if not 0 <= first <= last <= archive.rows:
-        there = f"1:{archive.rows}" if archive.rows else "none"
+        rows_there = f"1:{archive.rows}" if archive.rows else "none"
         raise ParamError(
-            f"rows {first + 1}:{last} of {archive.reader.path}: it has rows {there} (counted from "
-            "1, both ends included)"
+            f"rows {first + 1}:{last} of {archive.reader.path}: it has rows {rows_there} (counted "
+            "from 1, both ends included)"
         )
     return first, last
 

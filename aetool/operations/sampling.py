@@ -118,9 +118,9 @@ class Sampler:
             of_records = x[:, self.places].astype(np.float64)
             condition = self._as_chosen(of_records)
         if kind == "features":
-            drawn = self.rng.random((len(x), len(self.spec.columns)))
+            random_numbers = self.rng.random((len(x), len(self.spec.columns)))
             # a part `spread` of the columns is drawn anew
-            keep = drawn >= spread
+            keep = random_numbers >= spread
             # a copy: x is the caller's
             x = np.array(x)
             if condition is not None:
@@ -141,9 +141,9 @@ class Sampler:
         # scores y move to sqrt(1 - s^2) y + s eps: whatever s, they are distributed as before
         scores = self.recipe.scores_of(z)
         independent = self.rng.standard_normal(z.shape)
-        drawn = self._correlated(independent)
+        random_scores = self._correlated(independent)
         part_kept = math.sqrt(1 - spread**2)
-        moved = part_kept * scores + spread * drawn
+        moved = part_kept * scores + spread * random_scores
         # z itself, not the code of its scores, which tables cut off at their ends: a spread of 0
         # must give the very record
         target = self.recipe.from_scores(moved)
@@ -572,7 +572,7 @@ def write_samples(
             yield columns
 
     # how each column's dates and numbers were written in the file that was fitted
-    written = {column.name: column.written() for column in model.schema.columns}
+    notations = {column.name: column.written() for column in model.schema.columns}
     kind = records.kind_by_name(target)
     format = {**CSV, "format": kind}
     records.write_records(
@@ -581,7 +581,7 @@ def write_samples(
         format,
         # texts and dates as the types that the file had, where there are such
         dtypes=model.schema.dtypes,
-        written=written,
+        written=notations,
         force=options.force,
     )
     return count
@@ -630,9 +630,9 @@ def _write_pictures(
         each = options.count or PER_ROW
         originals = np.concatenate([columns["like"] for columns, _ in batches])
         shape = originals.shape[1:]
-        drawn = pixels.reshape(len(originals), each, *pixels.shape[1:])
+        drawn_by_original = pixels.reshape(len(originals), each, *pixels.shape[1:])
         # a row of the sheet: the original, then what was drawn near it
-        rows = np.concatenate([originals[:, None], drawn], axis=1)
+        rows = np.concatenate([originals[:, None], drawn_by_original], axis=1)
         sheet = rows.reshape(-1, *shape)
         across = 1 + each
     drawing.write_sheet(target, sheet, across, options.force)
@@ -707,18 +707,18 @@ def _batches_near(
     each, one behind the other). DataError for data that the model does not take; BundleError for a
     model whose codes are drawn near to those of records, and that has no encoder to find these
     by."""
-    opened = sources.open_source(options.like, model.reading)
-    source = seen_by(opened, model)
+    opened_source = sources.open_source(options.like, model.reading)
+    source = seen_by(opened_source, model)
     each = options.count or PER_ROW
     # the columns of which nothing is copied from the records of `like`
     drawn_names = set(options.condition)
     if model.schema is not None:
         drawn_names |= {column.name for column in model.schema.modelled if column.predicted}
-    for laid in inputs_of(source, model):
-        originals = laid.inputs
+    for batch in inputs_of(source, model):
+        originals = batch.inputs
         repeated = np.repeat(originals, each, axis=0)
         x = sampler.near(repeated, _spread(options))
-        table = laid.table
+        table = batch.table
         if model.schema is None or table is None:
             yield {"like": originals}, x
             continue

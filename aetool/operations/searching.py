@@ -183,15 +183,15 @@ def _codes_of_data(
         return _codes_of_archive(data, model, options)
     if model is None:
         raise ParamError(f"a model is needed: give one with {option('-m')}, or set $AETOOL_MODEL")
-    opened = sources.open_source(data, model.reading)
-    source = seen_by(opened, model)
+    opened_source = sources.open_source(data, model.reading)
+    source = seen_by(opened_source, model)
     session = encoder_of(model, options.device)
     codes = []
     numbers = []
-    for laid in inputs_of(source, model):
-        outputs = session(laid.inputs)
+    for batch in inputs_of(source, model):
+        outputs = session(batch.inputs)
         codes.append(outputs["z"])
-        numbers.append(laid.records)
+        numbers.append(batch.records)
     check_readable(source)
     places = np.concatenate(numbers)
     # of tables none have names
@@ -243,8 +243,8 @@ def _queries(
     """The codes of the query records that options.rows asks for, all if it is empty: (codes, (n,
     latent); (n,), the numbers of the records, from 0, rising). ParamError for a row that is not
     there, and for a model without an encoder; DataError for pictures none of which can be read."""
-    opened = sources.open_source(query, model.reading)
-    source = seen_by(opened, model)
+    opened_source = sources.open_source(query, model.reading)
+    source = seen_by(opened_source, model)
     # an archive carries what restores it, and that needs no encoder
     if "encoder.onnx" not in model.graphs:
         raise ParamError(
@@ -260,15 +260,15 @@ def _queries(
     # from 0, as records are counted inside
     wanted_records = np.array(options.rows, dtype=np.int64) - 1
     count = 0
-    for laid in inputs_of(source, model):
-        is_wanted = np.ones(len(laid.inputs), np.bool_)
+    for batch in inputs_of(source, model):
+        is_wanted = np.ones(len(batch.inputs), np.bool_)
         if len(wanted_records):
-            is_wanted = np.isin(laid.records, wanted_records)
-        outputs = session(laid.inputs[is_wanted])
+            is_wanted = np.isin(batch.records, wanted_records)
+        outputs = session(batch.inputs[is_wanted])
         codes.append(outputs["z"])
-        numbers.append(laid.records[is_wanted])
-        if len(laid.records):
-            last = int(laid.records[-1])
+        numbers.append(batch.records[is_wanted])
+        if len(batch.records):
+            last = int(batch.records[-1])
             count = max(count, last + 1)
     check_readable(source)
     numbers_read = np.concatenate(numbers)
@@ -282,13 +282,13 @@ def _queries(
 def _no_such_row(source: Source, record: int, count: int) -> ParamError:
     """Return, not raise, the error for a query record that cannot be read. record: its number, from
     0; count: how many records the source has."""
-    there = f"has records 1 .. {count}"
+    what_is_there = f"has records 1 .. {count}"
     if 0 <= record < count:
-        there = "has a comment there"
+        what_is_there = "has a comment there"
     if isinstance(source, FramedSource) and record in source.unread:
         title = in_utf8(source.title(record))
-        there = f"has {title} there, {source.unread[record]}"
-    return ParamError(f"{option('--row')} {record + 1}: {source.name} {there}")
+        what_is_there = f"has {title} there, {source.unread[record]}"
+    return ParamError(f"{option('--row')} {record + 1}: {source.name} {what_is_there}")
 
 
 def by_distance(
@@ -554,19 +554,19 @@ def write_sheet(
     drawing.write_sheet(Path(path), np.stack(sheet), k + 1, force, option("--sheet"))
 
 
-def _pictures(data: object, model: Bundle, wanted: Int) -> list[Records]:
-    """Read the wanted pictures as the model sees them: for each number in `wanted`, counted from 0
-    and repeated where it is, (channels, height, width) uint8. data: a path, pictures in memory, or
-    an archive of pictures. KeyError for a number that no readable picture has; ParamError for
-    tables; DataError for pictures that the model does not take; ArchiveError for a damaged
-    archive."""
-    numbers = set(wanted.tolist())
+def _pictures(data: object, model: Bundle, numbers_asked: Int) -> list[Records]:
+    """Read the wanted pictures as the model sees them: for each number in `numbers_asked`, counted
+    from 0 and repeated where it is, (channels, height, width) uint8. data: a path, pictures in
+    memory, or an archive of pictures. KeyError for a number that no readable picture has;
+    ParamError for tables; DataError for pictures that the model does not take; ArchiveError for a
+    damaged archive."""
+    numbers = set(numbers_asked.tolist())
     pictures: dict[int, Records] = {}
     for first, pixels in _batches(data, model):
         for number, picture in enumerate(pixels, first):
             if number in numbers:
                 pictures[number] = picture
-    return [pictures[number] for number in wanted.tolist()]
+    return [pictures[number] for number in numbers_asked.tolist()]
 
 
 def _batches(data: object, model: Bundle) -> Iterator[tuple[int, Records]]:
@@ -581,8 +581,8 @@ def _batches(data: object, model: Bundle) -> Iterator[tuple[int, Records]]:
                 yield first, pixels
                 first += len(pixels)
         return
-    opened = sources.open_source(data, model.reading)
-    source = seen_by(opened, model)
+    opened_source = sources.open_source(data, model.reading)
+    source = seen_by(opened_source, model)
     if not isinstance(source, FramedSource):
         raise ParamError(f"{option('--sheet')} is for pictures")
     yield from source.numbered()

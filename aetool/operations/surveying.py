@@ -266,9 +266,9 @@ class _Survey:
         if model_bytes is None:
             self.skipped.append(f"{way}: reaches none of the errors that were tried")
         if self.goal is not None and self.goal.budget is not None:
-            room = self.goal.budget
+            budget = self.goal.budget
             embed = self.options.embed
-            archive = choosing.within(lambda error: self._code(bundle, error, embed), room)
+            archive = choosing.within(lambda error: self._code(bundle, error, embed), budget)
             if archive is not None:
                 self._add(archive, way, self.goal.wording, {**model_argument, **self._of_budget()})
 
@@ -396,10 +396,10 @@ class _Survey:
         count = len(self.points)
         notices.advance(count == 1, f"{count} archives measured, the last: {point.name}")
 
-    def _add_others(self, others: Iterator[Packed]) -> None:
+    def _add_others(self, packed_files: Iterator[Packed]) -> None:
         """Add a point for each file of another program, with its error measured as the yardstick
         does."""
-        for packed in others:
+        for packed in packed_files:
             error = 0.0
             if isinstance(self.yardstick, PictureYardstick):
                 error = packed.mean_square**0.5 / self.yardstick.deviation

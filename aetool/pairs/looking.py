@@ -12,11 +12,11 @@ def wide_kinds(model: onnx.ModelProto) -> frozenset[str]:
     """The kinds of operators of a graph, that of `model`, such as "Add", that take or give float64;
     empty if none does. onnx.shape_inference.InferenceError for a graph whose types or shapes do not
     fit."""
-    kinds = element_types(model)
+    types = element_types(model)
     wide = set()
     for node in model.graph.node:
         names = [*node.input, *node.output]
-        if any(kinds.get(name) == TensorProto.DOUBLE for name in names):
+        if any(types.get(name) == TensorProto.DOUBLE for name in names):
             wide.add(node.op_type)
     return frozenset(wide)
 
@@ -26,7 +26,7 @@ def makes_choices(model: onnx.ModelProto, output: str) -> bool:
     exact: it depends on which of several numbers is the least or largest (an operator in CHOICES),
     or on an index computed from float32 numbers (a Cast from float32 to int64). output: its name.
     onnx.shape_inference.InferenceError for a graph whose types or shapes do not fit."""
-    kinds = element_types(model)
+    types = element_types(model)
     needed = {output}
     # from the end: a node comes behind those whose results it takes
     for node in reversed(model.graph.node):
@@ -35,8 +35,8 @@ def makes_choices(model: onnx.ModelProto, output: str) -> bool:
         if node.op_type in CHOICES:
             return True
         if node.op_type == "Cast":
-            source = kinds.get(node.input[0])
-            result = kinds.get(node.output[0])
+            source = types.get(node.input[0])
+            result = types.get(node.output[0])
             if source == TensorProto.FLOAT and result == TensorProto.INT64:
                 return True
         needed.update(node.input)
@@ -49,12 +49,12 @@ def element_types(model: onnx.ModelProto) -> dict[str, int]:
     graph whose types or shapes do not fit."""
     typed = onnx.shape_inference.infer_shapes(model, strict_mode=True, data_prop=True)
     inferred = typed.graph
-    kinds = {}
+    types = {}
     for value in [*inferred.value_info, *inferred.input, *inferred.output]:
-        kinds[value.name] = value.type.tensor_type.elem_type
+        types[value.name] = value.type.tensor_type.elem_type
     for tensor in inferred.initializer:
-        kinds[tensor.name] = tensor.data_type
-    return kinds
+        types[tensor.name] = tensor.data_type
+    return types
 
 
 def sizes_behind_batch(value: onnx.ValueInfoProto) -> list[int]:

@@ -39,10 +39,15 @@ def key_of(author: Author, params: object, spec: Spec) -> str:
     # a member may be replaced while a process runs, as tests do
     digest.update(f"{author.author_class.__module__}:{author.author_class.__qualname__}".encode())
     digest.update(repr(params).encode())
-    kinds = [spec.shape is None, bool(spec.flags), bool(spec.categories), bool(spec.given)]
-    kinds.append(bool(spec.conditions))
-    kinds += [bool(spec.curved.any()), len(spec.numeric) > 0]
-    digest.update(repr(kinds).encode())
+    kinds_of_features = [
+        spec.shape is None,
+        bool(spec.flags),
+        bool(spec.categories),
+        bool(spec.given),
+    ]
+    kinds_of_features.append(bool(spec.conditions))
+    kinds_of_features += [bool(spec.curved.any()), len(spec.numeric) > 0]
+    digest.update(repr(kinds_of_features).encode())
     return digest.hexdigest()
 
 

@@ -129,11 +129,11 @@ def _row(cells: Sequence[Cell], name: str = "") -> str:
     return opened + "".join(f"<td{kind}>{markup}</td>" for kind, markup in cells) + "</tr>"
 
 
-def _with_room(pieces: Iterable[str], most: int) -> list[str]:
-    """The first of the pieces of HTML, as many as take at most `most` bytes of UTF-8 together; none
-    behind the first that does not fit."""
+def _with_room(pieces: Iterable[str], most_bytes: int) -> list[str]:
+    """The first of the pieces of HTML, as many as take at most `most_bytes` bytes of UTF-8
+    together; none behind the first that does not fit."""
     fitting_pieces = []
-    bytes_left = most
+    bytes_left = most_bytes
     for piece in pieces:
         # bytes, as the page is as long as its bytes are
         bytes_left -= len(piece.encode())
@@ -143,18 +143,20 @@ def _with_room(pieces: Iterable[str], most: int) -> list[str]:
     return fitting_pieces
 
 
-def _table(headings: Sequence[str], rows: Iterable[str], most: int, total: int, kind: str) -> str:
-    """The HTML of a table of the first rows, as many as take at most `most` bytes together, and, if
-    not all of the `total` things of this kind are shown, of a line that says how many are left out.
-    rows: HTML, each from `_row`. headings: one that begins with # is of a column of numbers. kind:
-    what stands there behind "more", such as "groups"."""
-    rows_with_room = _with_room(rows, most)
+def _table(
+    headings: Sequence[str], rows: Iterable[str], most_bytes: int, total: int, kind: str
+) -> str:
+    """The HTML of a table of the first rows, as many as take at most `most_bytes` bytes together,
+    and, if not all of the `total` things of this kind are shown, of a line that says how many are
+    left out. rows: HTML, each from `_row`. headings: one that begins with # is of a column of
+    numbers. kind: what stands there behind "more", such as "groups"."""
+    rows_with_room = _with_room(rows, most_bytes)
     head = "".join(
         f'<th class="n">{heading[1:]}</th>' if heading.startswith("#") else f"<th>{heading}</th>"
         for heading in headings
     )
-    rest = total - len(rows_with_room)
-    more = f'<p class="quiet">and {rest:,} more {kind}</p>' if rest > 0 else ""
+    rows_left_out = total - len(rows_with_room)
+    more = f'<p class="quiet">and {rows_left_out:,} more {kind}</p>' if rows_left_out > 0 else ""
     return (
         f'<div class="wide-table"><table class="sorted"><thead><tr>{head}</tr></thead>\n<tbody>'
         f"{chr(10).join(rows_with_room)}</tbody></table></div>{more}"
@@ -200,9 +202,9 @@ def _line_of_unread(pictures: Sequence[tuple[str, str]]) -> str:
         return ""
     count = "1 more picture" if len(pictures) == 1 else f"{len(pictures):,} more pictures"
     listed = [f"{_safe_text(name)} ({_safe_text(why)})" for name, why in pictures[:MOST_UNREAD]]
-    rest = len(pictures) - len(listed)
-    if rest:
-        listed.append(f"and {rest:,} others")
+    unnamed = len(pictures) - len(listed)
+    if unnamed:
+        listed.append(f"and {unnamed:,} others")
     return f"<p>{count} could not be read: {', '.join(listed)}.</p>\n"
 
 
@@ -231,16 +233,16 @@ def _findings_with_room(findings: Findings) -> list[tuple[Finding, str]]:
     return list(zip(findings.records, markups, strict=False))
 
 
-def _section_of_scores(findings: Findings, shown: Sequence[int]) -> str:
+def _section_of_scores(findings: Findings, listed_records: Sequence[int]) -> str:
     """The HTML of the section of scores: their course over the records, with a dot for each one
-    listed, and how many records have which score. shown: the numbers, from 0, of the records that
-    the page lists, which are the first of findings.records."""
+    listed, and how many records have which score. listed_records: the numbers, from 0, of the
+    records that the page lists, which are the first of findings.records."""
     trace = findings.trace
     cut = findings.threshold
     words = findings.limit_in_words
     unit = findings.unit
     # a dot that leads nowhere would be worse than none
-    listed = findings.records[: len(shown)]
+    listed = findings.records[: len(listed_records)]
     marks = [
         charts.Mark(f.record, f.score, f"{f.record + 1}: {_cut(f.why)}", place_of(f.record))
         for f in listed
@@ -373,8 +375,8 @@ def _reason(reason: Reason) -> str:
 def _gallery(findings: Findings, figures: Sequence[str]) -> str:
     """The HTML of the section of pictures that stand out. figures: the HTML of those that have
     room."""
-    rest = findings.flagged - len(figures)
-    more = f'<p class="quiet">and {rest:,} more</p>' if rest > 0 else ""
+    pictures_left_out = findings.flagged - len(figures)
+    more = f'<p class="quiet">and {pictures_left_out:,} more</p>' if pictures_left_out > 0 else ""
     return (
         "<h2>What stands out</h2>\n"
         '<p class="quiet">The highest scores first; on the right, in red, where each costs more '

@@ -34,8 +34,8 @@ def write_pictures_like(
     unless `force`, or cannot be written; of a folder ParamError for "-", standard output."""
     if source.format["format"] == "folder":
         pixels = (picture for batch in batches for picture in batch)
-        named = zip(source.names, pixels, strict=True)
-        pictures = (folders.Picture(name, "", picture) for name, picture in named)
+        names_and_pixels = zip(source.names, pixels, strict=True)
+        pictures = (folders.Picture(name, "", picture) for name, picture in names_and_pixels)
         return write_folder(target, pictures, force, source.names)
     with atomic(target, force) as file:
         write_arrays(file, batches, source.format, source.count, source.shape)
