@@ -223,14 +223,14 @@ def test_a_budget_for_a_large_table_is_found_by_pieces_of_it(tmp_path, monkeypat
     path = tmp_path / "walks.csv"
     pd.DataFrame(steps.round(4), columns=list("abcd")).to_csv(path, index=False)
     written = []
-    bounded = Candidates._bounded
+    bounded = Candidates._write_bounded
 
     def counted(self, job):
         found = bounded(self, job)
         written.append(found.size)
         return found
 
-    monkeypatch.setattr(Candidates, "_bounded", counted)
+    monkeypatch.setattr(Candidates, "_write_bounded", counted)
     wanted = {}
     for how, large in (("whole", 1 << 30), ("pieces", 1 << 16)):
         written.clear()

@@ -201,13 +201,13 @@ def data_of(verb: str, data: Data, text: Mapping[str, Option]) -> Data:
         if isinstance(data, list | tuple) and data and all(map(decoding.is_picture, data)):
             return list(data)
         if memory.is_several(data):
-            return [_readable(item, reading, text) for item in data]
-        return _readable(data, reading, text)
+            return [_readable_again(item, reading, text) for item in data]
+        return _readable_again(data, reading, text)
     except DataError as error:
         raise DataError(f"{verb}: {error}") from None
 
 
-def _readable(data: Data, reading: Reading, text: Mapping[str, Option]) -> Data:
+def _readable_again(data: Data, reading: Reading, text: Mapping[str, Option]) -> Data:
     """One item of data as operations take it: what can be read only once, such as an open file, as
     a copy. reading, text: how the text of a path is written; the same twice, parsed and as options
     by name. ParamError where `text` is not empty and the data are no path; DataError for what holds

@@ -126,13 +126,13 @@ def detect(
     arguments = with_parts("detect", dict(locals()))
     # those that are asked for by number are all that is wanted, as in the shell
     arguments["all_rows"] = top is None if all_rows is None else all_rows
-    detection = _detection(data, model, arguments)
+    detection = _detected(data, model, arguments)
     if memory.is_polars(data):
         return detection.to_polars()
     return detection.to_pandas()
 
 
-def _detection(
+def _detected(
     data: Data, model: Model | None, arguments: dict[str, Option]
 ) -> operations.Detection:
     """Run the operation `detect` by the arguments of `detect` here, and write the picture files

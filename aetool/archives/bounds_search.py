@@ -120,7 +120,7 @@ class BoundsSearch:
         """By column the sum of squared errors, in squared units, of the archive within these
         bounds, which is written where it cannot be told otherwise. Errors of writing go through."""
         if self.text is None:
-            return self._once_written(bounds).squares
+            return self._archive_within(bounds).squares
         # what its marks mean nothing tells: such a column stays exact
         can_be_bounded = self.text.layout.bounds
         own_bounds = {}
@@ -137,13 +137,13 @@ class BoundsSearch:
             return None
         # what errs too much is not worth the time to write it
         squares = self.squares(bounds)
-        if not self._is_within(squares, rival):
+        if not self._errs_no_more(squares, rival):
             return None
         if self._identity(bounds) in self._written:
             return None
-        return self._once_written(bounds)
+        return self._archive_within(bounds)
 
-    def _is_within(self, squares: Mapping[str, float], rival: Rival) -> bool:
+    def _errs_no_more(self, squares: Mapping[str, float], rival: Rival) -> bool:
         """Whether no column errs more than the code, nor than a rival, by these sums of squared
         errors, in squared units; beside a rival differences of rounding do not count."""
         for name, square in squares.items():
@@ -161,7 +161,7 @@ class BoundsSearch:
             return frozenset(bounds.items())
         return self.text.stored(bounds)
 
-    def _once_written(self, bounds: Bounds) -> Rival:
+    def _archive_within(self, bounds: Bounds) -> Rival:
         """The archive within these bounds, written now or before, of which only the best still has
         its file. It is the best if it is smaller, and errs no more than the code. Errors of
         preparing or writing it go through."""
@@ -184,7 +184,7 @@ class BoundsSearch:
         # of this archive and the best so far only the better one keeps its file
         loser = archive
         is_smaller = self.best is None or archive.size < self.best.size
-        if is_smaller and self._is_within(archive.squares, self.code):
+        if is_smaller and self._errs_no_more(archive.squares, self.code):
             loser = self.best or archive
             self.best = archive
         if loser is not self.best and loser.file is not None:
@@ -284,7 +284,7 @@ class BoundsSearch:
             return
         # an exact archive errs less than any
         while smallest.size < most:
-            for bounds in self._following(smallest):
+            for bounds in self._bounds_from_errors(smallest):
                 self.consider(bounds, smallest)
             now_smallest = self._smallest()
             if now_smallest.size >= smallest.size:
@@ -305,25 +305,25 @@ class BoundsSearch:
             return self.code
         return self.best
 
-    def _following(self, rival: Rival) -> Iterator[dict[str, Fraction]]:
+    def _bounds_from_errors(self, rival: Rival) -> Iterator[dict[str, Fraction]]:
         """Yield bounds that follow from the errors of an archive, as somebody would choose them who
         wants no more error than it has. Each is the root of 3 times the mean squared error, which
         it is where errors are spread evenly; of a small text 0.98 to 0.9 (SHARES) of that, too.
         Then they are widened where errors turn out smaller, and narrowed where they are larger,
         TURNS (5) sets at most. A column that still misses its error before the last of them stays
         exact there."""
-        limits = self._errors(rival.squares)
+        limits = self._root_mean_squares(rival.squares)
         bounds = {name: 3**0.5 * limit for name, limit in limits.items()}
         if self.is_small and self.text is not None:
             for share in SHARES:
                 narrower = {name: share * bound for name, bound in bounds.items()}
-                yield _as_typed(narrower)
+                yield _in_fewest_digits(narrower)
         for turn in range(TURNS):
             if not bounds:
                 return
-            typed = _as_typed(bounds)
+            typed = _in_fewest_digits(bounds)
             yield typed
-            errors = self._errors(self.squares(typed))
+            errors = self._root_mean_squares(self.squares(typed))
             missed = []
             for name in bounds:
                 error = errors.get(name)
@@ -341,7 +341,7 @@ class BoundsSearch:
                 for name in missed:
                     del bounds[name]
 
-    def _errors(self, squares: Mapping[str, float]) -> dict[str, float]:
+    def _root_mean_squares(self, squares: Mapping[str, float]) -> dict[str, float]:
         """By column the root mean squared error, in its unit; columns without error are left out.
         squares: by column the sum of squared errors, in squared units."""
         errors = {}
@@ -352,7 +352,7 @@ class BoundsSearch:
         return errors
 
 
-def _as_typed(bounds: Mapping[str, float]) -> dict[str, Fraction]:
+def _in_fewest_digits(bounds: Mapping[str, float]) -> dict[str, Fraction]:
     """Bounds as somebody types them, in the fewest digits that tell the float."""
     return {name: Fraction(repr(bound)) for name, bound in bounds.items()}
 

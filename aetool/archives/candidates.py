@@ -149,7 +149,7 @@ class Candidates:
         """Store the source exactly, in a new scratch file with each call; returns this archive,
         whose error is 0. A bound among the options is not looked at. DataError for a source that
         cannot be stored in an archive."""
-        file = self._scratch()
+        file = self._scratch_file()
         job = exact_job.job_of(self.source, self.options)
         figures = job.write(file)
         return Candidate(EXACT, int(figures["archive_bytes"]), 0.0, figures, file, job)
@@ -186,7 +186,7 @@ class Candidates:
         for _ in range(TRIES):
             if not bounds:
                 return None
-            candidate = self._within(bounds)
+            candidate = self._write_within(bounds)
             if candidate.error <= most:
                 return dataclasses.replace(candidate, asked=most)
             # errors grow about as bounds do, so all are scaled alike
@@ -201,7 +201,7 @@ class Candidates:
         source cannot have bounds, ArchiveError where a bound cannot be kept."""
         if bound not in self._of_levels:
             options = dataclasses.replace(self.options, max_error={"": str(bound)})
-            candidate = self._bounded(exact_job.job_of(self.source, options, filtered=True))
+            candidate = self._write_bounded(exact_job.job_of(self.source, options, filtered=True))
             candidate.bounds = _largest_errors(candidate.figures)
             if candidate.bounds.get(PIXELS, 0) <= bound:
                 # filters were worth it nowhere, most likely: what promises more, and is read by
@@ -266,14 +266,14 @@ class Candidates:
         nothing is written. None if the source has nothing to bound. ParamError where the archive
         cannot have bounds."""
         assert isinstance(self.yardstick, TableYardstick)
-        bounds = self._in_archive(self.yardstick.bounds(error))
+        bounds = self._under_archive_names(self.yardstick.bounds(error))
         if not bounds:
             return None
         pieces = rivals.in_pieces(self.options)
         job = exact_job.job_of(self.source, pieces, bounds=bounds)
         size = round(job.estimate(self._priced_every))
         reached = self._error_of(job)
-        return Candidate(BOUNDED, size, reached, {}, self._scratch(), job, asked=error)
+        return Candidate(BOUNDED, size, reached, {}, self._scratch_file(), job, asked=error)
 
     def within(self, max_error: str) -> Candidate:
         """Write the archive that `compress --max-error` writes with one bound for all columns.
@@ -281,7 +281,7 @@ class Candidates:
         pictures in levels, or, in percent, of all levels that they may have. ParamError where the
         source cannot have bounds, ArchiveError where a bound cannot be kept."""
         options = dataclasses.replace(self.options, max_error={"": max_error})
-        return self._bounded(exact_job.job_of(self.source, options))
+        return self._write_bounded(exact_job.job_of(self.source, options))
 
     def check(self, model: Bundle) -> None:
         """Raise ParamError if the model has no code, or none for pictures of these sizes, DataError
@@ -308,14 +308,16 @@ class Candidates:
         if embed is None:
             embed = self.options.embed is not False
         if not embed:
-            return self._coded(model, error, learned, embed)
+            return self._write_code(model, error, learned, embed)
         # a model inside pays for its decoder: with weights of 8 bits, if the error allows these
         try:
-            return self._coded(with_small_decoder(model), error, learned, embed)
+            return self._write_code(with_small_decoder(model), error, learned, embed)
         except ParamError:
-            return self._coded(model, error, learned, embed)
+            return self._write_code(model, error, learned, embed)
 
-    def _coded(self, model: Bundle, error: float | None, learned: bool, embed: bool) -> Candidate:
+    def _write_code(
+        self, model: Bundle, error: float | None, learned: bool, embed: bool
+    ) -> Candidate:
         """Write the model's code of the source, the model as it is. error: the most that is
         allowed, as a part of a standard deviation, None: as fine as is of use; learned: whether the
         model was fitted to this source; embed: whether to put it into the archive. ParamError where
@@ -326,7 +328,7 @@ class Candidates:
         )
         seen_by_model = as_the_model_takes_it(self.source, model, options.force)
         job = LossyJob(seen_by_model, model, options, learned, self.yardstick.of_figures)
-        file = self._scratch()
+        file = self._scratch_file()
         figures = job.write(file)
         reached = self.yardstick.of_figures(figures)
         # inside it is counted in the archive's own bytes
@@ -342,26 +344,28 @@ class Candidates:
             asked=error or reached,
         )
 
-    def _within(self, bounds: dict[str, Fraction]) -> Candidate:
+    def _write_within(self, bounds: dict[str, Fraction]) -> Candidate:
         """Write the archive of a table within these bounds, the largest error by the source's names
         of columns, in their units, and measure its error; bounds of columns that the archive has
         not are left out. ParamError where the source cannot have bounds, ArchiveError where a bound
         cannot be kept."""
-        own_bounds = self._in_archive(bounds)
-        archive = self._bounded(exact_job.job_of(self.source, self.options, bounds=own_bounds))
+        own_bounds = self._under_archive_names(bounds)
+        archive = self._write_bounded(
+            exact_job.job_of(self.source, self.options, bounds=own_bounds)
+        )
         archive.bounds = own_bounds
         return archive
 
-    def _bounded(self, job: ExactJob) -> Candidate:
+    def _write_bounded(self, job: ExactJob) -> Candidate:
         """Write the archive within bounds that `job` has prepared to a new scratch file, and
         measure its error; the candidate's `bounds` stay empty, its `asked` 0. ArchiveError where a
         bound cannot be kept."""
-        file = self._scratch()
+        file = self._scratch_file()
         figures = job.write(file)
         size = int(figures["archive_bytes"])
         return Candidate(BOUNDED, size, self._error_of(job), figures, file, job)
 
-    def _in_archive(self, bounds: dict[str, Fraction]) -> dict[str, Fraction]:
+    def _under_archive_names(self, bounds: dict[str, Fraction]) -> dict[str, Fraction]:
         """The bounds, by the source's names of columns, under the names that an archive gives to
         these; columns that the archive has not are left out."""
         labels = names_in_archive(self.source)
@@ -378,7 +382,7 @@ class Candidates:
         squares = {own_names.get(name, name): square for name, square in job.squares.items()}
         return self.yardstick.of_squares(squares)
 
-    def _scratch(self) -> BinaryIO:
+    def _scratch_file(self) -> BinaryIO:
         """A new temporary file in `folder`, deleted when the exit stack is closed."""
         return self.stack.enter_context(tempfile.TemporaryFile(dir=self.folder))
 

@@ -72,8 +72,10 @@ def write_chosen(
         goal = goal_of(options, candidates.yardstick, count)
         assert goal is not None
         # all are written before one is taken, so that their true bytes are compared
-        archives = list(_of_each_kind(candidates, model, goal, learned))
-        best = _best(archives, goal, candidates.unread, candidates.stored_exactly, model)
+        archives = list(_best_of_each_kind(candidates, model, goal, learned))
+        best = _meeting_goal_best(
+            archives, goal, candidates.unread, candidates.stored_exactly, model
+        )
         exact_job.copy_over(file, best.file)
         if best.job is not None:
             best.job.compare(file)
@@ -143,7 +145,7 @@ def write_exact(
     return {**figures, **further_figures}
 
 
-def _of_each_kind(
+def _best_of_each_kind(
     candidates: Candidates,
     model: Bundle | None,
     goal: Goal,
@@ -213,7 +215,7 @@ def of_levels(candidates: Candidates, goal: Goal) -> Candidate | None:
     return level_search.nearest_within(candidates, goal.budget)
 
 
-def _best(
+def _meeting_goal_best(
     archives: list[Candidate],
     goal: Goal,
     unread: Sequence[str],

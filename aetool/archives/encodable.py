@@ -25,7 +25,7 @@ def as_the_model_takes_it(
     same for all records (not if in_any_case), for one picture by itself, and for pictures that the
     model would crop or resize; DataError for data of another kind than the model's, or a picture
     that cannot be read."""
-    source = _as_they_are(source, model)
+    source = _seen_by_model(source, model)
     if "decoder.onnx" not in model.graphs:
         raise ParamError(
             f"{model.plugin} has no code: {option('--lossy')} needs a model with an encoder, as "
@@ -45,7 +45,7 @@ def _a_fit_with_code(source: sources.Source) -> str:
     return 'aetool.fit(data, plugin="pca")'
 
 
-def _as_they_are(source: sources.Source, model: Bundle) -> sources.Source:
+def _seen_by_model(source: sources.Source, model: Bundle) -> sources.Source:
     """The source as the model sees it; ParamError for one picture by itself, or pictures that the
     model would crop, resize or see otherwise than plainly, as its code could not restore them;
     DataError for data of another kind than the model's, or a picture that cannot be read."""

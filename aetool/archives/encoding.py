@@ -139,7 +139,7 @@ class Lead:
         with its place in a file, or None. decoder: with which workers check what they encoded;
         None: they do not check.
         """
-        others = encoded(content, self._hinted(items), engine, decoder)
+        others = encoded(content, self._with_hints(items), engine, decoder)
         if engine is not None and engine.is_here and engine.workers == 1:
             # one thread is asked for: nothing else runs meanwhile
             yield self.blocks
@@ -153,7 +153,7 @@ class Lead:
             yield following
             yield from others
 
-    def _hinted(self, items: Iterable[Sent]) -> Iterator[tuple[Sent, Hints]]:
+    def _with_hints(self, items: Iterable[Sent]) -> Iterator[tuple[Sent, Hints]]:
         """Yield each item behind the first with the plans, ways to code its streams, to try on it;
         behind the last, encode the first item if that was not done."""
         numbered = enumerate(items, 1)

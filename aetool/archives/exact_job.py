@@ -129,14 +129,14 @@ class ExactJob:
         sections = {**content.sections(), **self.sections}
         writer = Writer(file, content.header(), sections, needed_sha256)
         records = 0
-        for encoded in self._blocks(tally, sections):
+        for encoded in self._encoded_blocks(tally, sections):
             # the digest of the whole content grows by each item
             tally.written(encoded)
             for block in encoded:
                 writer.add(block.rows, block.content, block.payload)
                 for name, error in block.errors.items():
                     errors[name] = max(errors.get(name, 0.0), error)
-            self._count(encoded)
+            self._add_squares(encoded)
             # how large a stream will be nobody knows
             records += sum(block.rows for block in encoded)
             megabytes = tally.size / 1e6
@@ -144,7 +144,7 @@ class ExactJob:
         facts = tally.facts
         if content.mode == BOUNDED:
             facts |= self._facts_of_errors(errors)
-        writer.finish(self._stored(facts, errors), tally.whole.digest())
+        writer.finish(self._facts_as_stored(facts, errors), tally.whole.digest())
         file.flush()
         # what is compared is to be what the disk has
         os.fsync(file.fileno())
@@ -173,7 +173,9 @@ class ExactJob:
             facts["exact"] = exact
         return facts
 
-    def _stored(self, facts: dict[str, Json], errors: Mapping[str, float]) -> dict[str, Json]:
+    def _facts_as_stored(
+        self, facts: dict[str, Json], errors: Mapping[str, float]
+    ) -> dict[str, Json]:
         """The facts as the archive stores them: with a shared model "errors" is a list of whole
         numbers, in units that the model knows, if these tell them exactly: they take fewer bytes.
         errors: the largest by column, in its units."""
@@ -211,7 +213,9 @@ class ExactJob:
         if path is not None:
             raise DataError(f"{path}: was changed while it was read; compress it again")
 
-    def _blocks(self, tally: Tally, sections: Mapping[str, bytes]) -> Iterator[list[Encoded]]:
+    def _encoded_blocks(
+        self, tally: Tally, sections: Mapping[str, bytes]
+    ) -> Iterator[list[Encoded]]:
         """Yield the encoded blocks of each item, in order; with an engine, checks run meanwhile,
         and are given up where an item fails. tally: counts the items that are read; sections: of
         the archive, by name. Errors of reading, encoding and checks go through."""
@@ -233,7 +237,7 @@ class ExactJob:
                 return
             first_item, *_ = first
             # its plans are hints for the other items
-            lead = encoding.Lead(lambda: self._lead(first_item, checks))
+            lead = encoding.Lead(lambda: self._encode_first(first_item, checks))
             decoder = None if checks is None else checks.decoder
             yield from lead.before(content, items, self.engine, decoder)
         # whatever it is, even an interrupt: workers must not go on checking
@@ -242,7 +246,7 @@ class ExactJob:
                 checks.give_up()
             raise
 
-    def _lead(self, item: Piece, checks: Checks | None) -> list[Encoded]:
+    def _encode_first(self, item: Piece, checks: Checks | None) -> list[Encoded]:
         """Encode the first item, and start its check, if checks are made meanwhile; sets `hints`
         and returns its blocks. checks: None if they are not."""
         encoded = self.content.encode(item, blocks.NO_HINTS)
@@ -251,7 +255,7 @@ class ExactJob:
             checks.begin_item(item, encoded)
         return encoded
 
-    def _count(self, encoded: list[Encoded]) -> None:
+    def _add_squares(self, encoded: list[Encoded]) -> None:
         """Add the squared errors of an item's blocks to `squares`, by column, in place."""
         for block in encoded:
             for name, square in block.squares.items():
@@ -281,7 +285,7 @@ class ExactJob:
             hints = encoded[-1].hints
             tried_size += size
             encoded_size += sum(len(block.payload) for block in encoded)
-            self._count(encoded)
+            self._add_squares(encoded)
         # by bytes of the source, as the last item may be short
         scale = total_size / max(tried_size, 1)
         self.squares = {name: square * scale for name, square in self.squares.items()}
@@ -313,11 +317,11 @@ def write_compared(
         figures = job.write(file)
         job.compare(file)
     except FAILURES as error:
-        return keep_instead(file, job.content, source, error)
+        return store_bytes_instead(file, job.content, source, error)
     return figures
 
 
-def keep_instead(
+def store_bytes_instead(
     file: BinaryIO,
     content: Content,
     source: Opened,
@@ -331,7 +335,7 @@ def keep_instead(
     if content.mode != LOSSLESS:
         raise error
     # of a folder there are none
-    kept = _kept_bytes(source)
+    kept = _content_of_bytes(source)
     if kept is None:
         raise error
     file.seek(0)
@@ -350,15 +354,15 @@ def keep_instead(
     return figures
 
 
-def _kept_bytes(source: Opened) -> KeptBytes | None:
+def _content_of_bytes(source: Opened) -> KeptBytes | None:
     """The content that stores a source's file as bytes, a table in memory as an Arrow file; None
     where there is no file, as of a folder."""
     source = opening.of_source(source)
     if isinstance(source, ArrowTable | ArrayFile):
-        kept = _as_bytes(source, "")
-        return KeptBytes(_format(kept), kept.stream)
+        kept = _stored_as_bytes(source, "")
+        return KeptBytes(_format_for_header(kept), kept.stream)
     path = file_of(source)
-    return None if path is None else _bytes(source, path)
+    return None if path is None else _bytes_of_file(source, path)
 
 
 def file_of(source: Opened) -> Path | None:
@@ -437,19 +441,21 @@ def _job_of(
     by_model = model if pictures is not None else None
     bounded = bool(options.max_error or bounds)
     if isinstance(source, ArrowTable):
-        return _table(source, options, bounds)
+        return _job_of_table(source, options, bounds)
     if isinstance(source, ArrayFile):
-        return _arrays(source, options, bounds, by_model, pictures, filtered)
+        return _job_of_arrays(source, options, bounds, by_model, pictures, filtered)
     # before pictures of one size, which a folder is a kind of
     if isinstance(source, FolderSource):
-        return ExactJob(_folder(source, options, pictures, filtered), by_model)
+        return ExactJob(_content_of_folder(source, options, pictures, filtered), by_model)
     if isinstance(source, ImageSource):
-        return ExactJob(_pixels(source, options, pictures, filtered), by_model)
+        return ExactJob(_content_of_pixels(source, options, pictures, filtered), by_model)
     if isinstance(source, sources.CsvSource):
-        return _text_job(source, options, model, shared, bounds)
+        return _job_of_text_or_bytes(source, options, model, shared, bounds)
     if isinstance(source, json_sources.JsonLinesSource) and not bounded:
         path = source.path
-        lines = JsonLines(_format(source), lambda: streams.open_stream(path), options.effort)
+        lines = JsonLines(
+            _format_for_header(source), lambda: streams.open_stream(path), options.effort
+        )
         return ExactJob(lines)
     if bounded:
         why = f" ({source.reason})" if isinstance(source, FileBytes) else ""
@@ -459,7 +465,7 @@ def _job_of(
         )
     if not isinstance(source, FileBytes):
         raise DataError(f"{source.name}: is nothing that an archive can hold; write it to a file")
-    content = KeptBytes(_format(source), source.stream, options.effort)
+    content = KeptBytes(_format_for_header(source), source.stream, options.effort)
     return ExactJob(content, kept=source.reason)
 
 
@@ -512,13 +518,13 @@ def _readable_by_workers(source: Opened, path: Path) -> FileAt | None:
 # ---- the content of each kind of source
 
 
-def _format(source: Opened) -> dict[str, Json]:
+def _format_for_header(source: Opened) -> dict[str, Json]:
     """Describe a source's format for an archive's header: source.format, and as "name" the name of
     its file without folders and .gz, .zst or .xz."""
     return {**source.format, "name": inner_name(source.name)}
 
 
-def _text_job(
+def _job_of_text_or_bytes(
     source: sources.CsvSource,
     options: CompressOptions,
     model: Bundle | None,
@@ -531,16 +537,16 @@ def _text_job(
     ParamError for a bound of a column that has no numbers."""
     try:
         if shared is not None and model is not None:
-            return _text_by_model(source, model, shared, options)
-        return _text(source, options, bounds)
+            return _job_of_text_by_model(source, model, shared, options)
+        return _job_of_text(source, options, bounds)
     # its first records do not end, or are not in its encoding
     except NoTableError as error:
         if options.max_error or bounds:
             raise
-        return ExactJob(_bytes(source, source.path), kept=str(error))
+        return ExactJob(_bytes_of_file(source, source.path), kept=str(error))
 
 
-def _text(
+def _job_of_text(
     source: sources.CsvSource,
     options: CompressOptions,
     bounds: ByColumn | None,
@@ -561,7 +567,7 @@ def _text(
     # columns that stay exact, as nothing tells what their decimal marks mean
     unclear: Collection[str] = ()
     if bounded:
-        layout, unclear = _with_marks(source, layout, options.decimal)
+        layout, unclear = _with_decimal_marks(source, layout, options.decimal)
     if options.max_error and bounds is None:
         key_places = _places_of_keys(source, options)
         bounds = source_texts.bounds_of(
@@ -585,11 +591,11 @@ def _text(
     origin = _origin(source, layout)
     origin.first = hints
     mode = BOUNDED if bounded else LOSSLESS
-    content = TextTable(mode, _format(source), head, names, origin=origin)
+    content = TextTable(mode, _format_for_header(source), head, names, origin=origin)
     return ExactJob(content, sections=sections)
 
 
-def _text_by_model(
+def _job_of_text_by_model(
     source: sources.CsvSource,
     model: Bundle,
     shared: Shared,
@@ -612,7 +618,9 @@ def _text_by_model(
     )
     # the bounds that are asked for: numbers of this text are rounded within them
     if bounded:
-        layout, unclear = _with_marks(source, layout, options.decimal or model.reading.decimal)
+        layout, unclear = _with_decimal_marks(
+            source, layout, options.decimal or model.reading.decimal
+        )
         key_places = _places_of_keys(source, options)
         bounds = source_texts.bounds_of(
             [source],
@@ -641,7 +649,7 @@ def _text_by_model(
     return ExactJob(content, model, shared)
 
 
-def _with_marks(
+def _with_decimal_marks(
     source: sources.CsvSource,
     layout: Layout,
     decimal_mark: str | None,
@@ -671,7 +679,7 @@ def _origin(source: sources.CsvSource, layout: Layout) -> TextOrigin:
     return TextOrigin(pieces, stream, layout, source.dialect.encoding)
 
 
-def _table(
+def _job_of_table(
     source: ArrowTable,
     options: CompressOptions,
     bounds: ByColumn | None,
@@ -702,15 +710,15 @@ def _table(
     try:
         content = ArrowContent.of_source(
             source,
-            _format(source),
+            _format_for_header(source),
             options.effort,
             bounds_by_place,
         )
     except UnsuitedError as error:
-        kept = _as_bytes(source, str(error))
+        kept = _stored_as_bytes(source, str(error))
         return _job_of(kept, options, None, None, bounds)
     # the bytes of the file keep no bound
-    file = _as_file(source, options) if bounds_by_place is None else None
+    file = _file_as_rival(source, options) if bounds_by_place is None else None
     return ExactJob(content, file=file)
 
 
@@ -727,7 +735,7 @@ def _places_of_keys(
     return unbounded.places_of_names(source)
 
 
-def _pixels(
+def _content_of_pixels(
     source: ImageSource,
     options: CompressOptions,
     learned: PictureModel | None,
@@ -747,7 +755,7 @@ def _pixels(
         kind = FilteredPixels
         bound *= 2
     return kind(
-        _format(source),
+        _format_for_header(source),
         source.shape,
         source,
         options.effort,
@@ -756,7 +764,7 @@ def _pixels(
     )
 
 
-def _folder(
+def _content_of_folder(
     source: FolderSource,
     options: CompressOptions,
     learned: PictureModel | None,
@@ -780,7 +788,7 @@ def _folder(
         kind = FilteredFolder
         bounds = Bounds(2 * bounds.shallow, 2 * bounds.deep)
     return kind(
-        _format(source),
+        _format_for_header(source),
         source,
         options.effort,
         options.keep_files,
@@ -789,7 +797,7 @@ def _folder(
     )
 
 
-def _arrays(
+def _job_of_arrays(
     source: ArrayFile,
     options: CompressOptions,
     bounds: ByColumn | None,
@@ -809,8 +817,8 @@ def _arrays(
         # bounds by column are of an array of numbers, whatever it might show
         if pictures is not None and bounds is None:
             array, *_ = source.members
-            content = _pixels(pictures, options, learned, filtered, array.name)
-            file = None if bounded else _as_file(source, options)
+            content = _content_of_pixels(pictures, options, learned, filtered, array.name)
+            file = None if bounded else _file_as_rival(source, options)
             return ExactJob(content, model, file=file)
         labels = column_labels(source)
         exact_places: Collection[int] = ()
@@ -826,18 +834,18 @@ def _arrays(
         )
         arrays = ArrayContent.of_source(
             source,
-            _format(source),
+            _format_for_header(source),
             options.effort,
             bounds_by_place,
         )
     except UnsuitedError as error:
-        kept = _as_bytes(source, str(error))
+        kept = _stored_as_bytes(source, str(error))
         return _job_of(kept, options, None, None, bounds)
-    file = _as_file(source, options) if bounds_by_place is None else None
+    file = _file_as_rival(source, options) if bounds_by_place is None else None
     return ExactJob(arrays, file=file)
 
 
-def _as_file(source: ArrowTable | ArrayFile, options: CompressOptions) -> TypedFile | None:
+def _file_as_rival(source: ArrowTable | ArrayFile, options: CompressOptions) -> TypedFile | None:
     """The source's file as a content that stores its bytes compressed as they are, to see whether
     that is smaller; None if there is no file, it has more than LARGEST bytes, or options.effort
     leaves that out. OSError if the file is gone."""
@@ -850,7 +858,7 @@ def _as_file(source: ArrowTable | ArrayFile, options: CompressOptions) -> TypedF
     return TypedFile(format, lambda: path.open("rb"), options.effort)
 
 
-def _as_bytes(source: ArrowTable | ArrayFile, reason: str) -> FileBytes:
+def _stored_as_bytes(source: ArrowTable | ArrayFile, reason: str) -> FileBytes:
     """The bytes of a source that cannot be stored in its own types: those of its file, or of a
     table in memory as an Arrow file. reason: why not, as the archive will say."""
     if source.path is None:
@@ -889,7 +897,7 @@ def _bounds_by_place(
     return source_texts.allowed_by_place(options.max_error, names, ends(), apart)
 
 
-def _bytes(source: Opened, path: Path) -> KeptBytes:
+def _bytes_of_file(source: Opened, path: Path) -> KeptBytes:
     """The content that stores the file at this path as bytes, those of a compressed one
     uncompressed. source: what was opened of the file, whose format and name the header has."""
-    return KeptBytes(_format(source), lambda: streams.open_stream(path))
+    return KeptBytes(_format_for_header(source), lambda: streams.open_stream(path))

@@ -63,11 +63,11 @@ def smaller_exactly(
                 continue
             job.compare(scratch)
             exact_job.copy_over(file, scratch)
-            figures = {**exact_figures, **_of_bounded(figures)}
+            figures = {**exact_figures, **_figures_of_bounded(figures)}
     return figures
 
 
-def _of_bounded(figures: dict[str, Json]) -> dict[str, Json]:
+def _figures_of_bounded(figures: dict[str, Json]) -> dict[str, Json]:
     """Figures about a bounded archive that are added to those of the exact one that takes its
     place: errors, {}; bounded_bytes, its bytes, if it has changed a number; if not, bounded_bytes
     and stored_exactly, where `figures` have them. figures: of the bounded one, or of an exact one
@@ -86,18 +86,18 @@ def _is_worth_a_try(source: Opened, options: CompressOptions, make: Make) -> boo
     at most SMALL (2^20) bytes always, else if the exact first block takes at most CLOSE (1.25)
     times the bytes of the bounded one, and FEW (1,024) more. Errors of preparing or encoding either
     go through. options: of the bounded one; make: prepares the exact one, by options."""
-    if _bytes_of(source) <= SMALL:
+    if _source_bytes(source) <= SMALL:
         return True
     # of text so much is read, whatever a block holds
     block = min(PIECE, options.effort.block)
     effort = dataclasses.replace(options.effort, block=block)
     bounded = dataclasses.replace(options, effort=effort)
     exact = dataclasses.replace(bounded, max_error={})
-    size_of_bounded = _bytes_of_first(exact_job.job_of(source, bounded))
-    return _bytes_of_first(make(exact)) <= CLOSE * size_of_bounded + FEW
+    size_of_bounded = _bytes_of_first_item(exact_job.job_of(source, bounded))
+    return _bytes_of_first_item(make(exact)) <= CLOSE * size_of_bounded + FEW
 
 
-def _bytes_of(source: Opened) -> int:
+def _source_bytes(source: Opened) -> int:
     """The bytes of a source's file, or of the files of its folder; 0 of data that are no file."""
     if isinstance(source, FolderSource):
         names = (*source.names, *source.others)
@@ -106,7 +106,7 @@ def _bytes_of(source: Opened) -> int:
     return 0 if path is None else path.stat().st_size
 
 
-def _bytes_of_first(job: ExactJob) -> int:
+def _bytes_of_first_item(job: ExactJob) -> int:
     """The encoded bytes of the first item of a job's content; 0 if it has none."""
     for item in job.content.items():
         encoded = job.content.encode(item, NO_HINTS)

@@ -62,20 +62,20 @@ def index(
             # their order is that of their records, whatever order they are named in
             archives = shards.in_order(archives)
         for archive in archives:
-            _check(archives[0], archive, (archives[0].reader.path, archive.reader.path))
-        files = [_below(Path(archive.reader.path), target.parent) for archive in archives]
+            _refuse_unlike(archives[0], archive, (archives[0].reader.path, archive.reader.path))
+        files = [_path_below(Path(archive.reader.path), target.parent) for archive in archives]
         parts = [
-            Part(file, _name_of(archive, file), archive.rows, archive.reader.size,
+            Part(file, _name_of_table(archive, file), archive.rows, archive.reader.size,
                  archive.reader.ending)
             for archive, file in zip(archives, files, strict=True)
         ]  # fmt: skip
         # shards are all called as their one table is, so it is their files that must differ
-        _refuse_twice([part.file if are_shards else part.name for part in parts])
+        _refuse_equal_names([part.file if are_shards else part.name for part in parts])
         shared_format = _format_of(archives[0])
         if not are_shards:
             shared_format["name"] = target.name.removesuffix(".aez")
         content = Parts(shared_format, TABLE if are_shards else FOLDER, parts)
-    return _written(content, target, force)
+    return _write_index(content, target, force)
 
 
 def compress_folder(
@@ -120,7 +120,7 @@ def compress_folder(
         sizes_of_tables = list(sizes)
         content = _parts_of(new_parts, parts_folder.name, tables, target)
     # the index is written last: it never names parts that are not there
-    figures = _written(content, target, options.force)
+    figures = _write_index(content, target, options.force)
     figures["left_out"] = sorted({*source.names, *source.others} - set(tables)) + source.left_out
     return {**figures, "source_bytes": sum(sizes_of_tables)}
 
@@ -171,14 +171,14 @@ def _parts_of(parts_folder: Path, called: str, tables: Sequence[str], target: Pa
         for table in tables:
             with Archive(parts_folder / f"{table}.aez") as archive:
                 # each with the first: what is like it is like the others
-                _check(first, archive, (Path(tables[0]), Path(table)))
+                _refuse_unlike(first, archive, (Path(tables[0]), Path(table)))
                 shared_format = shared_format or _format_of(archive)
                 file = f"{called}/{table}.aez"
-                name = _name_of(archive, f"{table}.aez")
+                name = _name_of_table(archive, f"{table}.aez")
                 rows = archive.rows
                 size = archive.reader.size
                 parts.append(Part(file, name, rows, size, archive.reader.ending))
-    _refuse_twice([part.name for part in parts])
+    _refuse_equal_names([part.name for part in parts])
     return Parts({**shared_format, "name": target.name.removesuffix(".aez")}, FOLDER, parts)
 
 
@@ -188,14 +188,14 @@ def _format_of(archive: Archive) -> dict[str, Json]:
     return {key: value for key, value in archive.format.items() if key not in OF_FILE}
 
 
-def _name_of(archive: Archive, file: str) -> str:
+def _name_of_table(archive: Archive, file: str) -> str:
     """The path, below the restored folder, of the table that a part restores, with / between names.
     file: the archive's path, from the folder of the index or of its parts."""
     name = str(archive.format.get("name") or Path(file).name.removesuffix(".aez"))
     return Path(file).with_name(name).as_posix()
 
 
-def _below(archive: Path, folder: Path) -> str:
+def _path_below(archive: Path, folder: Path) -> str:
     """The path of an archive relative to the folder of its index, with / between names; ParamError
     if it is not in that folder or below."""
     # links are followed: parts must really lie in the folder, and move when it is moved
@@ -211,7 +211,7 @@ def _below(archive: Path, folder: Path) -> str:
     return file
 
 
-def _check(first: Archive, other: Archive, names: tuple[Path, Path]) -> None:
+def _refuse_unlike(first: Archive, other: Archive, names: tuple[Path, Path]) -> None:
     """Raise ParamError unless `other` may stand in one index with `first`: both lossless archives
     of tables of the same kind and columns, without a model; neither an index itself; both shards,
     or both whole. `first` is only compared with: it is checked itself where it is both of them.
@@ -233,14 +233,14 @@ def _check(first: Archive, other: Archive, names: tuple[Path, Path]) -> None:
         )
 
 
-def _refuse_twice(names: Sequence[str]) -> None:
+def _refuse_equal_names(names: Sequence[str]) -> None:
     """Raise ParamError if two parts have the same name. names: of all parts, one at least."""
     name, times = Counter(names).most_common(1)[0]
     if times > 1:
         raise ParamError(f"{name}: is there twice among the parts; give each once")
 
 
-def _written(content: Parts, target: Path, force: bool) -> Figures:
+def _write_index(content: Parts, target: Path, force: bool) -> Figures:
     """Write an index to `target`; returns its figures: "fidelity", "parts", "rows", "index_bytes"
     and "archive_bytes", with those of the parts. ParamError if its header, as text, is longer than
     MAX_JSON (2^24), as that of too many parts is; DataError if there is something at `target`,

@@ -216,13 +216,13 @@ class LossyJob:
         Sets rows, squares (by column of numbers that the code carries, the sum of squared errors,
         in squared units) and compared (by column, of how many numbers).
         """
-        sample = self._survey()
+        sample = self._sample_and_ranges()
         wanted_error = self.options.target
         target = wanted_error
         for _ in range(TRIES):
             file.seek(0)
             file.truncate()
-            quantiser = self._choose(sample, target)
+            quantiser = self._choose_quantiser(sample, target)
             facts = self._write(file, quantiser)
             error = self.judge(facts)
             if wanted_error is None or target is None or error <= wanted_error:
@@ -253,13 +253,13 @@ class LossyJob:
         if rows is not None:
             table, _ = self.source.sample(rows, 0)
             return self.model.schema.encode(table, self.source.name)
-        records = [x for x, _, _ in self._blocks()]
+        records = [x for x, _, _ in self._read_blocks()]
         if records:
             return np.concatenate(records)
         columns = len(self.modelled)
         return np.zeros((0, columns))
 
-    def _survey(self) -> Records:
+    def _sample_and_ranges(self) -> Records:
         """A random sample of at most SAMPLE (4,096) records, as the encoder takes them: (n,
         columns) float64, or pictures (n, channels, height, width) uint8. Of a table, which is read
         from end to end for it, sets `ranges`, [lowest, highest] of each column of numbers, and
@@ -309,13 +309,13 @@ class LossyJob:
             else:
                 self.ranges[column.name] = list(column.span)
 
-    def _choose(self, sample: Records, target: float | None) -> lossy.Quantiser:
-        """Choose the quantiser that codes the sample, records as `_survey` returns them, in the
-        fewest bytes at an error, as `judge` computes it, of at most `target`; None: at the default
-        fineness. A code of whole numbers, and any code if there are no records, gets steps of 1,
-        whatever the target. Sets `not_carried`, the columns that the archive then stores exactly
-        beside the code. ParamError if `target` cannot be reached. DataError where the squares of
-        errors are too large to be added up."""
+    def _choose_quantiser(self, sample: Records, target: float | None) -> lossy.Quantiser:
+        """Choose the quantiser that codes the sample, records as `_sample_and_ranges` returns them,
+        in the fewest bytes at an error, as `judge` computes it, of at most `target`; None: at the
+        default fineness. A code of whole numbers, and any code if there are no records, gets steps
+        of 1, whatever the target. Sets `not_carried`, the columns that the archive then stores
+        exactly beside the code. ParamError if `target` cannot be reached. DataError where the
+        squares of errors are too large to be added up."""
         self.not_carried = self.irregular
         has_whole_codes = "code_levels" in self.model.facts
         if not len(sample) or has_whole_codes:
@@ -331,7 +331,7 @@ class LossyJob:
         for stored_exactly in self._sets_stored_exactly(sample, decoded_sample):
             self.not_carried = stored_exactly
             try:
-                quantiser = self._quantiser(sample, z, target)
+                quantiser = self._fit_quantiser(sample, z, target)
             # with another set of columns stored exactly it may be reached
             except ParamError as unreachable:
                 unreachable_errors.append(unreachable)
@@ -347,7 +347,7 @@ class LossyJob:
         _, self.not_carried, quantiser = cheapest
         return quantiser
 
-    def _quantiser(
+    def _fit_quantiser(
         self,
         sample: Records,
         z: Array,
@@ -369,7 +369,7 @@ class LossyJob:
             where the squares of errors are too large to be added up."""
             measured = _Errors()
             self._measure(measured, sample, decoded)
-            return self.judge(self._summary(measured))
+            return self.judge(self._figures_of_errors(measured))
 
         def distortion(decoded: Array) -> float:
             """The mean squared error of the decoded sample's records, in standardised units."""
@@ -382,7 +382,7 @@ class LossyJob:
             self._distance,
             error,
             distortion,
-            self._floor(),
+            self._error_fine_enough(),
             self.options.latent,
             target,
         )
@@ -413,14 +413,14 @@ class LossyJob:
             if column.measured or not column.predicted:
                 continue
             with_all.add(column.name)
-            is_wrong = _differ(sample[:, place], decoded[:, place])
+            is_wrong = _where_different(sample[:, place], decoded[:, place])
             if is_wrong.mean() > MOST_WRONG:
                 with_wrong.add(column.name)
         if with_wrong == with_all:
             return [with_all]
         return [with_wrong, with_all]
 
-    def _floor(self) -> float:
+    def _error_fine_enough(self) -> float:
         """The squared error of a record, in standardised units, below which no finer quantiser
         steps are chosen by default, because it is small enough for any use: FAITHFUL (0.05 of a
         deviation) squared, for each number or value of a pixel."""
@@ -454,7 +454,7 @@ class LossyJob:
         carries, each in standard deviations, or over all values of pictures, standardised by
         image_features."""
         if self.model.schema is None:
-            # standardised, as models see pixels: `_floor` is in these units
+            # standardised, as models see pixels: `_error_fine_enough` is in these units
             of_a = image_features(a).reshape(len(a), -1)
             of_b = image_features(b).reshape(len(b), -1)
             difference = (of_a - of_b).astype(np.float64)
@@ -462,13 +462,13 @@ class LossyJob:
             return np.asarray(squares.sum(axis=1))
         total = np.zeros(len(a))
         for place, column in enumerate(self.modelled):
-            if self._carries(column):
+            if self._is_carried_by_code(column):
                 values = a[:, place]
                 other = b[:, place]
                 total += column.distance(values, other)
         return total
 
-    def _carries(self, column: Modelled) -> bool:
+    def _is_carried_by_code(self, column: Modelled) -> bool:
         """Whether the archive has this column by the code alone: the model restores it, and it is
         not stored exactly beside."""
         return column.predicted and column.name not in self.not_carried
@@ -495,7 +495,7 @@ class LossyJob:
         original = np.where(both, x, 0.0)
         restored = np.where(both, decoded, 0.0)
         difference = np.where(both, original - restored, 0.0)
-        differ = _differ(x, decoded)
+        differ = _where_different(x, decoded)
         # a number that only one of the two has is wrong; how far off others are is measured
         is_lost = ~both & differ
         wrong = np.where(is_number, is_lost, differ)
@@ -508,7 +508,7 @@ class LossyJob:
         measured.compared = measured.compared + both.sum(axis=0)
         measured.wrong = measured.wrong + wrong.sum(axis=0)
 
-    def _summary(self, measured: _Errors) -> dict[str, Json]:
+    def _figures_of_errors(self, measured: _Errors) -> dict[str, Json]:
         """The figures of errors. "error": the mean over the columns that the code carries of, for
         numbers, RMSE / range plus the part of cells that is wrong, at most 1, for others that part
         alone; 0 for no columns. "errors": by column its "wrong", this part, and of numbers "rmse"
@@ -519,7 +519,7 @@ class LossyJob:
         columns = {}
         errors = []
         for place, column in enumerate(self.modelled):
-            if not measured.rows or not self._carries(column):
+            if not measured.rows or not self._is_carried_by_code(column):
                 continue
             wrong = float(measured.wrong[place]) / measured.rows
             entry: dict[str, float] = {"wrong": wrong}
@@ -557,15 +557,15 @@ class LossyJob:
         `write` does, but for rows and archive_bytes. Sets content, squares and compared. DataError
         where the source cannot be read, or its errors are too large to be added up."""
         measured = _Errors()
-        self.content = self._content(quantiser)
+        self.content = self._new_content(quantiser)
         # an archive with no model inside names the one that it needs; "" where it is inside
-        needed_sha256 = "" if self._embed() else self.model.sha256
+        needed_sha256 = "" if self._embeds_model() else self.model.sha256
         header = self.content.header()
         writer = Writer(file, header, self._sections(), needed_sha256)
         encoder = self.model.session("encoder.onnx", self.options.device)
         digest = hashlib.sha256()
         hints = blocks.NO_HINTS
-        for x, table, names in self._blocks():
+        for x, table, names in self._read_blocks():
             z = encoder(x)["z"]
             code = quantiser.quantise(z)
             decoded = quantiser.restore(code)
@@ -580,7 +580,7 @@ class LossyJob:
         self._keep_sums(measured)
         sizes = self.content.sizes.of
         facts: dict[str, Json] = {"fidelity": "lossy", "bytes": sizes}
-        facts |= self._summary(measured)
+        facts |= self._figures_of_errors(measured)
         writer.finish(facts, digest.digest())
         # of no use inside the archive, which has them otherwise
         worst = worst_column(facts.get("errors", {}), self.ranges)
@@ -596,11 +596,11 @@ class LossyJob:
         if not measured.rows:
             return
         for place, column in enumerate(self.modelled):
-            if column.measured and self._carries(column):
+            if column.measured and self._is_carried_by_code(column):
                 self.squares[column.name] = float(measured.square[place])
                 self.compared[column.name] = int(measured.compared[place])
 
-    def _blocks(self) -> Iterator[tuple[Records, Table | None, list[str]]]:
+    def _read_blocks(self) -> Iterator[tuple[Records, Table | None, list[str]]]:
         """Read the source piece by piece: yields (records as the encoder takes them, (n, columns)
         float64 or pictures (n, channels, height, width) uint8; their table, None for pictures; the
         names of the pictures, [] for a table). DataError where the source cannot be read."""
@@ -635,7 +635,7 @@ class LossyJob:
         if pending:
             yield np.concatenate(pending), None, source.names[first:]
 
-    def _content(self, quantiser: lossy.Quantiser) -> Lossy:
+    def _new_content(self, quantiser: lossy.Quantiser) -> Lossy:
         """The content of the archive, of this quantiser, with no block encoded yet; needs
         `not_carried` and `ranges`."""
         name = inner_name(self.source.name)
@@ -646,7 +646,7 @@ class LossyJob:
             return LossyPictures(format, quantiser, has_names, effort)
         carried: set[str] = set()
         for column in self.modelled:
-            if self._carries(column):
+            if self._is_carried_by_code(column):
                 carried.add(column.name)
         # one record shows the kinds of all columns, as none does of an empty table
         columns = stored_as(self.source.head(1), carried)
@@ -659,7 +659,7 @@ class LossyJob:
             effort,
         )
 
-    def _embed(self) -> bool:
+    def _embeds_model(self) -> bool:
         """Whether the archive shall hold the model's decoder: as options.embed asks, else where it
         was learned for this source, or its bundle takes at most EMBED_SHARE (5 %) of the source's
         bytes. OSError if the source's file is gone."""
@@ -697,7 +697,7 @@ class LossyJob:
     def _sections(self) -> dict[str, bytes]:
         """The sections of the archive beside its blocks, by name: "model", packed, where it is
         embedded; else {}."""
-        if not self._embed():
+        if not self._embeds_model():
             return {}
         model = packed_models.packed(self._decoder_only())
         return {"model": model}
@@ -734,7 +734,7 @@ def _coded_size(values: list[Array]) -> int:
     return len(payload)
 
 
-def _differ(a: Array, b: Array) -> Array:
+def _where_different(a: Array, b: Array) -> Array:
     """Where two arrays of floats of one shape differ, as bool in that shape; two NaN are equal."""
     both_missing = np.isnan(a) & np.isnan(b)
     differing: Array = ~((a == b) | both_missing)

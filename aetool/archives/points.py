@@ -88,12 +88,12 @@ class Tradeoff:
         at less error within the budget; of several the best. None if none is, or nothing is
         picked."""
         others = [point for point in self.points if not point.is_own]
-        other = _best(others, self.goal, self.embed)
+        other = _meeting_goal_best(others, self.goal, self.embed)
         if self.pick is None or other is None:
             return None
         # an equal one is not better
         both = [self.pick, other]
-        better = _best(both, self.goal, self.embed)
+        better = _meeting_goal_best(both, self.goal, self.embed)
         if better is not other:
             return None
         return other
@@ -136,7 +136,7 @@ class Tradeoff:
         lines = []
         programs = 0
         for name, points in ways.items():
-            drawn_points = [self._shown(point) for point in points]
+            drawn_points = [self._as_drawn(point) for point in points]
             is_own = points[0].is_own
             # other programs have one colour, and marks of their own
             programs += not is_own
@@ -145,7 +145,7 @@ class Tradeoff:
         across = "root mean squared error, % of a standard deviation"
         return tradeoffs.bytes_against_error(lines, f"{self.name}, {what}", across)
 
-    def _shown(self, point: Point) -> Shown:
+    def _as_drawn(self, point: Point) -> Shown:
         """A point as it is drawn: error across, bytes up, with words that describe it."""
         size = point.counted(self.embed)
         words = f"{point.name}: {size:,} bytes, error {100 * point.error:.3g} %"
@@ -175,10 +175,10 @@ def picked(points: Iterable[Point], goal: Goal | None, embed: bool) -> Point | N
     embed: whether bytes of models count."""
     # what another program writes, no command of ours does
     own = [point for point in points if point.is_own]
-    return _best(own, goal, embed)
+    return _meeting_goal_best(own, goal, embed)
 
 
-def _best(points: Sequence[Point], goal: Goal | None, embed: bool) -> Point | None:
+def _meeting_goal_best(points: Sequence[Point], goal: Goal | None, embed: bool) -> Point | None:
     """Choose the point that meets the goal best, of any program: for an error the smallest within
     it, for a budget the one of least error within it; None if none meets it. goal None: the
     smallest lossless one. embed: whether bytes of models count."""

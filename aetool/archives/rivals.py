@@ -55,7 +55,7 @@ def smallest(
     job: wrote the file, as a model's code; figures: of that. folder: where others may be written
     for a while. Added to the figures: taken ("code", "exact" or "bounded"), prices (bytes of each),
     bounds of a bounded one (--max-error by column), of one that is no code error and worst, how far
-    it is off (see `_lost`), and judged, the names of prices that are
+    it is off (see `_figures_of_loss`), and judged, the names of prices that are
     estimates, if there are any. Of equal sizes exact is taken before bounded, and that before the
     code. A rival that cannot be written is left out in silence; ArchiveError or DataError where the
     comparison fails.
@@ -74,7 +74,7 @@ def smallest(
         rivals: dict[str, Rival] = {}
         # an archive of another kind that cannot be written is no error: the code is there
         with suppress(AetoolError):
-            rivals["exact"] = _priced(
+            rivals["exact"] = _written_or_estimated(
                 lambda o: exact_job.job_of(job.source, o), options, step, code_size, scratch()
             )
         exact = rivals.get("exact")
@@ -100,11 +100,11 @@ def smallest(
         best.job.compare(file)
         largest = {name: float(bound) for name, bound in best.bounds.items()}
         bounds = {"bounds": largest} if largest else {}
-        lost = _lost(job, best, len(figures.get("errors", {})))
+        lost = _figures_of_loss(job, best, len(figures.get("errors", {})))
         return {**best.figures, "taken": kind_taken, **bounds, **lost, **facts}
 
 
-def _lost(job: LossyJob, rival: Rival, count: int) -> dict[str, Json]:
+def _figures_of_loss(job: LossyJob, rival: Rival, count: int) -> dict[str, Json]:
     """How far an archive that is taken in place of a model's code is off, as figures: "error", the
     mean error, counted as that of the code, 0 of an exact archive, and "worst", as `worst_column`
     has it, if there is an error. job: wrote the code; count: how many columns that carries."""
@@ -166,10 +166,10 @@ def with_or_without(
     # a large file is encoded once, in the way that takes fewer bytes by an estimate
     step = priced_every(source.path.stat().st_size)
     if step == 1:
-        return _smaller(file, source, by_model(options), plain(options), folder)
+        return _write_smaller(file, source, by_model(options), plain(options), folder)
     estimates = {
-        "with": _estimated(by_model, options, step),
-        "without": _estimated(plain, options, step),
+        "with": _estimate(by_model, options, step),
+        "without": _estimate(plain, options, step),
     }
     prices = {name: rival.size for name, rival in estimates.items()}
     facts: dict[str, Json] = {"prices": prices, "judged": sorted(prices)}
@@ -187,7 +187,7 @@ def with_or_without(
     return {**figures, **facts}
 
 
-def _smaller(
+def _write_smaller(
     file: BinaryIO,
     source: CsvSource,
     by_model: ExactJob,
@@ -215,7 +215,7 @@ def _smaller(
     try:
         plain.compare(file)
     except ArchiveError as error:
-        figures = exact_job.keep_instead(file, plain.content, source, error)
+        figures = exact_job.store_bytes_instead(file, plain.content, source, error)
     return {**figures, "prices": prices, **facts}
 
 
@@ -238,14 +238,14 @@ def in_pieces(options: CompressOptions) -> CompressOptions:
     return dataclasses.replace(options, effort=effort)
 
 
-def _estimated(make: Make, options: CompressOptions, step: int) -> Rival:
+def _estimate(make: Make, options: CompressOptions, step: int) -> Rival:
     """Estimate the size, in bytes, and the errors of the archive that `make` prepares, by encoding
     every `step`-th piece of the source, of STRETCH (2^21) bytes at most. options: of compress."""
     job = make(in_pieces(options))
     return Rival(round(job.estimate(step)), job.squares)
 
 
-def _priced(
+def _written_or_estimated(
     make: Make,
     options: CompressOptions,
     step: int,
@@ -257,7 +257,7 @@ def _priced(
     for that, and the estimate is above MARGIN (1.1) times the limit, in bytes: then its figures are
     None. options: of compress. Errors of preparing or writing go through."""
     if step > 1:
-        estimate = _estimated(make, options, step)
+        estimate = _estimate(make, options, step)
         if estimate.size > MARGIN * limit:
             return estimate
     scratch.seek(0)
@@ -322,7 +322,7 @@ def _bounded_of_large(
     for tries_left in reversed(range(TRIES)):
         if not bounds:
             return None
-        rival = _priced(
+        rival = _written_or_estimated(
             lambda o, b=bounds: exact_job.job_of(job.source, o, bounds=b),  # type: ignore[misc]
             options, step, limit, scratch,
         )  # fmt: skip

@@ -82,7 +82,7 @@ def remarks(
     """
     if isinstance(source, ArrayFile):
         return [
-            *_exact_labels(source, bounds_asked, errors),
+            *_line_of_exact_labels(source, bounds_asked, errors),
             *idle_bounds.of_arrays(source, bounds_asked, errors),
             *idle_bounds.of_all(bounds_asked, errors),
         ]
@@ -96,7 +96,7 @@ def remarks(
     if beginning is None:
         # nothing was to be bounded
         return []
-    lines = list(_exact_identifiers(beginning, bounds_asked, errors))
+    lines = list(_lines_of_exact_identifiers(beginning, bounds_asked, errors))
     # names of columns that have a line already: each has one reason
     explained: Collection[str] = ()
     # numbers of a typed table are not written in any way
@@ -109,14 +109,14 @@ def remarks(
         lines.extend(_line_of_way(way, columns) for way, columns in by_way.items())
         explained = {*unclear, *itertools.chain.from_iterable(by_way.values())}
     lines.extend(idle_bounds.of_columns(beginning, bounds_asked, errors, explained))
-    others = _unnamed(beginning, bounds_asked)
+    others = _columns_not_named(beginning, bounds_asked)
     lines.extend(idle_bounds.of_all(bounds_asked, errors, others))
     coarse = coarse_bounds.of_ranges(beginning, bounds_asked, errors)
     lines += coarse
     return lines
 
 
-def _unnamed(beginning: Beginning, bounds_asked: Mapping[str, str]) -> list[Column]:
+def _columns_not_named(beginning: Beginning, bounds_asked: Mapping[str, str]) -> list[Column]:
     """The columns that a bound on all others is for. beginning: what the first records of the table
     say of its columns; bounds_asked: the bounds that were asked for, by column."""
     header_names = beginning.header_names()
@@ -198,7 +198,7 @@ def _line_of_irregular_record(source: CsvSource, block: int, is_bounded: bool) -
     return None
 
 
-def _exact_numbers(
+def _numbers_left_exact(
     beginning: Beginning,
     bounds_asked: Mapping[str, str],
     errors: Mapping[str, Json],
@@ -235,7 +235,7 @@ def _with_unclear_marks(
     others; errors: the archive's, by column label; effort: of the archive; decimal: the mark that
     the user says, None for none. The table is read once more unless all columns of numbers were
     bounded."""
-    exact = _exact_numbers(beginning, bounds_asked, errors)
+    exact = _numbers_left_exact(beginning, bounds_asked, errors)
     if not exact:
         return {}
     labels = beginning.labels()
@@ -271,7 +271,7 @@ def _by_way_of_writing(
     the archive's, by column label; explained: names of columns of which it was said already why
     they are exact."""
     names: dict[str, list[str]] = {}
-    for column in _exact_numbers(beginning, bounds_asked, errors):
+    for column in _numbers_left_exact(beginning, bounds_asked, errors):
         if column.name in explained:
             continue
         if column.notation.group:
@@ -290,7 +290,7 @@ def _line_of_way(way: str, columns: Sequence[str]) -> str:
     )
 
 
-def _exact_labels(
+def _line_of_exact_labels(
     source: ArrayFile,
     bounds_asked: Mapping[str, str],
     errors: Mapping[str, Json],
@@ -312,7 +312,7 @@ def _exact_labels(
         )
 
 
-def _exact_identifiers(
+def _lines_of_exact_identifiers(
     beginning: Beginning,
     bounds_asked: Mapping[str, str],
     errors: Mapping[str, Json],
@@ -344,16 +344,16 @@ def _exact_identifiers(
         kind = "a key or a day" if len(keys) == 1 else "keys or days"
         yield (
             f"{', '.join(keys)}: {kind} by name or digits, stored exactly, unless bounded by "
-            f"name: {_bound_of(keys[0])}"
+            f"name: {_how_to_bound(keys[0])}"
         )
     if codes:
         yield (
             f"{', '.join(codes)}: a few whole numbers far apart, as codes of kinds have, stored "
-            f"exactly, unless bounded by name: {_bound_of(codes[0])}"
+            f"exactly, unless bounded by name: {_how_to_bound(codes[0])}"
         )
 
 
-def _bound_of(name: str) -> str:
+def _how_to_bound(name: str) -> str:
     """How to bound one column, in the words of the shell or of Python."""
     if in_shell():
         return f"{option('--max-error')} {name}=..."

@@ -80,7 +80,7 @@ class TableYardstick:
         # the kinds of columns are told by a sample, as for a fit
         table, _ = source.sample(RESERVOIR, options.seed)
         schema = inferred(source, table, options)
-        columns = _Columns(schema)
+        columns = _SumsOfColumns(schema)
         for batch in source.batches():
             columns.add(schema.encode(batch, source.name))
         return columns.yardstick(table, source.name)
@@ -100,7 +100,7 @@ class TableYardstick:
             elif square > 0:
                 # no number to the yardstick, a key perhaps: it was moved, and so it is lost
                 of_others.append(1.0)
-        return self._mean_root(of_numbers, of_others)
+        return self._root_of_mean_loss(of_numbers, of_others)
 
     def of_figures(self, figures: Mapping[str, Json]) -> float:
         """The error of a lossy archive, 0 or more, in standard deviations, by its figures'
@@ -119,7 +119,7 @@ class TableYardstick:
                 of_numbers[name] = lost + wrong
             elif name in self.chance:
                 of_others.append(wrong / self.chance[name])
-        return self._mean_root(of_numbers, of_others)
+        return self._root_of_mean_loss(of_numbers, of_others)
 
     def bounds(self, error: float) -> dict[str, Fraction]:
         """The error bound of each column of numbers, in its own unit, at which its root mean
@@ -137,7 +137,9 @@ class TableYardstick:
         used."""
         return None
 
-    def _mean_root(self, of_numbers: Mapping[str, float], of_others: Sequence[float]) -> float:
+    def _root_of_mean_loss(
+        self, of_numbers: Mapping[str, float], of_others: Sequence[float]
+    ) -> float:
         """The error of an archive, from what its columns lost: the root of the mean loss over the
         columns that lost something. A column of numbers that lost nothing counts, too, as 0, if a
         bound would change it at a loss of at most the mean of the other columns of numbers. Never
@@ -243,7 +245,7 @@ class PictureYardstick:
 Yardstick = TableYardstick | PictureYardstick
 
 
-class _Columns:
+class _SumsOfColumns:
     """Sums over the records of a table, taken batch by batch, from which its yardstick is made:
     count, mean and variance of each column of numbers, and how often each word of the other columns
     occurs. schema: how the columns are read; those that models only take as conditions are left

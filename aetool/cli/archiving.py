@@ -147,7 +147,7 @@ def compress(
             worst = max(worst, error.status)
             continue
         if not quiet:
-            _say(name, target, facts)
+            _say_summary(name, target, facts)
             idle = _idle_embedding(given["embed"], bundle is not None, facts)
             if idle:
                 terminal.say(f"note: {idle}", err=True)
@@ -195,7 +195,7 @@ def _notes(facts: Mapping[str, Json]) -> Iterator[str]:
         what = "1 picture that cannot be read is stored as its file"
         if len(unread) > 1:
             what = f"{len(unread):,} pictures that cannot be read are stored as their files"
-        yield f"{what}: {_few(unread)}"
+        yield f"{what}: {_first_names(unread)}"
     if "unused" in facts:
         yield f"the model was not used: {facts['unused']}"
     if "needs" in facts:
@@ -212,8 +212,10 @@ def _notes(facts: Mapping[str, Json]) -> Iterator[str]:
     yield from facts.get("unbounded", ())
     if facts.get("changed"):
         changed = [_with_largest_error(name, facts) for name in facts["changed"]]
-        unchanged = _few(facts["unchanged"])
-        yield f"within the bound, with the largest error: {_few(changed)}; exact: {unchanged}"
+        yield (
+            f"within the bound, with the largest error: {_first_names(changed)}; exact: "
+            f"{_first_names(facts['unchanged'])}"
+        )
 
 
 def _with_largest_error(name: str, facts: Mapping[str, Json]) -> str:
@@ -228,7 +230,7 @@ def _with_largest_error(name: str, facts: Mapping[str, Json]) -> str:
     return f"{name} {error_text}"
 
 
-def _few(names: Sequence[str]) -> str:
+def _first_names(names: Sequence[str]) -> str:
     """The first 8 of these names, and how many others there are; "none" of none."""
     if not names:
         return "none"
@@ -237,7 +239,7 @@ def _few(names: Sequence[str]) -> str:
     return f"{listed} and {more:,} more" if more > 0 else listed
 
 
-def _say(name: str, target: Path, facts: dict[str, Json]) -> None:
+def _say_summary(name: str, target: Path, facts: dict[str, Json]) -> None:
     """Print, on standard error, the line that sums up an archive: its size, by how much it is
     smaller or larger, and what it keeps; then notes and warnings, and of a lossy one what its parts
     take. name: the path of the data, whose size is compared; nothing is for a pipe. target: the
@@ -293,13 +295,16 @@ def _say(name: str, target: Path, facts: dict[str, Json]) -> None:
             err=True,
         )
     if facts["fidelity"] == "lossy":
-        terminal.say(f"{_pieces(facts['bytes'], 'errors' in facts)}; {_error(facts)}", err=True)
+        terminal.say(
+            f"{_sizes_in_words(facts['bytes'], 'errors' in facts)}; {_error_in_words(facts)}",
+            err=True,
+        )
     elif facts.get("error"):
         # of what was taken in place of the code, and is not exact
-        terminal.say(_error(facts), err=True)
+        terminal.say(_error_in_words(facts), err=True)
 
 
-def _pieces(sizes: Mapping[str, int], is_table: bool) -> str:
+def _sizes_in_words(sizes: Mapping[str, int], is_table: bool) -> str:
     """How many bytes of an archive of codes are the code, and how many what is stored beside it:
     exact columns of a table, of pictures the names of their files. sizes: bytes by what they
     hold."""
@@ -322,7 +327,7 @@ def _pieces(sizes: Mapping[str, int], is_table: bool) -> str:
     return f"{code_text}, file names {size_beside:,}" if size_beside else code_text
 
 
-def _error(facts: Mapping[str, Json]) -> str:
+def _error_in_words(facts: Mapping[str, Json]) -> str:
     """How far an archive is off: its mean error, of pictures in dB, too, and of a table the errors
     of the column that errs most. facts: what compress returned."""
     text = f"mean error {100 * facts['error']:.3g} %"

@@ -58,14 +58,14 @@ def choice(given: ChoiceGiven) -> ChoiceAsked:
     # at most one of them: what operations check, too, for those who call from Python
     return {
         "threshold": given["threshold"],
-        "fpr": _part(given["fpr"], "--fpr"),
-        "fdr": _part(given["fdr"], "--fdr"),
-        "contamination": _part(given["contamination"], "--contamination"),
+        "fpr": _share(given["fpr"], "--fpr"),
+        "fdr": _share(given["fdr"], "--fdr"),
+        "contamination": _share(given["contamination"], "--contamination"),
         "top": given["top"],
     }
 
 
-def _part(text: str | None, option: str) -> float | None:
+def _share(text: str | None, option: str) -> float | None:
     """A part of records from a text such as "1%"; None for None. ParamError as of `choice`."""
     # half of all records or more is hardly meant: 0.5 may be half a percent
     return options.percent(text, option, doubtful=options.HALF)

@@ -109,12 +109,12 @@ def _command(file: str, point: Point, given: Mapping[str, Json]) -> str:
     """The shell command that writes the archive of a point, quoted. file: the data; given: the
     options of the command by name. Where its model must be fitted and stored apart, a command that
     fits stands before it."""
-    file_argument = _argument(file)
+    file_argument = _as_argument(file)
     arguments = dict(point.arguments or {})
     fit_command = ""
     if "plugin" in arguments and "embed" in arguments:
         plugin = arguments.pop("plugin")
-        arguments["model"] = _argument(default_output(file, ".aem", "tradeoff"))
+        arguments["model"] = _as_argument(default_output(file, ".aem", "tradeoff"))
         fit = ["aetool", "fit", file_argument, "-p", plugin, "-o", arguments["model"]]
         fit += [*_words_typed(OF_READING, given), *_words_of_fit(given)]
         fit_command = f"{shlex.join(fit)} && "
@@ -136,7 +136,7 @@ def _command(file: str, point: Point, given: Mapping[str, Json]) -> str:
     return fit_command + shlex.join(words)
 
 
-def _argument(name: str) -> str:
+def _as_argument(name: str) -> str:
     """A file's name as an argument, not yet quoted: one that begins with a dash gets ./ before it,
     as it would be taken for an option; "-" alone stays."""
     if name.startswith("-") and name != "-":

@@ -39,9 +39,9 @@ def say(*lines: str, err: bool = False) -> None:
     text = "".join(printable(line) + "\n" for line in lines)
     if not err:
         with _to_standard_output():
-            _put(_opened(sys.stdout), text)
+            _write_flushed(_stream_or_error(sys.stdout), text)
     elif sys.stderr is not None:  # else nobody is there to be told
-        _put(sys.stderr, text)
+        _write_flushed(sys.stderr, text)
 
 
 def progress(line: str) -> None:
@@ -50,7 +50,7 @@ def progress(line: str) -> None:
     if sys.stderr is not None:
         text = printable(line)
         # what is left of a longer line before would be read as a part of this one
-        _put(sys.stderr, f"\r{text.ljust(_shown['width'])}")
+        _write_flushed(sys.stderr, f"\r{text.ljust(_shown['width'])}")
         _shown["width"] = len(text)
 
 
@@ -71,7 +71,7 @@ def end_progress() -> None:
     """End the line of progress, if one is shown, so that what is printed next has a line of its
     own."""
     if _shown["width"] and sys.stderr is not None:
-        _put(sys.stderr, "\n")
+        _write_flushed(sys.stderr, "\n")
     _shown["width"] = 0
 
 
@@ -92,7 +92,7 @@ def data() -> Iterator[TextIO]:
     cannot be written to."""
     end_progress()
     with _to_standard_output():
-        stream = _opened(sys.stdout)
+        stream = _stream_or_error(sys.stdout)
         if stream.isatty():
             lines = io.StringIO()
             yield lines
@@ -122,7 +122,7 @@ def _to_standard_output() -> Iterator[None]:
         raise OutputError(f"standard output: cannot write: {error.strerror or error}") from None
 
 
-def _opened(stream: TextIO | None) -> TextIO:
+def _stream_or_error(stream: TextIO | None) -> TextIO:
     """The stream itself; OSError for None, which Python has where it was closed before the
     start."""
     if stream is None:
@@ -130,7 +130,7 @@ def _opened(stream: TextIO | None) -> TextIO:
     return stream
 
 
-def _put(stream: TextIO, text: str) -> None:
+def _write_flushed(stream: TextIO, text: str) -> None:
     """Write text to a stream; characters that its encoding lacks are escaped. The stream is
     flushed; its OSErrors go through."""
     try:
@@ -163,10 +163,10 @@ def end_like_interrupted() -> None:
     for name in SIGNALS:
         number = getattr(signal, name, None)
         if number is not None and signal.getsignal(number) != signal.SIG_IGN:
-            signal.signal(number, _end)
+            signal.signal(number, _end_by_signal)
 
 
-def _end(number: int, frame: FrameType | None) -> None:
+def _end_by_signal(number: int, frame: FrameType | None) -> None:
     """Handle a signal, by its number: raise Ended, and let a second signal end the process at
     once."""
     signal.signal(number, signal.SIG_DFL)

@@ -36,7 +36,7 @@ def text_options(*paths: str) -> Callable[[Command], Command]:
             reading_options = {name: given.pop(name) for name in SAID}
             # without the option it is told from the text whether there is a header
             reading_options["header"] = False if given.pop("no_header") else None
-            described = _described(given, paths, reading_options)
+            described = _with_described_paths(given, paths, reading_options)
             return command(**described)
 
         # click gives options in the reverse order of their decorators
@@ -85,7 +85,7 @@ def _options() -> list[Callable[[Callable[..., object]], Callable[..., object]]]
     ]
 
 
-def _described(
+def _with_described_paths(
     given: dict[str, object],
     paths: tuple[str, ...],
     reading_options: Mapping[str, object],

@@ -82,7 +82,7 @@ class Date(Modelled):
         # a typed source: its moments are dates, and its numbers only if the user says so
         if not isinstance(values, Cells):
             if values.dtype.kind == "M":
-                return column._fitted(column.parse(values), summary.closed)
+                return column._with_statistics(column.parse(values), summary.closed)
             if not asked:
                 return None
             moments = column.parse(values)
@@ -91,7 +91,7 @@ class Date(Modelled):
                     f"{option('--type')} {summary.name}=date: it holds numbers that count no "
                     "seconds since 1970"
                 )
-            return column._fitted(moments, summary.closed)
+            return column._with_statistics(moments, summary.closed)
         notation = summary.asked_dates() if asked else summary.dates
         if notation is None:
             return None
@@ -107,9 +107,9 @@ class Date(Modelled):
                 f"{option('--type')} {summary.name}=date{order}: {text!r} {why}; write ISO 8601 "
                 "(2024-12-31 or 2024-12-31T23:59:00)"
             )
-        return column._fitted(moments, summary.closed)
+        return column._with_statistics(moments, summary.closed)
 
-    def _fitted(self, seconds: Float, closed: bool) -> Self:
+    def _with_statistics(self, seconds: Float, closed: bool) -> Self:
         """A copy of the column with counts, range, cycles and `reach` computed from moments, (n,),
         in epoch seconds, NaN and ODD among them. closed: whether no later records will come; if
         they may, `reach` is wider."""
@@ -186,11 +186,13 @@ class Date(Modelled):
             read = self.notation.read(values)
             odd = np.flatnonzero(read.state == ODD_CELL)
             # what is no date may be a number that counts seconds
-            read.value[odd] = _epoch(PLAIN.read(values.take(odd)).value) if len(odd) else ODD
+            read.value[odd] = (
+                _epoch_seconds(PLAIN.read(values.take(odd)).value) if len(odd) else ODD
+            )
             return read.value
         if values.dtype.kind != "M":
             numbers = np.asarray(values, dtype=np.float64)
-            return np.where(np.isnan(numbers), np.nan, _epoch(numbers))
+            return np.where(np.isnan(numbers), np.nan, _epoch_seconds(numbers))
         seconds = values.astype("datetime64[us]").astype(np.int64) / MICROSECONDS
         return np.where(np.isnat(values), np.nan, seconds)
 
@@ -316,7 +318,7 @@ class Date(Modelled):
             self.reach.check()
 
 
-def _epoch(numbers: Float) -> Float:
+def _epoch_seconds(numbers: Float) -> Float:
     """Read numbers as moments, (n,), in epoch seconds: by its size a number is a count of seconds,
     or of thousandths, millionths or billionths of one, since 1970; ODD for a number that can be
     none of these, and for NaN. numbers: (n,). These counts are of the years 1973 to 5138, or as

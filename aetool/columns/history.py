@@ -38,7 +38,7 @@ class History:
         """Remember rows, X: (rows, columns) in user units, as ones before those to come, without
         widening them. table: the same rows, which tells their groups; DataError if it lacks the
         column of groups."""
-        for name, rows in self._groups(table):
+        for name, rows in self._rows_of_groups(table):
             rows_before = self.last.get(name, X[:0])
             all_rows = np.concatenate([rows_before, X[rows]])
             # as many as a row behind them can be given
@@ -54,7 +54,7 @@ class History:
         steps = self.schema.context
         columns = X.shape[1]
         wide = np.empty((len(X), columns * (steps + 1)))
-        for name, rows in self._groups(table):
+        for name, rows in self._rows_of_groups(table):
             # a group may go on from the batch before
             rows_before = self.last.get(name, np.zeros((0, columns)))
             records = np.concatenate([rows_before, X[rows]])
@@ -70,7 +70,7 @@ class History:
             self.last[name] = records[first_kept:]
         return wide
 
-    def _groups(self, table: Table) -> list[tuple[str, Int]]:
+    def _rows_of_groups(self, table: Table) -> list[tuple[str, Int]]:
         """(name, the indices of its rows, (n,), rising) of each group of a table; one group, named
         "", if the schema has no column of groups. DataError if the table lacks that column."""
         group = self.schema.group

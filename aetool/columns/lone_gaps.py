@@ -28,7 +28,7 @@ def nats_of_gaps(missing: Sequence[int], rows: int) -> list[float]:
     1,000). A gap in a column without any is counted by models as well, by its rarity.
     """
     costs = [0.0] * len(missing)
-    most_gaps = _most_alone(missing, rows)
+    most_gaps = _most_gaps_alone(missing, rows)
     if most_gaps is None:
         return costs
     for place, count in enumerate(missing):
@@ -43,7 +43,7 @@ def nats_of_gaps(missing: Sequence[int], rows: int) -> list[float]:
     return costs
 
 
-def _most_alone(missing: Sequence[int], rows: int) -> int | None:
+def _most_gaps_alone(missing: Sequence[int], rows: int) -> int | None:
     """The most gaps of a column in which they stand alone, see `nats_of_gaps`, 0 or more; None
     where they do in no column."""
     if rows < FEWEST:

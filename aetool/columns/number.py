@@ -91,7 +91,7 @@ class Number(Modelled):
             return None
         column = cls(summary.name, summary.dtype, gap_words=summary.gap_words)
         numbers = column.parse(values)
-        return column._fitted(numbers, decimals_of(numbers))
+        return column._with_statistics(numbers, decimals_of(numbers))
 
     @classmethod
     def _of_texts(
@@ -134,7 +134,7 @@ class Number(Modelled):
             token=summary.token,
             odd=odd_cells,
         )
-        return column._fitted(numbers.value, decimals)
+        return column._with_statistics(numbers.value, decimals)
 
     def restoring(self) -> Self:
         """A copy without quantiles, counts and reach, and without the units of its scale: decoders
@@ -146,7 +146,7 @@ class Number(Modelled):
         )
         return dataclasses.replace(self, quantiles=(), counts=(), reach=None, scale=plain)
 
-    def _fitted(self, values: Float, decimals: int | None) -> Self:
+    def _with_statistics(self, values: Float, decimals: int | None) -> Self:
         """A copy of the column with the statistics (scale, range, quantiles, counts, gaps) of these
         values, (n,) in the user's units, NaN for what is no number; self.odd of these are odd
         cells, and the others gaps. Without a finite number only gaps and decimals are set.
@@ -236,12 +236,12 @@ class Number(Modelled):
         if not self.counts:
             return np.zeros(0)
         # counts end with the last bin that is not empty
-        counts = np.zeros(self._bins)
+        counts = np.zeros(self._bin_count)
         counts[: len(self.counts)] = self.counts
         return counts
 
     @property
-    def _bins(self) -> int:
+    def _bin_count(self) -> int:
         """How many bins there are: one at each landmark (a known value), one between neighbouring
         landmarks, and one beyond each end."""
         return 2 * len(self.landmarks) + 1
@@ -334,7 +334,7 @@ class Number(Modelled):
             return np.where(np.isnat(values), np.nan, ODD)
         numbers = np.asarray(values, dtype=np.float64)
         # gap words that are numbers, such as -999
-        gaps = [number for word in self.gap_words if (number := _number(word)) is not None]
+        gaps = [number for word in self.gap_words if (number := _number_or_none(word)) is not None]
         if not gaps:
             return numbers
         is_gap = np.isin(numbers, gaps)
@@ -409,7 +409,7 @@ class Number(Modelled):
         there is a value. value: the one that is there; both in user units."""
         if math.isnan(expected) or not self.quantiles:
             return super().expectation(value, expected)
-        (possible,) = self._possible(np.array([expected])).tolist()
+        (possible,) = self._nearest_possible(np.array([expected])).tolist()
         return self.show(possible)
 
     def contrast(self, written: str, value: float, expected: float) -> str:
@@ -420,7 +420,7 @@ class Number(Modelled):
         expected_text = super().contrast(written, value, expected)
         if expected_text != AS_EXPECTED or not math.isfinite(value) or not self.quantiles:
             return expected_text
-        (possible,) = self._possible(np.array([expected])).tolist()
+        (possible,) = self._nearest_possible(np.array([expected])).tolist()
         # of few different numbers, or at the end of the range, the number found is the nearest
         if abs(value) >= MOST_WRITTEN:
             return expected_text
@@ -434,10 +434,10 @@ class Number(Modelled):
     def alike(self, values: Float, expected: Float) -> npt.NDArray[np.bool_]:
         """(n,): True where a value equals its expected one, once that is moved to a number that is
         possible and rounded to the column's decimals."""
-        possible = self._possible(expected)
+        possible = self._nearest_possible(expected)
         return np.asarray(values == self.rounded(possible))
 
-    def _possible(self, expected: Float) -> Float:
+    def _nearest_possible(self, expected: Float) -> Float:
         """Expected values as a person is shown them, (n,): moved into the range that training saw
         and, where that saw only few different numbers, to the nearest of these; NaN stays NaN."""
         inside = np.clip(expected, self.low, self.high)
@@ -622,7 +622,7 @@ class Number(Modelled):
         self._refuse_unless(len(self.quantiles) in (0, len(TOLD)))
         self._refuse_unless(finite(*self.few, *self.quantiles))
         self._refuse_unless(isinstance(self.counts, tuple))
-        self._refuse_unless(len(self.counts) <= self._bins)
+        self._refuse_unless(len(self.counts) <= self._bin_count)
         for count in self.counts:
             self._refuse_unless(type(count) is int and count >= 0)
         if self.reach is not None:
@@ -640,7 +640,7 @@ def _common_decimals(decimals: Int) -> int | None:
     return most_decimals if most_decimals <= MOST_READ else None
 
 
-def _number(word: str) -> float | None:
+def _number_or_none(word: str) -> float | None:
     """Parse a word as Python's `float` does, nan and inf included; None if it is no number."""
     try:
         return float(word)

@@ -395,7 +395,7 @@ def understood_briefly(schema: Schema, most: int) -> list[str]:
     odd, a line each while there is room, and the rest of them in one; then all others by name, in
     up to three lines: constant ones, those with gaps, and all by kind. In a shell the last line
     ends with the option that shows each column, where there are more columns than lines."""
-    lines = _left_out(schema)
+    lines = _line_of_left_out(schema)
     odd_ones = []
     unremarkable = []
     for column in schema.modelled:
@@ -421,7 +421,7 @@ def understood_briefly(schema: Schema, most: int) -> list[str]:
     return lines
 
 
-def _left_out(schema: Schema) -> list[str]:
+def _line_of_left_out(schema: Schema) -> list[str]:
     """A list of one line that names all columns that models do not see, with why; an empty list if
     they see all."""
     names_of: dict[str, list[str]] = {}
@@ -456,7 +456,7 @@ def _lines_of_unremarkable(columns: Sequence[Modelled]) -> list[str]:
         if column.missing:
             # it is named among those of its kind, too
             with_gaps.append(f"{column.name} ({column.missing})")
-        names = names_by_kind.setdefault(_group_of(column), [])
+        names = names_by_kind.setdefault(_words_of_kind(column), [])
         names.append(column.name)
     lines = []
     if constant_names:
@@ -469,7 +469,7 @@ def _lines_of_unremarkable(columns: Sequence[Modelled]) -> list[str]:
     return lines
 
 
-def _group_of(column: Modelled) -> str:
+def _words_of_kind(column: Modelled) -> str:
     """The words by which a column is named together with others like it, such as "numbers";
     conditions are named apart."""
     if column.condition:

@@ -112,7 +112,7 @@ def header_names(head: bytes, dialect: Dialect) -> list[str]:
     names = names_of_record(table, dialect.rule)
     # a header may stand in a comment, as in `# a b c`
     if dialect.comment and names and names[0].startswith(dialect.comment):
-        names = _behind_marker(names, dialect)
+        names = _names_behind_marker(names, dialect)
     if dialect.edge == ROW_NAMES:
         names = [NO_NAME, *names]
     if dialect.edge == SHARED_NAME:
@@ -122,7 +122,7 @@ def header_names(head: bytes, dialect: Dialect) -> list[str]:
     return [name or f"column{i + 1}" for i, name in enumerate(names)]
 
 
-def _behind_marker(names: list[str], dialect: Dialect) -> list[str]:
+def _names_behind_marker(names: list[str], dialect: Dialect) -> list[str]:
     """The names of a header that stands in a comment, without the comment's marker. Where the
     marker by itself is the first name, it is left out if blanks are the delimiter, and stays as a
     name if not."""
@@ -137,10 +137,10 @@ def names_of_record(text: bytes, rule: Rule) -> list[str]:
     """The values of the fields of a text's first record, without blanks around them; [] if it has
     no record. The bytes are read as UTF-8, or as Windows-1252 where they are none."""
     record = fields(text, rule).records()[:1]
-    return [_text(cell).strip() for row in record for cell in row]
+    return [_decoded_cell(cell).strip() for row in record for cell in row]
 
 
-def _text(cell: bytes) -> str:
+def _decoded_cell(cell: bytes) -> str:
     """Decode the bytes of a cell: UTF-8; bytes that are none are read one by one as Windows-1252,
     so that a name is the one that detection gives."""
     try:

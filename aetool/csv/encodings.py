@@ -64,7 +64,7 @@ def utf8(stream: BinaryIO, encoding: str) -> BinaryIO:
     is UTF-8, `stream` itself, unchecked."""
     if encoding == UTF8:
         return stream
-    return cast(BinaryIO, io.BufferedReader(_Rewritten(stream, encoding)))
+    return cast(BinaryIO, io.BufferedReader(_Utf8Stream(stream, encoding)))
 
 
 def original(text: bytes, encoding: str) -> bytes:
@@ -116,13 +116,13 @@ def unmended(text: str) -> bytes:
     return raw
 
 
-class _Rewritten(io.RawIOBase):
+class _Utf8Stream(io.RawIOBase):
     """A binary stream that reads as UTF-8 what another stream has in `encoding`, and closes that
     one with itself. Reading raises NoTableError at bytes that are not in the encoding."""
 
     def __init__(self, stream: BinaryIO, encoding: str) -> None:
         """Take an open stream at its beginning, and the name of its encoding."""
-        self.pieces = _rewritten(stream, encoding)
+        self.pieces = _pieces_in_utf8(stream, encoding)
         self.stream = stream
         self.left = b""
 
@@ -148,7 +148,7 @@ class _Rewritten(io.RawIOBase):
         super().close()
 
 
-def _rewritten(stream: BinaryIO, encoding: str) -> Iterator[bytes]:
+def _pieces_in_utf8(stream: BinaryIO, encoding: str) -> Iterator[bytes]:
     """Yield the bytes of a stream, which are in this encoding, in UTF-8, piece by piece;
     NoTableError where they are not in this encoding; LookupError for one that Python does not
     know."""

@@ -162,7 +162,7 @@ class Fields:
         start = self.start.copy()
         stop = self.stop.copy()
         if self.rule.space:
-            _skip_blanks(data, start, stop)
+            _skip_leading_blanks(data, start, stop)
         # the quotes around a value are a byte each
         quoted = self.kind == QUOTED
         start += quoted
@@ -205,7 +205,7 @@ def _common_width(widths: list[int]) -> int:
 def strip_blanks(data: Bytes, start: Positions, stop: Positions) -> None:
     """Change start and stop, (fields,), in place, so that data[start[i]:stop[i]] neither begins nor
     ends with blanks (spaces, no tabs); one of blanks alone becomes empty."""
-    _skip_blanks(data, start, stop)
+    _skip_leading_blanks(data, start, stop)
     # the fields that still end with a blank; the others have been stripped, or are empty
     moving = np.flatnonzero(start < stop)
     while len(moving):
@@ -216,7 +216,7 @@ def strip_blanks(data: Bytes, start: Positions, stop: Positions) -> None:
         moving = moving[is_left]
 
 
-def _skip_blanks(data: Bytes, start: Positions, stop: Positions) -> None:
+def _skip_leading_blanks(data: Bytes, start: Positions, stop: Positions) -> None:
     """Change start, (fields,), in place, so that data[start[i]:stop[i]] does not begin with a
     blank, the space (32) alone; a field of blanks becomes empty."""
     moving = np.flatnonzero(start < stop)
@@ -440,7 +440,7 @@ def by_loop(text: bytes, rule: Rule) -> Fields:
         columns=_common_width(width),
         ends="",
     )
-    return _with_ends(cut)
+    return _with_common_line_end(cut)
 
 
 def _behind_line_ends(text: bytes, at: int) -> int:
@@ -490,7 +490,7 @@ def _behind_quotes(text: bytes, at: int) -> tuple[int, int]:
         at += 1
 
 
-def _with_ends(cut: Fields) -> Fields:
+def _with_common_line_end(cut: Fields) -> Fields:
     """A copy of these fields in which `ends` is the line end that all records but the last have; ""
     if they differ, or any of these records has blank lines behind it. Of a single record it is its
     own."""
@@ -557,7 +557,7 @@ def by_arrays(text: bytes, rule: Rule) -> Fields | None:
         columns=_common_width(width.tolist()),
         ends="",
     )
-    return _with_ends(cut)
+    return _with_common_line_end(cut)
 
 
 def _kinds_by_quotes(quotes: npt.NDArray[np.int64]) -> Bytes:

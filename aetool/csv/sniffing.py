@@ -209,7 +209,7 @@ def sniff(
     file's name suggests, or None. name: of the data, for messages. NoTableError if the bytes are no
     text. ParamError if the text is not as the user says.
     """
-    encoding, read_as, body, bom = _decoded(head, reading, model_reading)
+    encoding, read_as, body, bom = _decoded_head(head, reading, model_reading)
     skipped = reading.skip_rows
     if skipped is None:
         skipped = model_reading.skip_rows or 0
@@ -228,7 +228,7 @@ def sniff(
     first_record = lines_behind[behind_lines(lines_behind, table.line) :]
     return Dialect(
         delimiter=cut.delimiter,
-        newline=_first_end(first_record, rule),
+        newline=_first_line_end(first_record, rule),
         header=table.header,
         space=table.space,
         decimal=table.decimal,
@@ -246,7 +246,9 @@ def sniff(
     )
 
 
-def _decoded(head: bytes, reading: Reading, model_reading: Reading) -> tuple[str, str, bytes, bool]:
+def _decoded_head(
+    head: bytes, reading: Reading, model_reading: Reading
+) -> tuple[str, str, bytes, bool]:
     """Decode the first bytes of a text: (the encoding that its bytes suggest; the one to read it
     by: the user's, or the model's where the bytes are no UTF-8, else ""; the bytes in UTF-8 without
     byte-order mark; whether there was one)."""
@@ -272,7 +274,7 @@ def _is_binary(text: str) -> bool:
     return strange > most
 
 
-def _first_end(body: bytes, rule: Rule) -> str:
+def _first_line_end(body: bytes, rule: Rule) -> str:
     """The line end of the first record; a line feed if it has none. body: the text from that record
     on."""
     places = begins(body, rule, 2).tolist()

@@ -196,8 +196,8 @@ def _rounded(parameters: Weights) -> list[Layer]:
 def _hidden_layer(parameters: Weights) -> Layer:
     """The first layer of a trained student in whole numbers, whose results are 0 .. 255.
     parameters: by name, of which w1 and b1 are used."""
-    power = _shift(parameters["w1"])
-    weight = _weights(parameters["w1"], power)
+    power = _power_of_weights(parameters["w1"])
+    weight = _whole_weights(parameters["w1"], power)
     # hidden 1.0 is 255: a sum is w 2^power, so scale it by 255 2^-power, a power of two nearby
     shift = max(0, power - 8)
     factor = 2.0 ** max(0, 8 - power)
@@ -213,14 +213,14 @@ def _hidden_layer(parameters: Weights) -> Layer:
 def _votes_layer(parameters: Weights) -> Layer:
     """The second layer of a trained student in whole numbers, whose results are votes, a whole
     number for each verdict. parameters: by name, of which w2 and b2 are used."""
-    power = _shift(parameters["w2"])
-    weight = _weights(parameters["w2"], power)
+    power = _power_of_weights(parameters["w2"])
+    weight = _whole_weights(parameters["w2"], power)
     # hidden values are 256 times as large as in training
     bias = np.rint(parameters["b2"] * 2.0**power * 2.0**8)
     return Layer(weight, bias.astype(np.int64))
 
 
-def _shift(weight: Float) -> int:
+def _power_of_weights(weight: Float) -> int:
     """The largest power p for which all weights times 2^p stay within -WEIGHT_MOST .. WEIGHT_MOST
     (127); below 0 for large weights. weight: not empty."""
     largest = float(np.abs(weight).max())
@@ -229,7 +229,7 @@ def _shift(weight: Float) -> int:
     return int(np.floor(power))
 
 
-def _weights(weight: Float, shift: int) -> Int:
+def _whole_weights(weight: Float, shift: int) -> Int:
     """Weights times 2^shift, rounded to whole numbers, int64, in the same shape."""
     scaled = np.rint(weight * 2.0**shift)
     return np.asarray(scaled.astype(np.int64))

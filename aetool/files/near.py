@@ -33,7 +33,7 @@ def did_you_mean(path: str | os.PathLike[str], suffix: str = "") -> str:
         if not place.parent.is_dir():
             continue
         path_below = missing_path.relative_to(place)
-        for name in _near(place.name, _entries(place.parent)):
+        for name in _names_alike(place.name, _entries(place.parent)):
             other = place.parent / name / path_below
             kind = other.suffix.lower()
             is_of_kind = kind == wanted_suffix if wanted_suffix in OWN else kind != MODEL
@@ -56,7 +56,7 @@ def _entries(folder: Path) -> list[str]:
     return sorted(entry.name for entry in first if not entry.name.startswith("."))
 
 
-def _near(name: str, others: list[str]) -> Iterator[str]:
+def _names_alike(name: str, others: list[str]) -> Iterator[str]:
     """Yield those of other names that are nearly this one, the nearest first: their letters are
     compared, small or capital, and suffixes only between names that are equally near otherwise. A
     name that has other numbers is another one, such as part-7.csv and part-8.csv."""

@@ -195,10 +195,10 @@ def copied(stream: BinaryIO, name: str) -> Place:
     NoRoomError where the copy cannot be written, DataError where it becomes too large for the
     temporary folder, or longer than MOST_SPOOLED bytes (8 GiB). name: of the data, for messages.
     """
-    return _place_of(lambda spool: _fill(spool, stream, name), name)
+    return _place_written_by(lambda spool: _copy_stream(spool, stream, name), name)
 
 
-def _fill(spool: BinaryIO, stream: BinaryIO, name: str) -> None:
+def _copy_stream(spool: BinaryIO, stream: BinaryIO, name: str) -> None:
     """Copy a stream to its end into a temporary file. name: of the data, for messages. NoRoomError
     where the copy cannot be written, DataError where it becomes too large for the temporary folder,
     or longer than MOST_SPOOLED bytes (8 GiB)."""
@@ -227,10 +227,10 @@ def kept(write: Callable[[BinaryIO], None], name: str) -> Place:
         write(_Spool(spool, name))  # type: ignore[arg-type]
         spool.flush()
 
-    return _place_of(fill, name)
+    return _place_written_by(fill, name)
 
 
-def _place_of(fill: Callable[[BinaryIO], None], name: str) -> Place:
+def _place_written_by(fill: Callable[[BinaryIO], None], name: str) -> Place:
     """The place of a new temporary file that `fill` has written; the file is closed when the place
     is out of use or filling failed. name: of the data, for messages. NoRoomError if no file can be
     made; the errors of `fill` go through."""

@@ -80,13 +80,13 @@ def new_folder(target: Path, force: bool = False, named_by: str | None = None) -
         sync_tree(tree)
         _write_journal(wrapper, brought)
         _put_in_place(wrapper, resolved)
-        _settle(wrapper, resolved)
+        _finish_replacement(wrapper, resolved)
         sync_folder(resolved.parent)
     except OSError as error:
         raise DataError(f"{target}: cannot write: {error.strerror or error}") from None
     finally:
         with contextlib.suppress(OSError):  # then the next writer of target does it
-            _settle(wrapper, resolved)
+            _finish_replacement(wrapper, resolved)
         system.close_claim(claim, wrapper)
 
 
@@ -100,7 +100,7 @@ def repair(target: Path) -> None:
         return
     for path in strays:
         if path.is_dir():
-            _settle(path, target)
+            _finish_replacement(path, target)
 
 
 def _check_replaceable(
@@ -238,7 +238,7 @@ def _put_in_place(wrapper: Path, target: Path) -> None:
 # ---- what is left when the new folder is in place, or when its writer was killed
 
 
-def _settle(wrapper: Path, target: Path) -> None:
+def _finish_replacement(wrapper: Path, target: Path) -> None:
     """Bring an interrupted replacement to an end: leave the old folder or the new one as target,
     and remove the wrapper, the folder that its writer used. Does nothing if there is none; OSError
     if something cannot be renamed or removed."""

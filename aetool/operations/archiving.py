@@ -85,7 +85,7 @@ def compress(
     LossyJob.write, choosing.write_chosen or rivals.smallest return; with options.parts they are
     those of indexing.compress_folder alone.
     """
-    options = _checked(options or CompressOptions())
+    options = _checked_options(options or CompressOptions())
     _refuse_idle_fit(options, model)
     if options.flag is not None and os.fspath(path) == "-":
         raise ParamError(
@@ -100,13 +100,15 @@ def compress(
         _refuse_lost_model(options)
     source: opening.Opened
     if goals.is_asked(options):
-        source = _for_a_goal(data, model, options)
+        source = _open_for_a_goal(data, model, options)
     elif options.lossy:
         source = sources.open_source(data)
     else:
         source = opening.opened(data, options.keep_files)
     with engines.opened(options.executor) as engine:
-        figures = _written(data, source, path, model, dataclasses.replace(options, executor=engine))
+        figures = _write_archive(
+            data, source, path, model, dataclasses.replace(options, executor=engine)
+        )
     if isinstance(source, FolderSource):
         left_out = [*source.left_out]
         if figures["fidelity"] == "lossy":
@@ -122,7 +124,7 @@ def compress(
     figures.update(of_columns_left_out(options.fit))
     # of a shard it is not said: a column that is exact in this part may be bounded in another
     if options.max_error and options.shard is None:
-        figures.update(_what_changed(opening.of_source(source), figures, options))
+        figures.update(_figures_of_bound(opening.of_source(source), figures, options))
     # where a goal of error or bytes was asked for: which files of a folder lose nothing
     if not options.max_error and "stored_exactly" in figures:
         figures["unbounded"] = unbounded.of_folder(figures["stored_exactly"])
@@ -157,7 +159,7 @@ def _need_in_words(figures: Mapping[str, Json], model: Bundle | None) -> dict[st
     return {"needs": line}
 
 
-def _what_changed(
+def _figures_of_bound(
     source: opening.Opened,
     figures: Mapping[str, Json],
     options: CompressOptions,
@@ -273,7 +275,7 @@ def default_name(data: str | os.PathLike[str], shard: str | None = None) -> Path
     return path.with_name(f"{path.name}.{part.number}of{part.of}.aez")
 
 
-def _written(
+def _write_archive(
     data: object,
     source: opening.Opened,
     path: str | os.PathLike[str],
@@ -287,19 +289,19 @@ def _written(
     for data that cannot be stored so, and for a file that exists, unless options.force.
     """
     if goals.is_asked(options):
-        return _written_for_a_goal(data, source, Path(path), model, options)
+        return _write_for_a_goal(data, source, Path(path), model, options)
     if options.lossy:
         assert isinstance(source, TableSource | ImageSource)
-        return _lossy(data, source, Path(path), model, options)
-    with output(Path(path), options.force, _inherited(data)) as file:
+        return _write_lossy(data, source, Path(path), model, options)
+    with output(Path(path), options.force, _attributes_of_source(data)) as file:
         if options.shard is not None:
             job = exact_job.job_of(source, options)
             return shards.write_shard(file, job, shards.Shard.parsed(options.shard), source.name)
         folder = scratch_folder(Path(path))
-        figures_of_bounded = _exact_or_bounded(file, source, model, options, folder)
+        figures_of_bounded = _write_exact_or_bounded(file, source, model, options, folder)
         if not options.max_error:
             return figures_of_bounded
-        makes = _exact_makes(source, model)
+        makes = _makers_of_exact(source, model)
         figures = exactly.smaller_exactly(file, figures_of_bounded, source, options, makes, folder)
         if model is None or figures.get("shared"):
             return figures
@@ -309,7 +311,7 @@ def _written(
         }
 
 
-def _exact_or_bounded(
+def _write_exact_or_bounded(
     file: BinaryIO,
     source: opening.Opened,
     model: Bundle | None,
@@ -325,7 +327,7 @@ def _exact_or_bounded(
     if model is None:
         return exact_job.write_compared(file, exact_job.job_of(source, options), source)
     if _model_stores_pictures(source, model):
-        return _of_pictures(file, source, model, options)
+        return _write_pictures(file, source, model, options)
     unused_reason = _why_unused(source, model, options)
     if unused_reason is not None:
         figures = exact_job.write_compared(file, exact_job.job_of(source, options), source)
@@ -344,7 +346,7 @@ def _exact_or_bounded(
     return {**figures, "unused": unused_reason}
 
 
-def _exact_makes(source: opening.Opened, model: Bundle | None) -> list[rivals.Make]:
+def _makers_of_exact(source: opening.Opened, model: Bundle | None) -> list[rivals.Make]:
     """The functions that prepare exact archives of a source, each by options: without a model, and
     by the model, if it knows how to store such data exactly. BundleError where what the model knows
     for archives is damaged."""
@@ -377,7 +379,7 @@ def _holds_pictures(source: opening.Opened) -> bool:
     return isinstance(source, ImageSource)
 
 
-def _of_pictures(
+def _write_pictures(
     file: BinaryIO, source: opening.Opened, model: Bundle, options: CompressOptions
 ) -> dict[str, Json]:
     """Write pictures losslessly with or without a model of other pictures, whichever makes the
@@ -386,7 +388,7 @@ def _of_pictures(
     DataError for a source that no archive holds, or that changed meanwhile."""
     job = exact_job.job_of(source, options, model, pictures=picture_models.model_of(model))
     plain = exact_job.job_of(source, options)
-    size_with_model, size_without = (_bytes_of_some(one) for one in (job, plain))
+    size_with_model, size_without = (_bytes_of_first_pictures(one) for one in (job, plain))
     if size_with_model < size_without:
         return exact_job.write_compared(file, job, source)
     figures = exact_job.write_compared(file, plain, source)
@@ -397,7 +399,7 @@ def _of_pictures(
     return {**figures, "unused": why}
 
 
-def _bytes_of_some(job: exact_job.ExactJob) -> int:
+def _bytes_of_first_pictures(job: exact_job.ExactJob) -> int:
     """The encoded bytes of the first 256 pictures of a job at most, by which ways to store pictures
     are compared; 0 if it has none."""
     # the first item alone
@@ -407,7 +409,9 @@ def _bytes_of_some(job: exact_job.ExactJob) -> int:
     return 0
 
 
-def _for_a_goal(data: object, model: Bundle | None, options: CompressOptions) -> opening.Opened:
+def _open_for_a_goal(
+    data: object, model: Bundle | None, options: CompressOptions
+) -> opening.Opened:
     """Open data for an archive that must meet a goal of error or bytes: as records where they can
     be read as such, else as bytes for a lossless archive. DataError for data that are no records
     where a lossless archive will not do, see `_may_be_exact_alone`."""
@@ -437,7 +441,7 @@ def _may_be_exact_alone(
     return are_pictures or options.bytes_per_picture is None
 
 
-def _written_for_a_goal(
+def _write_for_a_goal(
     data: object,
     source: opening.Opened,
     path: Path,
@@ -456,7 +460,7 @@ def _written_for_a_goal(
         model = fitting.on_the_spot(data, options.fit)
         learned = True
     folder = scratch_folder(path)
-    with output(path, options.force, _inherited(data)) as file:
+    with output(path, options.force, _attributes_of_source(data)) as file:
         if not isinstance(source, TableSource | ImageSource):
             return choosing.write_exact(file, source, options)
         try:
@@ -473,7 +477,7 @@ def _written_for_a_goal(
             return figures
 
 
-def _lossy(
+def _write_lossy(
     data: object,
     source: sources.Source,
     path: Path,
@@ -489,14 +493,14 @@ def _lossy(
     if model is None:
         model = fitting.on_the_spot(data, options.fit)
     job = LossyJob(as_the_model_takes_it(source, model, options.force), model, options, learned)
-    with output(path, options.force, _inherited(data)) as file:
+    with output(path, options.force, _attributes_of_source(data)) as file:
         figures = job.write(file)
         if options.lossy_only:
             return {**figures, "taken": "code"}
         return rivals.smallest(file, job, figures, scratch_folder(path))
 
 
-def _inherited(data: object) -> Attributes | None:
+def _attributes_of_source(data: object) -> Attributes | None:
     """The file mode, owner and times of the source, to be given to its archive; None for data in
     memory. DataError if the file cannot be looked up."""
     return attributes_of(data) if isinstance(data, str | os.PathLike) else None
@@ -535,7 +539,7 @@ def _why_unused(source: Any, model: Bundle, options: CompressOptions) -> str | N
     return None
 
 
-def _checked(options: CompressOptions) -> CompressOptions:
+def _checked_options(options: CompressOptions) -> CompressOptions:
     """A copy of the options, in which lossy_only brings lossy with it. ParamError where two
     contradict each other or a number is out of range."""
     if options.flag is not None and options.flag < 0:

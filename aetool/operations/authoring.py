@@ -123,24 +123,24 @@ def reference() -> str:
                 and is_public
                 and (not wanted_names or node.name in wanted_names)
             ):
-                lines += [f"### {node.name}", "", *_function(node)]
+                lines += [f"### {node.name}", "", *_lines_of_function(node)]
             elif isinstance(node, ast.ClassDef) and node.name in wanted_names:
                 lines += [f"### {node.name}", "", ast.get_docstring(node) or "", ""]
-                lines += list(_members(node))
+                lines += list(_lines_of_members(node))
     return "\n".join(lines).rstrip() + "\n"
 
 
-def _members(node: ast.ClassDef) -> Iterator[str]:
+def _lines_of_members(node: ast.ClassDef) -> Iterator[str]:
     """Yield the lines of Markdown for a class: its fields as code, then each public method."""
     fields = [n for n in node.body if isinstance(n, ast.AnnAssign)]
     if fields:
         yield from ("```python", *(ast.unparse(n) for n in fields), "```", "")
     for member in node.body:
         if isinstance(member, ast.FunctionDef) and not member.name.startswith("_"):
-            yield from _function(member)
+            yield from _lines_of_function(member)
 
 
-def _function(node: ast.FunctionDef) -> Iterator[str]:
+def _lines_of_function(node: ast.FunctionDef) -> Iterator[str]:
     """Yield the lines of Markdown for a function: its signature as code, then its docstring."""
     result = f" -> {ast.unparse(node.returns)}" if node.returns else ""
     yield from ("```python", f"def {node.name}({ast.unparse(node.args)}){result}", "```", "")

@@ -217,12 +217,12 @@ class _Job:
         that are hidden, filled like gaps, and compared with what they were; in a shape that
         broadcasts to that of x. blank: what they hold before the first round, a number for each
         column or one gray level."""
-        true_values = self._standard(x)
+        true_values = self._standardised(x)
         compared = self._mask_of_values(hidden)
         errors = []
         for filled in itertools.islice(self._rounds_of_filling(x, hidden, blank), ROUNDS):
             # in standard deviations, so that no column counts for more than others
-            difference = self._standard(filled) - true_values
+            difference = self._standardised(filled) - true_values
             difference = np.nan_to_num(difference)[compared]
             # where nothing is hidden, nothing is wrong
             error = 0.0
@@ -233,7 +233,7 @@ class _Job:
         return 1 + int(np.argmin(errors))
 
     def _mask_of_values(self, where: Mask) -> Mask:
-        """Bring a mask of gaps into the layout of `_standard`: for a table (rows, numbers), for
+        """Bring a mask of gaps into the layout of `_standardised`: for a table (rows, numbers), for
         pictures unchanged."""
         if self.model.schema is None:
             return where
@@ -254,9 +254,9 @@ class _Job:
             raise DataError(
                 f"{option('--clean')} does not hold the same records as {self.source.name}"
             )
-        damaged = self._standard(x)
-        restored = self._standard(y)
-        true_values = self._standard(clean.inputs)
+        damaged = self._standardised(x)
+        restored = self._standardised(y)
+        true_values = self._standardised(clean.inputs)
         # a gap in any of the three has no error
         comparable = np.isfinite(damaged)
         comparable &= np.isfinite(restored)
@@ -267,7 +267,7 @@ class _Job:
         self.after += float((error_after**2).sum())
         self.compared += int(comparable.sum())
 
-    def _standard(self, x: Records) -> Float:
+    def _standardised(self, x: Records) -> Float:
         """The values by which errors are measured: of a table its numbers in standard deviations of
         their columns, (rows, numbers), NaN where missing; of pictures the levels of the pixels, 0
         .. 255, in the shape of x."""

@@ -138,7 +138,7 @@ def write_codes(
         tables = batches(engine)
         if kind == "parquet":
             # Parquet has types of its own: numbers are written as such
-            tables = (_numbered(table, own_names) for table in tables)
+            tables = (_with_numbers(table, own_names) for table in tables)
         records.write_records(target, tables, format_written, dtypes=types, force=force)
     return count
 
@@ -197,7 +197,7 @@ def _refuse_taken(conditions: Sequence[str], own_names: Sequence[str], model: Bu
             )
 
 
-def _numbered(batch: writers.Columns, own_names: Sequence[str]) -> writers.Columns:
+def _with_numbers(batch: writers.Columns, own_names: Sequence[str]) -> writers.Columns:
     """A table of codes, columns by name, in which those of own_names, such as row and z0, are
     float64, for a Parquet file, and no longer texts, as CSV takes them; other columns stay as they
     are."""
@@ -240,7 +240,7 @@ def write_records(
         code is no finite number."""
         nonlocal count
         for table in source.batches():
-            units = [_codes(table, name, source.name) for name in code_names]
+            units = [_column_of_codes(table, name, source.name) for name in code_names]
             z = np.stack(units, axis=1)
             count += len(z)
             other_columns: writers.Columns = {}
@@ -337,7 +337,7 @@ def decode(
     return writers.frame_of([columns], dtypes, {})
 
 
-def _codes(table: Table, name: str, where: str) -> Float:
+def _column_of_codes(table: Table, name: str, where: str) -> Float:
     """One number of the code of each record, (rows,) float64: the column called `name`. where: the
     name of the data, for messages. DataError if the column is not there, or holds anything but
     finite numbers; it names the first such row."""

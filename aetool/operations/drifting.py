@@ -112,7 +112,7 @@ def _compared_by_scores(
     tally = Tally(model.schema, model.calibration, model.calibration.threshold())
     for batch in scored(source, model, session):
         tally.add(batch.inputs, batch.scores)
-    return _finished(source.name, tally, alpha)
+    return _comparison_of(source.name, tally, alpha)
 
 
 def _compared_by_columns(
@@ -137,7 +137,7 @@ def _compared_by_columns(
             # the first batch tells how these data write their numbers and dates
             schema = schema.as_written(table, source.decimal)
         tally.add(_parsed(schema, table, missing_names), NO_SCORES)
-    return _finished(source.name, tally, alpha, faults)
+    return _comparison_of(source.name, tally, alpha, faults)
 
 
 def _parsed(schema: Schema, table: Table, missing_names: set[str]) -> Float:
@@ -156,7 +156,7 @@ def _parsed(schema: Schema, table: Table, missing_names: set[str]) -> Float:
     return np.full((len(table), 0), ODD)
 
 
-def _finished(
+def _comparison_of(
     name: str,
     tally: Tally,
     alpha: float,

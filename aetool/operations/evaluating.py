@@ -144,7 +144,7 @@ def evaluate(
     judge = judge_of(source, model, fit, device)
     numbers, scores = _scores(judge, device, executor)
     check_readable(judge.source)
-    truth = _truth(judge.source, label, normal, numbers)
+    truth = _labelled_anomalies(judge.source, label, normal, numbers)
     seen_labels.caution(judge.source.name, judge.bundle, label)
     flags, cut = choice.flags(scores, judge.calibration)
     figures = _figures(scores, truth, flags, cut)
@@ -169,7 +169,9 @@ def _without_label(source: Source, label: str | None) -> FitOptions:
     return FitOptions(label=label)
 
 
-def _truth(source: Source, label: str | None, normal: Sequence[str], numbers: Int) -> Truth:
+def _labelled_anomalies(
+    source: Source, label: str | None, normal: Sequence[str], numbers: Int
+) -> Truth:
     """Whether each record is labelled as an anomaly, (records,) bool: of a table all records, of
     pictures those of `numbers`, (records,), their positions in the source, from 0. label: the
     column of a table's labels; of pictures None or "folder". normal: the labels of ordinary

@@ -257,7 +257,7 @@ def takes_low_part(model: Bundle) -> bool:
         return False
     columns = model.schema.modelled
     # a value that float32 cannot tell from its neighbours
-    if any(_is_fine(column) for column in columns):
+    if any(_needs_fine_digits(column) for column in columns):
         return True
     score = onnx.ModelProto.FromString(model.graphs[SCORE])
     # a product in float64: that of a record's fold, see aetool.folds, or one of a plugin's graph
@@ -267,7 +267,7 @@ def takes_low_part(model: Bundle) -> bool:
     return has_numbers and pairs.makes_choices(score, "parts")
 
 
-def _is_fine(column: Modelled) -> bool:
+def _needs_fine_digits(column: Modelled) -> bool:
     """Whether a column's values differ by so little, beside their size, that float32 cannot tell
     them apart: dates, if the model sees cycles of them, and numbers with a narrow spread or with
     values far out."""
@@ -469,7 +469,7 @@ def difference(model: Bundle, folder: str | os.PathLike[str]) -> float:
         record = {name: values[row : row + 1] for name, values in inputs.items()}
         (score,) = session.run(["score"], record)
         scores.append(score)
-    return _largest(model, records, np.concatenate(scores))
+    return _largest_difference(model, records, np.concatenate(scores))
 
 
 def openvino_differences(model: Bundle, folder: str | os.PathLike[str]) -> dict[str, float] | None:
@@ -499,11 +499,11 @@ def openvino_differences(model: Bundle, folder: str | os.PathLike[str]) -> dict[
     for name, hint in hints.items():
         compiled = core.compile_model(str(path), "CPU", hint)
         results = compiled(inputs)
-        differences[name] = _largest(model, records, results["score"])
+        differences[name] = _largest_difference(model, records, results["score"])
     return differences
 
 
-def _largest(model: Bundle, records: Records, other_scores: Records) -> float:
+def _largest_difference(model: Bundle, records: Records, other_scores: Records) -> float:
     """The largest relative difference of `other_scores`, (n,), another runtime's scores of the same
     records, from the model's own: |own - other| / max(1, |own|)."""
     session = model.session(SCORE, "cpu")

@@ -42,7 +42,7 @@ def is_archive(path: str | os.PathLike[str]) -> bool:
         raise DataError(f"{path}: {error.strerror or error}") from None
 
 
-def _model_of(archive: Archive) -> str:
+def _needed_model(archive: Archive) -> str:
     """The model that an archive needs to be read: "embedded" if it is inside, "none", or the first
     digits of its SHA-256, in hex."""
     # the model itself travels inside
@@ -75,10 +75,10 @@ def info(path: str | os.PathLike[str]) -> dict[str, Json]:
 def _facts_of_archive(path: str | os.PathLike[str], archive: Archive) -> dict[str, Json]:
     """The facts about an open archive, by name, in the order in which they are printed: file,
     archive ("lossless", "bounded" or "lossy"), kind, rows, parts (if it has any), blocks,
-    file_bytes, model_bytes, student_bytes, model (see `_model_of`), what the archive itself states,
-    such as fidelity, note (how its rows are counted, where that must be told) or else records (if
-    they are fewer than the rows), and coders, see Archive.sizes. ArchiveError for a damaged
-    block."""
+    file_bytes, model_bytes, student_bytes, model (see `_needed_model`), what the archive itself
+    states, such as fidelity, note (how its rows are counted, where that must be told) or else
+    records (if they are fewer than the rows), and coders, see Archive.sizes. ArchiveError for a
+    damaged block."""
     sections = archive.reader.sections
     facts: dict[str, Json] = {
         "file": os.fspath(path),
@@ -93,10 +93,10 @@ def _facts_of_archive(path: str | os.PathLike[str], archive: Archive) -> dict[st
     facts["file_bytes"] = archive.size
     facts["model_bytes"] = len(sections.get("model", b""))
     facts["student_bytes"] = len(sections.get("students", b""))
-    facts["model"] = _model_of(archive)
+    facts["model"] = _needed_model(archive)
     facts |= archive.facts
     if "errors" in facts:
-        facts["errors"] = _errors_told(facts["errors"])
+        facts["errors"] = _errors_as_printed(facts["errors"])
     records = 0
 
     def count(block: Block) -> None:
@@ -115,7 +115,7 @@ def _facts_of_archive(path: str | os.PathLike[str], archive: Archive) -> dict[st
     return facts
 
 
-def _errors_told(errors: Mapping[str, Mapping[str, Json]]) -> dict[str, Json]:
+def _errors_as_printed(errors: Mapping[str, Mapping[str, Json]]) -> dict[str, Json]:
     """The errors of an archive by column, as they are printed: of numbers "wrong" is left out, as
     it does not say how many of them differ; where numbers came back as gaps, or gaps as numbers,
     the part of the cells that did is "lost"."""

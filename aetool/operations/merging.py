@@ -48,10 +48,10 @@ def merge(
             archive.engine = engine
         ordered_shards = in_order(shards)
         with output(Path(path), force) as file:
-            return _merged(file, ordered_shards)
+            return _write_merged(file, ordered_shards)
 
 
-def _merged(file: BinaryIO, archives: Sequence[Archive]) -> Figures:
+def _write_merged(file: BinaryIO, archives: Sequence[Archive]) -> Figures:
     """Write shards, in the order of the table, as one archive to an empty file; returns its figures
     by name: fidelity, shards, rows and archive_bytes. archives: one at least. ArchiveError for a
     damaged shard."""
@@ -70,7 +70,7 @@ def _merged(file: BinaryIO, archives: Sequence[Archive]) -> Figures:
                 # the digest of such a content is one of its blocks' digests
                 digest_of_whole.update(block.content)
     if hashes_bytes:
-        for piece in _pieces(archives):
+        for piece in _pieces_of_text(archives):
             digest_of_whole.update(piece)
     facts = {key: value for key, value in last.facts.items() if key != SHARD}
     # the last shard may have no records, and then nothing to say
@@ -87,7 +87,7 @@ def _merged(file: BinaryIO, archives: Sequence[Archive]) -> Figures:
     }
 
 
-def _pieces(archives: Sequence[Archive]) -> Iterator[bytes]:
+def _pieces_of_text(archives: Sequence[Archive]) -> Iterator[bytes]:
     """Yield the text of all shards in order, as bytes, piece by piece, the header record once. Each
     shard is checked against its SHA-256 on the way: ArchiveError where it differs."""
     for place, archive in enumerate(archives):

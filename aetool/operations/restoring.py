@@ -79,7 +79,7 @@ def decompress(
                 # a part must not get the default name, which stands for the whole
                 raise _nameless_part(path)
             unlent: list[str] = []
-            restored_path = _decompress(archive, path, out, rows, columns, force, unlent)
+            restored_path = _restore(archive, path, out, rows, columns, force, unlent)
         if parts is not None and not (rows is None and columns is None):
             parts.append(_part_in_words(archive, rows, columns))
         if lost is not None:
@@ -93,7 +93,7 @@ def decompress(
         return restored_path
 
 
-def _decompress(
+def _restore(
     archive: Archive,
     path: str | os.PathLike[str],
     out: str | os.PathLike[str] | None,

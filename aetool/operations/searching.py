@@ -138,7 +138,7 @@ def similar(
     levels = int(model.facts.get("code_levels", 0))
     k = min(options.k, len(codes))
     if not k:
-        raise DataError(f"{_name(data)}: no records to search")
+        raise DataError(f"{_name_for_messages(data)}: no records to search")
     if options.binary:
         nearest = _by_bits(query_codes, codes, levels, k)
     else:
@@ -162,7 +162,7 @@ def similar(
     )
 
 
-def _name(data: object) -> str:
+def _name_for_messages(data: object) -> str:
     """The name that messages give to the data: their path, or a word for data in memory."""
     if isinstance(data, str | os.PathLike):
         return os.fspath(data)
@@ -218,8 +218,8 @@ def _codes_of_archive(
         content = archive.content
         if not isinstance(content, Lossy):
             raise ParamError(
-                f"{_name(path)}: holds no codes, being {archive.mode}; search the file itself, "
-                f"or compress it with {option('--lossy-only')}"
+                f"{_name_for_messages(path)}: holds no codes, being {archive.mode}; search the "
+                f"file itself, or compress it with {option('--lossy-only')}"
             )
         # an archive of no records has no blocks, and so no codes of one
         no_codes = np.zeros((0, len(content.quantiser.centre)), np.float32)
@@ -230,7 +230,9 @@ def _codes_of_archive(
             model = archive.model
         # a code means something to its own decoder alone
         if model.graphs.get("decoder.onnx") != decoder:
-            raise ParamError(f"{_name(path)}: written by another model than {model.name}")
+            raise ParamError(
+                f"{_name_for_messages(path)}: written by another model than {model.name}"
+            )
         records = np.arange(archive.rows)
     return np.concatenate(codes), model, names, records
 
@@ -541,7 +543,7 @@ def write_sheet(
     queries = neighbours.query[neighbours.rank == 1] - 1
     # a sheet of no pictures has no size
     if not len(queries):
-        raise DataError(f"{_name(query)}: no records to draw")
+        raise DataError(f"{_name_for_messages(query)}: no records to draw")
     pictures_of_queries = _pictures(query, model, queries)
     pictures_of_neighbours = _pictures(data, model, neighbours.row - 1)
     k = len(neighbours.row) // len(queries)

@@ -94,7 +94,7 @@ def tradeoff(
         if candidates.unread:
             # codes and other programs are of all pictures, or compared with what they are not
             raise DataError(f"{source.name}: {candidates.unread[0]}")
-        survey = _Survey(source, candidates, options, _named(data, source.name))
+        survey = _Survey(source, candidates, options, _name_on_command_line(data, source.name))
         for name, bundle in (models or {}).items():
             survey.add_code(f"code of {name}", {"model": name}, bundle)
         for plugin in options.plugins:
@@ -106,7 +106,7 @@ def tradeoff(
         return survey.result()
 
 
-def _named(data: object, otherwise: str) -> str:
+def _name_on_command_line(data: object, otherwise: str) -> str:
     """The name by which a command line refers to the data: their path, or `otherwise` for data in
     memory."""
     if isinstance(data, str | os.PathLike):
@@ -163,7 +163,7 @@ class _Survey:
 
     def add_exact(self) -> None:
         """Write the lossless archive, and add its point, of size and error, to the survey."""
-        self._add(self.candidates.exact(), "exact", "", {})
+        self._add_point(self.candidates.exact(), "exact", "", {})
 
     def add_bounded(self) -> None:
         """Measure bounded archives, as points of this survey: of a table by one error of all
@@ -178,15 +178,15 @@ class _Survey:
         for trial in self._trials():
             archive = self.candidates.bounded(trial.error)
             if archive is not None:
-                self._add(archive, "bounded", trial.setting, trial.arguments)
+                self._add_point(archive, "bounded", trial.setting, trial.arguments)
         for bound in BOUNDS:
             setting = f"{option('--max-error')} {bound}"
-            self._add(self.candidates.within(bound), "bounded", setting, {"max_error": bound})
+            self._add_point(self.candidates.within(bound), "bounded", setting, {"max_error": bound})
         # none of the errors above need come near to the bytes asked for
         if self.goal is not None and self.goal.budget is not None:
             archive = choosing.within(self.candidates.bounded_once, self.goal.budget)
             if archive is not None:
-                self._add(archive, "bounded", self.goal.wording, self._of_budget())
+                self._add_point(archive, "bounded", self.goal.wording, self._goal_as_argument())
 
     def _add_levels(self) -> None:
         """Measure archives of pictures that are at most some levels off, and of the error or bytes
@@ -199,21 +199,23 @@ class _Survey:
             if not archive.error:
                 return
             setting = f"{option('--max-error')} {bound}"
-            self._add(archive, "bounded", setting, {"max_error": str(bound)})
+            self._add_point(archive, "bounded", setting, {"max_error": str(bound)})
         # archives that were written before are looked at, too, and `compress`, which is told to
         # write the one that is picked, begins with none: the goal comes first
         if self.goal is not None and self.goal.budget is not None:
             archive_of_goal = choosing.of_levels(self.candidates, self.goal)
             if archive_of_goal is not None:
-                self._add(archive_of_goal, "bounded", self.goal.wording, self._of_budget())
+                self._add_point(
+                    archive_of_goal, "bounded", self.goal.wording, self._goal_as_argument()
+                )
         # what is asked for by its error may be filtered, and is smaller
-        for trial in self._goal_first():
+        for trial in self._trials_goal_first():
             filtered = level_search.smallest_within(self.candidates, trial.error)
             # one archive may meet several errors: the finest of them is told
-            if filtered is not None and not self._is_known(filtered, "bounded"):
-                self._add(filtered, "bounded", trial.setting, trial.arguments)
+            if filtered is not None and not self._equals_a_point(filtered, "bounded"):
+                self._add_point(filtered, "bounded", trial.setting, trial.arguments)
 
-    def _goal_first(self) -> list[_Trial]:
+    def _trials_goal_first(self) -> list[_Trial]:
         """The trials, ascending by error, but first the one of the error that the user asks for."""
         trials = self._trials()
         if self.goal is None:
@@ -259,10 +261,10 @@ class _Survey:
                 # as an archive holds it, with all that its being there brings about
                 model_bytes = self._size_with(bundle, trial.error) - archive.size
             archive.model_bytes = model_bytes
-            if self._is_again(archive, way):
+            if self._equals_last_point(archive, way):
                 # one archive, which the finer error asks for as well
                 self.points.pop()
-            self._add(archive, way, trial.setting, {**model_argument, **trial.arguments})
+            self._add_point(archive, way, trial.setting, {**model_argument, **trial.arguments})
         if model_bytes is None:
             self.skipped.append(f"{way}: reaches none of the errors that were tried")
         if self.goal is not None and self.goal.budget is not None:
@@ -270,7 +272,9 @@ class _Survey:
             embed = self.options.embed
             archive = choosing.within(lambda error: self._code(bundle, error, embed), budget)
             if archive is not None:
-                self._add(archive, way, self.goal.wording, {**model_argument, **self._of_budget()})
+                self._add_point(
+                    archive, way, self.goal.wording, {**model_argument, **self._goal_as_argument()}
+                )
 
     def add_others(self) -> None:
         """Measure what other installed programs make of the same bytes or pixels, and add a point
@@ -332,7 +336,7 @@ class _Survey:
         errors = sorted(error for error in trials if error < 1)
         return [trials[error] for error in errors]
 
-    def _of_budget(self) -> dict[str, float]:
+    def _goal_as_argument(self) -> dict[str, float]:
         """The user's goal in bytes as a keyword argument of compress: bytes_per_picture, or else
         budget. AssertionError if the goal is another."""
         if self.options.bytes_per_picture is not None:
@@ -355,12 +359,12 @@ class _Survey:
         except AetoolError:
             return None
 
-    def _is_known(self, archive: Candidate, way: str) -> bool:
+    def _equals_a_point(self, archive: Candidate, way: str) -> bool:
         """Whether an archive equals a point that was measured before, in way, size and error."""
         key = way, archive.size, archive.error
         return any((point.way, point.size, point.error) == key for point in self.points)
 
-    def _is_again(self, archive: Candidate, way: str) -> bool:
+    def _equals_last_point(self, archive: Candidate, way: str) -> bool:
         """Whether an archive equals the last measured point in way, size and error: different
         errors may lead to one archive."""
         if not self.points:
@@ -368,7 +372,7 @@ class _Survey:
         last = self.points[-1]
         return (last.way, last.size, last.error) == (way, archive.size, archive.error)
 
-    def _add(
+    def _add_point(
         self, archive: Candidate, way: str, setting: str, arguments: Mapping[str, Json]
     ) -> None:
         """Add the point of an archive that was written, and close its file. way: what the point is
@@ -389,9 +393,9 @@ class _Survey:
             {**arguments, **without_model},
         )
         self.points.append(point)
-        self._tell(point)
+        self._show_progress(point)
 
-    def _tell(self, point: Point) -> None:
+    def _show_progress(self, point: Point) -> None:
         """Tell who watches how many archives are measured, and which one was last."""
         count = len(self.points)
         notices.advance(count == 1, f"{count} archives measured, the last: {point.name}")
@@ -407,7 +411,7 @@ class _Survey:
             size = round(packed.size)
             point = Point(packed.program, packed.setting, size, error, psnr)
             self.points.append(point)
-            self._tell(point)
+            self._show_progress(point)
 
     def _pixels(self) -> Pixels | None:
         """All pictures in one array, (n, channels, height, width) uint8; None for more than

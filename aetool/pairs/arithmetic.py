@@ -108,13 +108,13 @@ class Arithmetic:
 
     def add(self, a: Pair, b: Pair) -> Pair:
         """The sum of two pairs, a + b, element by element, right in about 48 bits."""
-        total, error = self._sum(a.high, b.high)
-        total_of_lows, error_of_lows = self._sum(a.low, b.low)
+        total, error = self._exact_sum(a.high, b.high)
+        total_of_lows, error_of_lows = self._exact_sum(a.low, b.low)
         # what is smaller is added first, so that less of it is lost in rounding
         error = error + total_of_lows
-        total, error = self._ordered(total, error)
+        total, error = self._exact_sum_of_ordered(total, error)
         error = error + error_of_lows
-        return self._normal(total, error)
+        return self._normalised(total, error)
 
     def negative(self, a: Pair) -> Pair:
         """The negative of a pair, -a."""
@@ -126,12 +126,12 @@ class Arithmetic:
 
     def multiply(self, a: Pair, b: Pair) -> Pair:
         """The product of two pairs, a b, element by element, right in about 48 bits."""
-        product, error = self._product(a.high, b.high)
+        product, error = self._exact_product(a.high, b.high)
         # the product of both low parts is below the last bit
         first = a.high * b.low
         second = a.low * b.high
         crossed = first + second
-        return self._normal(product, error + crossed)
+        return self._normalised(product, error + crossed)
 
     def divide(self, a: Pair, b: Pair) -> Pair:
         """The quotient of two pairs, a / b, by long division in three digits of float32."""
@@ -141,8 +141,8 @@ class Arithmetic:
         second = remainder.high / b.high
         remainder = self._remainder(remainder, second, b)
         third = remainder.high / b.high
-        total, error = self._ordered(first, second)
-        return self._normal(total, error + third)
+        total, error = self._exact_sum_of_ordered(first, second)
+        return self._normalised(total, error + third)
 
     def _remainder(self, a: Pair, digit: Term, b: Pair) -> Pair:
         """Subtract a digit of the quotient a / b, times b, from a: a - digit b, what is left to be
@@ -160,7 +160,7 @@ class Arithmetic:
         # one step of Newton's: the square grows by twice the root for each unit of the root
         twice = root + root
         correction = error_of_square.high / twice
-        return self._normal(root, correction)
+        return self._normalised(root, correction)
 
     def logarithm(self, a: Pair) -> Pair:
         """The natural logarithm of a pair, accurate to its 48 bits: 2^n times that of the root of
@@ -206,7 +206,7 @@ class Arithmetic:
         # exp(high + low) is about exp(high) (1 + low)
         power = a.high.exp()
         correction = power * a.low
-        return self._normal(power, correction)
+        return self._normalised(power, correction)
 
     def floor(self, a: Pair) -> Pair:
         """The floor of a pair: the largest whole number that is not above it."""
@@ -215,7 +215,7 @@ class Arithmetic:
         # the low part says more only where the high one is whole
         low = a.low.floor()
         low = is_whole.choose(low, self.zero)
-        return self._normal(high, low)
+        return self._normalised(high, low)
 
     def size(self, a: Pair) -> Pair:
         """The absolute value of a pair, |a|."""
@@ -265,38 +265,38 @@ class Arithmetic:
         until one is left."""
         while width > 1:
             half = width // 2
-            first = self._between(a, 0, half)
-            second = self._between(a, half, 2 * half)
+            first = self._columns_between(a, 0, half)
+            second = self._columns_between(a, half, 2 * half)
             total = self.add(first, second)
             # of an odd number the last has no partner, and goes on as it is
             is_odd = width % 2
             if is_odd:
-                last = self._between(a, width - 1, width)
-                total = self._joined(total, last)
+                last = self._columns_between(a, width - 1, width)
+                total = self._side_by_side(total, last)
             a = total
             width = half + is_odd
         middle_axis = self.graph.const([1], np.int64)
         axis = Term(self.graph, middle_axis)
         return self.each(lambda part: part.op("Squeeze", part, axis), a)
 
-    def _joined(self, a: Pair, b: Pair) -> Pair:
+    def _side_by_side(self, a: Pair, b: Pair) -> Pair:
         """Two pairs one behind the other, along axis 1, the first behind the batch. Neither has a
         plain 0 as its low part."""
         high = a.high.op("Concat", a.high, b.high, axis=1)
         low = a.low.op("Concat", a.low, b.low, axis=1)
         return Pair(high, low)
 
-    def _between(self, a: Pair, first: int, end: int) -> Pair:
+    def _columns_between(self, a: Pair, first: int, end: int) -> Pair:
         """Columns first .. end - 1 of a pair, along axis 1, the first behind the batch."""
         return self.each(lambda part: part.columns_between(first, end), a)
 
-    def _normal(self, large: Term, small: Term) -> Pair:
+    def _normalised(self, large: Term, small: Term) -> Pair:
         """The pair of this sum, `large` being the larger in magnitude: its low part is no more than
         the high one's rounding."""
-        high, low = self._ordered(large, small)
+        high, low = self._exact_sum_of_ordered(large, small)
         return Pair(high, low)
 
-    def _sum(self, a: Term, b: Term) -> tuple[Term, Term]:
+    def _exact_sum(self, a: Term, b: Term) -> tuple[Term, Term]:
         """The sum a + b without error: (s, e), s rounded to float32 and s + e = a + b."""
         total = a + b
         # what of b, and then of a, has come into the rounded sum; the rest is the error
@@ -305,18 +305,18 @@ class Arithmetic:
         error_of_a = a - part_of_a
         error_of_b = b - part_of_b
         error = error_of_a + error_of_b
-        return total, self._number(error)
+        return total, self._zero_if_nan(error)
 
-    def _ordered(self, large: Term, small: Term) -> tuple[Term, Term]:
-        """The sum large + small without error, as `_sum` but with fewer operations: (s, e), for
-        `large` whose magnitude is at least that of `small`."""
-        small = self._number(small)
+    def _exact_sum_of_ordered(self, large: Term, small: Term) -> tuple[Term, Term]:
+        """The sum large + small without error, as `_exact_sum` but with fewer operations: (s, e),
+        for `large` whose magnitude is at least that of `small`."""
+        small = self._zero_if_nan(small)
         total = large + small
         part_of_small = total - large
         error = small - part_of_small
-        return total, self._number(error)
+        return total, self._zero_if_nan(error)
 
-    def _product(self, a: Term, b: Term) -> tuple[Term, Term]:
+    def _exact_product(self, a: Term, b: Term) -> tuple[Term, Term]:
         """The product a b without error: (p, e), p rounded to float32 and p + e = a b."""
         product = a * b
         a_high, a_low = self._split(a)
@@ -330,7 +330,7 @@ class Arithmetic:
         error = error + low_high
         lows = a_low * b_low
         error = error + lows
-        return product, self._number(error)
+        return product, self._zero_if_nan(error)
 
     def _split(self, a: Term) -> tuple[Term, Term]:
         """(high, low): a float32 as the sum of two numbers of twelve bits each, whose products are
@@ -343,7 +343,7 @@ class Arithmetic:
         low = a - high
         return high, low
 
-    def _number(self, error: Term) -> Term:
+    def _zero_if_nan(self, error: Term) -> Term:
         """An error of rounding, or a low part, with NaN replaced by 0, as arises where the number
         itself is infinite or NaN."""
         missing = error.is_nan()

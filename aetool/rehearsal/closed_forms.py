@@ -159,14 +159,14 @@ class _GraphsOfSolution:
             raise self.author.fault(
                 "expected", "is not there: write encode and decode, or, without a code, expected"
             )
-        self._checked("expected", self.rows, features, "features")
+        self._checked_values("expected", self.rows, features, "features")
         if not self.author.wrote("bits"):
-            self._checked("parts", self.rows, columns + 1, "columns + 1")
-        bits = self._checked("bits", self.rows, columns + 1, "columns + 1")
+            self._checked_values("parts", self.rows, columns + 1, "columns + 1")
+        bits = self._checked_values("bits", self.rows, columns + 1, "columns + 1")
         if self.author.wrote("surprise"):
             self._check_surprise(columns)
         # the same row, alone and among others
-        alone = self._values("bits", self.rows[:1])
+        alone = self._values_of_graph("bits", self.rows[:1])
         if not np.array_equal(bits[:1], alone):
             raise self.author.fault(
                 self._member_to_name("bits", "parts", "expected"),
@@ -177,13 +177,13 @@ class _GraphsOfSolution:
     def _check_code(self, features: int) -> None:
         """Check the graphs of encode and decode; PluginError if their values are not finite, of
         another shape, or the same code for all rows. features: how many features a row has."""
-        codes = self._checked("encode", self.rows, None, "size of the code")
+        codes = self._checked_values("encode", self.rows, None, "size of the code")
         if bool((codes == codes[:1]).all()):
             raise self.author.fault(
                 "encode", f"returned one code for {ROWS} different rows; a code must tell rows "
                 "apart: is it cut off, or multiplied by 0?",
             )  # fmt: skip
-        self._checked("decode", codes, features, "features")
+        self._checked_values("decode", codes, features, "features")
 
     def _check_surprise(self, columns: int) -> None:
         """Check the graph of surprise, a number for each column, unless surprise returns None;
@@ -195,18 +195,20 @@ class _GraphsOfSolution:
         x = Value(builder, graph.input("x", TensorProto.FLOAT, [self.spec.features]))
         # that the parts say it may depend on what was fitted
         if guarded(self.author, "surprise", lambda: call(builder, x)) is not None:
-            self._checked("surprise", self.rows, columns, "columns")
+            self._checked_values("surprise", self.rows, columns, "columns")
 
     def _member_to_name(self, *members: str) -> str:
         """Which of these members a message should name: the first that the author's class defines
         itself, or else the first of all."""
         return next((m for m in members if self.author.wrote(m)), members[0])
 
-    def _checked(self, member: str, rows: Features | Float, width: int | None, words: str) -> Float:
+    def _checked_values(
+        self, member: str, rows: Features | Float, width: int | None, words: str
+    ) -> Float:
         """Run the graph of a member of the solution, a method by name, on rows, (n, features);
         returns its values, (n, width), or of any shape if width is None. PluginError unless they
         are finite and of this shape. words: what they are called in errors."""
-        values = self._values(member, rows)
+        values = self._values_of_graph(member, rows)
         if width is not None and values.shape != (len(rows), width):
             raise self.author.fault(
                 member, f"returned shape {values.shape}; wanted is {(len(rows), width)}: (batch, "
@@ -218,7 +220,7 @@ class _GraphsOfSolution:
             )
         return values
 
-    def _values(self, member: str, rows: Features | Float) -> Float:
+    def _values_of_graph(self, member: str, rows: Features | Float) -> Float:
         """The values that the graph of a member of the solution, a method by name, has for rows,
         (n, features). PluginError where it returns no Value, or cannot be made a graph. The values
         are (n, ...) float64."""
@@ -263,4 +265,4 @@ class _GraphsOfSolution:
 def _bits(author: Author, spec: Spec, solution: Solution, rows: Features) -> bytes:
     """The costs of rows' columns, what the member bits gives, as bytes, so that the results of two
     runs can be compared bit by bit."""
-    return _GraphsOfSolution(author, spec, solution, rows)._values("bits", rows).tobytes()
+    return _GraphsOfSolution(author, spec, solution, rows)._values_of_graph("bits", rows).tobytes()

@@ -43,7 +43,7 @@ class Author:
         modules = [sys.modules.get(c.__module__) for c in self.own_classes]
         files = [Path(m.__file__) for m in modules if getattr(m, "__file__", None)]  # type: ignore[union-attr, arg-type]
         # a module of a package stands for all of that package, a lone module for itself
-        self.places = {_root(c, f) for c, f in zip(self.own_classes, files, strict=False)}
+        self.places = {_package_folder(c, f) for c, f in zip(self.own_classes, files, strict=False)}
 
     def wrote(self, member: str) -> bool:
         """Whether the author's class, or one outside of aetool that it derives from, defines this
@@ -57,10 +57,10 @@ class Author:
             function = inspect.unwrap(vars(own_class).get(member, None) or _nothing)
             code = getattr(function, "__code__", None)
             if code is not None and function is not _nothing:
-                return f"{own_class.__name__}.{member} ({self._line(code)})"
+                return f"{own_class.__name__}.{member} ({self._file_and_line(code)})"
         return f"{self.author_class.__name__}.{member}"
 
-    def _line(self, code: CodeType, number: int = 0) -> str:
+    def _file_and_line(self, code: CodeType, number: int = 0) -> str:
         """The text "package/file.py:12" for a line of the file in which a function is defined; the
         path begins at the author's package if the file is in it. number: the line in the file, from
         1; 0 means the line on which the function begins. code: the function's."""
@@ -71,10 +71,10 @@ class Author:
                 file = file.relative_to(root.parent)
         return f"{file.as_posix()}:{number}"
 
-    def _within(self, code: CodeType, number: int) -> str:
+    def _function_and_line(self, code: CodeType, number: int) -> str:
         """The text "Class.member (package/file.py:12)": a function's name and a line of its file.
         number: the line in the file; 0 means the line on which the function begins."""
-        return f"{code.co_qualname.partition('.<locals>')[0]} ({self._line(code, number)})"
+        return f"{code.co_qualname.partition('.<locals>')[0]} ({self._file_and_line(code, number)})"
 
     def is_own(self, filename: str) -> bool:
         """Whether a file, by its path, belongs to the package of the author."""
@@ -89,7 +89,7 @@ class Author:
             trace = cause.__traceback__
             while trace is not None:
                 if self.is_own(trace.tb_frame.f_code.co_filename):
-                    line = self._within(trace.tb_frame.f_code, trace.tb_lineno)
+                    line = self._function_and_line(trace.tb_frame.f_code, trace.tb_lineno)
                 trace = trace.tb_next
             cause = cause.__cause__ or cause.__context__
         return line
@@ -100,7 +100,7 @@ class Author:
         frame: FrameType | None = sys._getframe()
         while frame is not None:
             if self.is_own(frame.f_code.co_filename):
-                return self._within(frame.f_code, frame.f_lineno)
+                return self._function_and_line(frame.f_code, frame.f_lineno)
             frame = frame.f_back
         return ""
 
@@ -143,7 +143,8 @@ class Author:
                 continue
             near = difflib.get_close_matches(name, members, 1, NEAR)
             if near:
-                place = f"{self.author_class.__name__}.{name} ({self._line(function.__code__)})"
+                line = self._file_and_line(function.__code__)
+                place = f"{self.author_class.__name__}.{name} ({line})"
                 raise PluginError(
                     f"{self.model.name}: {place} is called by nobody: {name} is no member of "
                     f"{self.host_class.__name__}; did you mean {near[0]}?"
@@ -292,7 +293,7 @@ def _package(owner: type) -> str:
     return owner.__module__.partition(".")[0]
 
 
-def _root(own_class: type, file: Path) -> Path:
+def _package_folder(own_class: type, file: Path) -> Path:
     """The folder of the package in which a class is defined; its file, for a module outside of
     packages. file: of the module."""
     depth = own_class.__module__.count(".")

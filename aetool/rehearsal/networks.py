@@ -68,7 +68,7 @@ def rehearse(author: Author, params: object, spec: Spec) -> AutoEncoder:
     if "pairs" in author.model.data:
         calls["loss"] = LOSS_OF_PAIRS
     author.check_calls(calls, OPTIONAL)
-    net = _built(author, params, spec)
+    net = _build_network(author, params, spec)
     stage = _Stage(author, net, spec)
     # in the order in which a fit meets them: an author mends what comes first
     stage.check_declared()
@@ -91,7 +91,7 @@ def rehearse_export(author: Author, net: AutoEncoder) -> None:
     check_export(author, net, batches)
 
 
-def _built(author: Author, params: object, spec: Spec) -> AutoEncoder:
+def _build_network(author: Author, params: object, spec: Spec) -> AutoEncoder:
     """Build the network with a seed of its own, so that nothing global changes; returns it in eval
     mode. PluginError if that fails."""
 

@@ -215,7 +215,7 @@ def _draw_row_numbers(frame: Frame, rows: int) -> None:
 def _draw_stretches(frame: Frame, stretches: Stretches) -> None:
     """Draw an area up to the highest score of each stretch, in steps, so that the peak of one
     record is as wide as its stretch, and is seen."""
-    outline = _steps(frame, stretches.ends, stretches.highest.tolist())
+    outline = _outline_in_steps(frame, stretches.ends, stretches.highest.tolist())
     if not outline:
         return
     # the area stands on the score 0, or on the edge that is nearest to it
@@ -227,7 +227,7 @@ def _draw_stretches(frame: Frame, stretches: Stretches) -> None:
     frame.drawing.path("line", outline)
 
 
-def _steps(
+def _outline_in_steps(
     frame: Frame,
     edges: Sequence[float] | Float,
     heights: Iterable[float],
@@ -284,7 +284,7 @@ def spread_of_scores(
     most_usual = float(ordinary_counts.max(initial=0.0))
     most_in_a_bar = max(1.0, most_records, most_usual)
     # the axis begins at the height of half a record, as 0 has no logarithm
-    lowest_height = _height(0.0)
+    lowest_height = _logarithmic_height(0.0)
     highest_height = math.log10(most_in_a_bar) + 0.1
     frame = Frame(drawing, (0.0, BARS), (lowest_height, highest_height))
     powers = [power for power in range(12) if 10.0**power <= most_in_a_bar]
@@ -293,8 +293,8 @@ def spread_of_scores(
     is_odd = edges[:-1] >= threshold - 1e-9
     _draw_bars(frame, counts.tolist(), is_odd.tolist())
     bar_edges = range(BARS + 1)
-    usual_heights = map(_height, ordinary_counts.tolist())
-    drawing.path("second", _steps(frame, bar_edges, usual_heights))
+    usual_heights = map(_logarithmic_height, ordinary_counts.tolist())
+    drawing.path("second", _outline_in_steps(frame, bar_edges, usual_heights))
     tick_scores = ticks(low, high, 4) if low > 0 else _score_ticks(low, high)
     places = np.interp(tick_scores, edges, bar_edges)
     frame.draw_across(places.tolist(), map(amount, tick_scores), f"score, {unit}")
@@ -330,13 +330,13 @@ def _draw_bars(
         if not count:
             continue
         kind = "odd" if is_odd[place] else "usual"
-        x, y = frame.point(place, _height(count))
+        x, y = frame.point(place, _logarithmic_height(count))
         height = frame.bottom - y
         # half a dot of room at either side
         frame.drawing.box(kind, left=x + 0.5, top=y, width=bar - 1, height=height)
 
 
-def _height(count: float) -> float:
+def _logarithmic_height(count: float) -> float:
     """The height of a bar for a count on a logarithmic axis: log10 of the count, or of 1/2 for
     counts below that."""
     return math.log10(max(count, 0.5))

@@ -54,7 +54,7 @@ def page(findings: Findings) -> bytes:
         f"default-src 'none'; style-src '{_hash(style)}'; script-src '{_hash(script)}'; "
         "img-src data:; base-uri 'none'; form-action 'none'"
     )
-    title = text_of(_cut(findings.name))
+    title = text_of(_cut_words(findings.name))
     head = (
         '<meta charset="utf-8">\n'
         f'<meta http-equiv="Content-Security-Policy" content="{policy}">\n'
@@ -92,7 +92,7 @@ def _hash(text: str) -> str:
 # ---- small pieces
 
 
-def _cut(words: str) -> str:
+def _cut_words(words: str) -> str:
     """Words cut to LONGEST (120) characters, with an ellipsis where anything was cut."""
     if len(words) <= LONGEST:
         return words
@@ -102,7 +102,7 @@ def _cut(words: str) -> str:
 def _safe_text(words: str) -> str:
     """Make text from the data safe for HTML: cut to 120 characters, escaped, and its writing
     direction isolated."""
-    return f"<bdi>{text_of(_cut(words))}</bdi>"
+    return f"<bdi>{text_of(_cut_words(words))}</bdi>"
 
 
 def _number(value: float) -> str:
@@ -118,11 +118,11 @@ def _number_cell(value: float, words: str = "") -> Cell:
     return f' class="n" data-v="{sorted_by}"', words or _number(value)
 
 
-def _plain(markup: str) -> Cell:
+def _text_cell(markup: str) -> Cell:
     return "", markup
 
 
-def _row(cells: Sequence[Cell], name: str = "") -> str:
+def _table_row(cells: Sequence[Cell], name: str = "") -> str:
     """The HTML of a row of a table. cells: (attributes, markup) each. name: the id by which links
     find it; "" for none."""
     opened = f'<tr id="{name}">' if name else "<tr>"
@@ -148,7 +148,7 @@ def _table(
 ) -> str:
     """The HTML of a table of the first rows, as many as take at most `most_bytes` bytes together,
     and, if not all of the `total` things of this kind are shown, of a line that says how many are
-    left out. rows: HTML, each from `_row`. headings: one that begins with # is of a column of
+    left out. rows: HTML, each from `_table_row`. headings: one that begins with # is of a column of
     numbers. kind: what stands there behind "more", such as "groups"."""
     rows_with_room = _with_room(rows, most_bytes)
     head = "".join(
@@ -181,7 +181,7 @@ def place_of(record: int) -> str:
 def _heading(findings: Findings) -> str:
     """The HTML of the heading of the page: the name of the data, the verdict, what scored them,
     and, where they were compared with a model's, the result of that."""
-    facts = f"{findings.total:,} {_things(findings)}; {findings.model}"
+    facts = f"{findings.total:,} {_pictures_or_records(findings)}; {findings.model}"
     # a number that was asked for leads to a score, which says nothing of other records
     if math.isfinite(findings.threshold) and not findings.is_by_rank:
         facts += f"; an anomaly scores above {amount(findings.threshold)} {findings.unit}"
@@ -208,7 +208,7 @@ def _line_of_unread(pictures: Sequence[tuple[str, str]]) -> str:
     return f"<p>{count} could not be read: {', '.join(listed)}.</p>\n"
 
 
-def _things(findings: Findings) -> str:
+def _pictures_or_records(findings: Findings) -> str:
     return "pictures" if findings.pictures else "records"
 
 
@@ -244,7 +244,7 @@ def _section_of_scores(findings: Findings, listed_records: Sequence[int]) -> str
     # a dot that leads nowhere would be worse than none
     listed = findings.records[: len(listed_records)]
     marks = [
-        charts.Mark(f.record, f.score, f"{f.record + 1}: {_cut(f.why)}", place_of(f.record))
+        charts.Mark(f.record, f.score, f"{f.record + 1}: {_cut_words(f.why)}", place_of(f.record))
         for f in listed
     ]
     course = _in_two_widths(
@@ -257,7 +257,7 @@ def _section_of_scores(findings: Findings, listed_records: Sequence[int]) -> str
     caption = "The score of each record"
     if trace.rows > SINGLE:
         caption = "The highest score of each stretch of records, so that no peak is lost"
-    listing = f"dots are the {_things(findings)} listed below"
+    listing = f"dots are the {_pictures_or_records(findings)} listed below"
     if not listed:
         listing = f"none is above the threshold; {option('--top')} 5 lists the five highest"
     return (
@@ -293,7 +293,7 @@ def _words_of_spread(
     if charts.has_logarithmic_scores(findings.trace, findings.threshold):
         axes = "both axes by their logarithms"
     return (
-        f'<p class="quiet">How many {_things(findings)} have which score, {axes}.</p>'
+        f'<p class="quiet">How many {_pictures_or_records(findings)} have which score, {axes}.</p>'
         f'<div class="quiet">{paragraphs}</div>'
     )
 
@@ -352,9 +352,9 @@ def _row_of_record(finding: Finding) -> str:
         _number_cell(finding.record + 1),
         _number_cell(finding.score),
         _number_cell(finding.p, f"{finding.p:.2g}"),
-        _plain(why),
+        _text_cell(why),
     ]
-    return _row(cells, place_of(finding.record))
+    return _table_row(cells, place_of(finding.record))
 
 
 def _reason(reason: Reason) -> str:
@@ -438,12 +438,12 @@ def _row_of_group(group: Group, listed: set[int]) -> str:
     if group.highest in listed:
         highest = f'<a href="#{place_of(group.highest)}">{highest}</a>'
     cells = [
-        _plain(common),
+        _text_cell(common),
         _number_cell(group.count),
-        _plain(group.rows()),
+        _text_cell(group.rows()),
         _number_cell(group.score, highest),
     ]
-    return _row(cells)
+    return _table_row(cells)
 
 
 def _section_of_blamed_columns(findings: Findings) -> str:
@@ -461,7 +461,14 @@ def _section_of_blamed_columns(findings: Findings) -> str:
         bar = strips.share_strip(share).inline("share")
         percent = _number_cell(share, f"{100 * share:.3g} %")
         rows.append(
-            _row([_plain(_safe_text(column.name)), _number_cell(column.blamed), percent, ("", bar)])
+            _table_row(
+                [
+                    _text_cell(_safe_text(column.name)),
+                    _number_cell(column.blamed),
+                    percent,
+                    ("", bar),
+                ]
+            )
         )
     headings = ("column", "#anomalies", "#of all", "")
     table = _table(headings, rows, GROUPS, len(blamed), "columns")
@@ -476,25 +483,25 @@ def _section_of_comparison(comparison: Comparison) -> str:
     the tests that find a shift."""
     # a fault of no column is of the data as a whole
     rows = [
-        _row(
+        _table_row(
             [
-                _plain(_safe_text(column or "all of them")),
-                _plain("cannot be used"),
+                _text_cell(_safe_text(column or "all of them")),
+                _text_cell("cannot be used"),
                 *BLANK,
-                _plain(why),
+                _text_cell(why),
             ]
         )
         for column, why in ((name, _safe_text(words)) for name, words in comparison.faults)
     ]
     for shift in comparison.shifted:
         cells = [
-            _plain(_safe_text(shift.column or "the score")),
-            _plain(shift.what),
-            _plain(text_of(shift.before)),
-            _plain(text_of(shift.now)),
+            _text_cell(_safe_text(shift.column or "the score")),
+            _text_cell(shift.what),
+            _text_cell(text_of(shift.before)),
+            _text_cell(text_of(shift.now)),
             _number_cell(shift.adjusted, f"{shift.adjusted:.2g}"),
         ]
-        rows.append(_row(cells))
+        rows.append(_table_row(cells))
     summary = (
         f'<p class="quiet">{len(comparison.shifts):,} tests of {comparison.rows:,} records beside '
         f"the {comparison.rows_before:,} of the model; of data that are the same, any of them "
@@ -537,8 +544,8 @@ def _row_of_column(column: ColumnRead, total: int, with_model: bool) -> str:
     if column.gaps:
         gaps += f" ({100 * column.gaps / max(total, 1):.2g} %)"
     cells = [
-        _plain(_safe_text(column.name)),
-        _plain(_safe_text(column.understood)),
+        _text_cell(_safe_text(column.name)),
+        _text_cell(_safe_text(column.understood)),
         _number_cell(column.gaps, gaps),
     ]
     if with_model:
@@ -549,4 +556,4 @@ def _row_of_column(column: ColumnRead, total: int, with_model: bool) -> str:
     if with_model:
         kind = " new" if column.new_words and column.outside else ""
         cells.append(_number_cell(column.outside, f"{column.outside:,}{kind}"))
-    return _row(cells)
+    return _table_row(cells)

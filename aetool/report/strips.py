@@ -23,11 +23,11 @@ def place_strip(
     range."""
     strip = _strip_with_middle_line(_words(value))
     if quartiles is not None:
-        lower, upper = map(_across, quartiles)
+        lower, upper = map(_x_of_position, quartiles)
         width = max(upper - lower, LEAST)
         strip.box("pale", lower, MIDDLE - BAR, width, 2 * BAR)
     if wanted is not None:
-        across = _across(wanted)
+        across = _x_of_position(wanted)
         strip.line("tick", (across, MIDDLE - TICK), (across, MIDDLE + TICK))
     # what rounding of the lowest and highest leaves is not beyond them
     if value < -0.001:
@@ -35,7 +35,7 @@ def place_strip(
     elif value > 1.001:
         _arrow(strip, WIDTH - 1, WIDTH - EDGE + 2)
     else:
-        strip.shape("circle", "mark", cx=_across(value), cy=MIDDLE, r=DOT)
+        strip.shape("circle", "mark", cx=_x_of_position(value), cy=MIDDLE, r=DOT)
     return strip
 
 
@@ -62,7 +62,7 @@ def _arrow(strip: Drawing, tip: float, back: float) -> None:
     strip.path("odd", [(tip, MIDDLE), top, bottom])
 
 
-def _across(place: float) -> float:
+def _x_of_position(place: float) -> float:
     """The horizontal coordinate on a strip for a position from 0 to 1; a position beyond is moved
     to the end."""
     inside = min(max(place, 0.0), 1.0)
