@@ -116,6 +116,7 @@ def compress(
         path = archiving.default_name(data, shard)
     check_path("compress", "path", path)
     check_kind("compress", "fit", fit, (FitOptions, type(None)), OF_FIT)
+    # the arguments that are fields of CompressOptions, some in another form
     options = options_of(arguments, CompressOptions)
     options["effort"] = _effort_of(effort)
     options["max_error"] = errors_by_column(max_error)
@@ -173,6 +174,7 @@ def tradeoff(
     # before any name but those of the arguments is set
     arguments = dict(locals())
     data = data_of("tradeoff", data, {})
+    # the arguments that are fields of TradeoffOptions, some in another form
     options = options_of(arguments, TradeoffOptions, "plugins")
     options["plugins"] = listed(plugins)
     options["rmse"] = share_of("rmse", rmse)

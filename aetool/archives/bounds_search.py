@@ -404,6 +404,7 @@ def bounds_of(job: LossyJob, rows: int | None) -> dict[str, Fraction]:
             continue
         count = max(1, job.compared[column.name])
         mean_square = job.squares[column.name] / count
+        # the widest bound that gives no larger mean squared error; 0 for none
         bound = lossy.bound_of_error(
             x[:, place],
             mean_square,

@@ -115,6 +115,7 @@ class Candidates:
         self.options = dataclasses.replace(
             options, lossy=False, lossy_only=False, latent=None, target=None, max_error={}
         )
+        # archives of pictures that were written, by their bound in levels
         self._of_levels: dict[int, Candidate] = {}
 
     @property

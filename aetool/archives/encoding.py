@@ -219,7 +219,9 @@ class Checks:
         if "students" in sections:
             # as they will be read, not as they are here
             learned_students = students.from_bytes(sections["students"], "students")
-        decoder = Decoder(shared, learned_students, None, not content.hashes_bytes)
+        # where the archive's digest is one of its blocks' digests, these are computed, too
+        counts_digests = not content.hashes_bytes
+        decoder = Decoder(shared, learned_students, None, counts_digests)
         return cls(content, decoder)
 
     def begin(self) -> None:

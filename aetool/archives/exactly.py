@@ -61,6 +61,7 @@ def smaller_exactly(
             exact_figures = job.write(scratch)
             if exact_figures["archive_bytes"] > figures["archive_bytes"]:
                 continue
+            # ArchiveError, so that it is left out, if it would not restore the source
             job.compare(scratch)
             exact_job.copy_over(file, scratch)
             figures = {**exact_figures, **_figures_of_bounded(figures)}

@@ -161,10 +161,10 @@ def _folder_of(data: object) -> Path:
     raise ParamError(f"{name}: {option('--parts')} stores a folder of tables; give one")
 
 
-def _parts_of(parts_folder: Path, called: str, tables: Sequence[str], target: Path) -> Parts:
-    """The content of an index of the archives in parts_folder. called: the name that this folder
-    will have; tables: their paths below the folder; target: the index's path. ParamError if they
-    cannot stand in one index. ArchiveError if one is damaged."""
+def _parts_of(parts_folder: Path, folder_name: str, tables: Sequence[str], target: Path) -> Parts:
+    """The content of an index of the archives in parts_folder. folder_name: the name that this
+    folder will have; tables: their paths below the folder; target: the index's path. ParamError if
+    they cannot stand in one index. ArchiveError if one is damaged."""
     parts = []
     shared_format: dict[str, Json] = {}
     with Archive(parts_folder / f"{tables[0]}.aez") as first:
@@ -173,7 +173,7 @@ def _parts_of(parts_folder: Path, called: str, tables: Sequence[str], target: Pa
                 # each with the first: what is like it is like the others
                 _refuse_unlike(first, archive, (Path(tables[0]), Path(table)))
                 shared_format = shared_format or _format_of(archive)
-                file = f"{called}/{table}.aez"
+                file = f"{folder_name}/{table}.aez"
                 name = _name_of_table(archive, f"{table}.aez")
                 rows = archive.rows
                 size = archive.reader.size

@@ -317,6 +317,7 @@ class LossyJob:
         exactly beside the code. ParamError if `target` cannot be reached. DataError where the
         squares of errors are too large to be added up."""
         self.not_carried = self.irregular
+        # a fact that models with codes of whole numbers have
         has_whole_codes = "code_levels" in self.model.facts
         if not len(sample) or has_whole_codes:
             # such codes are stored as they are: no offset, steps of 1, and every unit

@@ -81,6 +81,7 @@ def opened(data: object, keep_files: bool = False) -> Opened:
     DataError where there is nothing to open, for aetool's own files, which are not archived, and
     for several files, which could not be restored as one thing.
     """
+    # what can be read only once, such as an open file, becomes a copy
     data = memory.begun(data)
     if memory.is_several(data):
         raise DataError("an archive is of one file, folder or table; give these one by one")

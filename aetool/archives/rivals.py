@@ -212,6 +212,8 @@ def _write_smaller(
         except exact_job.FAILURES as error:
             facts["unused"] = _does_not_restore(error)
         exact_job.copy_over(file, scratch)
+    # the archive without the model is in the file now; where it would not restore the source the
+    # file's bytes are stored
     try:
         plain.compare(file)
     except ArchiveError as error:

@@ -274,6 +274,7 @@ def _by_way_of_writing(
     for column in _numbers_left_exact(beginning, bounds_asked, errors):
         if column.name in explained:
             continue
+        # thousands parted, as 1,234
         if column.notation.group:
             names.setdefault(GROUPED, []).append(column.name)
         # of a table with commas, columns of whole numbers have none

@@ -86,6 +86,7 @@ class Date(Modelled):
             if not asked:
                 return None
             moments = column.parse(values)
+            # neither gaps, NaN, nor odd cells, ODD, are above ODD
             if not (moments > ODD).any():
                 raise DataError(
                     f"{option('--type')} {summary.name}=date: it holds numbers that count no "

@@ -66,6 +66,7 @@ def _with_first_record(stream: BinaryIO, dialect: Dialect, size: int) -> tuple[b
     skipped = int(dialect.header) + dialect.below
     while True:
         table = begin_of_table(text, dialect)
+        # the offsets of the header, of what stands below it, and of the first record
         places = begins(text[table:], dialect.rule, skipped + 1)
         if len(places) > skipped:
             return text, table + int(places[skipped])

@@ -89,7 +89,9 @@ def hand_on(handle: int, source: Attributes | None, replaced: os.stat_result | N
         allowed = replaced.st_mode
         # another group than before: its members had no more rights than all others had
         if source.group != replaced.st_gid:
+            # the bits of the group become those of all others, moved to the group's place
             allowed &= ((replaced.st_mode & 0o007) << 3) | ~0o070
+        # group and others get no more than was allowed; the owner's bits stay
         mode &= allowed | ~OTHERS
     system.give_user(handle, source.user)
     if not system.give_group(handle, source.group):

@@ -83,6 +83,7 @@ def refuse_target(
     running command has opened already. named_by: the option that names target, if not -o.
     """
     status = looked_up(target)
+    # nothing is there: then its folder must be, and be writable
     if status is None:
         if _open_file(target) is None:
             _refuse_no_folder(target)
@@ -273,6 +274,7 @@ def _replacing(
     except OSError as error:
         raise _error_of_folder(target, error) from None
     try:
+        # part: None for a file that has no name until it is whole, else its temporary path
         new_file, part = system.new_part(resolved.parent, lambda: _name_of_part(resolved))
     except OSError as error:
         system.close_folder(folder)
@@ -280,6 +282,7 @@ def _replacing(
     try:
         with new_file as file:
             handle = file.fileno()
+            # the lock by which others see that its writer lives
             system.claim(handle)
             yield file
             file.flush()
@@ -291,6 +294,7 @@ def _replacing(
             # while it is claimed still
             elif system.renames_open_files():
                 part.replace(resolved)
+        # on systems that rename closed files alone
         if part is not None and not system.renames_open_files():
             if source is not None and source.times is not None:
                 system.give_times(part, source.times)

@@ -298,16 +298,17 @@ def _write_archive(
             job = exact_job.job_of(source, options)
             return shards.write_shard(file, job, shards.Shard.parsed(options.shard), source.name)
         folder = scratch_folder(Path(path))
-        figures_of_bounded = _write_exact_or_bounded(file, source, model, options, folder)
+        first_figures = _write_exact_or_bounded(file, source, model, options, folder)
         if not options.max_error:
-            return figures_of_bounded
+            return first_figures
+        # an exact archive keeps any bound: it takes the bounded one's place if it is no larger
         makes = _makers_of_exact(source, model)
-        figures = exactly.smaller_exactly(file, figures_of_bounded, source, options, makes, folder)
+        figures = exactly.smaller_exactly(file, first_figures, source, options, makes, folder)
         if model is None or figures.get("shared"):
             return figures
         return {
             **figures,
-            "unused": figures_of_bounded.get("unused", "the exact archive is smaller without it"),
+            "unused": first_figures.get("unused", "the exact archive is smaller without it"),
         }
 
 

@@ -46,6 +46,7 @@ def score(
     a name that aetool.engine knows, or an executor; None for this process. DataError for data that
     the model does not take; ParamError for a device that is not there, and errors for `executor` as
     of engine.opened."""
+    # read as the model's own data were
     source = open_source(data, known_of(model))
     judge = judge_of(source, model, None, device)
     numbers, scores = _scores(judge, device, executor)

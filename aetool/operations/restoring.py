@@ -203,7 +203,7 @@ def _write_parts(archive: Archive, target: Path, force: bool) -> Path:
         )
     with new_folder(target, force) as folder:
         files = _written_parts(archive, target, folder)
-        # each part counts its own bytes alone
+        # each part counts its own bytes alone; that all together are not too many is seen here
         for _ in archive.within_output(files, lambda path: path.stat().st_size):
             pass
         if archive.lost and not any(folder.rglob("*")):

@@ -348,6 +348,7 @@ def _score_edges(low: float, high: float, threshold: float) -> Float:
     bars of one width. A threshold between low and high is an edge."""
     # `_lowest` begins above 0 only if all scores lie above half of the highest: bars of one width
     is_even = low > 0
+    # a little longer, so that the highest score is within the last bar
     length = 1.02 * (high - low) or 1.0
     to_threshold = threshold - low
     has_threshold = low < threshold < high

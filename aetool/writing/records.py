@@ -88,6 +88,7 @@ def restored_batches(
     of several batches are decoded twice: the first time for the schema that all share.
     """
     if columns is not None:
+        # ParamError for a column that is not there
         archive.content.places(archive, columns)
     # of no records there is one batch, which tells the columns
     begins = range(first, max(last, first + 1), AT_ONCE)
