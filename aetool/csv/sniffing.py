@@ -641,12 +641,15 @@ class _Table:
             names = names[1:]
         if not names:
             return
+        # a line with figures is a record, unless it is quoted as no record below is
         has_figures = any(map(cells.is_figure, names))
         if has_figures and not beginning.quoted_otherwise(line, cut):
             return
         surplus_names = len(names) - cut.columns
+        # an empty name behind the last delimiter
         if surplus_names == 1 and names[-1] == "":
             self.edge = HEADER_TAIL
+        # a name too few, if it can be told which field has none
         elif surplus_names == -1 and not is_comment:
             self.edge = self._edge_of_records(cut)
             if not self.edge:

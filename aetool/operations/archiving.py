@@ -437,8 +437,10 @@ def _may_be_exact_alone(
     # a model that is still to be fitted
     if options.fit is not None and options.fit.plugin is not None:
         return False
+    # a signal-to-noise ratio is of pixels, which could not be read
     if options.target_psnr is not None:
         return False
+    # and bytes of each picture need pictures that can be counted
     return are_pictures or options.bytes_per_picture is None
 
 

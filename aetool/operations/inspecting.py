@@ -300,7 +300,7 @@ def verify(
         if graph in found_model.graphs:
             # a graph that cannot be loaded is damage, though its digest is right
             found_model.session(graph, "cpu")
-    # what it learned for archives is checked when it is read
+    # what it learned for archives is checked as it is read: BundleError if it is damaged
     shared_of(found_model, is_bounded=False)
     shared_of(found_model, is_bounded=True)
     model_of(found_model)

@@ -90,6 +90,7 @@ class Arithmetic:
         as an output of the graph must be."""
         if not self.is_zero(pair.low):
             return pair.low
+        # 0 in any case, in the shape of the condition, which is that of the high part
         missing = pair.high.is_nan()
         return missing.choose(self.zero, self.zero)
 

@@ -80,6 +80,7 @@ def _style() -> str:
 
 
 def _read(name: str) -> str:
+    """The text of a file that lies beside this one, such as page.css."""
     return Path(__file__).with_name(name).read_text(encoding="utf-8")
 
 
@@ -119,6 +120,7 @@ def _number_cell(value: float, words: str = "") -> Cell:
 
 
 def _text_cell(markup: str) -> Cell:
+    """A table cell of this markup, without attributes."""
     return "", markup
 
 
@@ -209,6 +211,7 @@ def _line_of_unread(pictures: Sequence[tuple[str, str]]) -> str:
 
 
 def _pictures_or_records(findings: Findings) -> str:
+    """What messages call the records: "pictures" or "records"."""
     return "pictures" if findings.pictures else "records"
 
 
