@@ -292,9 +292,10 @@ class BoundsSearch:
             smallest = now_smallest
 
     def _is_far_larger(self, smallest: Rival) -> bool:
-        """Whether, of a large source, the best archive takes more than FAR (1.25) times the bytes
-        of the smallest, a code: the widest bounds of all columns that its errors allow were tried
-        then, and others that follow from these cannot save as much."""
+        """Whether a further search is given up: the source has more than LARGE (2^20) bytes, and
+        the best bounded archive takes more than FAR (1.25) times the bytes of the smallest one, the
+        code. Its bounds are the widest that the code's errors allow, so that others could not save
+        as much. False where a column was left exact, or no bounded archive is there."""
         if self.job.size <= LARGE or self.best is None or not self._are_all_bounded:
             return False
         return self.best.size > FAR * smallest.size
@@ -353,7 +354,8 @@ class BoundsSearch:
 
 
 def _in_fewest_digits(bounds: Mapping[str, float]) -> dict[str, Fraction]:
-    """Bounds as somebody types them, in the fewest digits that tell the float."""
+    """Each bound as a Fraction of the fewest decimal digits that tell its float, as somebody would
+    type it: 1/10 for the float 0.1, which is a little more."""
     return {name: Fraction(repr(bound)) for name, bound in bounds.items()}
 
 

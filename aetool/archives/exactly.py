@@ -83,10 +83,11 @@ def _figures_of_bounded(figures: dict[str, Json]) -> dict[str, Json]:
 
 
 def _is_worth_a_try(source: Opened, options: CompressOptions, make: Make) -> bool:
-    """Whether an exact archive may take no more bytes than a bounded one, and is to be written: of
-    at most SMALL (2^20) bytes always, else if the exact first block takes at most CLOSE (1.25)
-    times the bytes of the bounded one, and FEW (1,024) more. Errors of preparing or encoding either
-    go through. options: of the bounded one; make: prepares the exact one, by options."""
+    """Whether an exact archive may take no more bytes than a bounded one, and is to be written:
+    always for a source of at most SMALL (2^20) bytes, and for data that are no file; else if the
+    exact first block takes at most CLOSE (1.25) times the bytes of the bounded one, and FEW (1,024)
+    more. Errors of preparing or encoding either go through. options: of the bounded one; make:
+    prepares the exact one, by options."""
     if _source_bytes(source) <= SMALL:
         return True
     # of text so much is read, whatever a block holds

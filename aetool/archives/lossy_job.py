@@ -195,8 +195,9 @@ class LossyJob:
 
     @property
     def size(self) -> int:
-        """Bytes of the source: of pictures one for each value of a pixel, of a table 8 for each
-        cell. Of a table 0 until it was written."""
+        """Bytes that the source's records would take uncompressed: of pictures one for each value
+        of a pixel; of a table 8 for each cell, and 0 before `write`, as its rows are not counted
+        yet."""
         if isinstance(self.source, FramedSource):
             values = int(np.prod(self.source.shape))
             return self.source.count * values

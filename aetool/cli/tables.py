@@ -64,8 +64,9 @@ class Printing:
         return SUFFIXES.get(self.output_suffix, "csv")
 
     def tell_of_name(self) -> None:
-        """Say so, in a notice, where nobody asked for a format, and the output's name promises
-        another than it gets."""
+        """Give a notice where the output's name promises a format that aetool does not write, such
+        as .xlsx, and the file gets CSV. No notice where the user asked for a format, where there is
+        no output file, and for a name without a suffix, or with .txt."""
         is_asked = self.form is not None or self.as_json
         if self.output is None or is_asked or self.output_suffix in SUFFIXES:
             return

@@ -65,7 +65,8 @@ class Column(ABC):
 
     def restoring(self) -> Self:
         """A copy of the column with what restores its values, and nothing that only judges or
-        draws them; by default the column itself. An archive that holds its model has such."""
+        draws them; by default the column itself. An archive stores such columns with the model that
+        it holds."""
         return self
 
     @property

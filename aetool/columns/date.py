@@ -266,7 +266,8 @@ class Date(Modelled):
         return rng.uniform(self.low, self.high or 1.0, count)
 
     def distance(self, values: Float, others: Float) -> Float:
-        """The squared difference of dates: 0 for any two, (n,), as it is no size."""
+        """0 for each two dates, (n,): how far apart they are does not count as an error. values,
+        others: (n,)."""
         return np.zeros(len(values))
 
     @property

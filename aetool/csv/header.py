@@ -155,8 +155,8 @@ def is_quoted_otherwise(
 
 
 def _are_quoted_as_names(header_cells: Sequence[Written], delimiter: str) -> bool:
-    """Whether the quotes of these cells are those of names: one has no delimiter in it, or
-    LEAST_BELOW (3) of them are no numbers."""
+    """Whether these cells, all quoted, may be quoted because they are names: at least one has no
+    delimiter in it, and so need not be quoted, or at least LEAST_BELOW (3) are no numbers."""
     if any(delimiter not in cell.text for cell in header_cells):
         return True
     others = [cell for cell in header_cells if set(cell.text) - NUMBER_CHARACTERS]

@@ -29,8 +29,10 @@ def suffix_of(name: str) -> str:
 
 
 def broken_promise(name: str, known: Iterable[str]) -> str:
-    """What is to be said of a table that is written as CSV to a file of this name, where that
-    promises another kind; "" where it does not. known: the suffixes that tell a kind."""
+    """A clause for a message about a table that is written as CSV to a file whose name promises
+    another kind, such as t.xlsx: "is CSV, whatever its name says; ..."; "" for a name without a
+    suffix, or with .csv or .txt. known: the suffixes by which a kind can be asked for, which the
+    clause lists."""
     suffix = Path(name).suffix.lower()
     if suffix in OF_TEXT:
         return ""

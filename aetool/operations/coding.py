@@ -187,8 +187,9 @@ def plot_codes(
 
 
 def _refuse_taken(conditions: Sequence[str], own_names: Sequence[str], model: Bundle) -> None:
-    """Raise ParamError if a column that codes are decoded with, and that is found by its name, is
-    called as one of our own. conditions: their names; own_names: of columns of our own."""
+    """Raise ParamError if a column that codes are decoded with has the name of a column that every
+    table of codes has, such as row or z0, since decoding finds columns by their names. conditions:
+    names of the first; own_names: names of the second."""
     for name in conditions:
         if name in own_names:
             raise ParamError(

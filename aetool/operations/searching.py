@@ -163,7 +163,7 @@ def similar(
 
 
 def _name_for_messages(data: object) -> str:
-    """The name that messages give to the data: their path, or a word for data in memory."""
+    """The name that messages give to the data: their path, or "data" for data in memory."""
     if isinstance(data, str | os.PathLike):
         return os.fspath(data)
     return "data"

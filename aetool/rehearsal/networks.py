@@ -260,8 +260,9 @@ class _Stage:
             )
 
     def loss(self, *damaged_rows: Tensor) -> Tensor:
-        """The loss of each of the 7 rows `x`, (7,), where some rows are labelled as ordinary and
-        some as anomalies. damaged_rows: a damaged copy of the rows, or nothing."""
+        """Call the member `loss` on the 7 rows `x`, some of them labelled as ordinary and some as
+        anomalies, and return its result, unchecked: it should be (7,). damaged_rows: one damaged
+        copy of the rows, for a model of pairs, or nothing. PluginError if it fails."""
         # -1, 0 and 1 in turn
         labels = torch.arange(ROWS) % 3 - 1.0
         arguments = (self.x, _generator(), *damaged_rows)
