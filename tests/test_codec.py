@@ -397,7 +397,7 @@ def test_a_bound_holds_on_what_is_written(bound, cells):
     piece = "".join(f"{c}\n" for c in cells * 50).encode()
     seen = {}
     layout = records.Layout(Rule(), ["a"])
-    records.ranges_shown(piece, layout, seen)
+    records.add_range_evidence(piece, layout, seen)
     bounds = {"a": source_texts.allowed_by_place({"": bound}, ["a"], [seen["a"].ends])[0]}
     made = records.encode(piece, records.Layout(Rule(), ["a"], bounds=bounds, exact=False))
     assert text_of(made[0]) == made[0].restored

@@ -56,7 +56,7 @@ def test_a_filter_adds_what_its_tables_say(neighbours):
     Neighbour 4 of the nearest ring, by rows from the top left, is the one to the right."""
     columns = 1 + neighbours * DIFFERENCES
     tables = np.zeros((1, 5, columns), np.int8)
-    scale = Scale(bound=4, most=255)
+    scale = Scale(bound=4, largest_value=255)
     # a difference of 9, one step, is above 6 / 8 of one, and not above 10 / 8
     place = 1 + 4 * DIFFERENCES + MIDDLE + 3
     tables[0, 4, place] = 64  # of 256: a quarter of a step of 9
@@ -112,7 +112,7 @@ def test_the_kernel_and_the_reference_learn_and_filter_the_same(drawn):
     planes = results[0][1]
     assert off(planes, restored).max() <= scale.bound
     assert off(planes, original).max() <= 2 * scale.bound
-    assert int(planes.max()) <= scale.most
+    assert int(planes.max()) <= scale.largest_value
     errors_before = np.square(off(restored, original)).sum()
     assert np.square(off(planes, original)).sum() <= errors_before
 
@@ -136,7 +136,9 @@ def test_any_tables_filter_the_same_everywhere(drawn, seed, neighbours):
     np.testing.assert_array_equal(planes[0], planes[1])
     away = 1 if neighbours == NEAR else 2
     numbers = tables.ravel().tolist()
-    other = other_reader.filtered(restored, restored, away, numbers, scale.bound, scale.most)
+    other = other_reader.filtered(
+        restored, restored, away, numbers, scale.bound, scale.largest_value
+    )
     np.testing.assert_array_equal(other, planes[0])
 
 

@@ -137,7 +137,7 @@ def test_columns_that_share_cells_share_a_dictionary():
 def test_any_cells_come_back_as_ranks(cells, seed):
     cells = [cell.encode() for cell in cells]
     index = np.random.default_rng(seed).integers(0, len(cells), 200)
-    ordered = sorted(cells, key=ranks._order)
+    ordered = sorted(cells, key=ranks._sort_key)
     blob = ranks.packed(ordered, planning.DEFAULT)
     values = np.array([ordered.index(cells[place]) for place in index])
     none = np.zeros(0, np.int64)

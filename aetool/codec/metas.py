@@ -109,8 +109,8 @@ class Meta:
 
     @property
     def valued(self) -> int:
-        """Cells of a kind below this number have a value in the stream of values; 0: there is no
-        such stream. By default 1."""
+        """How many kinds of cells have a value in the stream of values: the first ones, numbered
+        below this; 0: there is no such stream. By default 1."""
         return 1
 
     @property
@@ -611,10 +611,10 @@ class FloatMeta(PatternMeta):
     how many floats above that decimal the number lies, a kind for each. bare: whole numbers are
     written without ".0". single: the decimal is first rounded to a 32-bit float. notation: how the
     numbers' digits are written, where not as in -1234.5; None: so. digits: for each kind to how
-    many digits, 1 .. ALL_DIGITS (17), or decimals, as a number below 0, a 32-bit float was rounded,
-    of which places None then means the bits, or 0: the number was none; (): all were none, or as
-    `single` says. zeros: for each
-    kind how many fewer places it has, with `digits` and places alone; (): none has.
+    many digits its 32-bit floats were rounded, 1 .. ALL_DIGITS (17), or, below 0, to how many
+    decimals; 0: its numbers were no 32-bit floats. With places None what is stored of these is then
+    their 32 bits. (): no kind has 32-bit floats, or, if `single`, all have. zeros: for each kind
+    how many fewer places it has, with `digits` and places alone; (): none has.
     """
 
     kind = "float"

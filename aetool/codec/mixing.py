@@ -141,40 +141,41 @@ class Mixer:
         first = [FIRST_WEIGHT] * (inputs - 1) + [0]
         sets = SETS_OF_BITS + SETS_OF_MATCH + SETS_OF_FIELD + SETS_OF_LAST
         self.weights = [list(first) for _ in range(sets)]
-        # what came of mixtures: by the bits of this byte, and by the byte before and their number
-        self.final = [list(FINAL) for _ in range(256)]
-        self.final_of_byte = [list(FINAL) for _ in range(256 * 8)]
+        # what came of mixtures of each logit, which corrects them: by the bits of this byte, and by
+        # the byte before and their number
+        self.corrections = [list(FINAL) for _ in range(256)]
+        self.corrections_by_byte = [list(FINAL) for _ in range(256 * 8)]
         # of a match of each length, that its next bit is right
         self.match_chances = [65536 - 32768 // (place + 1) for place in range(64)]
         # of the byte that comes: a 1 and its bits, how many
-        self.bits = 1
-        self.count = 0
+        self.prefix = 1
+        self.bits_known = 0
         # the number of the field, hashes of its bytes, of the field before and of the one above
-        self.field = 0
-        self.in_field = 0
-        self.field_before = 0
+        self.field_number = 0
+        self.hash_of_field = 0
+        self.hash_of_field_before = 0
         self.hash_above = 0
         # hashes of the line so far, of the word so far, of the word before and the one before that
-        self.in_line = 0
-        self.word = 0
-        self.word_before = 0
-        self.word_but_one = 0
+        self.hash_of_line = 0
+        self.hash_of_word = 0
+        self.hash_of_word_before = 0
+        self.hash_of_word_but_one = 0
         # the place of the byte that stands above in the record before; -1 without one
-        self.above = -1
+        self.place_above = -1
         self.record = _Record()
         self.record_before = _Record()
         self.record.starts[0] = 0
         # the place behind the earlier stretch that equals the last bytes, and how many do
-        self.match = 0
-        self.length = 0
+        self.match_place = 0
+        self.match_length = 0
         # by the hash of a stretch, the place behind it
-        self.places: dict[int, int] = {}
+        self.places_by_hash: dict[int, int] = {}
         self._hash_contexts()
 
     def chance(self) -> int:
         """The probability that the next bit is 1, in 65,536ths, 24 .. 65,512. To be called once for
         each bit, before `learn`, for which it sets what the probability came of."""
-        if self.count % 4 == 0:
+        if self.bits_known % 4 == 0:
             self._find_slots()
         node = self.node
         # the logits of the contexts; 0 for one that was never met
@@ -188,9 +189,9 @@ class Mixer:
         self.inputs.append(self._foretold_by_match())
         # the constant: a logit of 1, in 256ths
         self.inputs.append(256)
-        self.sets = self._sets_of_weights(node)
+        self.weight_sets = self._sets_of_weights(node)
         self.guesses = []
-        for weights in self.sets:
+        for weights in self.weight_sets:
             products = [w * x for w, x in zip(weights, self.inputs, strict=True)]
             total = sum(products) >> 16
             self.guesses.append(max(-LARGEST, min(LARGEST, total)))
@@ -210,19 +211,19 @@ class Mixer:
         longer = self.slots[2:6]
         contexts_met = sum(slot.met[node] > 0 for slot in longer)
         kind = 0
-        if self.foretold is not None:
+        if self.match_prediction is not None:
             kind = self._kind_of_match()
         of_match = SETS_OF_BITS + contexts_met * 4 + kind
-        field = min(self.field, SETS_OF_FIELD - 1)
+        field = min(self.field_number, SETS_OF_FIELD - 1)
         of_field = SETS_OF_BITS + SETS_OF_MATCH + field
         sets = [
-            self.weights[self.bits],
+            self.weights[self.prefix],
             self.weights[of_match],
             self.weights[of_field],
         ]
         if self.widely:
             of_last = SETS_OF_BITS + SETS_OF_MATCH + SETS_OF_FIELD
-            of_last += self._last(1) << 3 | self.count
+            of_last += self._last(1) << 3 | self.bits_known
             sets.append(self.weights[of_last])
         return sets
 
@@ -233,17 +234,17 @@ class Mixer:
 
     def _corrected(self, logit: int) -> int:
         """The probability of a 1 bit, in 65,536ths, 24 .. 65,512, for a mixed logit, -2047 .. 2047
-        in 256ths: that of the logit, corrected by what came of such mixtures before. Sets `finals`
-        and `place` for `learn`."""
+        in 256ths: that of the logit, corrected by what came of such mixtures before. Sets
+        `corrections_used` and `correction_place` for `learn`."""
         raised = logit + 2048
         # the nearest of 33 places, 128 apart
-        self.place = (raised >> 7) + ((raised & 127) >> 6)
-        of_byte = self._last(1) << 3 | self.count
-        self.finals = (
-            self.final[self.bits],
-            self.final_of_byte[of_byte],
+        self.correction_place = (raised >> 7) + ((raised & 127) >> 6)
+        of_byte = self._last(1) << 3 | self.bits_known
+        self.corrections_used = (
+            self.corrections[self.prefix],
+            self.corrections_by_byte[of_byte],
         )
-        corrections = sum(final[self.place] for final in self.finals)
+        corrections = sum(final[self.correction_place] for final in self.corrections_used)
         # twice the mixture's, from 4096ths, and each correction once, divided by four
         twice = 32 * squash(logit)
         chance = (twice + corrections) >> 2
@@ -254,9 +255,9 @@ class Mixer:
     def node(self) -> int:
         """Which of the 15 statistics of a slot the next bit has: 1 followed by the bits of this
         half byte so far, read as a binary number, 1 .. 15."""
-        count = self.count % 4
+        count = self.bits_known % 4
         highest = 1 << count
-        return self.bits & highest - 1 | highest
+        return self.prefix & highest - 1 | highest
 
     def learn(self, bit: int) -> None:
         """Update statistics, weights and the text with the next bit, 0 or 1, which was coded by the
@@ -270,25 +271,25 @@ class Mixer:
             miss = target - slot.chances[node]
             slot.chances[node] += miss * share >> 16
             slot.met[node] += met < self.most_met
-        if self.foretold is not None:
-            size, foretold = self.foretold
+        if self.match_prediction is not None:
+            size, foretold = self.match_prediction
             target_of_match = 65535 if foretold == bit else 0
             miss_of_match = target_of_match - self.match_chances[size]
             self.match_chances[size] += miss_of_match >> 6
         self._learn_weights(bit)
-        for final in self.finals:
-            final[self.place] += (target - final[self.place]) >> 6
-        self.bits = self.bits << 1 | bit
-        self.count += 1
-        if self.count == 8:
-            self._add_byte(self.bits & 255)
+        for final in self.corrections_used:
+            final[self.correction_place] += (target - final[self.correction_place]) >> 6
+        self.prefix = self.prefix << 1 | bit
+        self.bits_known += 1
+        if self.bits_known == 8:
+            self._add_byte(self.prefix & 255)
 
     def _learn_weights(self, bit: int) -> None:
         """Move the sets of weights that mixed the inputs towards what would have foretold the
         bit, by the gradient of its cost. bit: 0 or 1. In place."""
         rate = next(rate for most, rate in RATES if len(self.text) < most)
         target = bit << 12
-        for weights, guess in zip(self.sets, self.guesses, strict=True):
+        for weights, guess in zip(self.weight_sets, self.guesses, strict=True):
             miss = (target - squash(guess)) * rate
             for place, value in enumerate(self.inputs):
                 # with half of the divisor, so that it is rounded
@@ -298,7 +299,7 @@ class Mixer:
         """Set `slots`: for each context the slot of statistics for the next half byte. A slot that
         belonged to another context is emptied. For the first and the fifth bit of a byte."""
         # the first half of this byte is part of the context of its second
-        bits = self.bits if self.count else 0
+        bits = self.prefix if self.bits_known else 0
         self.slots = []
         for context, table in zip(self.hashes, self.tables, strict=True):
             scattered = mixed_hash(context, bits)
@@ -313,25 +314,25 @@ class Mixer:
     def _foretold_by_match(self) -> int:
         """The logit of the next bit, in 256ths, by the match, an earlier stretch that equals the
         last bytes: the bit that followed there is expected here. 0 without a match, or if this byte
-        already differs from the one there. Sets `foretold` to (class of the match's length,
+        already differs from the one there. Sets `match_prediction` to (class of the match's length,
         expected bit); None where it returns 0 for that."""
-        self.foretold: tuple[int, int] | None = None
-        if not self.length:
+        self.match_prediction: tuple[int, int] | None = None
+        if not self.match_length:
             return 0
-        # with a 1 before its bits, as `bits` has it
-        byte = self.text[self.match] | 256
-        if byte >> 8 - self.count != self.bits:
+        # with a 1 before its bits, as `prefix` has it
+        byte = self.text[self.match_place] | 256
+        if byte >> 8 - self.bits_known != self.prefix:
             return 0
         size = self._class_of_length()
-        bit = byte >> 7 - self.count & 1
-        self.foretold = (size, bit)
+        bit = byte >> 7 - self.bits_known & 1
+        self.match_prediction = (size, bit)
         logit_of_expected = STRETCH[self.match_chances[size] >> 4]
         return logit_of_expected if bit else -logit_of_expected
 
     def _class_of_length(self) -> int:
         """The class of the match's length, at least 1, by which it is judged, 1 .. 28: lengths
         below 16 have a class each."""
-        length = self.length
+        length = self.match_length
         if length < 16:
             return length
         if length < 32:
@@ -343,23 +344,23 @@ class Mixer:
     def _kind_of_match(self) -> int:
         """How long the match is, by which weights are chosen: 1 below 16 bytes, 2 below 32, 3
         longer."""
-        if self.length < 16:
+        if self.match_length < 16:
             return 1
-        return 2 if self.length < 32 else 3
+        return 2 if self.match_length < 32 else 3
 
     def _add_byte(self, byte: int) -> None:
         """Add a complete byte, 0 .. 255, to the text, and update fields, contexts and the match
         with it."""
         self.text.append(byte)
-        self.bits = 1
-        self.count = 0
+        self.prefix = 1
+        self.bits_known = 0
         ends = (self.delimiter, NEWLINE)
-        if self.above >= 0 and self.text[self.above] not in ends:
-            self.above += 1
+        if self.place_above >= 0 and self.text[self.place_above] not in ends:
+            self.place_above += 1
         if byte in ends:
             self._next_field(byte)
         else:
-            self.in_field = mixed_hash(self.in_field + 1 & WORD, byte)
+            self.hash_of_field = mixed_hash(self.hash_of_field + 1 & WORD, byte)
         if self.widely:
             self._update_word_hashes(byte)
         self._hash_contexts()
@@ -370,36 +371,36 @@ class Mixer:
         than a letter, a digit or one of another alphabet ends; capitals are as small letters."""
         letter = bytes([byte]).lower()
         if letter.isalnum() or byte >= 128:
-            self.word = mixed_hash(self.word + 1 & WORD, letter[0])
-        elif self.word:
-            self.word_but_one = self.word_before
-            self.word_before = self.word
-            self.word = 0
-        self.in_line = 0 if byte == NEWLINE else mixed_hash(self.in_line + 1 & WORD, byte)
+            self.hash_of_word = mixed_hash(self.hash_of_word + 1 & WORD, letter[0])
+        elif self.hash_of_word:
+            self.hash_of_word_but_one = self.hash_of_word_before
+            self.hash_of_word_before = self.hash_of_word
+            self.hash_of_word = 0
+        self.hash_of_line = 0 if byte == NEWLINE else mixed_hash(self.hash_of_line + 1 & WORD, byte)
 
     def _next_field(self, byte: int) -> None:
         """Note that the byte that was just read, a delimiter or a line end, ends a field: the next
         begins behind it. byte: which of the two. Keeps where the fields of this record and of the
         one before begin, and their hashes."""
         record = self.record
-        record.hashes[self.field] = self.in_field
-        self.field_before = self.in_field
+        record.hashes[self.field_number] = self.hash_of_field
+        self.hash_of_field_before = self.hash_of_field
         if byte == NEWLINE:
             # fields that an earlier record had, and this one has not
-            behind = self.field + 1
+            behind = self.field_number + 1
             record.starts[behind:] = [-1] * (MOST_FIELDS - behind)
             self.record = self.record_before
             self.record_before = record
-            self.field = 0
-            self.field_before = 0
-        elif self.field < MOST_FIELDS - 1:
-            self.field += 1
-        self.record.starts[self.field] = len(self.text)
-        self.above = self.record_before.starts[self.field]
+            self.field_number = 0
+            self.hash_of_field_before = 0
+        elif self.field_number < MOST_FIELDS - 1:
+            self.field_number += 1
+        self.record.starts[self.field_number] = len(self.text)
+        self.place_above = self.record_before.starts[self.field_number]
         self.hash_above = 0
-        if self.above >= 0:
-            self.hash_above = self.record_before.hashes[self.field]
-        self.in_field = 0
+        if self.place_above >= 0:
+            self.hash_above = self.record_before.hashes[self.field_number]
+        self.hash_of_field = 0
 
     def _hash_contexts(self) -> None:
         """Compute the contexts by which the next byte is predicted, and set `hashes` to a hash of
@@ -421,19 +422,19 @@ class Mixer:
             self.hashes.append(mixed_hash(hash_of_bytes, number))
         above = 0
         following = 0
-        if self.above >= 0:
-            above = text[self.above]
-        if 0 <= self.above < len(text) - 1:
-            following = text[self.above + 1]
+        if self.place_above >= 0:
+            above = text[self.place_above]
+        if 0 <= self.place_above < len(text) - 1:
+            following = text[self.place_above + 1]
         # the other contexts: each with the number of the field and one of its own
-        field = self.field << 8 | 128
+        field = self.field_number << 8 | 128
         nearby = above << 16 | following << 8 | last[0]
-        before = mixed_hash(field + 2, self.in_field)
-        below = mixed_hash(field + 3, self.in_field)
+        before = mixed_hash(field + 2, self.hash_of_field)
+        below = mixed_hash(field + 3, self.hash_of_field)
         self.hashes += [
-            mixed_hash(field, self.in_field),
+            mixed_hash(field, self.hash_of_field),
             mixed_hash(field + 1, nearby),
-            mixed_hash(before, self.field_before),
+            mixed_hash(before, self.hash_of_field_before),
             mixed_hash(below, self.hash_above),
         ]
         if self.widely:
@@ -444,37 +445,44 @@ class Mixer:
         alone; of it and the word before; of it, the word before that one and the last byte; of the
         second and third last bytes; of the line so far."""
         number = CONTEXTS
-        with_one_before = mixed_hash(self.word, self.word_before)
-        with_another = mixed_hash(self.word, self.word_but_one)
+        with_one_before = mixed_hash(self.hash_of_word, self.hash_of_word_before)
+        with_another = mixed_hash(self.hash_of_word, self.hash_of_word_but_one)
         with_another = mixed_hash(with_another, self._last(1))
         but_last = self._last(2) << 8 | self._last(3)
-        for context in (self.word, with_one_before, with_another, but_last, self.in_line):
+        for context in (
+            self.hash_of_word,
+            with_one_before,
+            with_another,
+            but_last,
+            self.hash_of_line,
+        ):
             self.hashes.append(mixed_hash(context, number))
             number += 1
 
     def _update_match(self, byte: int) -> None:
-        """Update `match` and `length` for a byte that was added: an earlier place in the text whose
-        preceding bytes equal the last ones, and how many are known to, at most LONGEST_MATCH
-        (65,535). A match is kept while the byte behind it is the one that came; else the latest
-        place with the same hash of LEAST_MATCH (5) bytes is taken. length 0 without a match."""
+        """Update `match_place` and `match_length` for a byte that was added: an earlier place in
+        the text whose preceding bytes equal the last ones, and how many are known to, at most
+        LONGEST_MATCH (65,535). A match is kept while the byte behind it is the one that came; else
+        the latest place with the same hash of LEAST_MATCH (5) bytes is taken. The length is 0
+        without a match."""
         text = self.text
-        if self.length and text[self.match] == byte:
-            self.length += self.length < LONGEST_MATCH
-            self.match += 1
+        if self.match_length and text[self.match_place] == byte:
+            self.match_length += self.match_length < LONGEST_MATCH
+            self.match_place += 1
         else:
-            self.length = 0
+            self.match_length = 0
         if len(text) < LEAST_MATCH:
             return
         scattered = 0
         for back in range(1, LEAST_MATCH + 1):
             scattered = mixed_hash(scattered, text[-back])
         place = scattered >> 32 - MATCH_BITS
-        candidate = self.places.get(place, 0)
+        candidate = self.places_by_hash.get(place, 0)
         # while a match holds it is kept: it may be the longer one
-        if not self.length and candidate:
-            self.match = candidate
-            self.length = self._common_bytes(candidate)
-        self.places[place] = len(text)
+        if not self.match_length and candidate:
+            self.match_place = candidate
+            self.match_length = self._common_bytes(candidate)
+        self.places_by_hash[place] = len(text)
 
     def _common_bytes(self, place: int) -> int:
         """How many bytes before a place in the text equal the last ones, at most LONGEST_ANEW (32):

@@ -84,7 +84,8 @@ def mixture_of(
         contexts *= feature.radix if isinstance(feature, Classes) else MAX_CLASSES
     if contexts * plan.alphabet > rans.MAX_CELLS:
         features = ()
-    others = _best_others(stream, known, parents, symbols, plan.alphabet)
+    others = _streams_that_tell_most(stream, known, parents, symbols, plan.alphabet)
+    # the sum of differences so far is a context, too, cut to LEVELS bits
     shift = 0
     if plan.transform is Transform.DIFFERENCE:
         low = int(stream.values.min())
@@ -95,7 +96,7 @@ def mixture_of(
     return plan.but(features=features, mixture=mixture, lanes_log=0)
 
 
-def _best_others(
+def _streams_that_tell_most(
     stream: Stream,
     known: Known,
     parents: Sequence[int],

@@ -143,8 +143,8 @@ def _shortened(
     begin: Array,
     less: Array,
 ) -> Spans:
-    """Cells that begin so many bytes later, and are so many bytes shorter, (n,) each, in a pool of
-    their own, one behind the other."""
+    """Cells without some of their bytes, in a pool of their own, one behind the other. begin: (n,),
+    how many bytes later each cell begins; less: (n,), how many bytes it has less."""
     start = cells.start + begin
     length = cells.length - less
     narrower = Spans(cells.pool, start, length.astype(np.int32))
@@ -203,6 +203,7 @@ def _in_groups(
     filled = np.flatnonzero(number.length > 0)
     first = number.start[filled]
     whole[filled] = behind[first] + 1
+    # a mark stands behind a digit that the last group follows, and before it whole further ones
     beyond = behind - LAST_GROUP
     has_mark = beyond % notation.later == 0
     # what is in no group, and short numbers
@@ -271,6 +272,7 @@ def _framed(
 ) -> Spans:
     """Put numbers without a sign between what stands around them, of those that are negative and of
     others, and between quotes where they are quoted, (n,) each."""
+    # four texts each: around usual numbers, bare and quoted, then around negative ones
     before = []
     behind = []
     for first, last in (around.usual, around.negative):
@@ -326,9 +328,9 @@ def plain(
     affixes: Affixes,
     notation: Notation,
 ) -> TextCells:
-    """The plain decimals of a column's cells, in a buffer of their own; nothing for a cell that
-    `spelled` would not write of one, or of more than LONGEST (64) bytes. A cell that is no number
-    at all may have any text here."""
+    """The plain decimals of a column's cells, in a buffer of their own; an empty text for a cell
+    that `spelled` would not write again from its plain decimal, or of more than LONGEST (64) bytes.
+    A cell that is no number at all may have any text here."""
     around = Around.of(affixes, notation)
     pieces = [behind_another([])]
     for rows in _runs_of_rows(len(text)):
@@ -465,6 +467,7 @@ def _with_points(
     place_of_zero = np.where(lacks_zero, zero, empty)
     place_of_feed = np.full(len(number), feed)
     place_of_number = np.arange(len(fixed), len(parts))
+    # a line for each number: its sign, the 0 that a bare one lacks, the number itself, a line feed
     lines = _joined_cells(
         parts.take(place_of_sign),
         parts.take(place_of_zero),

@@ -210,8 +210,9 @@ class _Sources:
             rows = rows[~fits]
 
     def counts(self, has_places: bool) -> Counter[tuple[int, int]]:
-        """How often each (digits, offset) comes: of numbers that have places, or of those that were
-        32-bit floats."""
+        """How often each (digits, offset), see Origin, comes among the numbers. has_places: among
+        those that have places, decimals that tell them; else among those that come from 32-bit
+        floats."""
         chosen = self.places < NO_PLACES if has_places else self.digits != 0
         digits = self.digits[chosen].tolist()
         offsets = self.offsets[chosen].tolist()
@@ -256,35 +257,39 @@ def metas(
     without ".0"."""
     sources = _Sources.of(numbers, likely)
     ways = (
-        _by_places(sources),
-        _by_kinds(sources),
-        _by_bits(sources),
+        _origins_by_places(sources),
+        _origins_by_kinds(sources),
+        _origins_by_bits(sources),
     )
-    of_origins = [_meta(kinds, bare) for kinds in ways if kinds]
-    plain, _, _, _ = floats.taken_apart(numbers, bare)
-    expected: dict[FloatMeta, float] = {}
-    for meta in [*of_origins, plain]:
-        bits = _bits(meta, numbers)
+    of_origins = [_meta_of_origins(kinds, bare) for kinds in ways if kinds]
+    meta_of_one_origin, _, _, _ = floats.taken_apart(numbers, bare)
+    expected_bits: dict[FloatMeta, float] = {}
+    for meta in [*of_origins, meta_of_one_origin]:
+        bits = _expected_bits(meta, numbers)
         # the same origins in two ways are one way
         if bits < math.inf:
-            expected.setdefault(meta, bits)
-    if not expected:
+            expected_bits.setdefault(meta, bits)
+    if not expected_bits:
         return []
-    first = next(iter(expected))
-    fewest = min(expected.values())
-    most = min(PROMISING * fewest, WORTH * expected[first])
+    first_meta = next(iter(expected_bits))
+    fewest = min(expected_bits.values())
+    most_bits = min(PROMISING * fewest, WORTH * expected_bits[first_meta])
     # what other columns tell of the first no estimate knows
-    promising = [first]
-    if plain in expected and plain != first and expected[plain] <= PROMISING_PLAIN * fewest:
-        promising.insert(0, plain)
-    by_bits = sorted(expected, key=expected.__getitem__)
+    promising = [first_meta]
+    if (
+        meta_of_one_origin in expected_bits
+        and meta_of_one_origin != first_meta
+        and expected_bits[meta_of_one_origin] <= PROMISING_PLAIN * fewest
+    ):
+        promising.insert(0, meta_of_one_origin)
+    by_bits = sorted(expected_bits, key=expected_bits.__getitem__)
     for meta in by_bits:
-        if meta not in promising and expected[meta] <= most:
+        if meta not in promising and expected_bits[meta] <= most_bits:
             promising.append(meta)
     return promising
 
 
-def _meta(kinds: Sequence[Origin], bare: bool) -> FloatMeta:
+def _meta_of_origins(kinds: Sequence[Origin], bare: bool) -> FloatMeta:
     """The meta of a column whose numbers have these origins, each a kind, at least one; all with
     places, or none. Where all are 32-bit floats with all their digits, and have as many places, it
     is that of such floats alone."""
@@ -319,7 +324,7 @@ def _meta(kinds: Sequence[Origin], bare: bool) -> FloatMeta:
     )
 
 
-def _by_bits(sources: _Sources) -> list[Origin]:
+def _origins_by_bits(sources: _Sources) -> list[Origin]:
     """The origins of numbers that are stored as the bits of 32-bit floats, the commonest first;
     those that are none are left out."""
     counts = sources.counts(has_places=False)
@@ -327,7 +332,7 @@ def _by_bits(sources: _Sources) -> list[Origin]:
     return [Origin(digits, offset, None) for (digits, offset), _ in commonest]
 
 
-def _by_places(sources: _Sources) -> list[Origin]:
+def _origins_by_places(sources: _Sources) -> list[Origin]:
     """The origins of numbers that are stored as decimals, all of one number of places, the
     commonest first; numbers of more places are exceptions, where that takes fewer bits."""
     counts_of_sources = sources.counts(has_places=True)
@@ -348,7 +353,7 @@ def _by_places(sources: _Sources) -> list[Origin]:
     return [Origin(digits, offset, places) for (digits, offset), _ in commonest]
 
 
-def _by_kinds(sources: _Sources) -> list[Origin]:
+def _origins_by_kinds(sources: _Sources) -> list[Origin]:
     """The origins of numbers that are stored as decimals, of as many places as pay off for each
     count of digits and offset, the commonest first."""
     kinds: list[tuple[int, Origin]] = []
@@ -389,7 +394,7 @@ def _groups(counts: Int, total: int) -> list[tuple[int, int]]:
     return groups
 
 
-def _bits(meta: FloatMeta, numbers: Doubles) -> float:
+def _expected_bits(meta: FloatMeta, numbers: Doubles) -> float:
     """About how many bits numbers, (n,), take by a meta: their kinds by how often each comes, their
     values or the differences of these, whichever takes fewer, and the different ones that it does
     not store as their text; infinite if these are more than MAX_SPECIAL (62), and more than a

@@ -56,7 +56,7 @@ class Origin:
 
     def stored(self, numbers: Doubles) -> tuple[Int, Mask]:
         """Store floats, (n,), by this origin: ((n,) whole numbers, (n,) bool: which floats come
-        back from these); the whole number of another means nothing."""
+        back from these); the whole number of a float that does not come back means nothing."""
         wholes, fits = self._wholes(numbers)
         # to round to digits takes long: only what is near may be the same then
         before = self._numbers(wholes)

@@ -56,18 +56,18 @@ class Way:
     palette: Samples | None = None
     bound: int = 0
 
-    def planes(self, pictures: Samples, most: int) -> tuple[npt.NDArray[np.uint16], int]:
-        """Turn pictures, (n, channels, height, width) of values 0 .. most, into planes to code:
-        (planes, (n, planes, height, width) uint16, green before red; their largest possible value).
-        A copy: the pictures stay as they are. A palette must have all their colours."""
+    def planes(self, pictures: Samples, largest_value: int) -> tuple[npt.NDArray[np.uint16], int]:
+        """Turn pictures, (n, channels, height, width) of values 0 .. largest_value, into planes to
+        code: (planes, (n, planes, height, width) uint16, green before red; their largest possible
+        value). A copy: the pictures stay as they are. A palette must have all their colours."""
         if self.palette is not None:
             largest_index = max(1, len(self.palette) - 1)
             return _indices(pictures, self.palette), largest_index
         planes = _green_first(pictures.astype(np.uint16))
         # sums of bounded planes would be off by more than the bound
         if self.colours in (PLANES, WITHIN):
-            return planes, most
-        size = most + 1
+            return planes, largest_value
+        size = largest_value + 1
         half = size // 2
         green = planes[:, 0].astype(np.int32)
         red = planes[:, 1].astype(np.int32)
@@ -77,13 +77,15 @@ class Way:
         planes[:, 1] = from_green % size
         from_mean = planes[:, 2] - mean + half
         planes[:, 2] = from_mean % size
-        return planes, most
+        return planes, largest_value
 
-    def pictures(self, planes: npt.NDArray[np.uint16], most: int) -> npt.NDArray[np.uint16]:
+    def pictures(
+        self, planes: npt.NDArray[np.uint16], largest_value: int
+    ) -> npt.NDArray[np.uint16]:
         """The inverse of the method `planes`: (n, channels, height, width) uint16, the pictures of
-        planes, (n, planes, height, width), which may be changed in place. most: the largest value
-        of a picture, as `planes` was given it. ArchiveError if they have a colour that the palette
-        has not."""
+        planes, (n, planes, height, width), which may be changed in place. largest_value: the
+        largest value of a picture, as `planes` was given it. ArchiveError if they have a colour
+        that the palette has not."""
         if self.palette is not None:
             if planes.size and int(planes.max()) >= len(self.palette):
                 raise ArchiveError("damaged: a picture has a colour that its palette has not")
@@ -91,7 +93,7 @@ class Way:
             coloured: npt.NDArray[np.uint16] = palette[planes[:, 0]]
             return coloured.transpose(0, 3, 1, 2)
         if self.colours == DIFFERENCES:
-            size = most + 1
+            size = largest_value + 1
             half = size // 2
             green = planes[:, 0].astype(np.int32)
             red = (planes[:, 1] + green - half) % size
@@ -212,11 +214,11 @@ def _sample_of(pictures: Samples) -> Samples:
     if size >= TRIED:
         # of one picture
         middle = len(pictures) // 2
-        one: Samples = pictures[middle][None]
-        height = one.shape[2]
+        middle_picture: Samples = pictures[middle][None]
+        height = middle_picture.shape[2]
         rows = max(1, TRIED * height // size)
         first = (height - rows) // 2
-        return one[:, :, first : first + rows]
+        return middle_picture[:, :, first : first + rows]
     count = min(len(pictures), TRIED // size)
     first = (len(pictures) - count) // 2
     some: Samples = pictures[first : first + count]
@@ -274,7 +276,7 @@ def encode(
     filtered: whether values within the bound are then filtered, if that is worth its bytes, which
     lessens most errors and leaves none above twice the bound.
     """
-    most = _largest_value_of(pictures)
+    largest_value = _largest_value_of(pictures)
     sample = _sample_of(pictures)
     learned = None
     if model is not None:
@@ -286,7 +288,7 @@ def encode(
         for None in a fresh one."""
         tries = []
         for way in _ways(pictures, bound):
-            tries.append(_coded_in_way(sample, way, preset, most, state))
+            tries.append(_coded_in_way(sample, way, preset, largest_value, state))
         return min(tries, key=lambda attempt: attempt.bytes_of(scale))
 
     def coded_in_full(attempt: _Attempt) -> _Attempt:
@@ -296,7 +298,7 @@ def encode(
         if sample.shape == pictures.shape:
             return attempt
         state = learned if attempt.primed else None
-        return _coded_in_way(pictures, attempt.way, preset, most, state)
+        return _coded_in_way(pictures, attempt.way, preset, largest_value, state)
 
     alone = best_on_sample(None)
     best = alone
@@ -316,14 +318,14 @@ def _coded(pictures: Samples, preset: Preset, best: _Attempt, filtered: bool) ->
     squeeze them as bytes, if that takes fewer. best: the coding of all of them, not of a sample.
     preset: the contexts of the coder. filtered: whether values within a bound may be filtered when
     they are restored."""
-    most = _largest_value_of(pictures)
+    largest_value = _largest_value_of(pictures)
     way = best.way
     planes = best.planes
     filter_bytes = b""
     filter_bit = 0
     if filtered and way.colours == WITHIN and best.data:
-        original, _ = way.planes(pictures, most)
-        scale = Scale(way.bound, most)
+        original, _ = way.planes(pictures, largest_value)
+        scale = Scale(way.bound, largest_value)
         size = len(best.data)
         filters, planes = picture_filters.filters_worth_storing(planes, original, scale, size)
         if filters:
@@ -333,7 +335,7 @@ def _coded(pictures: Samples, preset: Preset, best: _Attempt, filtered: bool) ->
     head = bytes([preset.number + 1 | filter_bit | way.colours << 4 | model_bits])
     # values of one byte reach 255, which nobody has to be told
     if pictures.dtype != np.uint8:
-        head += varint(most)
+        head += varint(largest_value)
     blob = head + bytes([best.bits]) + way.head() + filter_bytes + best.data
     if not best.data or len(blob) > pictures.nbytes:
         blob = b""
@@ -344,7 +346,7 @@ def _coded(pictures: Samples, preset: Preset, best: _Attempt, filtered: bool) ->
         return Coded(squeezed_blob, pictures)
     if way.colours != WITHIN:
         return Coded(blob, pictures)
-    restored = way.pictures(planes, most)
+    restored = way.pictures(planes, largest_value)
     restored = restored.astype(pictures.dtype)
     return Coded(blob, np.ascontiguousarray(restored))
 
@@ -354,16 +356,16 @@ def planes_to_learn_from(pictures: Samples) -> tuple[npt.NDArray[np.uint16], int
     the exact way that takes fewest bytes on a sample of them: (planes, (n, planes, height, width)
     uint16; their largest possible value). Palettes are not tried, as other pictures have other
     colours."""
-    most = _largest_value_of(pictures)
+    largest_value = _largest_value_of(pictures)
     sample = _sample_of(pictures)
     ways = [way for way in _ways(pictures, 0) if way.palette is None]
 
     def size_of_sample(way: Way) -> int:
         """How many bytes the sample takes in a way, from a fresh state."""
-        return len(_coded_in_way(sample, way, USUAL, most, None).data)
+        return len(_coded_in_way(sample, way, USUAL, largest_value, None).data)
 
     best = min(ways, key=size_of_sample)
-    return best.planes(pictures, most)
+    return best.planes(pictures, largest_value)
 
 
 def _largest_value_of(pictures: Samples) -> int:
@@ -393,13 +395,14 @@ def _coded_in_way(
     pictures: Samples,
     way: Way,
     preset: Preset,
-    most: int,
+    largest_value: int,
     learned: State | None,
 ) -> _Attempt:
-    """Code pictures, (n, channels, height, width), in one way. preset: the coder's contexts; most:
-    the largest value that pictures may have; learned: the state of a model to begin in, of the same
-    preset, which is copied, with larger tables where there are many values; None: a fresh one."""
-    planes, largest = way.planes(pictures, most)
+    """Code pictures, (n, channels, height, width), in one way. preset: the coder's contexts;
+    largest_value: the largest value that pictures may have; learned: the state of a model to begin
+    in, of the same preset, which is copied, with larger tables where there are many values; None: a
+    fresh one."""
+    planes, largest = way.planes(pictures, largest_value)
     bits = picture_coding.bits_for(planes.size)
     if learned is None:
         state = State.fresh(preset, bits)
@@ -467,9 +470,9 @@ def decode(
     is_known_preset = 0 <= number < len(PRESETS)
     if not is_known_preset or (grown and not primed) or (filtered and colours != WITHIN):
         raise ArchiveError("damaged: pictures are coded in an unknown way")
-    most = 255
+    largest_value = 255
     if width == 2:
-        most, at = read_varint(data, at)
+        largest_value, at = read_varint(data, at)
     state, at = _first_state(
         data,
         at,
@@ -480,7 +483,7 @@ def decode(
     )
     planes = shape[1]
     way, at = _way_of(data, at, colours, planes, dtype)
-    largest = most
+    largest = largest_value
     # what is coded are places in the palette
     if way.palette is not None:
         planes = 1
@@ -493,8 +496,8 @@ def decode(
         filters, at = picture_filters.read(data, at, planes)
     coded = data[at:]
     values = picture_coding.decode(coded, sizes, largest, state, way.bound)
-    values = picture_filters.applied(filters, values, Scale(way.bound, most))
-    pictures = way.pictures(values, most)
+    values = picture_filters.applied(filters, values, Scale(way.bound, largest_value))
+    pictures = way.pictures(values, largest_value)
     return np.ascontiguousarray(pictures.astype(dtype))
 
 

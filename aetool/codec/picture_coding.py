@@ -125,29 +125,29 @@ def bits_for(values: int) -> int:
 
 def encode(
     values: Values,
-    most: int,
+    largest_value: int,
     state: State,
     bound: int = 0,
 ) -> bytes:
     """Encode planes of pixels, values, (n, planes, height, width) uint16, as bytes; `state` goes on
-    learning in place. b"" if the C kernel finds the code longer than 4 bytes for each value and
-    64 KiB: then neither the state nor the values are to be used further.
+    learning in place. b"" if the C kernel finds the code longer than 4 bytes for each value and 64
+    KiB: then neither the state nor the values are to be used further.
 
-    most: the largest value there may be, which is not checked. bound: how far off a restored value
-    may be; above 0, `values` become the restored ones in place.
+    largest_value: the largest value there may be, which is not checked. bound: how far off a
+    restored value may be; above 0, `values` become the restored ones in place.
     """
     # little-endian and in one piece: a copy where the caller's values are not
     coded_values = np.require(values, "<u2", ["C", "W"])
     if kernel.C is None:
         coder = Encoder(state)
-        walk = Walk(coded_values, most, state.preset, bound)
+        walk = Walk(coded_values, largest_value, state.preset, bound)
         walk.run(coder)
         code = coder.finish()
     else:
         # more than this is no gain, and few values take less than half of it even at the worst
         most_bytes = 4 * coded_values.size + (1 << 16)
         room = np.empty(most_bytes, np.uint8)
-        settings = _for_c(coded_values.shape, most, state, bound)
+        settings = _for_c(coded_values.shape, largest_value, state, bound)
         size = kernel.C.code_pixels(coded_values, *settings, room)
         # below 0 where the code takes far more than the values themselves
         size = max(size, 0)
@@ -160,23 +160,23 @@ def encode(
 def decode(
     data: bytes,
     shape: Sequence[int],
-    most: int,
+    largest_value: int,
     state: State,
     bound: int = 0,
 ) -> Values:
     """Decode the planes that `encode` was given, (n, planes, height, width) uint16, or what it
     restored of them within the bound. state: equal to the one that `encode` was given; it goes on
     learning in place. ArchiveError if the code is longer or shorter than theirs; other damage gives
-    other values. shape: of the planes; most: the largest value there may be; bound: how far off
-    restored values may be; both as `encode` was given them."""
+    other values. shape: of the planes; largest_value: the largest value there may be; bound: how
+    far off restored values may be; both as `encode` was given them."""
     values = np.zeros(tuple(shape), "<u2")
     if kernel.C is None:
         coder = Decoder(state, data)
-        walk = Walk(values, most, state.preset, bound)
+        walk = Walk(values, largest_value, state.preset, bound)
         walk.run(coder)
         used = coder.finish()
     else:
-        settings = _for_c(shape, most, state, bound)
+        settings = _for_c(shape, largest_value, state, bound)
         used = kernel.C.decode_pixels(values, *settings, data)
     if used != len(data):
         raise ArchiveError("damaged: coded pictures do not end where they should")
@@ -185,21 +185,21 @@ def decode(
 
 def _for_c(
     shape: Sequence[int],
-    most: int,
+    largest_value: int,
     state: State,
     bound: int,
 ) -> tuple[bytes, bytes, Counters, Weights, LastWeights]:
     """A coder's settings and state as the C kernel takes them: (sizes and settings, int32
     little-endian, as bytes; Preset.lists; counters, weights of the networks and weights of the last
     one, the arrays of the state, which the kernel changes). shape: (n, planes, height, width);
-    most: the largest value; bound: how far off a restored value may be, 0 for exact."""
+    largest_value: the largest value; bound: how far off a restored value may be, 0 for exact."""
     preset = state.preset
     contexts = len(preset.contexts)
     selectors = len(preset.selectors)
     learning = (preset.limit, preset.rate, contexts, selectors, preset.inputs)
     # without a bound the kernel gets one number less
     bound_if_any = [bound] if bound else []
-    settings = [*shape, most, state.bits, *learning, *bound_if_any]
+    settings = [*shape, largest_value, state.bits, *learning, *bound_if_any]
     params = np.array(settings, "<i4").tobytes()
     return params, preset.lists(), state.counters, state.weights, state.last
 
@@ -240,6 +240,7 @@ class Coder:
             spread = (hashed + key) * SPREAD & WORD
             # the highest bits of the product hang on all bits of the hash
             slot = spread >> (32 - bits)
+            # sixteen counters that stand together are used together
             line = slot & ~15
             self.lines.append((place << bits) + line)
 

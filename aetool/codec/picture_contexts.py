@@ -298,20 +298,20 @@ def clipped(value: int, low: int, high: int) -> int:
 class Walk:
     """Goes over pictures and codes every value by a coder, once, by the method `run`.
 
-    values: (n, planes, height, width) uint16, 0 .. most each; in place they become what a decoder
-    restores, and a decoder fills them in. preset: the contexts whose hashes the coder is handed.
-    bound: how far off a restored value may be; 0: exact.
+    values: (n, planes, height, width) uint16, 0 .. largest_value each; in place they become what a
+    decoder restores, and a decoder fills them in. preset: the contexts whose hashes the coder is
+    handed. bound: how far off a restored value may be; 0: exact.
     """
 
     def __init__(
         self,
         values: npt.NDArray[np.uint16],
-        most: int,
+        largest_value: int,
         preset: Preset,
         bound: int = 0,
     ) -> None:
         self.values = values
-        self.most = most
+        self.largest_value = largest_value
         self.bound = bound
         self.preset = preset
         self.count: int = values.shape[0]
@@ -319,7 +319,7 @@ class Walk:
         self.height: int = values.shape[2]
         self.width: int = values.shape[3]
         # classes are of 8 bits, whatever the depth
-        self.shift = max(0, most.bit_length() - 8)
+        self.shift = max(0, largest_value.bit_length() - 8)
         # and those of differences coarser where values are
         coarser = max(0, bound.bit_length() - 1)
         self.classes = self.shift + coarser
@@ -467,13 +467,13 @@ class Walk:
         guesses = self._guesses(pixel)
         guesses.append(linear_guess(pixel.near.w, self.linear[plane], terms))
         # a guess may lie outside of what pixels can be
-        guesses = [clipped(guess, 0, self.most) for guess in guesses]
+        guesses = [clipped(guess, 0, self.largest_value) for guess in guesses]
         predicted = self._weighed_mean(plane, y, x, guesses)
         slot = self._slot_of_neighbours(pixel)
         features = self._features(pixel, predicted, guesses, slot)
         self._begin_value(coder, plane, features)
         exact = int(self.values[self.picture, plane, y, x])
-        value = code_value(coder, predicted, self.most, exact, self.bound)
+        value = code_value(coder, predicted, self.largest_value, exact, self.bound)
         # what is learned of it
         self.values[self.picture, plane, y, x] = value
         self.now[plane][y][x] = value
@@ -487,8 +487,8 @@ class Walk:
     def _slot_of_neighbours(self, pixel: Pixel) -> int:
         """Where the value is remembered that last followed such neighbours, a place in `repeated`:
         0 .. REPEATS - 1, a hash of the plane and of six neighbours."""
-        a = pixel.near
-        neighbours = (a.w, a.n, a.nw, a.ne, a.ww, a.nn)
+        compass = pixel.near
+        neighbours = (compass.w, compass.n, compass.nw, compass.ne, compass.ww, compass.nn)
         seed = pixel.plane * PLANE_SEED & WORD
         mixed = hashed(seed, neighbours) * CONTEXT_SEED & WORD
         return mixed >> 16
@@ -515,13 +515,22 @@ class Walk:
         """The terms of the linear predictor, 11 to 22 by what there is: differences of neighbours
         to the west one, in this plane, then in the picture before, if there are several pictures,
         then in the planes coded before."""
-        a = pixel.near
-        west_goes_on = 2 * a.w - a.ww
-        north = (a.nw, a.ne, a.nn, a.nne, a.nnw, a.nee, a.nww, a.nnn)
-        around = (a.n, west_goes_on, *north, a.www)
-        terms = [value - a.w for value in around]
+        compass = pixel.near
+        west_goes_on = 2 * compass.w - compass.ww
+        north = (
+            compass.nw,
+            compass.ne,
+            compass.nn,
+            compass.nne,
+            compass.nnw,
+            compass.nee,
+            compass.nww,
+            compass.nnn,
+        )
+        around = (compass.n, west_goes_on, *north, compass.www)
+        terms = [value - compass.w for value in around]
         if self.count > 1:
-            terms += [value - a.w for value in pixel.earlier]
+            terms += [value - compass.w for value in pixel.earlier]
         planes = zip(pixel.others, pixel.values, strict=True)
         for place, (other, value) in enumerate(planes):
             # of the first plane more than of the second
@@ -533,27 +542,27 @@ class Walk:
 
     def _guesses(self, pixel: Pixel) -> list[int]:
         """Guesses of a pixel's value by all predictors but the linear one, 5 to 8, the median
-        first; they may lie outside of 0 .. most. As many, in the same order, for each pixel of a
-        plane."""
-        a = pixel.near
+        first; they may lie outside of 0 .. largest_value. As many, in the same order, for each
+        pixel of a plane."""
+        compass = pixel.near
         # the predictors of LOCO-I and CALIC, and plain gradients
-        mean = (a.w + a.n) >> 1
-        slope = (a.ne - a.nw) >> 2
-        change = (a.w - a.ww) >> 1
+        mean = (compass.w + compass.n) >> 1
+        slope = (compass.ne - compass.nw) >> 2
+        change = (compass.w - compass.ww) >> 1
         guesses = [
-            median(a.w, a.n, a.nw),
+            median(compass.w, compass.n, compass.nw),
             mean + slope,
-            a.w + a.ne - a.n,
-            a.n + a.ne - a.nne,
-            a.w + change,
+            compass.w + compass.ne - compass.n,
+            compass.n + compass.ne - compass.nne,
+            compass.w + change,
         ]
         # what another picture or plane has here, and how much this one differs around it
         if self.count > 1:
             same, west, north, _, _ = pixel.earlier
-            difference = a.w - west + a.n - north
+            difference = compass.w - west + compass.n - north
             guesses.append(same + (difference >> 1))
         for other, value in zip(pixel.others, pixel.values, strict=True):
-            difference = a.w - other.w + a.n - other.n
+            difference = compass.w - other.w + compass.n - other.n
             guesses.append(value + (difference >> 1))
         return guesses
 
@@ -566,8 +575,8 @@ class Walk:
     ) -> int:
         """The mean of the guesses for (y, x), rounded, each weighed by the inverse square of how
         far guesses of its predictor were off at the five pixels nearby that NEAR lists, as far as
-        they lie in the picture: all alike where none does. guesses: limited to 0 .. most, in the
-        same order for all pixels of the plane."""
+        they lie in the picture: all alike where none does. guesses: limited to 0 .. largest_value,
+        in the same order for all pixels of the plane."""
         total = weighed = 0
         for place, guess in enumerate(guesses):
             missed = 1
@@ -596,17 +605,17 @@ class Walk:
     ) -> dict[str, int]:
         """The FEATURES of a pixel by name, whole numbers.
 
-        predicted: its value as all guesses together have it. guesses: within 0 .. most, the median
-        first, the linear predictor's last. slot: the place in `repeated` where the value is
-        remembered that last followed such neighbours.
+        predicted: its value as all guesses together have it. guesses: within 0 .. largest_value,
+        the median first, the linear predictor's last. slot: the place in `repeated` where the value
+        is remembered that last followed such neighbours.
         """
-        a = pixel.near
+        compass = pixel.near
         plane = pixel.plane
         y = pixel.y
         x = pixel.x
         classes = self.classes
         errors = self._misses_nearby(pixel)
-        slopes = self._slopes(a)
+        slopes = self._slopes(compass)
         # shifts and divisors are part of the format: another one restores other pixels
         fine = classed((errors + 2 * slopes) >> 3, classes)
         features = {
@@ -619,8 +628,8 @@ class Walk:
             "texture": classed(slopes >> 1, classes),
             "spread": classed(max(guesses) - min(guesses), classes),
             "ends": self._at_ends(pixel),
-            "w exact": a.w,
-            "n exact": a.n,
+            "w exact": compass.w,
+            "n exact": compass.n,
             "repeated": self.repeated[slot],
             "error first": self.error[0][y][x] if plane > 0 else 0,
             "error second": self.error[1][y][x] if plane > 1 else 0,
@@ -630,12 +639,12 @@ class Walk:
             "error before": classed(self._error_before(pixel), classes),
         }
         near = {
-            "w": a.w,
-            "n": a.n,
-            "nw": a.nw,
-            "ne": a.ne,
-            "ww": a.ww,
-            "nn": a.nn,
+            "w": compass.w,
+            "n": compass.n,
+            "nw": compass.nw,
+            "ne": compass.ne,
+            "ww": compass.ww,
+            "nn": compass.nn,
             "before": pixel.earlier[0],
             "linear": guesses[-1],
             "median": guesses[0],
@@ -667,25 +676,34 @@ class Walk:
             return 0
         return self.error_before[pixel.plane][pixel.y][pixel.x]
 
-    def _slopes(self, a: About) -> int:
+    def _slopes(self, compass: About) -> int:
         """How rough the picture is here: the sum of the magnitudes of five differences between the
-        neighbours of a pixel. a: these neighbours."""
-        slopes = abs(a.w - a.nw)
-        slopes += abs(a.n - a.nw)
-        slopes += abs(a.n - a.ne)
-        slopes += abs(a.w - a.ww)
-        slopes += abs(a.n - a.nn)
+        neighbours of a pixel. compass: these neighbours."""
+        slopes = abs(compass.w - compass.nw)
+        slopes += abs(compass.n - compass.nw)
+        slopes += abs(compass.n - compass.ne)
+        slopes += abs(compass.w - compass.ww)
+        slopes += abs(compass.n - compass.nn)
         return slopes
 
     def _at_ends(self, pixel: Pixel) -> int:
         """Which of seven neighbours, and of the pixel in the picture before, have the value 0 or
         the largest one, as a number of a bit for each, 0 .. 255: black and white come in areas, in
         drawings above all."""
-        a = pixel.near
-        neighbours = (a.w, a.n, a.nw, a.ne, a.ww, a.nn, a.nee, pixel.earlier[0])
+        compass = pixel.near
+        neighbours = (
+            compass.w,
+            compass.n,
+            compass.nw,
+            compass.ne,
+            compass.ww,
+            compass.nn,
+            compass.nee,
+            pixel.earlier[0],
+        )
         bits = 0
         for place, value in enumerate(neighbours):
-            if value in (0, self.most):
+            if value in (0, self.largest_value):
                 bits |= 1 << place
         return bits
 
@@ -723,22 +741,23 @@ def _by_first_plane(pixel: Pixel) -> int:
 def code_value(
     coder: Coder,
     predicted: int,
-    most: int,
+    largest_value: int,
     value: int,
     bound: int = 0,
 ) -> int:
-    """Code a value of 0 .. most by its distance to `predicted`, 0 .. most, too: zero or not, its
-    side, its magnitude bit by bit; returns the value as it is restored. With a Decoder the value is
-    read, whatever `value` is. coder: one that was handed the contexts already, by `begin`; where no
-    value lies farther than the bound from the prediction it is not asked, and that is returned.
-    bound: how far off the restored value may be; distances are in steps of twice that and 1."""
+    """Code a value of 0 .. largest_value by its distance to `predicted`, 0 .. largest_value, too:
+    zero or not, its side, its magnitude bit by bit; returns the value as it is restored. With a
+    Decoder the value is read, whatever `value` is. coder: one that was handed the contexts already,
+    by `begin`; where no value lies farther than the bound from the prediction it is not asked, and
+    that is returned. bound: how far off the restored value may be; distances are in steps of twice
+    that and 1."""
     step = 2 * bound + 1
     distance = abs(value - predicted)
     # to the nearest step, which is at most `bound` off
     steps = (distance + bound) // step
     # how many steps there are to either end of the range
     below = (predicted + bound) // step
-    above = (most - predicted + bound) // step
+    above = (largest_value - predicted + bound) // step
     # all that a value can be lies within the bound
     if not below and not above:
         return predicted
@@ -756,7 +775,7 @@ def code_value(
     magnitude = _code_magnitude(coder, negative, largest, steps)
     distance = step * magnitude
     restored = predicted - distance if negative else predicted + distance
-    return clipped(restored, 0, most)
+    return clipped(restored, 0, largest_value)
 
 
 def _code_magnitude(

@@ -54,10 +54,11 @@ WORTH_OF_DECIBEL = 0.06
 @dataclass(frozen=True)
 class Scale:
     """The bound and the range of restored values, by which these and their differences are put into
-    classes. bound: how far off a value may be, 1 or more; most: the largest value there is."""
+    classes. bound: how far off a value may be, 1 or more; largest_value: the largest value there
+    is."""
 
     bound: int
-    most: int
+    largest_value: int
 
     @property
     def step(self) -> int:
@@ -69,20 +70,21 @@ class Scale:
         """The class of each value, in the same shape: 0 for the least there is, 1 for the largest,
         2 and 3 for what is at most `bound` from these (2 if from both), 4 for all others. What is
         near an end was rounded to one side more often."""
-        near_end = self.most - min(self.bound, self.most)
+        near_end = self.largest_value - min(self.bound, self.largest_value)
         classes = np.full(values.shape, 4, np.uint8)
         classes[values >= near_end] = 3
         classes[values <= self.bound] = 2
-        classes[values == self.most] = 1
+        classes[values == self.largest_value] = 1
         classes[values == 0] = 0
         return classes
 
     def classes_of_differences(self) -> Classes:
-        """Class every difference that there can be of a neighbour's value from a value, -most ..
-        most: (2 * most + 1,), for each how many of ENDS, in eighths of a step, are below it."""
+        """Class every difference that there can be of a neighbour's value from a value,
+        -largest_value .. largest_value: (2 * largest_value + 1,), for each how many of ENDS, in
+        eighths of a step, are below it."""
         # of whole numbers: d > end * step / 8 where d > floor(end * step / 8)
         ends = np.array([end * self.step // 8 for end in ENDS])
-        differences = np.arange(-self.most, self.most + 1)
+        differences = np.arange(-self.largest_value, self.largest_value + 1)
         ends_below = np.searchsorted(ends, differences)
         return ends_below.astype(np.uint8)
 
@@ -140,8 +142,8 @@ class Filter:
     def apply(self, planes: Planes, restored: Planes, scale: Scale) -> Planes:
         """Correct planes, (n, planes, height, width), which earlier filters may have changed;
         returns new ones. restored: the planes as they were before any filter: no value is taken
-        further from that than the bound, within which the original lies, or out of 0 .. most.
-        scale: the bound and the largest value."""
+        further from that than the bound, within which the original lies, or out of 0 ..
+        largest_value. scale: the bound and the largest value."""
         filtered = np.empty_like(planes)
         count, of_one, height, width = planes.shape
         at_once = VALUES_AT_ONCE // (height * width)
@@ -154,13 +156,13 @@ class Filter:
                 lowest = before - scale.bound
                 highest = before + scale.bound
                 within = np.clip(corrected, lowest, highest)
-                filtered[some, plane] = np.clip(within, 0, scale.most)
+                filtered[some, plane] = np.clip(within, 0, scale.largest_value)
         return filtered
 
     def _corrected(self, values: Plane, plane: int, scale: Scale) -> Int:
         """Correct the values of one plane, (n, height, width), by the tables of that plane: values
-        plus rounded corrections, int64 in the same shape, which may lie outside of 0 .. most.
-        plane: its number, from 0."""
+        plus rounded corrections, int64 in the same shape, which may lie outside of 0 ..
+        largest_value. plane: its number, from 0."""
         half = 1 << (UNIT_BITS - 1)
         # more than 32 bits: a step of 16 bits times what all neighbours add up to
         scaled = self._totals(values, plane, scale) * scale.step
@@ -170,8 +172,8 @@ class Filter:
 
     def _totals(self, values: Plane, plane: int, scale: Scale) -> Int:
         """Add up the corrections of each value of a plane: (n, height, width) int64, in units of
-        step / 256. values: of the plane, in this shape, none above scale.most; plane: its number,
-        from 0, by which its tables are taken."""
+        step / 256. values: of the plane, in this shape, none above scale.largest_value; plane: its
+        number, from 0, by which its tables are taken."""
         classes = scale.classes(values)
         class_of_difference = scale.classes_of_differences()
         tables = self.tables[plane]
@@ -184,7 +186,7 @@ class Filter:
                 class_of_difference,
                 height,
                 width,
-                scale.most,
+                scale.largest_value,
                 self.neighbours,
                 np.ascontiguousarray(tables),
                 totals,
@@ -193,12 +195,13 @@ class Filter:
             return wide
         constants = tables[:, 0].astype(np.int64)
         total: Int = constants[classes]
+        # of a neighbour's corrections, laid flat, those of each class of values stand together
         first_of_class = classes.astype(np.intp) * DIFFERENCES
         for place, difference in enumerate(_differences(values, self.neighbours)):
             begin = 1 + place * DIFFERENCES
             end = begin + DIFFERENCES
             corrections = tables[:, begin:end].ravel()
-            class_met = class_of_difference[difference + scale.most]
+            class_met = class_of_difference[difference + scale.largest_value]
             total += corrections[first_of_class + class_met]
         return total
 
@@ -365,7 +368,7 @@ class _Equations:
                 class_of_difference,
                 height,
                 width,
-                scale.most,
+                scale.largest_value,
                 errors_of_values,
                 places,
                 gram,
@@ -375,7 +378,7 @@ class _Equations:
         columns_met = np.empty((len(places), FAR), np.int64)
         for number, difference in enumerate(_differences(values, FAR)):
             of_places = difference.ravel()[places]
-            columns_met[:, number] = class_of_difference[of_places + scale.most]
+            columns_met[:, number] = class_of_difference[of_places + scale.largest_value]
         # the column of each neighbour's class
         columns_met += 1 + DIFFERENCES * np.arange(FAR)
         errors = errors_of_values.ravel()[places]

@@ -125,17 +125,18 @@ def presets_of(effort: planning.Effort) -> list[Preset]:
     return [USUAL]
 
 
-def learn(batches: Iterable[Pixels], most: int) -> PictureModel:
+def learn(batches: Iterable[Pixels], values_left: int) -> PictureModel:
     """Train the coders of pictures on batches, (n, channels, height, width) of uint8 or uint16
-    each, up to and with the one in which `most` values are reached; returns their states, rounded
-    as a bundle stores them. Of no batches they have learned nothing."""
+    each, up to and with the one in which `values_left` values are reached; returns their states,
+    rounded as a bundle stores them. Of no batches they have learned nothing."""
     model = picture_models.blank()
     for pictures in batches:
         planes, largest = picture_blobs.planes_to_learn_from(pictures)
         for state in model.states.values():
+            # the state learns in place; the code itself is of no use
             picture_coding.encode(planes, largest, state)
-        most -= pictures.size
-        if most <= 0:
+        values_left -= pictures.size
+        if values_left <= 0:
             break
     # as a reader will have it
     stored = picture_models.to_bytes(model)

@@ -29,7 +29,7 @@ def packed(
     text: bytes,
     most: int,
     quick: bool,
-    wanted: tuple[str, ...] | None = None,
+    stage_names: tuple[str, ...] | None = None,
     binary: bool = False,
     look: int | None = None,
 ) -> bytes | None:
@@ -37,19 +37,19 @@ def packed(
     does, whose inverse is blobs.unpack; None unless that takes fewer than `most` bytes, or without
     a stage to try.
 
-    quick: stages search less for repeats; else more. wanted: the names of the stages to try; None:
-    those that `promising` names. binary: the bytes are no text, and may be numbers of several bytes
-    each. look: how many bytes all of the text takes, compressed quickly by LZMA2, where the caller
-    knows it, else None; not read where stages are wanted.
+    quick: stages search less for repeats; else more. stage_names: the names of the stages to try;
+    None: those that `promising` names. binary: the bytes are no text, and may be numbers of several
+    bytes each. look: how many bytes all of the text takes, compressed quickly by LZMA2, where the
+    caller knows it, else None; not read where stages are named.
     """
-    if wanted is None:
-        wanted = promising(text, most, quick, look)
-    if not wanted:
+    if stage_names is None:
+        stage_names = promising(text, most, quick, look)
+    if not stage_names:
         return None
     squeezed = blobs.pack(
         text,
         quick,
-        wanted,
+        stage_names,
         thorough=not quick,
         binary=binary,
         most=most,
@@ -58,8 +58,9 @@ def packed(
 
 
 def mixtures(text: bytes) -> tuple[str, ...]:
-    """The names of the mixtures of contexts to try on a text that is stored as a whole: of a small
-    one also that without words, which learns the columns of a small table sooner."""
+    """The names of the stages that mix contexts which are worth trying on a text that is stored as
+    a whole: the one with words, and for a text of at most SMALL (2^17) bytes also the one without,
+    which learns the columns of a small table sooner."""
     if len(text) <= SMALL:
         return (stages.MIXED, stages.MIXED_WIDELY)
     return (stages.MIXED_WIDELY,)
@@ -67,7 +68,7 @@ def mixtures(text: bytes) -> tuple[str, ...]:
 
 def promising(text: bytes, most: int, quick: bool, look: int | None = None) -> tuple[str, ...]:
     """The names of those stages, general compressors, that may compress a text to fewer than `most`
-    bytes, by a look at parts of it; () if none may. All OF_SMALL ("lzma2", "bzip2", "mixed
+    bytes, as a trial on parts of it tells; () if none may. All OF_SMALL ("lzma2", "bzip2", "mixed
     widely") of a text of at most SMALL (2^17) bytes, without a look.
 
     So a text whose columns are coded well costs a twentieth more time, not three times as much.
@@ -83,19 +84,19 @@ def promising(text: bytes, most: int, quick: bool, look: int | None = None) -> t
     samples = min(most_samples, samples)
     samples = max(fewest_samples, samples)
     sample = spread(text, samples, SAMPLE)
-    by_sample = len(text) / len(sample)
+    times_sample = len(text) / len(sample)
     bzip2 = stages.named("bzip2").squeeze(sample, quick=False)
     stages_worth_it = []
-    if len(bzip2) * by_sample * BZIP2_GAINS < most:
+    if len(bzip2) * times_sample * BZIP2_GAINS < most:
         stages_worth_it.append("bzip2")
     lzma2 = stages.named("lzma2")
-    by_parts = _by_parts(text, LOOKED_AT) if look is None else look
-    gains = 1.0
-    # how much more a thorough search saves than the quick one of this look
-    if by_parts * MOST_GAINED < most:
+    size_by_parts = _size_by_parts(text, LOOKED_AT) if look is None else look
+    # what a thorough search leaves of the bytes that the quick one of this look takes
+    share_thorough = 1.0
+    if size_by_parts * MOST_GAINED < most:
         thorough = lzma2.squeeze(sample, quick=False, thorough=True)
-        gains = len(thorough) / len(lzma2.squeeze(sample, quick=True))
-    if by_parts * gains * LZMA_GAINS < most:
+        share_thorough = len(thorough) / len(lzma2.squeeze(sample, quick=True))
+    if size_by_parts * share_thorough * LZMA_GAINS < most:
         stages_worth_it += ["lzma2", "zstd"]
     return tuple(stages_worth_it)
 
@@ -103,17 +104,18 @@ def promising(text: bytes, most: int, quick: bool, look: int | None = None) -> t
 def _quickly_promising(text: bytes, most: int, look: int | None) -> tuple[str, ...]:
     """What `promising` returns of a text of more than SMALL bytes for stages that search less for
     repeats: never bzip2, which takes longer than all else that is done quickly."""
-    by_parts = _by_parts(text, QUICKLY_LOOKED_AT) if look is None else look
-    if by_parts * QUICK_GAINS < most:
+    size_by_parts = _size_by_parts(text, QUICKLY_LOOKED_AT) if look is None else look
+    if size_by_parts * QUICK_GAINS < most:
         return ("lzma2", "zstd")
     return ()
 
 
-def _by_parts(text: bytes, looked_at: float) -> int:
-    """About how many bytes a text, of one at least, takes by a quick LZMA2, by parts of it from all
-    over. looked_at: how long these are together, as a part of the text."""
-    share = int(len(text) * looked_at)
-    size = max(PART, share // PARTS)
+def _size_by_parts(text: bytes, looked_at: float) -> int:
+    """Estimate how many bytes a text, of one at least, takes by a quick LZMA2: it compresses parts
+    of the text from all over, and takes the rest to be like these. looked_at: how long these are
+    together, as a part of the text."""
+    bytes_of_parts = int(len(text) * looked_at)
+    size = max(PART, bytes_of_parts // PARTS)
     parts = spread(text, PARTS, size)
     size_of_parts = len(stages.named("lzma2").squeeze(parts, quick=True))
     return round(size_of_parts * len(text) / len(parts))

@@ -221,9 +221,10 @@ def _renumbered(plan: Plan, numbers: dict[int, int]) -> Plan | None:
 def _renumbered_features(
     features: Sequence[Feature], numbers: dict[int, int]
 ) -> tuple[Feature, ...]:
-    """The features with their streams renumbered, those of streams that are not in `numbers` left
-    out, those that look at no other stream as they are, but a Verdict, which is of a network for
-    one stream alone, is left out. numbers: old number to new."""
+    """A plan's features for another block, in order, with the streams that they look at renumbered.
+    Those that look at a stream that is not in `numbers` are left out, and so is a Verdict, which is
+    of a network for one stream alone; those that look at no other stream stay as they are. numbers:
+    old number to new."""
     kept: list[Feature] = []
     for feature in features:
         if isinstance(feature, OwnSymbol | Repeat | Seen):
@@ -285,9 +286,9 @@ class _TriedTransform:
 
 
 class _Look(NamedTuple):
-    """When compressors of bytes are tried on a stream beside its plan. promise: LZMA2 is if a quick
-    look at two parts takes at most so many times the plan's bytes; 0: always. least: bytes of the
-    plan, of fewer none is tried; values: of each part."""
+    """When compressors of bytes are tried on a stream beside its plan. promise: LZMA2 is tried if a
+    quick look at two parts takes at most so many times the plan's bytes; 0: always. least: for a
+    plan of fewer bytes no compressor is tried; values: how many each of the two parts has."""
 
     promise: float
     least: int = LEAST_SQUEEZED
@@ -480,12 +481,12 @@ class Planner:
         if plan.bins < 2:
             return plan
         rows = sample_rows(len(symbols), self.effort.sample)
-        part = symbols[rows]
+        sample = symbols[rows]
 
         def bits(strength: int) -> float:
             """The bits that the sample takes with one strength."""
             layout = rans.Contexts(plan.bins, (), strength)
-            pairs = rans.forward(part, None, layout)
+            pairs = rans.forward(sample, None, layout)
             return rans.cost(pairs)
 
         return plan.but(strength=min(STRENGTHS, key=bits))
@@ -649,8 +650,7 @@ class Planner:
         look: when compressors are tried."""
         if self.known.rows <= SMALL_BLOCK or not self.complete:
             return plan
-        # counted once: what a mixture takes is known only when all its symbols were coded
-        # the same plan mostly is the one that is written
+        # kept with the stream, as mostly this plan is the one that is written
         ready = integers.prepared(plan, stream, self.known)
         stream.ready = ready
         bits = 8 * len(ready.pushed.raw) + rans.cost(ready.pushed.pairs)
@@ -669,6 +669,7 @@ class Planner:
             return plan, bits
         best = plan
         bits_of_best = bits
+        # bits with the description; a mixture must save MIXTURE_BITS of them
         fewest = bits + _bits_of_description(plan) - MIXTURE_BITS
         parents = self._parents(stream)
         promising: list[tuple[float, Trial]] = []
@@ -911,6 +912,7 @@ def bits_of(
     a student that is not there."""
     residuals = transforms.residuals(plan, stream, known)
     symbols = integers.symbols_of(plan, residuals)
+    # a symbol has the raw bits of a place in its bin, an escape those of a whole number
     widths = np.append(plan.widths, integers.MOST_RAW_BITS)
     raw = float(widths[symbols].sum())
     if plan.mixture is not None:

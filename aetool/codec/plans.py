@@ -538,9 +538,9 @@ class Plan:
 
     features: by which a symbol's frequency table is chosen, the coarsest first. strength: for how
     many symbols the table with one feature less counts. lanes_log: there are 2^lanes_log lanes,
-    coders that take turns. usual: the symbol of all rows, of a stream that is stored in no bytes.
-    packed: not None: values are stored as bytes, not as symbols. mixture: not None: symbols are
-    coded by a mixture of contexts, in one lane; no feature is then a Repeat.
+    coders that take turns. usual: the symbol that all rows have where the stream is stored in no
+    bytes. packed: not None: values are stored as bytes, not as symbols. mixture: not None: symbols
+    are coded by a mixture of contexts, in one lane; no feature is then a Repeat.
     """
 
     starts: Int = field(default_factory=lambda: NO_INTEGERS)

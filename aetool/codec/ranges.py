@@ -29,7 +29,7 @@ NUMERO = "#№"  # what numbers of things are marked with, as letters do
 @dataclass(frozen=True)
 class Stretch:
     """Numbers between the same text: how many there are, the smallest and the largest of them;
-    are_names: whether all are whole, behind a text that makes a name of each, see `_names`. Of
+    are_names: whether all are whole, behind a text that makes a name of each, see `_are_names`. Of
     parts of a column they are added by `+`."""
 
     count: int
@@ -87,14 +87,14 @@ class RangeEvidence:
         readings = [cells]
         # a column may write some of its thousands with marks, and others without
         if mark is not None:
-            plainly = ParsedCells.between(text, affixes_of(text), notation_with(mark))
-            readings.append(plainly)
+            with_mark_alone = ParsedCells.between(text, affixes_of(text), notation_with(mark))
+            readings.append(with_mark_alone)
         for reading in readings:
-            _widen(extremes, reading)
+            _add_extremes(extremes, reading)
         plain_count = int((cells.form >= 0).sum())
         count = plain_count + len(column.long_numbers)
         usual = _without_signs(cells.affixes)
-        are_names = _names(column)
+        are_names = _are_names(column)
         stretches = {usual: Stretch(count, min(extremes), max(extremes), are_names)}
         # numbers without text are no labels, whatever stands beside them
         if usual == NO_AFFIXES:
@@ -117,8 +117,8 @@ class RangeEvidence:
 
     @property
     def ends(self) -> tuple[Fraction, Fraction] | None:
-        """(smallest, largest number) of the column, exactly, in its unit; None if it has no
-        numbers, or labels."""
+        """The range of the column: (its smallest number, its largest), exactly, in its unit; None
+        if it has no numbers, or these are parts of labels."""
         if not self.stretches or self.are_labels:
             return None
         lowest = [stretch.lowest for stretch in self.stretches.values()]
@@ -150,11 +150,11 @@ class RangeEvidence:
 
     @property
     def are_labels(self) -> bool:
-        """Whether a rounded number would be a label that nobody has written: the numbers are those
-        of names, see `are_names`, or stand in texts that differ with them, as in `1. White` and
-        `2. Black`: more than one cell in ODD_CELLS (20) has digits between another text than most,
-        or any has, where those between the commonest text are one number. False of numbers without
-        text."""
+        """Whether the numbers are parts of labels, so that a rounded one would make a label that
+        nobody has written: they are those of names, see `are_names`, or stand in texts that differ
+        with them, as in `1. White` and `2. Black`: more than one cell in ODD_CELLS (20) has digits
+        between another text than most, or any has, where those between the commonest text are one
+        number. False of numbers without text."""
         if not self.stretches:
             return False
         if self.are_names:
@@ -172,9 +172,10 @@ class RangeEvidence:
 
 
 def _other_texts(column: UnevenNumbers, usual: Affixes) -> tuple[int, dict[Affixes, bytes]]:
-    """(About how many cells of a column, by a sample of LOOKED_AT (256) of those that are no
-    numbers, have digits between another text than `usual`, which is without signs; cells that show
-    `usual` and one such other text, by that text). Digits without any text do not count."""
+    """Look for cells that have digits between another text than `usual`, which is without signs, by
+    a sample of LOOKED_AT (256) of those that are no numbers: (about how many such cells the column
+    has; by the text around its digits a cell that shows `usual`, and one that shows such another
+    text). Digits without any text do not count."""
     text = column.parsed.text
     is_odd = column.parsed.form < 0
     is_odd[list(column.long_numbers)] = False
@@ -189,17 +190,17 @@ def _other_texts(column: UnevenNumbers, usual: Affixes) -> tuple[int, dict[Affix
         around = around_digits(cell)
         if around is None:
             continue
-        apart = _without_signs(around)
-        if apart in (usual, NO_AFFIXES):
+        other_text = _without_signs(around)
+        if other_text in (usual, NO_AFFIXES):
             continue
         others += 1
         if len(examples) < EXAMPLES:
-            examples[apart] = cell
+            examples[other_text] = cell
     # a few of many are some at least
     return -(-len(odd) * others // len(sample)), examples
 
 
-def _names(column: UnevenNumbers) -> bool:
+def _are_names(column: UnevenNumbers) -> bool:
     """Whether a column's numbers, at least one, are those of names: all are whole, and the text
     before them ends with letters that are no currency, or with a sign for "number", as in P1234,
     Region 7, term_36 and #5. `T=19` is a number with what it is of, as `T 19.5` is, and $5 is an
@@ -222,7 +223,7 @@ def _without_signs(affixes: Affixes) -> Affixes:
     return before.translate(None, SIGNS), behind.translate(None, SIGNS)
 
 
-def _widen(extremes: list[Fraction], cells: ParsedCells) -> None:
+def _add_extremes(extremes: list[Fraction], cells: ParsedCells) -> None:
     """Add to `extremes` the smallest and the largest plain decimal of each scale that cells
     have."""
     # of one scale the whole numbers are compared: a fraction of each would take long

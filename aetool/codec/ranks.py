@@ -123,12 +123,12 @@ class _Group(Group[_Candidate]):
         meta = self.members[0].column.meta
         cells = list(self.cells)
         if not isinstance(meta, NumberMeta) or meta.notation is None:
-            return sorted(cells, key=_order)
+            return sorted(cells, key=_sort_key)
         text = TextCells(*spans.behind_another(cells).places())
         plain = notations.plain(text, affixes_in(meta), meta.notation).cells()
         # what is no number has its own place among those that are none
         numbers = {cell: number or cell for cell, number in zip(cells, plain, strict=True)}
-        return sorted(cells, key=lambda cell: (*_order(numbers[cell]), cell))
+        return sorted(cells, key=lambda cell: (*_sort_key(numbers[cell]), cell))
 
 
 def offer(columns: Sequence[Coded], effort: planning.Effort) -> None:
@@ -206,7 +206,7 @@ def _is_dense(values: Int) -> bool:
     return units < LEAST_GAPS * len(different)
 
 
-def _order(cell: bytes) -> tuple[bool, float, bytes]:
+def _sort_key(cell: bytes) -> tuple[bool, float, bytes]:
     """The sort key of a cell: cells that Python's float does not read first, by their bytes, then
     numbers by value, NaN as 0, equal ones by their bytes."""
     try:
@@ -264,7 +264,7 @@ def cells_of(column: Decoded) -> Spans:
         raise ArchiveError("damaged: a column's dictionary is not there")
     if book.cells is None:
         book.cells = _unpacked(book.blob)
-    return _chosen(book.cells, column)
+    return _cells_at_ranks(book.cells, column)
 
 
 def _made_of_others(column: Decoded, lenders: Sequence[Lender]) -> Spans:
@@ -273,21 +273,21 @@ def _made_of_others(column: Decoded, lenders: Sequence[Lender]) -> Spans:
     if len(column.lenders) != len(lenders):
         raise ArchiveError("damaged: a column is made of others that are not there")
     # of columns that are made of one another none could be read first
-    if any(lenders_in(one.meta) for one in column.lenders):
+    if any(lenders_in(lender.meta) for lender in column.lenders):
         raise ArchiveError("damaged: a column is made of one that is made of others itself")
     assert isinstance(column.meta, CellsMeta)
     alone = dataclasses.replace(column.meta, lenders=())
-    rest = cells_of(dataclasses.replace(column, meta=alone, lenders=()))
-    for one in column.lenders:
-        one.text = cells_of(one)
-    cells = [cells_of(one) for one in column.lenders]
-    together = composed.put_together(rest, cells, lenders)
+    own_cells = cells_of(dataclasses.replace(column, meta=alone, lenders=()))
+    for lender in column.lenders:
+        lender.text = cells_of(lender)
+    cells = [cells_of(lender) for lender in column.lenders]
+    together = composed.put_together(own_cells, cells, lenders)
     if column.text_of_others is not None:
         column.text_of_others.add(together)
     return together
 
 
-def _chosen(book: Spans, column: Decoded) -> Spans:
+def _cells_at_ranks(book: Spans, column: Decoded) -> Spans:
     """The cell of each row of a column: that of the dictionary, book, at the row's rank, from 0,
     which is the column's value. ArchiveError for a rank below 0 or beyond its end."""
     ranks = column.values

@@ -263,9 +263,9 @@ def tables(counts: Int, c: Contexts) -> Int:
     """The frequency table of each context from counts of its symbols, both (contexts, alphabet)
     int64: frequencies of 1 or more, which sum to 2^14 in each.
 
-    Level by level, from no feature to all: f = 1 + floor((2^14 n + D above) (2^14 - A) / (2^14
-    (N + D))), what is missing to 2^14 added to the first largest; where N = 0, f = above. n: a
-    symbol's count, N: those of all A symbols, D: c.strength, above: f with one feature less.
+    Level by level, from no feature to all: f = 1 + floor((2^14 n + D above) (2^14 - A) / (2^14 (N +
+    D))), what is missing to 2^14 added to the first largest; where N = 0, f = above. n: a symbol's
+    count, N: those of all A symbols, D: c.strength, above: f with one feature less.
     """
     alphabet = c.alphabet
     # the table of no counts at all: all symbols alike
@@ -277,17 +277,17 @@ def tables(counts: Int, c: Contexts) -> Int:
         contexts *= radix
         # a context of fewer features has the counts of all that differ in the others
         by_context = counts.reshape(contexts, -1, alphabet)
-        n = by_context.sum(axis=1)
-        total = n.sum(axis=1, keepdims=True)
+        counts_of_context = by_context.sum(axis=1)
+        total = counts_of_context.sum(axis=1, keepdims=True)
         # every symbol has 1 at least, so that each can be coded; the rest is shared out
-        weight = n * TOTAL + c.strength * above
+        weight = counts_of_context * TOTAL + c.strength * above
         all_weights = (total + c.strength) * TOTAL
-        f = 1 + weight * (TOTAL - alphabet) // all_weights
+        frequencies = 1 + weight * (TOTAL - alphabet) // all_weights
         # what rounding down leaves over: every one of the 2^14 slots belongs to a symbol
-        missing = TOTAL - f.sum(axis=1)
-        largest = f.argmax(axis=1)
-        f[np.arange(contexts), largest] += missing
-        above = np.where(total > 0, f, above)
+        missing = TOTAL - frequencies.sum(axis=1)
+        largest = frequencies.argmax(axis=1)
+        frequencies[np.arange(contexts), largest] += missing
+        above = np.where(total > 0, frequencies, above)
     return above
 
 
@@ -382,21 +382,21 @@ def forward(
     highest_symbol = int(symbols.max())
     if highest_context >= c.size or highest_symbol >= c.alphabet:
         raise ValueError("a symbol or its context is out of range")
-    counts = _counts(c)
+    counts = _first_counts(c)
     step = np.arange(n) % _steps(n, lanes)
     for begin, end in epochs(n, lanes):
         frequency = tables(counts, c)
         lower = np.cumsum(frequency, axis=1) - frequency
         in_epoch = (step >= begin) & (step < end)
-        now = np.flatnonzero(in_epoch)
-        cells = (contexts[now], symbols[now].astype(np.int64))
-        out[now] = frequency[cells] << 16 | lower[cells]
+        places = np.flatnonzero(in_epoch)
+        cells = (contexts[places], symbols[places].astype(np.int64))
+        out[places] = frequency[cells] << 16 | lower[cells]
         # a cell may come several times, which `counts[cells] += 1` would count once
         np.add.at(counts, cells, 1)
     return out
 
 
-def _counts(c: Contexts) -> Int:
+def _first_counts(c: Contexts) -> Int:
     """The counts that frequency tables begin with, before the first symbol: (contexts, alphabet)
     int64, the prime or zeros, as a new array."""
     if c.prime is None:
@@ -422,9 +422,9 @@ def push(pairs: U32, lanes: int = 1) -> bytes:
         out = np.empty(4 * lanes + 2 * n, np.uint8)
         size = kernel.C.push(pairs, lanes, out)
         return out[:size].tobytes()
-    state = np.full(lanes, LOW, dtype=np.uint64)
+    lane_states = np.full(lanes, LOW, dtype=np.uint64)
     words: list[U64] = []
-    word = np.uint64(16)
+    bits_of_word = np.uint64(16)
     low_bits = np.uint64(0xFFFF)
     shift = np.uint64(PRECISION)
     room = np.uint64(32 - PRECISION)
@@ -434,17 +434,18 @@ def push(pairs: U32, lanes: int = 1) -> bytes:
     for step in reversed(range(steps)):
         places = first + step
         live = np.flatnonzero(places < n)
+        # frequency << 16 | the sum of the frequencies of lower symbols
         pair = pairs[places[live]].astype(np.uint64)
-        frequency = pair >> word
+        frequency = pair >> bits_of_word
         lower = pair & low_bits
-        x = state[live]
+        states = lane_states[live]
         # a state that would outgrow 32 bits first gives a word away
-        full = x >= frequency << room
-        words.append(x[full] & low_bits)
-        x = np.where(full, x >> word, x)
-        state[live] = (x // frequency << shift) + x % frequency + lower
+        full = states >= frequency << room
+        words.append(states[full] & low_bits)
+        states = np.where(full, states >> bits_of_word, states)
+        lane_states[live] = (states // frequency << shift) + states % frequency + lower
     joined = np.concatenate([np.zeros(0, np.uint64), *reversed(words)])
-    stored_states = state.astype("<u4").tobytes()
+    stored_states = lane_states.astype("<u4").tobytes()
     stored_words = joined.astype("<u2").tobytes()
     return stored_states + stored_words
 
@@ -462,8 +463,8 @@ class Chain:
         self.state = np.frombuffer(data, "<u4", lanes).copy()
 
     def decode(self, n: int, base: U32 | None, c: Contexts) -> U16:
-        """Decode the n symbols of the next stream, (n,) uint16, and drop their bytes. base: (n,),
-        the part of each context that is known ahead; None: 0. c: how tables are chosen.
+        """Decode the n symbols of the next stream, (n,) uint16, and move on behind their bytes.
+        base: (n,), the part of each context that is known ahead; None: 0. c: how tables are chosen.
         ArchiveError if the bytes end too early, c or contexts are out of range, or c looks for
         repeats and there are several lanes, runs of symbols coded in turn."""
         out = np.empty(n, dtype=np.uint16)
@@ -516,8 +517,8 @@ class Chain:
         words = words.astype(np.uint64)
         at = 0
         shift = np.uint64(PRECISION)
-        word = np.uint64(16)
-        counts = _counts(c)
+        bits_of_word = np.uint64(16)
+        counts = _first_counts(c)
         predictor: Repeats | None = None
         if c.match is not None:
             predictor = Repeats(c.match, c.size_of_repeats)
@@ -546,7 +547,7 @@ class Chain:
                 behind = at + int(empty.sum())
                 if behind > len(words):
                     return -1
-                x[empty] = x[empty] << word | words[at:behind]
+                x[empty] = x[empty] << bits_of_word | words[at:behind]
                 at = behind
                 state[: len(rows)] = x
                 out[rows] = symbols

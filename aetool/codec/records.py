@@ -97,8 +97,8 @@ class Layout:
 
     @property
     def line_end(self) -> str:
-        """The line end of records in a block that stores none: the shared model's, without one a
-        line feed."""
+        """The line end of all records of a block that does not say another: the shared model's, or,
+        without a model, a line feed."""
         if self.shared:
             return str(self.shared.format["newline"])
         return "\n"
@@ -120,20 +120,20 @@ def encode(piece: bytes, layout: Layout, hints: Hints = NO_HINTS) -> list[Encode
     is_regular = cells.width == len(layout.names)
     regular_records = int(is_regular.sum())
     if regular_records < LEAST_REGULAR * len(cells):
-        return [_as_it_is(piece, cells, layout)]
+        return [_as_one_text(piece, cells, layout)]
     parts = _in_parts(piece, layout, hints, cells)
     size_of_parts = sum(len(part.payload) for part in parts)
     # a few odd records in a long table are no reason to wait for a mixture of all its text
-    unmixed_text = _as_it_is(piece, cells, layout, mixes=False)
+    unmixed_text = _as_one_text(piece, cells, layout, mixes=False)
     if MIXTURE_SAVES * len(unmixed_text.payload) > size_of_parts:
         return parts
-    one_text = _as_it_is(piece, cells, layout)
+    one_text = _as_one_text(piece, cells, layout)
     if len(one_text.payload) <= size_of_parts:
         return [one_text]
     return parts
 
 
-def _as_it_is(
+def _as_one_text(
     piece: bytes,
     cells: Fields,
     layout: Layout,
@@ -151,7 +151,7 @@ def _as_it_is(
     compressed = plain.packed(piece, len(piece), quick, promising)
     if compressed is None:
         compressed = blobs.pack(piece)
-    return _as_bytes(compressed, cells, layout)
+    return _block_of_text(compressed, cells, layout)
 
 
 def _in_parts(
@@ -171,7 +171,7 @@ def _in_parts(
         return _by_regimes(piece, layout, hints, cells)
     middle = _middle(cells)
     if not middle:
-        return [_as_it_is(piece, cells, layout)]
+        return [_as_one_text(piece, cells, layout)]
     encoded = []
     for half in (piece[:middle], piece[middle:]):
         cells_of_half = fields(half, layout.rule)
@@ -215,15 +215,15 @@ def _as_columns(
     cells: Fields,
 ) -> Encoded:
     """Encode a piece of text column by column, or as one compressed text if that takes fewer bytes;
-    the hints of the result are those of its columns even then. Its errors are those of columns
-    within bounds, none if the text itself is stored. cells: the fields of the piece, of which every
-    record has as many as the layout has columns; hints: the plans of the block before."""
+    its hints are those of the columns even then. Its errors are those of columns within bounds,
+    none if the text itself is stored. cells: the fields of the piece, of which every record has as
+    many as the layout has columns; hints: the plans of the block before."""
     words, tails = line_ends(cells, layout)
-    taken: Sequence[int] = ()
+    ways_known: Sequence[int] = ()
     # the ways of the block before are taken if it had as many columns, line ends among them
     if len(hints.ways) == len(layout.names) + len(tails):
-        taken = hints.ways[: len(layout.names)]
-    columns = coded_columns(cells, layout, taken, apart="own" in words)
+        ways_known = hints.ways[: len(layout.names)]
+    columns = coded_columns(cells, layout, ways_known, without_metas="own" in words)
     encoded = _block([*columns, *tails], len(cells), words, layout, hints)
     errors: dict[str, float] = {}
     squares: dict[str, float] = {}
@@ -246,7 +246,7 @@ def _as_columns(
         if not quick and len(text) <= LONGEST_MIXED:
             mixed = plain.packed(text, len(compressed), quick, plain.mixtures(text))
             compressed = compressed if mixed is None else mixed
-        one_text = _as_bytes(compressed, cells, layout)
+        one_text = _block_of_text(compressed, cells, layout)
         # the plans that were found still are hints for the block after this one
         encoded = dataclasses.replace(one_text, hints=encoded.hints)
         if text is not piece:
@@ -254,10 +254,10 @@ def _as_columns(
     return encoded
 
 
-def _as_bytes(compressed: bytes, cells: Fields, layout: Layout) -> Encoded:
-    """Encode a block whose one column is its text. compressed: that text, by a stage of
-    `blobs.pack`; cells: its fields, by which its records and their line end are known; layout: its
-    effort, and the shared model that the block then does not use."""
+def _block_of_text(compressed: bytes, cells: Fields, layout: Layout) -> Encoded:
+    """Make a block that stores a text as one column of bytes. compressed: the text, packed as
+    `blobs.pack` does it; cells: its fields, by which its records and their line end are known;
+    layout: its effort, and the shared model, which the block then does not use."""
     words: Words = {}
     if layout.shared:
         # the block's columns are not those of the shared model
@@ -301,25 +301,25 @@ def line_ends(cells: Fields, layout: Layout) -> tuple[Words, list[Coded]]:
 def coded_columns(
     cells: Fields,
     layout: Layout,
-    taken: Sequence[int] = (),
-    apart: bool = False,
+    ways_known: Sequence[int] = (),
+    without_metas: bool = False,
 ) -> list[Coded]:
-    """Encode each column of a text, in order, by `textual.encode`, without a shared model with
-    other ways to store it beside; taken: those that the block will take, as `ways.offer`. cells:
-    the fields of the text, in each record as many as the layout has names. apart: do not use the
-    shared model's metas."""
+    """Encode each column of a text, in order, by `textual.encode`, and, without a shared model, add
+    the other ways to store it. ways_known: the ways that the block will take, as `ways.offer` takes
+    them; () where they are not known. cells: the fields of the text, in each record as many as the
+    layout has names. without_metas: do not keep to the metas of the shared model."""
     text = np.frombuffer(cells.text, np.uint8)
     columns = []
     for place, name in enumerate(layout.names):
         foreseen = None
-        if layout.shared and not apart:
+        if layout.shared and not without_metas:
             foreseen = layout.shared.metas[place]
         start, stop = spans_of(cells, place)
         bound = layout.bounds.get(name)
         mark = layout.marks.get(name)
         columns.append(textual.encode(text, start, stop, foreseen, bound, mark))
     if layout.shared is None:
-        ways.offer(columns, layout.effort, taken)
+        ways.offer(columns, layout.effort, ways_known)
     return columns
 
 
@@ -335,9 +335,10 @@ def spans_of(cells: Fields, place: int) -> tuple[I32, I32]:
 
 def taught(piece: bytes, layout: Layout, times: float) -> tuple[Students, Hints] | None:
     """Train students, small networks that predict columns, on a piece of text, at least one record,
-    for an archive of `times` as much text: (the students, hints for the first block). None if not
-    every record has the layout's number of fields, or the students save no more bytes than they
-    take. BundleError for a network whose sums might grow too large to be exact."""
+    and return them with hints: (the students, the hints for the first block of an archive of
+    `times` as much text). None if not every record has the layout's number of fields, or the
+    students save no more bytes than they take. BundleError for a network whose sums might grow too
+    large to be exact."""
     cells = fields(piece, layout.rule)
     if cells.columns != len(layout.names):
         return None
@@ -406,33 +407,33 @@ def decode(
     rule: Rule,
     rows: int,
     inside: slice,
-    wanted: Sequence[int] | None = None,
+    column_places: Sequence[int] | None = None,
 ) -> bytes:
     """The text, as bytes, of records `inside` (a slice of numbers within the block, with start and
     stop, 0 .. rows, and no step) of a decoded block of `rows` records. rule: how fields are
-    written. wanted: the places of the columns to write, at least one, in any order, each record
-    then ending with the line end that the block names, or a line feed; None: all, just as the
-    source has them. ArchiveError where the block has not these, or is damaged."""
+    written. column_places: the places of the columns to write, at least one, in any order, each
+    record then ending with the line end that the block names, or a line feed; None: all, just as
+    the source has them. ArchiveError where the block has not these, or is damaged."""
     columns = content.columns
     line_end = str(content.words.get("e", "\n"))
     if is_text(content):
         text = text_of(content)
-        return _of_bytes(text, rule, rows, inside, wanted, line_end.encode())
+        return _records_of_text(text, rule, rows, inside, column_places, line_end.encode())
     tails = None
     # the last column is of line ends
     if content.words.get("t"):
         tails = text_decoding.decode(columns[-1])
         columns = columns[:-1]
-    last_wanted = max(wanted or [], default=0)
-    if not columns or last_wanted >= len(columns):
+    last_place = max(column_places or [], default=0)
+    if not columns or last_place >= len(columns):
         raise ArchiveError("damaged: a block has not the columns that the header promises")
-    if wanted is None:
+    if column_places is None:
         cells = [ranks.cells_of(column) for column in columns]
         if tails is None:
             last_end = str(content.words.get("l", line_end))
             tails = weaving.alike(rows, line_end, last_end)
     else:
-        chosen = [ranks.cells_of(columns[place]) for place in wanted]
+        chosen = [ranks.cells_of(columns[place]) for place in column_places]
         cells = [weaving.visible(column, rule, len(chosen)) for column in chosen]
         # each record then ends alike
         tails = weaving.alike(rows, line_end, line_end)
@@ -521,20 +522,20 @@ def numbers(
     return by_column
 
 
-def _of_bytes(
+def _records_of_text(
     piece: bytes,
     rule: Rule,
     rows: int,
     inside: slice,
-    wanted: Sequence[int] | None,
+    column_places: Sequence[int] | None,
     line_end: bytes,
 ) -> bytes:
     """The text of records `inside` of a block of `rows` records that stores them as one text,
     piece. rule: how it is cut into fields. inside: a slice of numbers of records, from 0, with
-    start and stop; wanted: the places of the columns to write, each record then ending with
+    start and stop; column_places: the places of the columns to write, each record then ending with
     line_end; None: all. ArchiveError, unless all is asked for, if the piece has not `rows`
     records."""
-    if wanted is None and inside == slice(0, rows):
+    if column_places is None and inside == slice(0, rows):
         return piece
     edges = [*begins(piece, rule).tolist(), len(piece)]
     if len(edges) != rows + 1:
@@ -542,38 +543,42 @@ def _of_bytes(
     first = edges[inside.start]
     last = edges[inside.stop]
     part = piece[first:last]
-    if wanted is None:
+    if column_places is None:
         return part
     cells = fields(part, rule)
-    return writing.selected(cells, wanted, line_end)
+    return writing.selected(cells, column_places, line_end)
 
 
-def ranges_shown(piece: bytes, layout: Layout, shown: dict[str, RangeEvidence]) -> None:
+def add_range_evidence(
+    piece: bytes, layout: Layout, evidence_by_name: dict[str, RangeEvidence]
+) -> None:
     """Add what the cells of a piece of text, of which no record is cut, say of the ranges of their
-    columns to `shown`, by the column's name, in place. A column that is not of numbers in the piece
-    says nothing; nor do parts of the piece, of at most SMALLEST (2^16) bytes, or one record, in
-    which not every record has the layout's number of fields."""
+    columns to `evidence_by_name`, by the column's name, in place. A column that is not of numbers
+    in the piece says nothing; nor do parts of the piece, of at most SMALLEST (2^16) bytes, or one
+    record, in which not every record has the layout's number of fields."""
     for name, column in _columns_of_parts(piece, layout):
         mark = layout.marks.get(name)
         start = column.start.astype(np.int32)
-        evidence = RangeEvidence.of(column.pool, start, start + column.length, mark)
-        shown[name] = shown.get(name, RangeEvidence()) + evidence
+        of_part = RangeEvidence.of(column.pool, start, start + column.length, mark)
+        evidence_by_name[name] = evidence_by_name.get(name, RangeEvidence()) + of_part
 
 
-def marks_shown(piece: bytes, layout: Layout, shown: dict[str, MarkEvidence]) -> None:
+def add_mark_evidence(
+    piece: bytes, layout: Layout, evidence_by_name: dict[str, MarkEvidence]
+) -> None:
     """Add what the cells of a piece of text, of which no record is cut, say of the decimal marks of
-    their columns to `shown`, by the column's name, in place. Parts of the piece, of at most
-    SMALLEST (2^16) bytes, or one record, in which not every record has the layout's number of
+    their columns to `evidence_by_name`, by the column's name, in place. Parts of the piece, of at
+    most SMALLEST (2^16) bytes, or one record, in which not every record has the layout's number of
     fields, say nothing."""
     for name, column in _columns_of_parts(piece, layout):
-        evidence = MarkEvidence.of(column)
-        shown[name] = shown.get(name, MarkEvidence()) + evidence
+        of_part = MarkEvidence.of(column)
+        evidence_by_name[name] = evidence_by_name.get(name, MarkEvidence()) + of_part
 
 
 def _columns_of_parts(piece: bytes, layout: Layout) -> Iterator[tuple[str, Spans]]:
-    """Yield the name and the cells of each column, of one regular part of the piece after the
-    other. piece: text of which no record is cut; layout: its names, and how it is cut into
-    fields."""
+    """Yield (the name of a column, its cells in one part of the piece), for each regular part of
+    the piece, see `_regular_parts`, and each of its columns, in order. piece: text of which no
+    record is cut; layout: the names, and how the piece is cut into fields."""
     for cells in _regular_parts(piece, layout):
         text = np.frombuffer(cells.text, np.uint8)
         for place, name in enumerate(layout.names):

@@ -36,9 +36,11 @@ class _Run(NamedTuple):
 
 
 def cuts(cells: Fields) -> list[int]:
-    """The records, ascending, from which numbers of some column are written with other decimals
-    than before, for a long stretch; [] mostly. cells: with as many fields in each record, one
-    column at least."""
+    """Find the records, ascending, at which a table is worth cutting: from each on the numbers of
+    some column are written with other decimals than before, for a long stretch. [] where there are
+    none, as mostly; for a table of fewer than CHUNKS * FEWEST (1,024) records; where the columns
+    that change are less than LEAST_PART (0.2) of the text; and where there would be more than
+    MOST_CUTS (7). cells: with as many fields in each record, one column at least."""
     chunk = len(cells) // CHUNKS
     if chunk < FEWEST:
         return []
@@ -59,20 +61,20 @@ def cuts(cells: Fields) -> list[int]:
     marks = np.flatnonzero(is_mark)
     if not len(marks):
         return []
-    wanted: list[int] = []
+    rows_of_changes: list[int] = []
     size_changed = 0
     for start, stop in promising:
         decimals = _decimals(start, stop, marks)
         changes = _changes(decimals, chunk)
         if changes:
-            wanted += changes
+            rows_of_changes += changes
             sizes = stop - start
             size_changed += int(sizes.sum())
     # the other columns pay for each cut, as plans are stored and learned once more
     if size_changed < LEAST_PART * len(text):
         return []
-    wanted.sort()
-    rows_apart = list(_merged(wanted, chunk))
+    rows_of_changes.sort()
+    rows_apart = list(_without_close_ones(rows_of_changes, chunk))
     if len(rows_apart) > MOST_CUTS:
         return []
     return rows_apart
@@ -84,9 +86,9 @@ def _may_change(start: I32, stop: I32, text: Bytes, chunk: int) -> bool:
     where the cells of the column begin and end in the text; chunk: rows of a stretch."""
     count = len(start) // chunk
     looked = min(chunk, LOOKED)
-    inside = np.arange(looked) * chunk // looked
+    places_in_stretch = np.arange(looked) * chunk // looked
     first_rows = chunk * np.arange(count)
-    rows = (first_rows[:, None] + inside).ravel()
+    rows = (first_rows[:, None] + places_in_stretch).ravel()
     first = start[rows]
     behind = stop[rows]
     decimals = np.zeros(len(rows), np.int64)
@@ -149,13 +151,14 @@ def _changes(decimals: Int, chunk: int) -> list[int]:
             # somewhere in the stretches around the edge
             first = (before.stop - 1) * chunk
             near = decimals[first : (behind.start + 1) * chunk]
-            rows.append(first + _edge(near, before.usual, behind.usual))
+            rows.append(first + _best_edge(near, before.usual, behind.usual))
     return rows
 
 
-def _edge(decimals: Int, before: int, behind: int) -> int:
-    """The place, 1 to n, that best parts cells of `before` decimals, in front, from those of
-    `behind`. decimals: (n,), n > 0."""
+def _best_edge(decimals: Int, before: int, behind: int) -> int:
+    """Where to cut cells in two so that most of those in front have `before` decimals, and most of
+    those behind have `behind`: how many stand in front, 1 to n; of several places as good the
+    first. decimals: (n,), of each cell, n > 0."""
     earlier = np.cumsum(decimals == before)
     later = np.cumsum(decimals == behind)
     fitting = earlier + later[-1] - later
@@ -178,7 +181,7 @@ def _long_runs(usual: Int) -> list[_Run]:
     return runs
 
 
-def _merged(rows: list[int], chunk: int) -> Iterator[int]:
+def _without_close_ones(rows: list[int], chunk: int) -> Iterator[int]:
     """Yield rows, ascending, without those less than a stretch of `chunk` rows behind the one
     yielded before: columns that change together do so within some rows."""
     last = None

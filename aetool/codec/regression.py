@@ -104,7 +104,7 @@ def _on_line(doubled: Sequence[int], least: int, spread: int) -> I32:
     for number in doubled:
         above = (number - least) * 2 * FARTHEST
         place = above // spread - FARTHEST
-        place = _cut(place, FARTHEST)
+        place = _limited(place, FARTHEST)
         places.append(place)
     return np.array(places, np.int32)
 
@@ -115,12 +115,12 @@ def regressor(values: Int, present: Mask) -> I32:
     and their mean is about 0. present: (n,) bool, where it has a value; elsewhere the regressor is
     0, and so it is of a stream whose values are all equal, or that has none."""
     out = np.zeros(len(values), np.int32)
-    there = values[present]
-    if not len(there):
+    values_present = values[present]
+    if not len(values_present):
         return out
-    least = there.min()
+    least = values_present.min()
     # modulo 2^64, as numbers without a sign: the range of 64-bit numbers fits
-    above = (there - least).view(np.uint64)
+    above = (values_present - least).view(np.uint64)
     largest = int(above.max())
     bits_of_range = largest.bit_length()
     if bits_of_range > REGRESSOR_BITS:
@@ -143,8 +143,8 @@ def earlier(row_by_row: I32) -> I32:
 
 
 def _shares_below() -> list[int]:
-    """For each place k of the table, below PLACES, the share of a logistic density, of 2^30, that
-    lies more than k / 64 scales below its middle."""
+    """The table of the logistic function: for each place k, 0 .. PLACES - 1 (1,023), the share of a
+    logistic density, in 2^30ths, that lies more than k / 64 scales below its middle."""
     shares: list[int] = []
     # exp(-k / 64), by one multiplication after the other: no two machines can differ
     falling = ONE
@@ -194,7 +194,7 @@ class Regression:
             total += weight * value
         # weights learn to predict places cut by OWN_BITS, see `learn`; here it is to be all of it
         predicted = total >> WEIGHT_BITS - OWN_BITS
-        self.predicted = _cut(predicted, 2 * FARTHEST)
+        self.predicted = _limited(predicted, 2 * FARTHEST)
 
     def logits(self, low: int, middle: int, high: int) -> list[int]:
         """The logits, in 256ths, that a symbol of low .. high - 1 is one of middle .. high - 1, low
@@ -227,7 +227,7 @@ class Regression:
             return ONE
         edge = int(self.numbers.edges[symbol])
         distance = edge - self.predicted << PLACE_BITS
-        place = _cut(distance // scale, PLACES - 1)
+        place = _limited(distance // scale, PLACES - 1)
         if place < 0:
             return BELOW[-place]
         # the density is as on its other side
@@ -240,11 +240,11 @@ class Regression:
         self._learn_errors(place)
         number = place >> OWN_BITS
         self._learn_weights(number)
-        larger = number << MEAN_BITS
+        scaled = number << MEAN_BITS
         if self.count:
-            self.mean += larger - self.mean >> MEAN_STEP
+            self.mean += scaled - self.mean >> MEAN_STEP
         else:
-            self.mean = larger
+            self.mean = scaled
         self.last_but_one = self.last
         self.last = number
         self.count += 1
@@ -253,41 +253,41 @@ class Regression:
         """Move the means of errors towards the error of the prediction; that of the first symbol
         begins them. place: of the symbol that came, on the line from -FARTHEST to FARTHEST."""
         error = abs(place - self.predicted) << ERROR_BITS
-        for which, step in enumerate(STEPS):
+        for number, step in enumerate(STEPS):
             if self.count:
-                self.errors[which] += error - self.errors[which] >> step
+                self.errors[number] += error - self.errors[number] >> step
             else:
-                self.errors[which] = error
+                self.errors[number] = error
 
     def _learn_weights(self, number: int) -> None:
         """Add a row to the sums, and move every weight, one after the other, to where the squares
         of errors are least while the others stay (a step of Gauss and Seidel). number: the place of
         the symbol that came, cut by OWN_BITS (4), as inputs are."""
         for products, value in zip(self.products, self.inputs, strict=True):
-            for which, other in enumerate(self.inputs):
-                products[which] += value * other
-        for which, value in enumerate(self.inputs):
-            self.matches[which] += value * number
+            for index, other in enumerate(self.inputs):
+                products[index] += value * other
+        for index, value in enumerate(self.inputs):
+            self.matches[index] += value * number
         self.rows += 1
         if self.rows == MOST_ROWS:
             self._halve()
-        for which, products in enumerate(self.products):
-            left = self.matches[which] << WEIGHT_BITS
+        for index, products in enumerate(self.products):
+            left = self.matches[index] << WEIGHT_BITS
             for weight, product in zip(self.weights, products, strict=True):
                 left -= weight * product
-            step = left // (products[which] + RIDGE)
-            weight = self.weights[which] + step
+            step = left // (products[index] + RIDGE)
+            weight = self.weights[index] + step
             # those behind it already see the new one
-            self.weights[which] = _cut(weight, LARGEST_WEIGHT)
+            self.weights[index] = _limited(weight, LARGEST_WEIGHT)
 
     def _halve(self) -> None:
         """Let all rows so far count half, so that the sums stay small and later rows count more."""
         self.rows >>= 1
-        self.matches = [one >> 1 for one in self.matches]
+        self.matches = [number >> 1 for number in self.matches]
         for products in self.products:
-            products[:] = [one >> 1 for one in products]
+            products[:] = [number >> 1 for number in products]
 
 
-def _cut(number: int, farthest: int) -> int:
+def _limited(number: int, farthest: int) -> int:
     """The number, or the nearest one that is at most `farthest` from 0."""
     return max(-farthest, min(farthest, number))

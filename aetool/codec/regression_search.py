@@ -33,10 +33,11 @@ def with_regression(
     known: Known,
     parents: Sequence[int],
 ) -> Plan | None:
-    """A copy of a plan that mixes, with a regression on those of these parents, numbers of earlier
-    streams, that tell most beside the numbers before; on these alone where no parent tells enough.
-    None for a plan that does not mix, and where symbols make no numbers: bins that need not hold
-    all residuals, or fewer than LEAST_REGRESSED (3). Whether it pays is not looked at."""
+    """A copy of a plan that codes by a mixture, with a regression added, on those of these parents,
+    numbers of earlier streams, that tell most beside the numbers before; on these alone where no
+    parent tells enough. None for a plan without a mixture, and where symbols make no numbers: bins
+    that need not hold all residuals, or fewer than LEAST_REGRESSED (3). Whether it pays is not
+    looked at."""
     mixture = plan.mixture
     if mixture is None:
         return None
@@ -46,8 +47,8 @@ def with_regression(
     symbols = integers.symbols_of(plan, residuals)
     count = len(symbols)
     numbers = regression.numbers_of(plan.starts, plan.widths, (), count)
-    part = symbols[:JUDGED]
-    target = numbers.middles[part].astype(np.float64)
+    first_symbols = symbols[:JUDGED]
+    target = numbers.middles[first_symbols].astype(np.float64)
     search = _Search(target, count)
     for parent in parents:
         column = symbol_contexts.regressor_of(parent, stream, known)
@@ -100,17 +101,18 @@ class Trial:
         return dataclasses.replace(self, plan=plan, layout=layout)
 
     def promise(self, costs: Float) -> float | None:
-        """About the bits that the symbols take in all, raw bits included, from what the first
-        quarter of them takes beside what it takes without a regression; None unless that is less
-        than LEAST_SAVING (0.998) of it. costs: (n,), of all symbols without a regression."""
+        """Estimate the bits that all symbols take with this trial's regression, raw bits included,
+        by coding the first quarter of them alone, and comparing that with what it takes without a
+        regression; None unless that is less than LEAST_SAVING (0.998) of it. costs: (n,), of all
+        symbols without a regression."""
         count = len(self.symbols) // PART
         layout = self.layout.first(count)
         part = self.symbols[:count]
-        taken = float(symbol_mixing.costs(part, layout).sum())
-        taken_without = float(costs[:count].sum())
-        if taken >= LEAST_SAVING * taken_without:
+        bits_of_part = float(symbol_mixing.costs(part, layout).sum())
+        bits_without = float(costs[:count].sum())
+        if bits_of_part >= LEAST_SAVING * bits_without:
             return None
-        share = taken / taken_without
+        share = bits_of_part / bits_without
         return self.raw + share * float(costs.sum())
 
 
@@ -125,8 +127,8 @@ class _Search:
         inputs = _own_inputs(target)
         self.own, _ = np.linalg.qr(inputs)
         along_own = self.own.T @ target
-        told = self.own @ along_own
-        self.error = target - told
+        explained = self.own @ along_own
+        self.error = target - explained
         self.names: list[int] = []
         self.columns: list[Float] = []
 
@@ -173,11 +175,11 @@ class _Search:
         return tuple(chosen)
 
     def _bits(self, gain: float, error: Float) -> float:
-        """About how many bits all numbers of the stream take less, where so much of the squares of
-        errors, (n,), is gone, if errors are normal."""
+        """Estimate how many bits fewer all numbers of the stream take if the sum of squared errors
+        falls by `gain`, the errors being taken for normal. error: (n,), the errors before."""
         total = float(error @ error)
-        part = gain / max(1.0, total)
-        left = max(1 - part, LEAST_LEFT)
+        share = gain / max(1.0, total)
+        left = max(1 - share, LEAST_LEFT)
         bits_a_number = -np.log2(left) / 2
         bits = self.count * bits_a_number
         return float(bits)

@@ -107,12 +107,12 @@ class TextPrices:
         rows = len(self.rounded.cells)
         hints = self._without_plans_of(changed)
         effort = _as_hinted(self.layout.effort, self.hints)
-        _, payload, found = blocks.encode(coded, rows, self.words, effort, hints)
-        return Price(len(payload), squares, found)
+        _, payload, next_hints = blocks.encode(coded, rows, self.words, effort, hints)
+        return Price(len(payload), squares, next_hints)
 
     def take(self, bounds: Mapping[str, Fraction], price: Price) -> None:
-        """Go on from other bounds: the plans by which their price was found are those that `at`
-        tries from now on, in place. price: what `at` returned for these bounds."""
+        """Take over other bounds, in place: from now on `at` begins with the plans by which their
+        price was found. price: what `at` returned for these bounds."""
         self.bounds = dict(bounds)
         self.hints = price.hints
 
@@ -126,12 +126,14 @@ class TextPrices:
         """Column number `place`, from 0, encoded within a bound, in its unit; None: exactly. One
         that has a new bound has no other ways to be stored: numbers that are rounded have none."""
         # within the first bounds a column may be stored in other ways, too
-        own = self.columns.get((place, bound))
-        return self.rounded.column(place, bound) if own is None else own
+        first_encoding = self.columns.get((place, bound))
+        return self.rounded.column(place, bound) if first_encoding is None else first_encoding
 
     def _without_plans_of(self, changed: Sequence[bool]) -> Hints:
-        """The hints without the plans of streams that changed, (those of the columns,), and of
-        those that look at one: these are searched. A plan without bins stands for none."""
+        """The hints without the plans of streams that changed, and without those of streams whose
+        plans look at one that changed: these plans are searched anew. A plan without bins stands in
+        the place of each. changed: for each stream of the columns, in order, whether it changed;
+        the streams behind these, of line ends, did not."""
         changed_streams = {number for number, is_changed in enumerate(changed) if is_changed}
         plans: list[Plan] = []
         for number, plan in enumerate(self.hints.plans):

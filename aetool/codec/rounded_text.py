@@ -105,8 +105,8 @@ class RoundedText:
         return squares
 
     def stored(self, bounds: Mapping[str, Fraction]) -> Hashable:
-        """What the archive within these bounds follows from: two sets of bounds for which it is
-        equal give the same bytes."""
+        """A key of what becomes of all columns within these bounds, by name in the column's unit:
+        two sets of bounds for which it is equal give archives of the same bytes."""
         outcomes = {}
         for name, bound in bounds.items():
             outcomes[name] = self._outcome(name, bound)

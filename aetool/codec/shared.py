@@ -47,7 +47,7 @@ DEFLATED = 0.7  # of its bytes a plan's description takes, among others like it
 
 
 def _no_marks() -> rans.U32:
-    """An empty array, (0, 3) uint32: the `stillness` of a model that knows no streams."""
+    """Make an empty array, (0, 3) uint32: the `stillness` of a model that knows no streams yet."""
     return np.zeros((0, 3), np.uint32)
 
 
@@ -286,21 +286,21 @@ def _learn_stream(
     stream: Stream,
     known: Known,
     planner: planning.Planner,
-    students: bool,
+    with_students: bool,
     seed: int,
 ) -> None:
     """Learn the next stream: add its plan and counts to `shared`, and the stream to `known`, in
-    place. planner: of the same `known`; students: whether to train a network that predicts it, by
-    `seed`, which is kept if it pays; BundleError for a network whose sums might grow too large to
-    be exact."""
+    place. planner: of the same `known`; with_students: whether to train a network that predicts it,
+    by `seed`, which is kept if it pays; BundleError for a network whose sums might grow too large
+    to be exact."""
     number = len(shared.plans)
     plan = planner.plan(stream, number)
     # small files are coded in one lane
     plan = plan.but(lanes_log=0)
     shared.plans.append(plan)
-    r = transforms.residuals(plan, stream, known)
-    symbols = integers.symbols_of(plan, r)
-    if students:
+    residuals = transforms.residuals(plan, stream, known)
+    symbols = integers.symbols_of(plan, residuals)
+    if with_students:
         plan = shared.students.attempt(
             number,
             plan,

@@ -60,28 +60,28 @@ def offer(columns: Sequence[Coded]) -> None:
         # as floats they may be printed a little larger
         if values.min() < -LARGEST // 2 or values.max() > LARGEST // 2:
             continue
-        single = _digits_of(values, meta.decimals)
+        single = _digits_before_printing(values, meta.decimals)
         if single is None:
             continue
-        way = _by_digits(column, meta, single)
+        way = _encoded_by_digits(column, meta, single)
         # of ways as small the one that is restored soonest
         if way is not None:
             column.others.insert(0, way)
 
 
-def _digits_of(values: Int, decimals: int) -> int | None:
+def _digits_before_printing(values: Int, decimals: int) -> int | None:
     """How many digits behind the point the numbers had before they were printed as 32-bit floats:
     the fewest that give at least LEAST_SHARE (0.9) of at most LOOK (256) numbers from all over the
     column; None unless they are at least LEAST_SAVED (2) fewer than `decimals`. values: (n,), at
     least one, in units of 10^-decimals, at most 2^61, as larger ones may raise ArchiveError."""
     # another kind of numbers may come first
     every = -(-len(values) // LOOK)
-    some = values[::every]
+    sample = values[::every]
     most = decimals - LEAST_SAVED
     for single in range(most + 1):
-        short = _rounded(some, decimals - single)
-        again = printed(short, single, decimals)
-        if (again == some).mean() >= LEAST_SHARE:
+        shortened = _rounded(sample, decimals - single)
+        reprinted = printed(shortened, single, decimals)
+        if (reprinted == sample).mean() >= LEAST_SHARE:
             return single
     return None
 
@@ -93,7 +93,7 @@ def _rounded(values: Int, digits: int) -> Int:
     return np.rint(scaled).astype(np.int64)
 
 
-def _by_digits(
+def _encoded_by_digits(
     column: Coded,
     meta: NumberMeta,
     single: int,
@@ -106,31 +106,31 @@ def _by_digits(
     values = column.streams[-1].values
     present = column.streams[-1].present
     digits_saved = meta.decimals - single
-    short = _rounded(values, digits_saved)
-    is_single = printed(short, single, meta.decimals) == values
-    is_short = short * 10**digits_saved == values
+    shortened = _rounded(values, digits_saved)
+    is_single = printed(shortened, single, meta.decimals) == values
+    is_short = shortened * 10**digits_saved == values
     if is_single.mean() < LEAST_SHARE:
         return None
     # what follows from the floats is told by the numbers that have more digits than these
     is_long = ~is_short
     if is_long.sum() < FEWEST or is_single[is_long].mean() < LEAST_SHARE:
         return None
-    counted = Stream(
-        np.where(is_single, short, values),
+    stored_stream = Stream(
+        np.where(is_single, shortened, values),
         present,
     )
-    own = dataclasses.replace(meta, single=single)
+    own_meta = dataclasses.replace(meta, single=single)
     if is_single.all():
         kinds_before = column.streams[:-1]
-        return Coded(own, [*kinds_before, counted], column.blobs)
+        return Coded(own_meta, [*kinds_before, stored_stream], column.blobs)
     form = meta.forms[0]
-    own = dataclasses.replace(own, forms=(form, form))
+    own_meta = dataclasses.replace(own_meta, forms=(form, form))
     kinds = _kinds_of(column)
     has_value = kinds == 0
     # special cells, and raw ones, are the kinds behind those with a value
     kinds = kinds + 1
     kinds[has_value] = ~is_single
-    return Coded(own, [Stream(kinds), counted], column.blobs)
+    return Coded(own_meta, [Stream(kinds), stored_stream], column.blobs)
 
 
 def _kinds_of(column: Coded) -> Int:

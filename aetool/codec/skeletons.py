@@ -49,7 +49,7 @@ def offer(columns: Sequence[Coded], effort: planning.Effort) -> None:
     with a mark for each number or date in them) and parts (these numbers and dates); columns of
     other cells stay as they are. effort: how far to search for ways to store these."""
     for column in columns:
-        if column.cells is None or not _may_be(column, column.cells):
+        if column.cells is None or not _looks_like_sentences(column, column.cells):
             continue
         way = _split(column.cells.bytes(), effort)
         if way is not None:
@@ -57,7 +57,7 @@ def offer(columns: Sequence[Coded], effort: planning.Effort) -> None:
             column.others.append(way)
 
 
-def _may_be(column: Coded, all_cells: Spans) -> bool:
+def _looks_like_sentences(column: Coded, all_cells: Spans) -> bool:
     """Whether a sample of a column's cells looks like sentences of few skeletons (cells with a mark
     for each number in them). False of a column that is not of text or levels, or has fewer than
     FEWEST (48) or more than MOST (2^18) cells, fewer different levels than 48 or a tenth of its
@@ -114,9 +114,9 @@ def _split(cells: list[bytes], effort: planning.Effort) -> Coded | None:
 
 @sensible()
 def decode(column: Decoded) -> Spans:
-    """The cells of a decoded column, of PartsMeta, that was stored as skeletons, with a mark for
-    each part, and these parts, row by row; ArchiveError if it is damaged, or has more text than a
-    block may have."""
+    """Restore the cells, row by row, of a decoded column of PartsMeta: its blob has the skeleton of
+    each cell, with marks, and the parts that stood in the places of these; ArchiveError if it is
+    damaged, or has more text than a block may have."""
     rows = len(column.kinds)
     blob = column.blobs[0]
     count, at = read_varint(blob, 0)
@@ -127,19 +127,19 @@ def decode(column: Decoded) -> Spans:
     if len(columns) != count:
         raise ArchiveError("damaged: a column has not the parts that it should have")
     # columns in columns could go on for ever
-    if any(isinstance(one.meta, PartsMeta | RankMeta) for one in columns):
+    if any(isinstance(part_column.meta, PartsMeta | RankMeta) for part_column in columns):
         raise ArchiveError("damaged: a part of a column is not one column of cells")
-    cells_of_columns = [text_decoding.decode(one) for one in columns]
+    cells_of_columns = [text_decoding.decode(part_column) for part_column in columns]
     size = 0
     for cells in cells_of_columns:
         size += int(cells.length.sum(dtype=np.int64))
     check_text(size)
     parts = [cells.bytes() for cells in cells_of_columns]
-    woven = [_woven(*row) for row in zip(*parts, strict=True)]
+    woven = [_filled_in(*row) for row in zip(*parts, strict=True)]
     return spans.behind_another(woven)
 
 
-def _woven(skeleton: bytes, *parts: bytes) -> bytes:
+def _filled_in(skeleton: bytes, *parts: bytes) -> bytes:
     """The skeleton, a cell with a mark for each part, with each mark replaced by the next part;
     parts behind the last mark, which are empty ones, are dropped. ArchiveError if there are more
     marks than parts."""

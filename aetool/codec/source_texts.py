@@ -34,24 +34,24 @@ def pieces_of(source: sources.CsvSource, size: int) -> Iterator[bytes]:
 
 
 def allowed_by_place(
-    wanted: Mapping[str, str],
+    bound_texts: Mapping[str, str],
     names: Sequence[str],
     ends: Sequence[tuple[Fraction, Fraction] | None],
     apart: Collection[int] = (),
     labels: Mapping[str, str] | None = None,
 ) -> list[Fraction | None]:
     """For each column the largest error allowed, in its unit; None if none is. ParamError for a
-    column in `wanted` that is not there, or has no numbers, and for a text that is no bound, as
-    "0.5" and "1%" are.
+    column in `bound_texts` that is not there, or has no numbers, and for a text that is no bound,
+    as "0.5" and "1%" are.
 
-    wanted: the text of --max-error by column name; "" stands for all columns of numbers not named,
-    also one whose name is empty. names: of the columns, which may repeat: a text is for all of a
-    name, and in percent of each one's range. ends: for each column (smallest, largest number), None
-    if it has no numbers. apart: the places, from 0, of the columns that "" does not stand for.
+    bound_texts: the text of --max-error by column name; "" stands for all columns of numbers not
+    named, also one whose name is empty. names: of the columns, which may repeat: a text is for all
+    of a name, and in percent of each one's range. ends: for each column (smallest, largest number),
+    None if it has no numbers. apart: the places, from 0, of the columns that "" does not stand for.
     labels: by name of a column without numbers what labels it has instead, in words.
     """
-    numeric = {name for name, both in zip(names, ends, strict=True) if both is not None}
-    for name in wanted:
+    numeric = {name for name, range_ends in zip(names, ends, strict=True) if range_ends is not None}
+    for name in bound_texts:
         if name and name not in names:
             guess = there_are(name, names)
             raise ParamError(f"{option('--max-error')} {name}=...: no column '{name}'{guess}")
@@ -59,38 +59,38 @@ def allowed_by_place(
             kind = (labels or {}).get(name, "does not hold numbers")
             raise ParamError(f"{option('--max-error')} {name}=...: column '{name}' {kind}")
     bounds: list[Fraction | None] = []
-    for place, (name, both) in enumerate(zip(names, ends, strict=True)):
-        of_all = None if place in apart else wanted.get("")
+    for place, (name, range_ends) in enumerate(zip(names, ends, strict=True)):
+        of_all = None if place in apart else bound_texts.get("")
         # "" stands for all columns, and never names the one that has no name
-        asked = wanted.get(name, of_all) if name else of_all
-        if asked is None or both is None:
+        bound_text = bound_texts.get(name, of_all) if name else of_all
+        if bound_text is None or range_ends is None:
             bounds.append(None)
         else:
-            bounds.append(bound_of(asked, *both))
+            bounds.append(bound_of(bound_text, *range_ends))
     return bounds
 
 
-def bound_of(asked: str, low: Fraction, high: Fraction) -> Fraction:
+def bound_of(bound_text: str, low: Fraction, high: Fraction) -> Fraction:
     """The error bound, 0 or more, that a text asks for: a number such as "0.5", "1e-3" or "1/3", or
     one of high - low in percent, "1%". ParamError for any other text, a bound below 0, a number
     beyond the largest float, or one of more than MOST_DIGITS (400) characters or with an exponent
     beyond that."""
     try:
-        mantissa, _, exponent = asked.removesuffix("%").lower().partition("e")
+        mantissa, _, exponent = bound_text.removesuffix("%").lower().partition("e")
         # a fraction of a large exponent would take all memory
         if len(mantissa) > MOST_DIGITS or abs(int(exponent or 0)) > MOST_DIGITS:
-            raise ValueError(asked)
-        value = Fraction(asked.removesuffix("%"))
+            raise ValueError(bound_text)
+        value = Fraction(bound_text.removesuffix("%"))
         # as a float, in which errors are told, it would be infinite
         if abs(value) > LARGEST_FLOAT:
-            raise ValueError(asked)
+            raise ValueError(bound_text)
     except (ValueError, ZeroDivisionError):
         raise ParamError(
-            f"{option('--max-error')} {asked}: write a number such as 0.5 or 1%, or COLUMN=0.5"
+            f"{option('--max-error')} {bound_text}: write a number such as 0.5 or 1%, or COLUMN=0.5"
         ) from None
     if value < 0:
-        raise ParamError(f"{option('--max-error')} {asked}: an error is 0 or more")
-    if asked.endswith("%"):
+        raise ParamError(f"{option('--max-error')} {bound_text}: an error is 0 or more")
+    if bound_text.endswith("%"):
         return value * (high - low) / 100
     return value
 
@@ -134,26 +134,26 @@ def names_by_field(
 def marks_of(
     files: Sequence[sources.CsvSource],
     layout: Layout,
-    asked: str | None,
+    user_mark: str | None,
 ) -> DecimalMarks:
     """The decimal marks of the columns of a table in text whose own cells may be read with either,
-    by their names in the layout; all of the files is read for it. files: of one table. asked: the
-    mark that the user says, None for none. DataError where a file cannot be opened or decoded, or
-    has a record of more than 2^28 bytes."""
-    shown: dict[str, MarkEvidence] = {}
+    by their names in the layout; all of the files is read for it. files: of one table. user_mark:
+    the mark that the user says, None for none. DataError where a file cannot be opened or decoded,
+    or has a record of more than 2^28 bytes."""
+    evidence_by_name: dict[str, MarkEvidence] = {}
     for file in files:
         pieces = pieces_of(file, layout.effort.block)
         # the head, which has no record
         next(pieces)
         for piece in pieces:
-            records.marks_shown(piece, layout, shown)
-    return DecimalMarks.of(shown, asked)
+            records.add_mark_evidence(piece, layout, evidence_by_name)
+    return DecimalMarks.of(evidence_by_name, user_mark)
 
 
 def bounds_of(
     files: Sequence[sources.CsvSource],
     layout: Layout,
-    wanted: Mapping[str, str],
+    bound_texts: Mapping[str, str],
     names: Sequence[str],
     apart: Collection[int],
 ) -> dict[str, Fraction]:
@@ -161,28 +161,28 @@ def bounds_of(
     from --max-error; all of the files is read for their ranges. Columns without a bound are left
     out.
 
-    files: of one table, each with these columns. wanted: the text of --max-error by column name, ""
-    for all others. names: of the columns, as many as the layout has, which may repeat; those of the
-    layout do not. apart: the places, from 0, of the columns that have a bound only if they are
-    named in --max-error. ParamError for a column in `wanted` that is not there, has no numbers, or
-    has labels, see RangeEvidence, or a text that is no bound. DataError where a file cannot be
-    opened or decoded, or has a record of more than 2^28 bytes.
+    files: of one table, each with these columns. bound_texts: the text of --max-error by column
+    name, "" for all others. names: of the columns, as many as the layout has, which may repeat;
+    those of the layout do not. apart: the places, from 0, of the columns that have a bound only if
+    they are named in --max-error. ParamError for a column in `bound_texts` that is not there, has
+    no numbers, or has labels, see RangeEvidence, or a text that is no bound. DataError where a file
+    cannot be opened or decoded, or has a record of more than 2^28 bytes.
     """
-    shown: dict[str, RangeEvidence] = {}
+    evidence_by_name: dict[str, RangeEvidence] = {}
     for file in files:
         pieces = pieces_of(file, layout.effort.block)
         # the head, which has no record
         next(pieces)
         for piece in pieces:
-            records.ranges_shown(piece, layout, shown)
-    evidence = [shown.get(label, RangeEvidence()) for label in layout.names]
+            records.add_range_evidence(piece, layout, evidence_by_name)
+    evidence = [evidence_by_name.get(label, RangeEvidence()) for label in layout.names]
     labels = {}
     for name, of_column in zip(names, evidence, strict=True):
         if of_column.are_labels:
             labels[name] = _words_of_labels(of_column)
     ends = [of_column.ends for of_column in evidence]
     by_place = allowed_by_place(
-        wanted,
+        bound_texts,
         names,
         ends,
         apart,
@@ -196,8 +196,8 @@ def bounds_of(
 
 
 def _words_of_labels(evidence: RangeEvidence) -> str:
-    """What a column holds whose numbers stand in texts that differ with them, in words, with
-    examples. evidence: of its range."""
+    """Say in words, for a message, what a column of labels holds instead of numbers, with cells of
+    it as examples. evidence: of its range."""
     examples = [printable(cell.decode(errors="replace")) for cell in evidence.examples.values()]
     cells = " and ".join(f"'{example}'" for example in examples)
     if evidence.are_names:
@@ -212,12 +212,12 @@ def _words_of_labels(evidence: RangeEvidence) -> str:
 
 
 def taught(source: sources.CsvSource, layout: Layout) -> tuple[Layout, Hints]:
-    """Train students, small networks that predict columns, on the first piece of a file: (a copy of
-    the layout with them, hints for its first block); (the layout as it is, no hints) if the file
-    has no records, the piece has some with another number of fields, or the students would not save
-    more bytes than they take. DataError where a file cannot be opened or decoded, or has a record
-    of more than 2^28 bytes. BundleError for a network whose sums might grow too large to be
-    exact."""
+    """Train students, small networks that predict columns, on the first piece of a file, and give
+    them to the layout: (a copy of the layout with the students, hints for the first block); (the
+    layout as it is, no hints) if the file has no records, the piece has some with another number of
+    fields, or the students would not save more bytes than they take. DataError where a file cannot
+    be opened or decoded, or has a record of more than 2^28 bytes. BundleError for a network whose
+    sums might grow too large to be exact."""
     pieces = pieces_of(source, layout.effort.block)
     # the head, which has no record
     next(pieces)

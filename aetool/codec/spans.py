@@ -57,11 +57,11 @@ def numbers(
     # near the end of a large text a place and an affix add up to more than 32 bits hold
     begin = start.astype(np.int64) + prefix
     end = stop.astype(np.int64) - suffix
-    _read(text, begin, end, value, form)
+    _read_by_arrays(text, begin, end, value, form)
     return value, form
 
 
-def _read(
+def _read_by_arrays(
     text: Bytes,
     begin: Int,
     end: Int,
@@ -91,10 +91,10 @@ def _read(
     # where the point stands; behind the last digit if there is none
     points = point.sum(axis=1)
     first_point = point.argmax(axis=1)
-    where = np.where(points > 0, first_point, width)
+    place_of_point = np.where(points > 0, first_point, width)
     # the first digit stands behind the sign
     first = negative.astype(np.int64)
-    good &= _is_usual(cell, digit, where, first, width)
+    good &= _has_usual_digits(cell, digit, place_of_point, first, width)
     good &= points <= 1
     total = _sum_of_digits(cell, digit, good)
     # "-0" would come back as "0"
@@ -102,12 +102,12 @@ def _read(
     signed = np.where(negative, -total, total)
     value[rows] = np.where(good, signed, 0)
     # without a point it stands behind the cell, and nothing follows
-    after = np.maximum(width - where - 1, 0)
+    digits_after_point = np.maximum(width - place_of_point - 1, 0)
     # "1.50" has a zero that its value does not tell
     last_character = text[end[rows] - 1]
     ends_in_zero = last_character == ZERO
-    zero = (after > 0) & ends_in_zero
-    form_of_cells = after + ZERO_AT_END * zero
+    zero = (digits_after_point > 0) & ends_in_zero
+    form_of_cells = digits_after_point + ZERO_AT_END * zero
     form[rows] = np.where(good, form_of_cells, -1)
 
 
@@ -127,32 +127,32 @@ def _characters(text: Bytes, begin: Int, width: Int) -> tuple[Bytes, Mask]:
     return np.where(inside, characters, 0), inside
 
 
-def _is_usual(
+def _has_usual_digits(
     cell: Bytes,
     digit: Mask,
-    where: Int,
+    place_of_point: Int,
     first: Int,
     width: Int,
 ) -> Mask:
     """(n,): whether the digits of cells stand as `write` would write them: 1 to 18 of them, some on
     either side of a point, no needless zero in front. What other characters there are is not seen.
 
-    cell: (n, widest), a row of characters each; digit: which of them are digits. where: the place
-    of the point in the row, width without one; first: that of the first digit; width: how many
+    cell: (n, widest), a row of characters each; digit: which of them are digits. place_of_point:
+    that of the point in the row, width without one; first: that of the first digit; width: how many
     characters the cell has, (n,) each.
     """
     # more digits than 18 do not fit into 64 bits
     count = digit.sum(axis=1)
     usual = (count > 0) & (count <= DIGITS)
     # digits stand on both sides of a point: neither ".5" nor "5."
-    usual &= where > first
-    usual &= where != width - 1
+    usual &= place_of_point > first
+    usual &= place_of_point != width - 1
     # "007" would come back as "7"
     rows = np.arange(len(cell))
     last_place = cell.shape[1] - 1
     in_row = np.minimum(first, last_place)
     begins_with_zero = cell[rows, in_row] == ZERO
-    has_several = where - first > 1
+    has_several = place_of_point - first > 1
     usual &= ~(begins_with_zero & has_several)
     return np.asarray(usual)
 
@@ -411,7 +411,8 @@ def pack_cells(cells: Sequence[bytes]) -> bytes:
     with that byte in the place of their own line feeds. If there is no such byte, or no cell: u8 1,
     the u32 lengths, and the cells."""
     joined = b"\n".join(cells)
-    # no cell holds a line feed itself
+    # the first byte says how cells are parted: 0 by line feeds, where no cell has one itself; 2 so,
+    # too, with another byte in place of their own; 1 by lengths
     separators = len(cells) - 1
     if joined.count(b"\n") == separators:
         return pack(b"\0" + joined)

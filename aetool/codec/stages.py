@@ -125,22 +125,24 @@ class Lzma2(Stage):
         that came out of it in between, a match by all that it covers."""
         inflater = lzma.LZMADecompressor(lzma.FORMAT_RAW, filters=_LZMA2)
         # how many bytes of the text are there after each byte of the data
-        known = np.zeros(len(data), np.int64)
-        there = 0
+        restored_after = np.zeros(len(data), np.int64)
+        restored_bytes = 0
         for place in range(len(data)):
-            there += len(inflater.decompress(data[place : place + 1], len(text) + 1))
-            known[place] = there
+            restored_bytes += len(inflater.decompress(data[place : place + 1], len(text) + 1))
+            restored_after[place] = restored_bytes
         bits = np.zeros(len(text) + 1)
-        waiting = 0.0
+        bits_to_share = 0.0
         # bytes that bring nothing begin what the next ones finish
         is_idle = _heads_of_chunks(data)
-        before = 0
-        for after, idle in zip(known.tolist(), is_idle.tolist(), strict=True):
-            waiting += 0.0 if idle else 8.0
-            if after > before:
-                bits[before:after] += waiting / (after - before)
-                before = after
-                waiting = 0.0
+        shared_until = 0
+        for restored_now, is_idle_byte in zip(
+            restored_after.tolist(), is_idle.tolist(), strict=True
+        ):
+            bits_to_share += 0.0 if is_idle_byte else 8.0
+            if restored_now > shared_until:
+                bits[shared_until:restored_now] += bits_to_share / (restored_now - shared_until)
+                shared_until = restored_now
+                bits_to_share = 0.0
         return bits[: len(text)]
 
 
@@ -155,13 +157,13 @@ def _heads_of_chunks(data: bytes) -> npt.NDArray[np.bool_]:
         control = data[place]
         if control < FIRST_PACKED:  # bytes as they are
             head = 3
-            filling = 0
+            bytes_of_decoder = 0
             size = int.from_bytes(data[place + 1 : place + 3], "big") + 1
         else:
             head = 5 + (control >= FIRST_WITH_PROPERTIES)
-            filling = RANGE_CODER
+            bytes_of_decoder = RANGE_CODER
             size = int.from_bytes(data[place + 3 : place + 5], "big") + 1
-        idle[place : place + head + filling] = True
+        idle[place : place + head + bytes_of_decoder] = True
         place += head + size
     # and what says that nothing follows
     idle[place:] = True
@@ -174,7 +176,7 @@ def _lzma2(raw: bytes, filters: Sequence[dict[str, int]]) -> bytes:
     DICTIONARY (4 KiB .. 8 MiB)."""
     # nothing repeats farther back than the data are long: a table for more is only filled in vain
     size = min(DICTIONARY, max(LEAST_DICTIONARY, 1 << (len(raw) - 1).bit_length()))
-    fitting = [{**one, "dict_size": size} for one in filters]
+    fitting = [{**filter_settings, "dict_size": size} for filter_settings in filters]
     return lzma.compress(raw, lzma.FORMAT_RAW, filters=fitting)
 
 
@@ -303,8 +305,8 @@ def restore(number: int, data: bytes, size: int) -> bytes:
     most size + 1: compare their number."""
     stage = KNOWN.get(number)
     if stage is None:
-        known = ", ".join(f"{number} {stage.name}" for number, stage in KNOWN.items())
-        raise ArchiveError(f"a stage of number {number} is not known here; known are {known}")
+        all_stages = ", ".join(f"{number} {stage.name}" for number, stage in KNOWN.items())
+        raise ArchiveError(f"a stage of number {number} is not known here; known are {all_stages}")
     try:
         return stage.restore(data, size)
     except (lzma.LZMAError, EOFError, OSError, ValueError) as error:

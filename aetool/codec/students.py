@@ -70,14 +70,14 @@ class Students:
         if number not in self.of:
             raise ArchiveError("damaged: a column's plan asks for a student that is not there")
         run = network.reference if self.exact else network.in_floats
-        one = self.of[number]
+        predictor = self.of[number]
         verdicts = np.empty(known.rows, np.int64)
-        marks, radices = _marks(one.features, known)
+        marks, radices = _marks(predictor.features, known)
         # part by part: the inputs of all rows would take much memory
         for first in range(0, known.rows, ROWS):
             part = slice(first, first + ROWS)
             inputs = student.places(marks[part], radices)
-            votes = run(one.layers, inputs, ones=True)
+            votes = run(predictor.layers, inputs, ones=True)
             verdicts[part] = student.verdicts(votes)
         return verdicts
 
@@ -98,8 +98,8 @@ class Students:
         streams before it, whose `predict` is this object's; planner: of these, which finds the
         features; times: for how many times these rows the weights are stored once; seed: of the
         training. BundleError for a network whose sums might grow too large to be exact."""
-        r = transforms.residuals(plan, stream, known)
-        symbols = integers.symbols_of(plan, r)
+        residuals = transforms.residuals(plan, stream, known)
+        symbols = integers.symbols_of(plan, residuals)
         if plan.bins < 2 or len(symbols) < LEAST_ROWS or plan.packed is not None:
             return plan
         features = planner.best_features(stream, symbols, FEATURES)
@@ -112,18 +112,19 @@ class Students:
         layers = student.train(marks, radices, targets, plan.bins + 1, seed)
         network.prove(layers)
         # the verdict of a network that is not here yet could not be tried
-        self.of[number] = Student(features, layers, _answers(layers))
-        weights = sum(layer.weight.size for layer in layers)
-        least = planning.bits_of(plan, stream, known)
-        least -= WEIGHT_BITS * weights / times
+        self.of[number] = Student(features, layers, _outputs_for_probe(layers))
+        weight_count = sum(layer.weight.size for layer in layers)
+        fewest_bits = planning.bits_of(plan, stream, known)
+        # what the weights take is shared by so many times these rows
+        fewest_bits -= WEIGHT_BITS * weight_count / times
         best = plan
         for with_verdict in _with_verdict(plan):
             try:
                 bits = planning.bits_of(with_verdict, stream, known)
             except ArchiveError:  # too many contexts
                 continue
-            if bits < least:
-                least = bits
+            if bits < fewest_bits:
+                fewest_bits = bits
                 best = with_verdict
         if best is plan:
             del self.of[number]
@@ -165,14 +166,14 @@ def _marks(features: Sequence[Feature], known: Known) -> tuple[Int, list[int]]:
     return np.stack(columns, axis=1), radices
 
 
-def _answers(layers: Sequence[Layer]) -> Int:
-    """Compute a network's outputs for the eight fixed inputs of `_probe`, by which it is checked on
-    another machine: (8, outputs) int64, in whole numbers."""
+def _outputs_for_probe(layers: Sequence[Layer]) -> Int:
+    """Compute a network's outputs for the eight fixed inputs of `_probe_inputs`, by which it is
+    checked on another machine: (8, outputs) int64, in whole numbers."""
     inputs = len(layers[0].weight)
-    return network.reference(layers, _probe(inputs))
+    return network.reference(layers, _probe_inputs(inputs))
 
 
-def _probe(inputs: int) -> Int:
+def _probe_inputs(inputs: int) -> Int:
     """Eight fixed inputs of zeros and ones for a network, (8, inputs) int64: its outputs for them
     are stored with it, to check that another machine computes the same."""
     # Knuth's multiplicative hash, of which one bit is taken
@@ -201,8 +202,8 @@ def learn(
     for number, stream in enumerate(streams):
         plan = planner.plan(stream, number)
         plan = students.attempt(number, plan, stream, known, planner, times, seed)
-        r = transforms.residuals(plan, stream, known)
-        symbols = integers.symbols_of(plan, r)
+        residuals = transforms.residuals(plan, stream, known)
+        symbols = integers.symbols_of(plan, residuals)
         known.add(stream, symbols, plan.alphabet)
         plans.append(plan)
     shape = tuple(len(column.streams) for column in coded)
@@ -218,13 +219,13 @@ def to_arrays(students: Students) -> tuple[dict[str, Array], dict[str, Json]]:
     them."""
     arrays: dict[str, Array] = {}
     words = {}
-    for number, one in students.of.items():
+    for number, predictor in students.of.items():
         words[str(number)] = {
-            "features": [feature.to_json() for feature in one.features],
-            "shifts": [layer.shift for layer in one.layers],
+            "features": [feature.to_json() for feature in predictor.features],
+            "shifts": [layer.shift for layer in predictor.layers],
         }
-        arrays[f"student.{number}.vectors"] = one.vectors
-        for place, layer in enumerate(one.layers):
+        arrays[f"student.{number}.vectors"] = predictor.vectors
+        for place, layer in enumerate(predictor.layers):
             name = f"student.{number}.{place}"
             arrays[f"{name}.weight"] = layer.weight.astype(np.int16)
             arrays[f"{name}.bias"] = layer.bias
@@ -248,7 +249,7 @@ def from_arrays(arrays: Mapping[str, Array], words: Mapping[str, Json]) -> Stude
         if layers[-1].weight.shape[1] > MAX_CLASSES:
             raise ValueError("a student has too many verdicts")
         vectors = arrays[f"student.{key}.vectors"]
-        probe = _probe(len(layers[0].weight))
+        probe = _probe_inputs(len(layers[0].weight))
         # floats are faster; a machine whose floats go astray would restore other values
         for run in (network.reference, network.in_floats):
             answers = run(layers, probe)

@@ -78,24 +78,24 @@ def layout_of(
     stream: Stream,
     known: Known,
     count: int,
-    marks: Sequence[U32],
+    feature_values: Sequence[U32],
 ) -> Layout:
     """The contexts by which a mixture predicts the `count` symbols of a stream, as the plan, which
-    must have a mixture, says them. marks: (count,) each, the values of the plan's features but for
-    OwnSymbol. stream: only its mask, `present`, is read; known: the streams before it. ArchiveError
-    if the plan asks for a stream that is not there, or there are more than
+    must have a mixture, says them. feature_values: (count,) each, the values of the plan's features
+    but for OwnSymbol. stream: only its mask, `present`, is read; known: the streams before it.
+    ArchiveError if the plan asks for a stream that is not there, or there are more than
     symbol_mixing.MOST_VALUES (2^18) symbols, or fewer than two different ones."""
     mixture = plan.mixture
     assert mixture is not None
     symbol_mixing.check(count, plan.alphabet)
     others: list[U32] = []
     for number in mixture.others:
-        others.append(_of_other(number, stream, known))
+        others.append(_numbers_of_other(number, stream, known))
     own_kinds: Sequence[int] = OWN_KINDS
-    alone: Sequence[tuple[int, ...]] = OTHERS_ALONE
+    sets_alone: Sequence[tuple[int, ...]] = OTHERS_ALONE
     if mixture.is_wide:
         own_kinds = WIDE_OWN_KINDS
-        alone = WIDE_OTHERS_ALONE
+        sets_alone = WIDE_OTHERS_ALONE
     # archives have no list of contexts: a change of their order makes every mixture unreadable
     contexts = _Contexts(count)
     for kind in own_kinds:
@@ -109,15 +109,15 @@ def layout_of(
     for feature in plan.features:
         if isinstance(feature, OwnSymbol):
             kind_of_features = LAST
-    for how_many in range(1, len(marks) + 1):
-        contexts.add(kind_of_features, marks[:how_many])
-    contexts.add_sets(NOTHING, alone, others)
+    for how_many in range(1, len(feature_values) + 1):
+        contexts.add(kind_of_features, feature_values[:how_many])
+    contexts.add_sets(NOTHING, sets_alone, others)
     contexts.add_sets(LAST, OTHERS_BEHIND_LAST, others)
     first_weight = symbol_mixing.FIRST_WEIGHT
     if mixture.is_wide:
         classes = [_classes_of_other(number, stream, known) for number in mixture.others]
-        mean = MEAN_LEVEL if plan.transform is Transform.DIFFERENCE else MEAN
-        contexts.add_wide(others, classes, mean)
+        kind_of_mean = MEAN_LEVEL if plan.transform is Transform.DIFFERENCE else MEAN
+        contexts.add_wide(others, classes, kind_of_mean)
         first_weight = WIDE_WEIGHTS // len(contexts.kinds)
     numbers = None
     if mixture.regressors is not None:
@@ -156,11 +156,11 @@ def regressor_of(number: int, stream: Stream, known: Known) -> I32:
     """The regressor, (n,), that a number of Mixture.regressors names, in the rows in which `stream`
     has values: 0 or more: the stream of that number in the same row; below 0: stream -1 - number in
     the row with a value before. ArchiveError without such a stream in `known`."""
-    of = number if number >= 0 else -1 - number
-    values = named_column(known.values, of, stream)
-    symbols = named_column(known.symbols, of, stream)
+    stream_number = number if number >= 0 else -1 - number
+    values = named_column(known.values, stream_number, stream)
+    symbols = named_column(known.symbols, stream_number, stream)
     # rows without a value have the symbol behind all others
-    column = regression.regressor(values, symbols < known.alphabets[of])
+    column = regression.regressor(values, symbols < known.alphabets[stream_number])
     return column if number >= 0 else regression.earlier(column)
 
 
@@ -231,7 +231,7 @@ def hashed(first: U32, second: U32) -> U32:
     return scattered.astype(np.uint32)
 
 
-def _of_other(number: int, stream: Stream, known: Known) -> U32:
+def _numbers_of_other(number: int, stream: Stream, known: Known) -> U32:
     """Take from another stream the numbers that contexts look at, one for each value of `stream`:
     (n,) uint32. number: 0 or more: the symbols of the stream of that number; below 0: the low 32
     bits of the values of stream -1 - number. stream: the one that is coded, of which only
@@ -250,9 +250,9 @@ def _classes_of_other(number: int, stream: Stream, known: Known) -> U32:
     number; it is its symbols that are classed either way. A row without a value has the symbol
     behind all others. stream: the one that is coded, in whose rows with a value they are taken;
     known: the streams before it. ArchiveError if none of them has that number."""
-    of = number if number >= 0 else -1 - number
-    symbols = named_column(known.symbols, of, stream).astype(np.uint32)
-    alphabet = known.alphabets[of] + 1
+    stream_number = number if number >= 0 else -1 - number
+    symbols = named_column(known.symbols, stream_number, stream).astype(np.uint32)
+    alphabet = known.alphabets[stream_number] + 1
     if alphabet <= CLASSES:
         return symbols
     return symbols * np.uint32(CLASSES) // np.uint32(alphabet)

@@ -93,12 +93,13 @@ class Layout:
 
     @property
     def bits(self) -> int:
-        """How many bits tell the symbols apart."""
+        """How many bits a symbol has: as few as tell all of them apart."""
         return (self.alphabet - 1).bit_length()
 
     @property
     def slot_bits(self) -> int:
-        """Each context has a table of 2 to this power slots: about eight for each symbol."""
+        """How many bits the place of a slot in a context's table has: each table has 2 to this
+        power slots, 2^8 to 2^18, about eight for each symbol."""
         slots = 8 * self.bases.shape[1]
         slot_bits = 8
         while slot_bits < MOST_SLOT_BITS and 1 << slot_bits < slots:
@@ -152,7 +153,7 @@ class Mixer:
         self.mean = 0
         self.mean_level = 0
         # of each context the symbol that came last, 1 more, by a place that its base chooses
-        self.recent: list[dict[int, int]] = [{} for _ in layout.kinds]
+        self.last_symbols: list[dict[int, int]] = [{} for _ in layout.kinds]
         self.tables: list[dict[int, _Slot]] = [{} for _ in layout.kinds]
         self.regression = None if layout.numbers is None else Regression(layout.numbers)
         # of the contexts, then of the regression, none of the constant behind them
@@ -163,34 +164,34 @@ class Mixer:
         nodes = range(1 << layout.bits)
         # one set of weights for each bit of the tree of symbols, set 0 for all of them
         self.weights = [list(first) for _ in nodes]
-        # what came of mixtures, by the bits of the symbol
-        self.final = [list(mixing.FINAL) for _ in nodes]
-        self._begin()
+        # what came of mixtures of each logit, which corrects them: by the bits of the symbol
+        self.corrections = [list(mixing.FINAL) for _ in nodes]
+        self._begin_symbol()
 
-    def _begin(self) -> None:
+    def _begin_symbol(self) -> None:
         """Begin the next symbol, none of whose bits is known: find its contexts, and pass over bits
         that are 0 in any case. Behind the last symbol of the layout nothing is foretold."""
-        self.node = 1
-        self.left = self.layout.bits
-        place = len(self.symbols)
+        self.prefix = 1
+        self.bits_left = self.layout.bits
+        count_before = len(self.symbols)
         # behind the last symbol nothing is foretold
-        if place < self.layout.bases.shape[1]:
+        if count_before < self.layout.bases.shape[1]:
             if self.regression is not None:
                 self.regression.begin()
-            own = self._own_hashes()
-            bases = self.layout.bases[:, place].tolist()
+            hashes_by_kind = self._own_hashes()
+            bases = self.layout.bases[:, count_before].tolist()
             self.hashes: list[int] = []
-            self.places: list[int] = []
+            self.places_of_bases: list[int] = []
             for number, (base, kind) in enumerate(zip(bases, self.layout.kinds, strict=True)):
                 place_of_base = self._place(base)
-                self.places.append(place_of_base)
+                self.places_of_bases.append(place_of_base)
                 if kind == RECENT:
-                    recent = self.recent[number].get(place_of_base, 0)
+                    recent = self.last_symbols[number].get(place_of_base, 0)
                     context = mixed_hash(number, recent)
                 else:
-                    context = mixed_hash(base, own[kind])
+                    context = mixed_hash(base, hashes_by_kind[kind])
                 self.hashes.append(context)
-            self._pass_over()
+            self._skip_sure_zeros()
 
     def _place(self, scattered: int) -> int:
         """The place in a context's table that a hash of 32 bits chooses."""
@@ -200,6 +201,7 @@ class Mixer:
     def _own_hashes(self) -> list[int]:
         """For each kind of context but RECENT, for which there is a 0, what the symbols before add
         to it, 32 bits."""
+        # of NOTHING, and then of LAST, TWO, THREE and SIX
         hashes = [0]
         hash_of_symbols = 0
         for back in range(1, LENGTHS[-1] + 1):
@@ -209,32 +211,34 @@ class Mixer:
             hash_of_symbols = mixed_hash(hash_of_symbols, symbol)
             if back in LENGTHS:
                 hashes.append(hash_of_symbols)
-        hashes.append(self._cut_level() & WORD)
+        # of the kinds LEVEL, RECENT, MEAN and MEAN_LEVEL
+        hashes.append(self._shifted_level() & WORD)
         hashes.append(0)
         hashes.append(self.mean >> MEAN_BITS)
         hashes.append(self.mean_level >> MEAN_LEVEL_CUT & WORD)
         return hashes
 
-    def _cut_level(self) -> int:
-        """The level, shifted, of it the lowest 32 bits, as a number with a sign."""
+    def _shifted_level(self) -> int:
+        """The level, read as a number of 64 bits with a sign, shifted right by layout.shift: the
+        lowest 32 bits of that, as a number with a sign."""
         sign = self.level >> 63
         signed = self.level - (sign << 64)
-        cut = signed >> self.layout.shift & WORD
-        return cut - (cut >> 31 << 32)
+        shifted = signed >> self.layout.shift & WORD
+        return shifted - (shifted >> 31 << 32)
 
-    def _pass_over(self) -> None:
-        """Append zeros to the known bits of the symbol (`node`, with `left` to come) as long as no
-        symbol has a 1 there."""
-        while self.left:
-            if self._may_be_one(self.node, self.left - 1):
+    def _skip_sure_zeros(self) -> None:
+        """Append zeros to the known bits of the symbol (`prefix`, with `bits_left` to come) as long
+        as no symbol has a 1 there."""
+        while self.bits_left:
+            if self._may_be_one(self.prefix, self.bits_left - 1):
                 return
-            self.node <<= 1
-            self.left -= 1
+            self.prefix <<= 1
+            self.bits_left -= 1
 
-    def _may_be_one(self, node: int, behind: int) -> bool:
-        """Whether a symbol has a 1 as its next bit. node: a 1 and the bits before that one; behind:
-        how many bits come behind it."""
-        with_bit = node << 1 | 1
+    def _may_be_one(self, prefix: int, behind: int) -> bool:
+        """Whether a symbol has a 1 as its next bit. prefix: a 1 and the bits before that one;
+        behind: how many bits come behind it."""
+        with_bit = prefix << 1 | 1
         # of the symbols that begin so the least, without the 1 before all bits
         least = (with_bit << behind) - (1 << self.layout.bits)
         return least < self.layout.alphabet
@@ -253,30 +257,30 @@ class Mixer:
             self.inputs.append(logit)
         if self.regression is not None:
             # the symbols that begin with the bits so far, in halves by the next one
-            half = 1 << self.left - 1
-            low = (self.node << self.left) - (1 << self.layout.bits)
+            half = 1 << self.bits_left - 1
+            low = (self.prefix << self.bits_left) - (1 << self.layout.bits)
             self.inputs += self.regression.logits(low, low + half, low + 2 * half)
         self.inputs.append(CONSTANT)
-        self.sets = (self.weights[0], self.weights[self.node])
+        self.weight_sets = (self.weights[0], self.weights[self.prefix])
         self.guesses: list[int] = []
-        for weights in self.sets:
+        for weights in self.weight_sets:
             total = 0
             for weight, value in zip(weights, self.inputs, strict=True):
                 total += weight * value
-            guess = _cut(total >> 16, -LARGEST, LARGEST)
+            guess = _limited(total >> 16, -LARGEST, LARGEST)
             self.guesses.append(guess)
         logit = sum(self.guesses) >> 1
         # the nearest of 33 places, 128 apart
-        self.place = logit + 2048 + 64 >> 7
-        correction = self.final[self.node][self.place]
+        self.correction_place = logit + 2048 + 64 >> 7
+        correction = self.corrections[self.prefix][self.correction_place]
         # three times the mixture's, from 4096ths, and once what came of such mixtures
         chance = 48 * squash(logit) + correction >> 2
-        return _cut(chance, LEAST_CHANCE, MOST_CHANCE)
+        return _limited(chance, LEAST_CHANCE, MOST_CHANCE)
 
     def _slot(self, table: dict[int, _Slot], context: int) -> _Slot:
         """The slot of the next bit in a context, in its table; what another context, or another
         bit, left there is thrown away."""
-        scattered = mixed_hash(context, self.node)
+        scattered = mixed_hash(context, self.prefix)
         place = self._place(scattered)
         # other bits than those of the place tell contexts in one slot apart
         check = scattered & 0xFFFF | 1
@@ -297,16 +301,16 @@ class Mixer:
             slot.chance += (target - slot.chance) * share >> 16
             slot.met += slot.met < limit
         self._learn_weights(bit)
-        final = self.final[self.node]
-        final[self.place] += target - final[self.place] >> 6
-        self.node = self.node << 1 | bit
-        self.left -= 1
-        self._pass_over()
-        if not self.left:
-            self._end(self.node - (1 << self.layout.bits))
-            self._begin()
+        final = self.corrections[self.prefix]
+        final[self.correction_place] += target - final[self.correction_place] >> 6
+        self.prefix = self.prefix << 1 | bit
+        self.bits_left -= 1
+        self._skip_sure_zeros()
+        if not self.bits_left:
+            self._end_symbol(self.prefix - (1 << self.layout.bits))
+            self._begin_symbol()
 
-    def _end(self, symbol: int) -> None:
+    def _end_symbol(self, symbol: int) -> None:
         """Add a symbol, whose bits are all known, to what is kept of those before: `symbols`, the
         regression, the level, what came last by each base, and the means."""
         self.symbols.append(symbol)
@@ -315,11 +319,11 @@ class Mixer:
         level = self.level + int(self.layout.starts[symbol])
         # as C counts, in 64 bits
         self.level = level & LONG_WORD
-        for recent, place in zip(self.recent, self.places, strict=True):
+        for recent, place in zip(self.last_symbols, self.places_of_bases, strict=True):
             recent[place] = symbol + 1
         is_first = len(self.symbols) == 1
-        self.mean = _nearer(self.mean, symbol, is_first)
-        self.mean_level = _nearer(self.mean_level, self._cut_level(), is_first)
+        self.mean = _mean_moved_to(self.mean, symbol, is_first)
+        self.mean_level = _mean_moved_to(self.mean_level, self._shifted_level(), is_first)
 
     def _learn_weights(self, bit: int) -> None:
         """Move both sets of weights that mixed the inputs towards what would have foretold the bit,
@@ -327,7 +331,7 @@ class Mixer:
         count = len(self.symbols)
         rate = FIRST_RATE // (RATE_SYMBOLS + count)
         rate = max(LEAST_RATE, rate)
-        for weights, guess in zip(self.sets, self.guesses, strict=True):
+        for weights, guess in zip(self.weight_sets, self.guesses, strict=True):
             miss = (bit << 12) - squash(guess)
             step = miss * rate
             for place, value in enumerate(self.inputs):
@@ -335,28 +339,28 @@ class Mixer:
                 weights[place] += value * step + 32768 >> 16
 
     def bits_of(self, symbol: int) -> list[int]:
-        """The bits of a symbol that are coded, the highest first: those left of the one that comes,
-        but for those that are 0 in any case."""
+        """The bits that are still to be coded of the next symbol, if it is this one, the highest
+        first; those that are 0 in any case are left out."""
         bits = []
-        node = self.node
-        for behind in reversed(range(self.left)):
+        prefix = self.prefix
+        for behind in reversed(range(self.bits_left)):
             bit = symbol >> behind & 1
-            if self._may_be_one(node, behind):
+            if self._may_be_one(prefix, behind):
                 bits.append(bit)
-            node = node << 1 | bit
+            prefix = prefix << 1 | bit
         return bits
 
 
-def _nearer(mean: int, number: int, is_first: bool) -> int:
+def _mean_moved_to(mean: int, number: int, is_first: bool) -> int:
     """A mean, which has MEAN_BITS bits behind the point, after one more number; the first one is
     the mean itself."""
-    larger = number << MEAN_BITS
+    scaled = number << MEAN_BITS
     if is_first:
-        return larger
-    return mean + (larger - mean >> MEAN_STEP)
+        return scaled
+    return mean + (scaled - mean >> MEAN_STEP)
 
 
-def _cut(number: int, least: int, most: int) -> int:
+def _limited(number: int, least: int, most: int) -> int:
     """The number, or the nearest one of least .. most."""
     return max(least, min(most, number))
 
@@ -368,8 +372,8 @@ def mixed(symbols: U16, layout: Layout) -> bytes:
         # no bit takes more than 13 bits
         most = 2 * len(symbols) * layout.bits + 64
         out = np.empty(most, np.uint8)
-        given = np.ascontiguousarray(symbols)
-        size = kernel.C.mix_symbols(given, *layout._for_c(), out)
+        contiguous = np.ascontiguousarray(symbols)
+        size = kernel.C.mix_symbols(contiguous, *layout._for_c(), out)
         return out[:size].tobytes()
     mixer = Mixer(layout)
     coder = mixing.Coder(mixer)
@@ -401,8 +405,8 @@ def costs(symbols: U16, layout: Layout) -> Float:
     count = len(symbols)
     bits = np.zeros(count, np.float64)
     if kernel.C is not None:
-        given = np.ascontiguousarray(symbols)
-        kernel.C.mix_symbol_costs(given, *layout._for_c(), bits)
+        contiguous = np.ascontiguousarray(symbols)
+        kernel.C.mix_symbol_costs(contiguous, *layout._for_c(), bits)
         return bits
     mixer = Mixer(layout)
     for place, symbol in enumerate(symbols.tolist()):

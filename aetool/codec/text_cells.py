@@ -208,12 +208,12 @@ def with_odd_cells(
     return put_together(meta, Stream(value, good), kinds, rest_cells)
 
 
-def put_together(meta: Pattern, values: Stream, kinds: Int, rest: list[bytes]) -> Coded:
-    """Build a column from its parts. kinds: (n,), the kind of each row's cell, below
-    `kind_of_rest` + 1; values: those of the cells whose kind is below meta.valued; rest: the cells
-    that are stored as their text, in order. A copy of the meta then says that it has a rest; one
-    that said so already still does without any, with an empty blob."""
-    if rest:
+def put_together(meta: Pattern, values: Stream, kinds: Int, rest_cells: list[bytes]) -> Coded:
+    """Build a column from its parts. kinds: (n,), the kind of each row's cell, below `kind_of_rest`
+    + 1; values: those of the cells whose kind is below meta.valued; rest_cells: the cells that are
+    stored as their text, in order. A copy of the meta then says that it has a rest; one that said
+    so already still does without any, with an empty blob."""
+    if rest_cells:
         meta = dataclasses.replace(meta, has_rest=True)
     streams = [values]
     # of one kind are all cells: nothing would be told by a stream of zeros
@@ -222,6 +222,6 @@ def put_together(meta: Pattern, values: Stream, kinds: Int, rest: list[bytes]) -
     blobs = []
     if meta.has_rest:
         # a shared model may foresee a rest that this block does not have: its blob is then empty
-        blob = pack_cells(rest) if rest else b""
+        blob = pack_cells(rest_cells) if rest_cells else b""
         blobs.append(blob)
     return Coded(meta, streams, blobs)

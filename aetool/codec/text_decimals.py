@@ -134,10 +134,10 @@ class ParsedCells:
             rows = np.flatnonzero(best.form < 0)
             if len(rows) < FEWEST_WRITTEN:
                 break
-            again = best._in_other_notation(rows)
-            if again is None:
+            other_reading = best._in_other_notation(rows)
+            if other_reading is None:
                 break
-            best = again
+            best = other_reading
         return best
 
     @classmethod
@@ -177,8 +177,8 @@ class ParsedCells:
         # gaps and words, as nearly always: no notation makes numbers of those
         if levels is not None and not any(map(DIGIT.search, levels.cells)):
             return None
-        of_odd = odd_cells.sample(CELLS_FOR_NOTATION)
-        sample = [*self.text.sample(CELLS_FOR_NOTATION), *of_odd]
+        sample_of_odd = odd_cells.sample(CELLS_FOR_NOTATION)
+        sample = [*self.text.sample(CELLS_FOR_NOTATION), *sample_of_odd]
         best = self
         writings = notation_choice.writings(sample, self.mark)
         # the rule: words, and numbers in the usual way
@@ -195,8 +195,8 @@ class ParsedCells:
         return None if best is self else best
 
     def keep_to(self, mark: str | None) -> None:
-        """Take for no numbers, in place, those cells that a column with the decimal mark `mark`
-        means otherwise than they were read; None: no cell."""
+        """Keep as numbers only those cells that a column with the decimal mark `mark` means as they
+        were read: the forms of others become -1, in place. None: all stay."""
         own = Notation() if self.notation is None else self.notation
         if mark is None or mark == own.decimal:
             return
@@ -206,8 +206,9 @@ class ParsedCells:
         self.form[digits_behind(self.form) > 0] = -1
 
     def have_two_ways(self, good: Mask) -> bool:
-        """Whether the decimal mark is known, and all cells of a sample of those outside of the mask
-        `good`, (n,), are numbers, too, in another way than most; so it is where all are good."""
+        """Whether numbers of the column are written in two ways: the decimal mark is known, and all
+        cells of a sample of those outside of the mask `good`, (n,), are numbers as well. True, too,
+        if the mark is known and all cells are good."""
         if self.mark is None:
             return False
         odd = self.text.only(np.flatnonzero(~good))
@@ -472,11 +473,11 @@ def by_meta(text: TextCells, meta: NumberMeta, value: Int, form: Array) -> Coded
         return with_odd_cells(text, meta, wholes, good, kinds)
 
     multiples = (wholes + meta.step // 2) // meta.step
-    off = np.abs(multiples * meta.step - wholes)
+    distances = np.abs(multiples * meta.step - wholes)
     coded = with_odd_cells(text, meta, multiples, good, kinds)
-    largest_off = int(off.max(initial=0))
-    coded.error = float(largest_off) / 10**meta.decimals
-    errors = off / 10.0**meta.decimals
+    largest_distance = int(distances.max(initial=0))
+    coded.error = float(largest_distance) / 10**meta.decimals
+    errors = distances / 10.0**meta.decimals
     coded.square = float(np.square(errors).sum())
     return coded
 

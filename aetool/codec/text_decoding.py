@@ -65,7 +65,7 @@ def _texts_of_pattern(meta: Pattern, column: Decoded) -> Spans:
     _check_range(kinds, meta.kinds, "damaged: a column has cells of an unknown kind")
     is_written = kinds < meta.valued
     kinds_of_written = kinds[is_written]
-    written = _written(meta, kinds_of_written, column.values)
+    written = _written_cells(meta, kinds_of_written, column.values)
     if meta.kinds == meta.valued:
         return written
     special_cells = bytes_of_texts(meta.specials)
@@ -96,7 +96,7 @@ def _check_range(numbers: Int, count: int, message: str) -> None:
         raise ArchiveError(message)
 
 
-def _written(meta: Pattern, kinds: Int, values: Int) -> Spans:
+def _written_cells(meta: Pattern, kinds: Int, values: Int) -> Spans:
     """The texts of values, (n,), as the meta says they are written. kinds: (n,), of the same cells,
     each below meta.valued. ArchiveError for more text than a block may have, and ValueError and the
     like for values out of range."""
@@ -183,6 +183,7 @@ def _written_numbers(meta: NumberMeta, kinds: Int, values: Int) -> Spans:
         wholes = values * units[kinds]
     if meta.single is not None:
         wholes = wholes.copy()
+        # numbers of the first form were 32-bit floats, and are written as these are printed
         is_single = kinds == 0
         wholes[is_single] = singles.printed(values[is_single], meta.single, meta.decimals)
     pool, length = spans.write(wholes, forms_of_cells, meta.decimals)
@@ -193,10 +194,10 @@ def _written_numbers(meta: NumberMeta, kinds: Int, values: Int) -> Spans:
         return written
     # again, as now the numbers' own bytes are known, which may be many for each
     check_text(len(pool) + size_around)
-    return _between(affixes, written)
+    return _with_affixes(affixes, written)
 
 
-def _between(affixes: Affixes, texts: Spans) -> Spans:
+def _with_affixes(affixes: Affixes, texts: Spans) -> Spans:
     """Put each of the texts between the affixes, (text before, text behind), in a new pool."""
     # three parts of one pool make a cell: the prefix, the text, the suffix
     around = behind_another(affixes)
@@ -224,15 +225,15 @@ def _texts_of_levels(meta: LevelMeta, column: Decoded) -> Spans:
     """The text of each row of a column of levels, whose values are numbers of levels, from 0: first
     of those of the meta, then of those of its blob, if that is not empty. ArchiveError for a number
     that no level has, or a damaged blob."""
-    known = bytes_of_texts(meta.levels)
-    levels = behind_another(known)
+    levels_of_meta = bytes_of_texts(meta.levels)
+    levels = behind_another(levels_of_meta)
     blob = column.blobs[0]
     if blob:
         count, at = read_varint(blob, 0)
         # a damaged count could ask for any memory
         count = min(count, MAX_ROWS)
-        fresh = unpack_cells(blob[at:], count)
-        levels = spans.chained(levels, fresh)
+        levels_of_blob = unpack_cells(blob[at:], count)
+        levels = spans.chained(levels, levels_of_blob)
     numbers = column.values
     _check_range(numbers, len(levels), "damaged: a column points beyond its levels")
     return levels.take(numbers)

@@ -245,12 +245,12 @@ def _as_floats(cells: ParsedCells) -> Coded | None:
     digits; None if less than half of the cells, or of a sample, are such, or the others are more
     than a twentieth of all cells, and more than 62 different ones."""
     text = cells.text
-    written = _written_floats(cells)
+    float_cells = _cells_of_floats(cells)
     # a few cells tell of most columns that they are none
-    _, good_of_sample, _ = floats.read(written.sample())
+    _, good_of_sample, _ = floats.read(float_cells.sample())
     if good_of_sample.mean() < LEAST_FLOATS:
         return None
-    numbers, good, bare = floats.read(written.cells())
+    numbers, good, bare = floats.read(float_cells.cells())
     rows = np.flatnonzero(good)
     meta, stored, kinds_of_good, fits = floats.taken_apart(numbers[rows], bare)
     good[rows[~fits]] = False
@@ -259,12 +259,12 @@ def _as_floats(cells: ParsedCells) -> Coded | None:
         return None
     kinds = np.zeros(len(text), np.int64)
     kinds[rows] = kinds_of_good
-    notation = None if written is text else cells.notation
+    notation = None if float_cells is text else cells.notation
     meta = dataclasses.replace(meta, specials=specials, notation=notation)
     return with_odd_cells(text, meta, stored[fits], good, kinds)
 
 
-def _written_floats(cells: ParsedCells) -> TextCells:
+def _cells_of_floats(cells: ParsedCells) -> TextCells:
     """The cells as floats are written: in plain notation, unless something stands around them, as
     nothing does around floats."""
     if cells.notation is not None and cells.affixes == NO_AFFIXES:
@@ -278,13 +278,13 @@ def _by_origins(cells: ParsedCells) -> list[Coded]:
     these, or less than half of the cells are floats, or the others are more than a twentieth of all
     cells, and more than 62 different ones."""
     text = cells.text
-    written = _written_floats(cells)
-    numbers, good, _ = floats.read(written.sample(CELLS_FOR_ORIGINS))
+    float_cells = _cells_of_floats(cells)
+    numbers, good, _ = floats.read(float_cells.sample(CELLS_FOR_ORIGINS))
     likely = origin_search.likely_digits(numbers[good], len(text))
     if not likely or good.mean() < LEAST_FLOATS:
         return []
-    numbers, good, bare = floats.read(written.cells())
-    notation = None if written is text else cells.notation
+    numbers, good, bare = floats.read(float_cells.cells())
+    notation = None if float_cells is text else cells.notation
     ways: list[Coded] = []
     for meta in origin_search.metas(numbers[good], bare, likely):
         meta = dataclasses.replace(meta, notation=notation)
@@ -303,9 +303,9 @@ def _taken_apart(meta: FloatMeta, numbers: Doubles, good: Mask) -> tuple[Int, In
     """Take the floats of a column apart by its meta: ((m,) what is stored of those that it can
     store, (n,) the kind of each, (n,) bool: which these are). numbers: (n,); good: which of them
     are floats at all."""
-    by_meta = origins.taken_apart if meta.digits else floats.taken_apart_by
+    take_apart = origins.taken_apart if meta.digits else floats.taken_apart_by
     rows = np.flatnonzero(good)
-    stored, kinds_of_good, fits = by_meta(meta, numbers[rows])
+    stored, kinds_of_good, fits = take_apart(meta, numbers[rows])
     is_stored = good.copy()
     is_stored[rows[~fits]] = False
     kinds = np.zeros(len(numbers), np.int64)
@@ -316,10 +316,10 @@ def _taken_apart(meta: FloatMeta, numbers: Doubles, good: Mask) -> tuple[Int, In
 def _floats_by_meta(text: TextCells, meta: FloatMeta) -> Coded:
     """Encode the column by a meta of floats; other cells are stored as its specials, or as their
     text."""
-    written = text
+    float_cells = text
     if meta.notation is not None:
-        written = notations.plain(text, NO_AFFIXES, meta.notation)
-    numbers, good = floats.read_as(written.cells(), meta.bare)
+        float_cells = notations.plain(text, NO_AFFIXES, meta.notation)
+    numbers, good = floats.read_as(float_cells.cells(), meta.bare)
     stored, kinds, fits = _taken_apart(meta, numbers, good)
     return with_odd_cells(text, meta, stored, fits, kinds)
 
@@ -358,6 +358,7 @@ def _digits_of_sample(sample: list[bytes]) -> DigitsMeta | None:
     all cells have decimal digits alone where the commonest shape has its run, those of other
     shapes, too; else 16.
     """
+    # the texts around the one run of digits of a cell, and how long this is
     shapes = []
     for cell in sample:
         shape = _shape_of(cell)
@@ -406,11 +407,11 @@ def _as_levels(levels: Levels, meta: LevelMeta) -> Coded:
     levels first, then others by how often they come, the commonest first, in a blob; b"" without
     others."""
     number_of_level: dict[bytes, int] = {}
-    known = bytes_of_texts(meta.levels)
-    for number, level in enumerate(known):
+    levels_of_meta = bytes_of_texts(meta.levels)
+    for number, level in enumerate(levels_of_meta):
         number_of_level[level] = number
     fresh = _fresh_levels(levels, number_of_level.keys())
-    for number, level in enumerate(fresh, len(known)):
+    for number, level in enumerate(fresh, len(levels_of_meta)):
         number_of_level[level] = number
     numbers = np.array([number_of_level[cell] for cell in levels.cells], np.int64)
     # nothing at all says that there are no others: a count of 0 would be a byte
@@ -421,14 +422,14 @@ def _as_levels(levels: Levels, meta: LevelMeta) -> Coded:
     return Coded(meta, [stream], [blob])
 
 
-def _fresh_levels(levels: Levels, known: Container[bytes]) -> list[bytes]:
-    """The different cells of a column that are not known, the commonest first, which get the
-    smallest numbers; equally common ones stand in order of their bytes. known: cells that have a
-    number already."""
+def _fresh_levels(levels: Levels, numbered: Container[bytes]) -> list[bytes]:
+    """The different cells of a column that have no number yet, the commonest first, which get the
+    smallest numbers; equally common ones stand in order of their bytes. numbered: those that have
+    one already."""
     counts = np.bincount(levels.index, minlength=len(levels.cells))
     fresh = []
     for cell, count in zip(levels.cells, counts.tolist(), strict=True):
-        if cell not in known:
+        if cell not in numbered:
             # sorted by a count below 0, the commonest are the first
             fresh.append((-count, cell))
     fresh.sort()
@@ -506,8 +507,8 @@ def _ticks_of(texts: list[str], meta: DateMeta) -> tuple[Int, Mask]:
     ticks = in_ticks.astype(np.int64)
     # a date that would be written in another way is no date: the text must come back
     written = dates.render(ticks / meta.ticks_a_second, meta.format)
-    same = [again == text for again, text in zip(written, texts, strict=True)]
-    good &= np.array(same, np.bool_)
+    are_same = [written_text == text for written_text, text in zip(written, texts, strict=True)]
+    good &= np.array(are_same, np.bool_)
     # a model's unit may be one that this date is no multiple of
     good &= ticks % meta.unit == 0
     return ticks // meta.unit, good

@@ -47,10 +47,10 @@ def residuals(plan: Plan, stream: Stream, known: Known) -> Int:
         return _differences(_differences(values))
     if transform is Transform.GROUPED:
         order = _order(plan, stream, known)
-        r = np.empty_like(values)
+        differences = np.empty_like(values)
         by_group = values[order]
-        r[order] = _differences(by_group)
-        return r
+        differences[order] = _differences(by_group)
+        return differences
     if transform is Transform.KEYED:
         return course(plan, stream, known).residuals(values)
     if transform is Transform.COLUMN:
@@ -65,34 +65,34 @@ def residuals(plan: Plan, stream: Stream, known: Known) -> Int:
     return off
 
 
-def restore(plan: Plan, r: Int, stream: Stream, known: Known) -> Int:
-    """The inverse of `residuals`: the values of a stream, (n,) int64, from its residuals r, (n,),
-    what the plan's transform leaves of them; without a transform r itself. stream: only its mask,
-    `present`, is read. known: the streams before it. ArchiveError if the plan names a stream that
-    is not known."""
+def restore(plan: Plan, residual_values: Int, stream: Stream, known: Known) -> Int:
+    """The inverse of `residuals`: the values of a stream, (n,) int64, from its residuals,
+    residual_values, (n,), what the plan's transform leaves of them; without a transform these
+    themselves. stream: only its mask, `present`, is read. known: the streams before it.
+    ArchiveError if the plan names a stream that is not known."""
     transform = plan.transform
     if transform is Transform.DIFFERENCE:
-        return _sums(r)
+        return _sums(residual_values)
     if transform is Transform.SECOND:
-        return _sums(_sums(r))
+        return _sums(_sums(residual_values))
     if transform is Transform.GROUPED:
         order = _order(plan, stream, known)
-        values = np.empty_like(r)
-        by_group = r[order]
+        values = np.empty_like(residual_values)
+        by_group = residual_values[order]
         values[order] = _sums(by_group)
         return values
     if transform is Transform.KEYED:
-        return course(plan, stream, known).restored(r)
+        return course(plan, stream, known).restored(residual_values)
     if transform is Transform.COLUMN:
         other = named_column(known.values, plan.of, stream)
-        return np.asarray(r + other)
+        return np.asarray(residual_values + other)
     if plan.combined is None:
-        return r
+        return residual_values
     # differences were taken last, and so are undone first
     if transform is Transform.LINEAR_DIFFERENCE:
-        r = _sums(r)
+        residual_values = _sums(residual_values)
     predicted = combination(plan.combined, stream, known)
-    return np.asarray(r + predicted)
+    return np.asarray(residual_values + predicted)
 
 
 def _differences(values: Int) -> Int:

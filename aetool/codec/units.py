@@ -57,51 +57,52 @@ def offer(columns: Sequence[Coded]) -> None:
         if meta.decimals < LEAST_APART:
             continue
         # where one form writes all numbers those of few digits get a kind of their own
-        count = _short_apart if meta.valued == 1 else _own_units
-        way = count(column, meta)
+        encode_apart = _few_digits_apart if meta.valued == 1 else _each_in_own_units
+        way = encode_apart(column, meta)
         if way is not None:
             column.others.append(way)
 
 
-def _short_apart(column: Coded, meta: NumberMeta) -> Coded | None:
+def _few_digits_apart(column: Coded, meta: NumberMeta) -> Coded | None:
     """Another encoding of a column of one form (way to write its numbers), of this meta: with a
     second kind for numbers of the fewest digits behind the point that the form writes, in units of
     their last digit. None if fewer than FEWEST (32) are of either kind, if the form is not SHORT or
     SHORT_ONE, or the column has less than LEAST_APART (3) digits more than these."""
-    digits = LEAST_DIGITS.get(meta.forms[0])
-    if digits is None or meta.decimals < digits + LEAST_APART:
+    fewest_digits = LEAST_DIGITS.get(meta.forms[0])
+    if fewest_digits is None or meta.decimals < fewest_digits + LEAST_APART:
         return None
-    forms = (*meta.forms, digits)
-    own = dataclasses.replace(meta, forms=forms, own_units=True)
-    unit = own.units[-1]
+    # a second form, of numbers with no more digits behind the point than these
+    forms = (*meta.forms, fewest_digits)
+    own_meta = dataclasses.replace(meta, forms=forms, own_units=True)
+    unit = own_meta.units[-1]
     values = column.streams[-1].values
-    is_short = values % unit == 0
-    short = int(is_short.sum())
-    long = len(values) - short
-    if min(short, long) < FEWEST:
+    has_few_digits = values % unit == 0
+    short_count = int(has_few_digits.sum())
+    long_count = len(values) - short_count
+    if min(short_count, long_count) < FEWEST:
         return None
     kinds = _kinds(column, meta)
     has_value = kinds == 0
     # special cells, and raw ones, are the kinds behind those with a value
     kinds = kinds + 1
-    kinds[has_value] = is_short
-    counted = np.where(is_short, values // unit, values)
-    return _counted(column, own, kinds, counted)
+    kinds[has_value] = has_few_digits
+    stored_values = np.where(has_few_digits, values // unit, values)
+    return _encoding_with(column, own_meta, kinds, stored_values)
 
 
-def _own_units(column: Coded, meta: NumberMeta) -> Coded | None:
+def _each_in_own_units(column: Coded, meta: NumberMeta) -> Coded | None:
     """Another encoding of a column of several forms (ways to write its numbers), of this meta: with
     the numbers of each form in units of their own last digit. None if the largest of these units is
     less than LEAST_APART (3) digits above the last digit of the column."""
-    own = dataclasses.replace(meta, own_units=True)
-    units = np.array(own.units, np.int64)
+    own_meta = dataclasses.replace(meta, own_units=True)
+    units = np.array(own_meta.units, np.int64)
     if units.max() < 10**LEAST_APART:
         return None
     kinds = _kinds(column, meta)
     has_value = kinds < meta.valued
     values = column.streams[-1].values
-    counted = values // units[kinds[has_value]]
-    return _counted(column, own, kinds, counted)
+    stored_values = values // units[kinds[has_value]]
+    return _encoding_with(column, own_meta, kinds, stored_values)
 
 
 def _without_zeros(column: Coded, meta: NumberMeta) -> Coded | None:
@@ -116,15 +117,15 @@ def _without_zeros(column: Coded, meta: NumberMeta) -> Coded | None:
     different = np.unique(values)
     if len(different) < FEWEST_DIFFERENT:
         return None
-    ends = _zeros_at_the_end(values)
+    zeros_at_end = _zeros_at_the_end(values)
     is_zero = values == 0
-    ends = ends[~is_zero]
-    common = np.quantile(ends, NEARLY_ALL, method="lower")
-    is_rounded = ends > common
+    zeros_at_end = zeros_at_end[~is_zero]
+    zeros_of_nearly_all = np.quantile(zeros_at_end, NEARLY_ALL, method="lower")
+    is_rounded = zeros_at_end > zeros_of_nearly_all
     if is_rounded.mean() < ROUNDED:
         return None
-    zeros = _zeros_of_kinds(ends)
-    own = dataclasses.replace(
+    zeros = _zeros_of_kinds(zeros_at_end)
+    own_meta = dataclasses.replace(
         meta,
         forms=meta.forms * len(zeros),
         zeros=zeros,
@@ -135,12 +136,12 @@ def _without_zeros(column: Coded, meta: NumberMeta) -> Coded | None:
     # special cells, and raw ones, are the kinds behind those with a value
     kinds = kinds + len(zeros) - 1
     kinds[has_value] = kinds_of_values
-    units = np.array(own.units, np.int64)
-    counted = values // units[kinds_of_values]
-    expected_bits = _bits_of(counted) + _bits_of(kinds_of_values)
+    units = np.array(own_meta.units, np.int64)
+    stored_values = values // units[kinds_of_values]
+    expected_bits = _bits_of(stored_values) + _bits_of(kinds_of_values)
     if expected_bits > PROMISING * _bits_of(values):
         return None
-    way = _counted(column, own, kinds, counted)
+    way = _encoding_with(column, own_meta, kinds, stored_values)
     way.expected_bits = expected_bits
     way.worth = WORTH
     return way
@@ -198,7 +199,7 @@ def _kinds(column: Coded, meta: NumberMeta) -> Int:
     return np.zeros(len(first), np.int64)
 
 
-def _counted(
+def _encoding_with(
     column: Coded,
     meta: NumberMeta,
     kinds: Int,

@@ -25,13 +25,13 @@ from aetool.codec.columns import Coded
 def offer(
     columns: Sequence[Coded],
     effort: planning.Effort,
-    taken: Sequence[int] = (),
+    ways_known: Sequence[int] = (),
 ) -> None:
     """Add to `others` of the columns of a block, of text, in place, the encodings that may take
     fewer bits, and compress their texts more; nothing where the effort does not try ranks. To be
     called once, behind `textual.encode`, which makes such columns.
 
-    `blocks.encode` then writes, of each column, the encoding that takes fewest. taken: the
+    `blocks.encode` then writes, of each column, the encoding that takes fewest. ways_known: the
     ways that it will take without a look, where they are known of all columns (Hints.ways): a
     column that is stored in its first encoding is offered no other.
     """
@@ -40,14 +40,16 @@ def offer(
     squeezing.squeeze(columns, effort)
     undecided_columns = columns
     # the first way, 0, is there already
-    if len(taken) == len(columns):
-        undecided_columns = [column for column, way in zip(columns, taken, strict=True) if way]
+    if len(ways_known) == len(columns):
+        undecided_columns = [column for column, way in zip(columns, ways_known, strict=True) if way]
     compositions = composing.compositions(columns, undecided_columns)
     rests = [composition.rest for composition in compositions]
     squeezing.squeeze(rests, effort)
     to_store = [undecided_columns]
     if rests:
         to_store.append(rests)
+    # numbers in units of their own, 32-bit floats by fewer digits, ranks in a dictionary, sentences
+    # cut into skeletons and parts
     for some_columns in to_store:
         units.offer(some_columns)
         singles.offer(some_columns)

@@ -83,14 +83,14 @@ class Records:
     def put(
         self,
         column: int,
-        which: int,
+        span: int,
         values: Spans,
         inside: slice,
     ) -> None:
-        """Set a column, by its number, of all records. which: CELL for the cells, FOLLOWING for
-        what stands behind them. values: one for each of a block's records, of which `inside`, as
-        many as `rows`, are these records."""
-        place = (slice(None), column, which)
+        """Set a column, by its number, of all records. span: CELL for the cells, FOLLOWING for what
+        stands behind them. values: one for each of a block's records, of which `inside`, as many as
+        `rows`, are these records."""
+        place = (slice(None), column, span)
         start = values.start[inside]
         # their pool comes behind the pools before it
         self.start[place] = start + self.pooled
