@@ -9,7 +9,7 @@ import numpy as np
 import numpy.typing as npt
 
 from aetool.bundle import MAPS, Bundle
-from aetool.codec.packing import packed, sensible, unpacked
+from aetool.codec.packing import errors_as_damage, packed, unpacked
 from aetool.detection import maps
 from aetool.detection.maps import PixelCalibration
 from aetool.errors import DataError
@@ -45,7 +45,7 @@ def pixels_of(model: Bundle) -> PixelCalibration:
     shape = model.shape[1:]
     if MAPS not in model.graphs:
         return PixelCalibration.of_medians(model.calibration.typical, *shape)
-    with sensible(f"{model.name}: {MAPS}"):
+    with errors_as_damage(f"{model.name}: {MAPS}"):
         arrays, words = unpacked(model.graphs[MAPS])
         usual = arrays["usual"].astype(np.float64)
         scale = arrays["scale"].astype(np.float64)

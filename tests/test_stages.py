@@ -441,7 +441,7 @@ def test_values_come_back_from_any_keys(own, data):
     other.values = known.values
     told, classes = other.keyed({"g": 0, **({"j": pair} if pair else {})}, left, present, 1)
     assert told.tolist() == values.tolist()
-    assert transforms.course(plan, stream, known).seen().tolist() == classes
+    assert transforms.course(plan, stream, known).times_before().tolist() == classes
 
 
 @pytest.mark.parametrize(("of", "pair"), [(3, None), (0, (0, 1)), (0, (1, 0))])

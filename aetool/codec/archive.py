@@ -217,9 +217,10 @@ class Archive:
 
     @property
     def format(self) -> dict[str, Json]:
-        """How the source was written, by name: its "format" and what that needs, as "delimiter" and
-        "newline" of a text. From the header; where that leaves entries out, these from the model:
-        BundleError if it is not there, ArchiveError if it knows nothing of columns."""
+        """A dictionary that says how the source was written: its "format" and what that needs, as
+        "delimiter" and "newline" of a text. It is read from the header; entries that are missing
+        there come from the model: BundleError if that is not there, ArchiveError if it knows
+        nothing of columns."""
         return self.content.format(self)
 
     @property
@@ -307,10 +308,10 @@ class Archive:
         return self.rows
 
     def choose(self, columns: Sequence[str]) -> None:
-        """Restore only the columns of these names, at least one, in this order, in slices and
-        `to_pandas`. ParamError for a name that is not there, for none at all, or an archive of no
-        table, and for what is no list of names; BundleError where only a model that is not there
-        has the names. Decompressing to a file does not look at it."""
+        """Choose the columns, by their names, that slices and `to_pandas` restore from now on, in
+        this order; at least one. Decompressing to a file does not look at the choice. ParamError
+        for a name that is not there, for none at all, or an archive of no table, and for what is no
+        list of names; BundleError where only a model that is not there has the names."""
         checked("choose", "columns", columns, "Sequence[str]")
         if not columns:
             raise ParamError(f"{option('--columns')}: name one at least, or leave it out for all")
@@ -453,10 +454,10 @@ class Archive:
 
     def parts(self, first: int, last: int) -> Iterator[OpenPart]:
         """Yield, one by one, the opened parts of an index that hold records first:last; each is
-        closed when the next is asked for. Where first:last are no records one part comes all the
-        same, and where they are all, so do parts without any. ArchiveError or DataError for a part
-        that cannot be opened, which is noted in `lost` if lenient; AssertionError for an archive
-        that is no index."""
+        closed when the next is asked for. If first:last is empty, one part is yielded all the same;
+        if it is all records, parts without any are, too. ArchiveError or DataError for a part that
+        cannot be opened, which is noted in `lost` if lenient; AssertionError for an archive that is
+        no index."""
         assert isinstance(self.content, Parts)
         yield from indexes.parts(self, self.content, first, last)
 
@@ -525,8 +526,8 @@ class Archive:
         one text there may be one for whole records. numbers: those of the blocks to yield, from 0,
         in the order in which they are yielded (of an index they always ascend); None: all.
         IndexError for a number that is not there; of an index it is passed over, and an archive in
-        one piece has one block by whatever number. DataError for a content whose costs cannot be
-        told by record; ArchiveError for a damaged block, also if lenient."""
+        one piece has one block by whatever number. DataError for a content that has no costs of
+        single records; ArchiveError for a damaged block, also if lenient."""
         if isinstance(self.content, Parts):
             yield from indexes.costs(self, numbers)
             return
@@ -727,12 +728,12 @@ class Archive:
         back. BundleError where a model is needed and not there; but of a lossy archive to which no
         model was offered just the codes are decoded. A lenient archive notes damaged blocks in
         `lost` instead."""
-        with self.sensible():
+        with self.errors_as_damage():
             for _ in self.content.checked(self):
                 pass
 
     @contextmanager
-    def sensible(self) -> Iterator[None]:
+    def errors_as_damage(self) -> Iterator[None]:
         """Context manager: ValueError and the like, which values that make no sense raise, or a
         lack of memory, become ArchiveError with the archive's name, since such values are damage
         and no bug; an ArchiveError that only says "damaged: ..." gets that name, too. Other errors

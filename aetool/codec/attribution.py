@@ -73,8 +73,8 @@ def _bits_of_cells(
 ) -> Float:
     """Count the bits that each cell's text takes in a blob that spans.pack_cells wrote of `count`
     cells, its line feed or length included: (count,) float64. costs: the bits of each byte of the
-    text, where it was mixed with others; None: the blob tells. ArchiveError for a damaged blob,
-    which is not looked at for a count of 0."""
+    text, where it was mixed with others; None: they are found from the blob. ArchiveError for a
+    damaged blob, which is not looked at for a count of 0."""
     if not count:
         return np.zeros(0)
     unpacked, bits = blobs.priced(blob)

@@ -349,7 +349,7 @@ def decode(
     model of an archive of pictures has learned. ledger: collects the bits of each cell; None: they
     are not counted.
     """
-    with columns.sensible():
+    with columns.errors_as_damage():
         if shared is not None and students is None:
             students = shared.students
         compare = count or content is not None

@@ -103,7 +103,8 @@ class Column:
     def near(self, other: Column, bound: Fraction, mark: str | None = None) -> bool:
         """Whether every number differs by at most the bound, in the column's unit, from the other
         column's in its row, and every cell that is no number has the same bytes. False if the other
-        has not as many cells. mark: the decimal mark of the numbers; None: the cells tell."""
+        has not as many cells. mark: the decimal mark of the numbers; None: it is found from the
+        cells."""
         if len(self.start) != len(other.start):
             return False
         cells = ParsedCells.beside_gaps(self._text_cells(), mark)

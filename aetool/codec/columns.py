@@ -124,7 +124,7 @@ def whole_column(values: Int) -> Coded:
 
 
 @contextmanager
-def sensible() -> Iterator[None]:
+def errors_as_damage() -> Iterator[None]:
     """Context manager: ValueError and the like, or a lack of memory, which values that make no
     sense raise, become ArchiveError, since such values are damage and no bug. OSError and
     AetoolError pass as they are."""

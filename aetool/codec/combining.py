@@ -18,7 +18,7 @@ from aetool.codec.plans import MOST_FACTOR, Combination, Plan, Term, Transform
 from aetool.codec.streams import Known, Stream
 from aetool.model import Float, Int
 
-FEWEST = 48  # rows that tell factors
+FEWEST = 48  # rows, of which factors can be found
 ROWS = 4096  # that are looked at
 MOST_TERMS = 4
 PRODUCTS_OF = 8  # columns, the products of any two of which are tried
@@ -62,11 +62,11 @@ def combinations(stream: Stream, parents: Sequence[int], known: Known) -> Iterat
     if not np.ptp(target):
         return
     regressors = _regressors(parents, known, rows)
-    without_lag = [one for one in regressors if not one.lag]
-    product = _product(target, without_lag[:PRODUCTS_OF])
+    without_lag = [regressor for regressor in regressors if not regressor.lag]
+    product = _product_of_any_two(target, without_lag[:PRODUCTS_OF])
     if product is not None:
         yield Plan(transform=Transform.LINEAR, combined=product)
-    combined = _pursued(target, regressors)
+    combined = _weighted_sum(target, regressors)
     if combined is not None:
         yield Plan(transform=Transform.LINEAR, combined=combined)
         yield Plan(transform=Transform.LINEAR_DIFFERENCE, combined=combined)
@@ -81,7 +81,7 @@ def _regressors(parents: Sequence[int], known: Known, rows: Int) -> list[_Regres
     for parent in parents:
         for lag in (0, 1):
             values = _lagged(known.values[parent], rows, lag)
-            # sums of products of larger ones would leave the whole numbers that floats tell apart
+            # sums of products of larger ones would leave the range of exact whole floats
             if 0 < np.ptp(values) < LARGEST:
                 regressors.append(_Regressor(parent, lag, values))
     return regressors
@@ -110,7 +110,7 @@ def _lagged(values: Int, rows: Int, lag: int) -> Float:
     return lagged.astype(np.float64)
 
 
-def _pursued(target: Float, regressors: Sequence[_Regressor]) -> Combination | None:
+def _weighted_sum(target: Float, regressors: Sequence[_Regressor]) -> Combination | None:
     """Find a weighted sum of at most MOST_TERMS (4) regressors that comes near to the target,
     (sampled rows,), but for a constant: regressors are added one by one, as long as one lowers the
     mean error to at most LEAST_GAIN (0.97) of what it was. None if none does, or a factor is above
@@ -118,7 +118,7 @@ def _pursued(target: Float, regressors: Sequence[_Regressor]) -> Combination | N
     64 bits."""
     if not regressors:
         return None
-    centred_values = [one.values - one.values.mean() for one in regressors]
+    centred_values = [regressor.values - regressor.values.mean() for regressor in regressors]
     columns = np.stack(centred_values)
     squares = (columns**2).sum(axis=1)
     # a column of zeros is divided by, too
@@ -193,7 +193,7 @@ def _divisor(factors: Float) -> int:
     return FINEST
 
 
-def _product(target: Float, regressors: Sequence[_Regressor]) -> Combination | None:
+def _product_of_any_two(target: Float, regressors: Sequence[_Regressor]) -> Combination | None:
     """The first product of two of the regressors (or of one with itself), times a factor, over a
     divisor, that is at most 1 off in at least the share MATCHING (0.9) of the first FEWEST (48)
     rows in which target, (sampled rows,), is not 0; None if no two have such a product, or fewer

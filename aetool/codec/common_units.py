@@ -21,8 +21,8 @@ from aetool.codec.metas import DateMeta, Meta, NumberMeta
 from aetool.codec.streams import Stream
 from aetool.model import Int
 
-FEWEST_DIFFERENT = 32  # numbers: to tell the unit takes a few bytes, which so few do not save
-LOOKED_AT = 1024  # values that mostly tell already that there is no unit
+FEWEST_DIFFERENT = 32  # numbers: the unit takes a few bytes, which so few do not save
+LOOKED_AT = 1024  # values, which mostly show already that there is no unit
 SECONDS = (86400, 3600, 60, 1)  # of the units of dates: as many blocks of a table have them
 
 
@@ -97,7 +97,7 @@ def _may_count_in_steps(meta: NumberMeta, values: Int) -> bool:
     if meta.zeros or meta.single is not None:
         return False
     different = np.unique(values[:LOOKED_AT])
-    # the first of them mostly tell
+    # the first of them are mostly enough
     if len(different) < FEWEST_DIFFERENT:
         different = np.unique(values)
     return len(different) >= FEWEST_DIFFERENT

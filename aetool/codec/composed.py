@@ -107,7 +107,8 @@ def put_together(
 
 
 def marks_in(cells: Spans) -> Int:
-    """Where marks stand in the pool of cells that lie one behind the other, ascending."""
+    """Find the marks in cells that lie one behind the other: their positions in the pool, (marks,),
+    ascending."""
     is_mark = (cells.pool >= FIRST_MARK) & (cells.pool <= LAST_MARK)
     return np.flatnonzero(is_mark)
 

@@ -42,8 +42,8 @@ from aetool.data.table import Mask
 from aetool.model import Int
 
 FEWEST = 24  # rows
-LOOKED_AT = 64  # rows that tell what a column is made of
-FIRST_LOOK = 16  # of these, after which most columns are known to be made of nothing
+LOOKED_AT = 64  # rows, by which is found what a column is composed of
+FIRST_LOOK = 16  # of these, after which most columns are known to be composed of nothing
 FEWEST_LEVELS = 8  # different cells of a column that is looked into
 MOST_REPEATED = 64  # rows for each of these: of more the cells cost little as they are
 LEAST_MATCHING = 0.3  # of the cells looked at must a lender stand in
@@ -255,7 +255,7 @@ class _Composed:
             part = composed.as_lent(cells_of_lender, lender.case)
             parts.append(part)
         cells = composed.compact(_cells_of(whole))
-        # what is a mark already could not be told from one
+        # a byte of a cell that is a mark would be taken for one
         if any(len(composed.marks_in(texts)) for texts in (cells, *parts)):
             return None
         rests = _rests_of_all(cells, parts, self.templates())
@@ -297,8 +297,7 @@ def compositions(
             targets.append(_Target(place, column, sample))
     candidates = [target.composed_without(()) for target in _with_lenders(targets, sample)]
     candidates.sort(key=lambda candidate: candidate.sort_key)
-    compositions = _chosen(candidates, columns)
-    return list(compositions)
+    return list(_choose_compositions(candidates, columns))
 
 
 def _may_be_composed(column: Coded) -> bool:
@@ -349,7 +348,7 @@ def _with_lenders(targets: Sequence[_Target], sample: _Sample) -> list[_Target]:
     return [target for target in candidates if target.likely_lenders(count, LEAST_MATCHING)]
 
 
-def _chosen(
+def _choose_compositions(
     candidates: Sequence[_Composed],
     columns: Sequence[Coded],
 ) -> Iterator[Composition]:

@@ -24,7 +24,7 @@ from aetool.codec.plans import MOST_POWER, Computed, Operand, Plan, Transform
 from aetool.codec.streams import Known
 from aetool.model import Float, Int
 
-FEWEST = 48  # rows that tell how a column was computed
+FEWEST = 48  # rows, by which is found how a column was computed
 ROWS = 64  # that are looked at, from all over the column
 LONG = 1 << 20  # a number of so many units at least is worth it
 MOST_FACTORS = 48  # columns before, of any two of which products and quotients are tried
@@ -85,6 +85,7 @@ def plans(
     for combined in _candidates(sampled):
         predicted = transforms.computed(combined, known)
         off = by_row - predicted
+        # the first that is near enough is the only one
         if _are_near(off[places], by_row[places]):
             yield Plan(
                 transform=Transform.LINEAR,
@@ -145,7 +146,7 @@ def _multiples_of_one(sampled: _Sampled) -> Iterator[Computed]:
     """Yield each stream that, times a power of ten, is the column in many of the sampled rows."""
     of_target = _logarithms(sampled.target)
     ratios = of_target - _logarithms(sampled.values)
-    for place, power in _whole_powers(ratios):
+    for place, power in _constant_whole_powers(ratios):
         operand = sampled.operand(place, power)
         yield Computed("=", (operand,))
 
@@ -155,15 +156,17 @@ def _products_and_quotients(sampled: _Sampled) -> Iterator[Computed]:
     power of ten, are the column in many of the sampled rows, but for the sign."""
     logarithms = _logarithms(sampled.values)
     of_target = _logarithms(sampled.target)
-    for place, own in enumerate(logarithms):
-        rest = of_target - own
-        for other, power in _whole_powers(rest - logarithms):
-            # the other way round it is the same
+    for place, logarithms_of_first in enumerate(logarithms):
+        rest = of_target - logarithms_of_first
+        # streams that, times the first and a power of ten, are the column
+        for other, power in _constant_whole_powers(rest - logarithms):
+            # the other way round it is the same product
             if other <= place:
                 first = sampled.operand(place, power)
                 second = sampled.operand(other)
                 yield Computed("*", (first, second))
-        for other, power in _whole_powers(rest + logarithms):
+        # streams by which the first is divided
+        for other, power in _constant_whole_powers(rest + logarithms):
             if other != place:
                 first = sampled.operand(place, power)
                 second = sampled.operand(other)
@@ -175,18 +178,19 @@ def _sums(sampled: _Sampled) -> Iterator[Computed]:
     many of the sampled rows: what the first leaves of it is the second, times a power of ten."""
     logarithms = _logarithms(sampled.values)
     size_of_target = _typical_size(_logarithms(sampled.target))
-    for place, own in enumerate(sampled.values):
+    for place, values_of_first in enumerate(sampled.values):
         difference = size_of_target - _typical_size(logarithms[place])
+        # powers of ten with which the first is not much smaller or larger than the column
         lowest = int(np.ceil(difference - SCALES))
         highest = int(np.floor(difference + SCALES))
         lowest = max(-MOST_POWER, lowest)
         highest = min(MOST_POWER, highest)
         for power in range(lowest, highest + 1):
-            scaled = own * 10.0**power
+            scaled = values_of_first * 10.0**power
             rest = sampled.target - scaled
             ratios = _logarithms(rest) - logarithms
             first = sampled.operand(place, power)
-            for other, power_of_other in _whole_powers(ratios):
+            for other, power_of_other in _constant_whole_powers(ratios):
                 if other == place:
                     continue
                 # where most have the sign of the rest the second stream is added
@@ -236,7 +240,7 @@ def _logarithms(values: Float) -> Float:
     return np.log10(above_zero)
 
 
-def _whole_powers(ratios: Float) -> Iterator[tuple[int, int]]:
+def _constant_whole_powers(ratios: Float) -> Iterator[tuple[int, int]]:
     """Yield the streams whose logarithms `ratios`, (streams, rows), are nearly whole in at least
     FEWEST // 2 (24) rows: (place of the stream, the median of these whole powers of ten). Powers
     beyond MOST_POWER are left out."""

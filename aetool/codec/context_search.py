@@ -319,18 +319,18 @@ class ContextSearch:
         plan: its symbol before, its repeats, and how often a key came before. symbols: (n,), of all
         values of the stream."""
         for most_classes in self.limits.classes:
-            own = OwnSymbol(classes_of(symbols, plan.bins, most_classes))
-            yield Candidate.of(own, None, own.radix)
-        for size in self.limits.repeats:
+            own_symbol = OwnSymbol(classes_of(symbols, plan.bins, most_classes))
+            yield Candidate.of(own_symbol, None, own_symbol.radix)
+        for repeat_length in self.limits.repeats:
             edges = classes_of(symbols, plan.bins, min(plan.bins, MAX_CLASSES))
             classes = integers.classes_of_symbols(edges, plan.bins)
-            marks = rans.repeats(symbols, classes, size)
+            marks = rans.repeats(symbols, classes, repeat_length)
             # nothing that came again, or one of the classes, each short or long ago
             radix = 2 * len(edges) + 3
-            yield Candidate.of(Repeat(edges, size), marks[self.rows], radix)
+            yield Candidate.of(Repeat(edges, repeat_length), marks[self.rows], radix)
         if plan.transform is Transform.KEYED:
-            seen = transforms.course(plan, self.stream, self.known).seen()
-            yield Candidate.of(Seen(), seen[self.rows], keys.MOST_SEEN + 1)
+            times_before = transforms.course(plan, self.stream, self.known).times_before()
+            yield Candidate.of(Seen(), times_before[self.rows], keys.MOST_SEEN + 1)
 
     @cached_property
     def _candidates_of_others(self) -> list[Candidate]:

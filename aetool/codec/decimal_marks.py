@@ -20,7 +20,7 @@ from aetool.data.notation.numbers import EITHER_WAY, NumberEvidence
 from aetool.data.notation.numerals import COMMA, POINT
 from aetool.model import Int
 
-LOOKED_AT = 200  # cells that tell whether a column may have numbers at all
+LOOKED_AT = 200  # cells that show whether a column may have numbers at all
 LEAST_NUMBERS = 0.5  # of these are numbers, in a column whose other cells are looked at
 LONG = 4  # digits of a whole number whose thousands could be parted
 MARKS = (POINT + COMMA).encode()
@@ -99,7 +99,7 @@ class MarkEvidence:
 class DecimalMarks:
     """The decimal marks of a table's columns. known: "." or "," by the column's name, of those
     columns alone in which cells such as 1.234 can be read with either; unclear: by name the mark in
-    such cells of columns that may mean either, as nothing tells."""
+    such cells of columns in which either reading is possible."""
 
     known: Mapping[str, str] = field(default_factory=dict)
     unclear: Mapping[str, str] = field(default_factory=dict)

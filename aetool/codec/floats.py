@@ -23,7 +23,7 @@ from aetool.model import Int
 
 Doubles = npt.NDArray[np.float64]
 Mask = npt.NDArray[np.bool_]
-SAMPLE = 1024  # numbers that tell how many decimals all have
+SAMPLE = 1024  # numbers, by which is found how many decimals all have
 NEAR = 8  # floats between a decimal and a number that still is stored by it
 NEARLY_ALL = 0.98  # of the sample must be near decimals, for numbers to be stored by decimals
 FEWER_PLACES = 2  # must decimals of 32-bit floats have, to be taken for such

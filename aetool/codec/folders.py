@@ -13,7 +13,7 @@ import numpy as np
 from aetool.canonical import Json
 from aetool.codec import blocks, pictures, planning, spans
 from aetool.codec.blocks import Block
-from aetool.codec.columns import bytes_column, sensible
+from aetool.codec.columns import bytes_column, errors_as_damage
 from aetool.codec.picture_models import PictureModel
 from aetool.codec.records import Encoded
 from aetool.data import images
@@ -26,7 +26,7 @@ MOST = 0o7777  # all of them, with those that lend the owner's rights, or keep w
 PIECE = 64 << 20  # bytes of a large file in one block
 # modes whose values are no levels, as one in between would be none: what such pictures are
 LEVELLESS = {"1": "of two colours", "P": "with a palette"}
-LEAST_PIXELS = 16  # for each byte of a palette, which is told with every block of its pictures
+LEAST_PIXELS = 16  # for each byte of a palette, which is stored with every block of its pictures
 
 
 @dataclass(frozen=True, eq=False)
@@ -212,7 +212,7 @@ def encode(
     )
 
 
-@sensible()
+@errors_as_damage()
 def decode(block: Block, rows: int) -> list[Picture]:
     """The files of a decoded block, in order, `rows` of them: pictures with their pixels, mode,
     format and palette, or the bytes of files; each with name and permissions. ArchiveError if what

@@ -37,8 +37,8 @@ def encoded(
 ) -> Coded:
     """Encode a column of text as streams and blobs. cells: its cells. meta: that of a shared model,
     by which it is to be stored; None: one is chosen, with others in `others`. bound: the largest
-    error of its numbers, in their unit; None: exact. mark: their decimal mark; None: they tell
-    it."""
+    error of its numbers, in their unit; None: exact. mark: their decimal mark; None: it is found
+    from them."""
     return textual.encode(
         *cells.spans,
         meta,
@@ -58,14 +58,14 @@ def meta_for(
     (4,096); of a column that has fewer than LEAST_JUDGED (200) such cells the one that
     textual.encode chooses. It is returned in a form that the cells of other files fit, too. bound:
     the largest error of its numbers; None: exact. effort: how far plans are searched where ways are
-    compared. mark: the decimal mark of its numbers; None: they tell it."""
+    compared. mark: the decimal mark of its numbers; None: it is found from them."""
     ways = _ways(cells, bound, mark)
     count = len(cells)
     learned_rows = int(LEARNED * count)
     judged_rows = min(count - learned_rows, MOST_JUDGED)
     # a short table says little of which way other tables need
     if len(ways) == 1 or judged_rows < LEAST_JUDGED:
-        return _widened(ways[0], cells)
+        return _meta_for_any_file(ways[0], cells)
     end = learned_rows + judged_rows
     before = cells.only(slice(0, learned_rows))
     after = cells.only(slice(learned_rows, end))
@@ -75,13 +75,13 @@ def meta_for(
         bits_of_ways.append(bits)
     # of ways that are as good the first, the usual one
     best = int(np.argmin(bits_of_ways))
-    return _widened(ways[best], cells)
+    return _meta_for_any_file(ways[best], cells)
 
 
 def _ways(cells: TextCells, bound: Fraction | None, mark: str | None) -> list[Meta]:
     """List the metas by which the cells, and those of other files, can be stored, that which
     textual.encode chooses first; with a bound that alone. bound: the largest error of its numbers,
-    None: exact; mark: their decimal mark, None: they tell it."""
+    None: exact; mark: their decimal mark, None: it is found from them."""
     usual = encoded(cells, None, bound, mark)
     ways = [usual.meta]
     if bound is not None:
@@ -119,9 +119,9 @@ def _bits(
     """About how many bits the cells `after` take, by plans and counts that were learned from those
     `before`, stored as `meta` says, without looking at other columns. bound: the largest error of
     its numbers, None: exact; effort: how far plans are searched."""
-    widened = _widened(meta, before)
-    learned = encoded(before, widened, bound)
-    judged = encoded(after, widened, bound)
+    general_meta = _meta_for_any_file(meta, before)
+    learned = encoded(before, general_meta, bound)
+    judged = encoded(after, general_meta, bound)
     # what is in no stream is stored as it is
     bits = 8.0 * sum(map(len, judged.blobs))
     known = Known(len(before))
@@ -129,18 +129,18 @@ def _bits(
     # bins need not hold every residual: other files have others
     planner = planning.Planner(known, effort, complete=False)
     pairs = zip(learned.streams, judged.streams, strict=True)
-    for number, (stream, other) in enumerate(pairs):
+    for number, (stream, judged_stream) in enumerate(pairs):
         plan = planner.plan(stream, number)
         # one lane, as in the plans that a model has
         plan = plan.but(lanes_log=0)
         symbols = _symbols(plan, stream, known)
         prime = counts_of(plan, stream, symbols, known)
-        bits += planning.bits_of(plan, other, known_of_judged, prime)
+        bits += planning.bits_of(plan, judged_stream, known_of_judged, prime)
         # the stream after it may look at this one
-        symbols_of_judged = _symbols(plan, other, known_of_judged)
+        symbols_of_judged = _symbols(plan, judged_stream, known_of_judged)
         alphabet = plan.bins + 1
         known.add(stream, symbols, alphabet)
-        known_of_judged.add(other, symbols_of_judged, alphabet)
+        known_of_judged.add(judged_stream, symbols_of_judged, alphabet)
     return bits
 
 
@@ -151,7 +151,7 @@ def _symbols(plan: Plan, stream: Stream, known: Known) -> rans.U16:
     return integers.symbols_of(plan, residuals)
 
 
-def _widened(meta: Meta, cells: TextCells) -> Meta:
+def _meta_for_any_file(meta: Meta, cells: TextCells) -> Meta:
     """A column's meta in a form that can also store the cells of other files: in place of one of
     levels, the different cells, a new one with the MOST_LEVELS (4,096) most frequent, ascending if
     all are numbers, else the most frequent first; of a pattern, such as numbers, a copy with a kind

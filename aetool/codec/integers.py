@@ -102,8 +102,9 @@ def contexts(
     symbols: U16 | None = None,
 ) -> tuple[U32 | None, Contexts]:
     """Compute the contexts of a stream's symbols by its plan's features: (base, layout). base: (n,)
-    uint32, all features combined into one number for each value; None if no feature can be computed
-    ahead. layout: how contexts choose frequency tables.
+    uint32, for each value all features combined into one number, but the stream's own symbol
+    before, which the coder looks up as it goes; None if no feature can be computed ahead. layout:
+    how contexts choose frequency tables.
 
     symbols: the stream's own, which only the encoder has; the repeats in them are then part of
     base. None: the decoder finds repeats symbol by symbol, as layout says. prime: (contexts,
@@ -140,7 +141,7 @@ def contexts(
             if symbols is not None:
                 marks = rans.repeats(symbols, classes_of_repeats, size_of_repeats)
         elif isinstance(feature, Seen):
-            marks = transforms.course(plan, stream, known).seen()
+            marks = transforms.course(plan, stream, known).times_before()
             radix = keys.MOST_SEEN + 1
         else:
             marks, radix = feature_of(feature, stream, known)
@@ -215,7 +216,7 @@ def mixture_layout(plan: Plan, stream: Stream, known: Known, count: int) -> symb
     marks: list[U32] = []
     for feature in plan.features:
         if isinstance(feature, Seen):
-            marks.append(transforms.course(plan, stream, known).seen())
+            marks.append(transforms.course(plan, stream, known).times_before())
         elif not isinstance(feature, OwnSymbol):
             of_feature, _ = feature_of(feature, stream, known)
             marks.append(of_feature)

@@ -16,7 +16,7 @@ import numpy as np
 
 from aetool.codec import blobs, number_cells, spans
 from aetool.codec.blocks import Block
-from aetool.codec.columns import Coded, bytes_column, sensible
+from aetool.codec.columns import Coded, bytes_column, errors_as_damage
 from aetool.codec.limits import check_text
 from aetool.codec.natives import cells, numbers
 from aetool.codec.natives.bounding import Integers
@@ -205,7 +205,7 @@ def has_record(line: bytes) -> bool:
     return line.removeprefix(BOM).strip() not in AROUND_RECORDS
 
 
-@sensible()
+@errors_as_damage()
 def have_records(block: Block) -> Mask:
     """Tell which lines of a decoded block are records, by `has_record`: (lines,) bool; no line is
     put together for it. ArchiveError if the block is damaged."""
@@ -224,7 +224,7 @@ def is_text(block: Block) -> bool:
     return "frames" not in block.words
 
 
-@sensible()
+@errors_as_damage()
 def keys_of(block: Block) -> list[str]:
     """The key of each column of values of a block, without quotes and colon, "value" where there is
     none; several columns may have one key, as the places of a list have. The block's first column,
@@ -269,18 +269,18 @@ def values_by_key(line: bytes) -> dict[str, list[str]]:
     return by_key
 
 
-@sensible()
+@errors_as_damage()
 def numbers_of(block: Block, place: int) -> Float:
     """Read a column of values of a block as numbers: (lines,) float64, NaN where a line has no
     value there, or none that is a number; one between quotes is. place: of the column, from 0,
-    among those that `keys_of` tells. ArchiveError if the block is damaged."""
+    among those that `keys_of` lists. ArchiveError if the block is damaged."""
     column = cells.decode_cells(block.columns[place + 1])
     length = column.lengths()
     values = spans.Spans(column.bytes, column.ends - length, length.astype(np.int32))
     return number_cells.floats(values)
 
 
-@sensible()
+@errors_as_damage()
 def decode(block: Block, rows: int) -> list[bytes]:
     """The lines of a decoded block, each with its line end; ArchiveError if it is damaged, or has
     frames and not `rows` lines. `rows` is not compared for a block that is one text."""

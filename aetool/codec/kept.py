@@ -42,8 +42,8 @@ class Kept(Generic[Result]):
         return self._results.get((kernel.C is None, follows_from))
 
     def keep(self, follows_from: Hashable, result: Result) -> Result:
-        """Keep a result, which is not to be changed from then on, with what it follows from;
-        returns it."""
+        """Keep a result with the key of what it follows from, and return it. It is not to be
+        changed from then on. Outside of `keeping` nothing is kept, unless `always` is set."""
         if not self.always and not _scopes:
             return result
         # a few more may come in at once from other threads, which does no harm
@@ -85,8 +85,8 @@ def are_few(values: Array) -> bool:
 
 
 def digest_of(*arrays: Array | None) -> bytes:
-    """A hash of arrays, equal where these are, but for their types; of None another one than of any
-    array."""
+    """A hash of arrays, as bytes: equal where their bytes and lengths are, whatever their types.
+    None in the place of an array has another hash than any array."""
     digest_state = hashlib.blake2b(digest_size=DIGEST_BYTES)
     for array in arrays:
         if array is None:

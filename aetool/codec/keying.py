@@ -53,7 +53,7 @@ class Keying:
         """Yield plans that predict a value of the stream, the next of the block, by the last one
         under the same key, also with a second pair of streams, keys and values: other keys that
         have many numbers in common with these, and the stream that is as far behind them as this
-        one is behind its keys. There is no plan where no keys foretell better than the row before
+        one is behind its keys. There is no plan where no keys predict better than the row before
         or what is usual. The plans have no bins and no features yet. parents: the numbers of the
         streams to try as keys, of those in `known`, the streams before it."""
         number = len(known.values)

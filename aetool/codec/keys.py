@@ -132,7 +132,7 @@ class Course:
         ordered = base[last_start] + sums - sums[last_start]
         return np.asarray(ordered[self.own])
 
-    def seen(self) -> npt.NDArray[np.uint32]:
+    def times_before(self) -> npt.NDArray[np.uint32]:
         """How often the key of each of the stream's rows came in rows before it, as a class, (n,)
         in the order of the block: 0 for never, 1 for once, 2 for two or three times, 3 for more.
         Rows of the other pair count, too, up to the row's number; a key that it has anywhere gets

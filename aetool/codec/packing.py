@@ -34,8 +34,8 @@ def packed(arrays: Mapping[str, Array | np.generic], words: Mapping[str, Json]) 
 def unpacked(data: bytes) -> tuple[dict[str, Array], Json]:
     """Read the arrays and words that `packed` wrote: (arrays by name, words, a JSON object).
     BundleError if data is damaged or restores more than MAX_PACKED (2^28) bytes; KeyError,
-    TypeError or ValueError for a file without such words. To be called within `sensible`, which
-    makes BundleError of these."""
+    TypeError or ValueError for a file without such words. To be called within `errors_as_damage`,
+    which makes BundleError of these."""
     import safetensors
     from safetensors.numpy import load
 
@@ -53,7 +53,7 @@ def unpacked(data: bytes) -> tuple[dict[str, Array], Json]:
 
 
 @contextmanager
-def sensible(name: str) -> Iterator[None]:
+def errors_as_damage(name: str) -> Iterator[None]:
     """Context manager for reading a bundle: errors that damaged bytes cause become BundleError with
     `name`, the bundle's, at the front of the message. These are ArchiveError, BundleError,
     ValueError, KeyError, TypeError, IndexError, AttributeError and OverflowError; others pass."""

@@ -13,7 +13,7 @@ import numpy as np
 import numpy.typing as npt
 
 from aetool.bundle import CODEC, Bundle
-from aetool.codec.packing import packed, sensible, unpacked
+from aetool.codec.packing import errors_as_damage, packed, unpacked
 from aetool.codec.picture_coding import COUNT_BITS, LARGEST_LAST, State
 from aetool.codec.picture_contexts import PRESETS, THOROUGH, USUAL, Preset
 
@@ -68,7 +68,7 @@ def from_bytes(data: bytes, name: str) -> PictureModel:
     """The model of pictures that `to_bytes` wrote; BundleError if it is damaged, restores more than
     packing.MAX_PACKED (2^28) bytes, or of presets, choices of contexts, that are not known here.
     name: of the bundle, for messages."""
-    with sensible(name):
+    with errors_as_damage(name):
         arrays, words = unpacked(data)
         model = PictureModel()
         for number in words[KEY]:

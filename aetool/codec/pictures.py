@@ -16,7 +16,7 @@ import numpy.typing as npt
 from aetool import kernel
 from aetool.codec import blocks, picture_blobs, picture_coding, picture_models, planning
 from aetool.codec.blocks import NO_HINTS, Block
-from aetool.codec.columns import pixels_column, sensible, whole_column
+from aetool.codec.columns import errors_as_damage, pixels_column, whole_column
 from aetool.codec.metas import PixelsMeta
 from aetool.codec.picture_contexts import QUICK, THOROUGH, USUAL, Preset
 from aetool.codec.picture_models import PictureModel
@@ -173,7 +173,7 @@ def as_columns(
     return Encoded(count, content, payload, next_hints)
 
 
-@sensible()
+@errors_as_damage()
 def decode(content: Block, n: int) -> Pixels:
     """The n pictures of a decoded block, whichever way `encode` stored them, as an array that may
     be changed: (n, channels, height, width), uint8 or little-endian uint16. ArchiveError if it does

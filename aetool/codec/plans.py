@@ -445,7 +445,7 @@ class Verdict(Feature):
 @dataclass(frozen=True, eq=False)
 class Seen(Feature):
     """How often the row's key came before, as a class, 0 (never) .. keys.MOST_SEEN (often), see
-    keys.Course.seen: for plans whose transform is KEYED alone."""
+    keys.Course.times_before: for plans whose transform is KEYED alone."""
 
     letter = "k"
 

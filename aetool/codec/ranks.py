@@ -27,7 +27,7 @@ from aetool.codec import (
     textual,
 )
 from aetool.codec.blobs import read_varint, varint
-from aetool.codec.columns import Book, Coded, Decoded, sensible
+from aetool.codec.columns import Book, Coded, Decoded, errors_as_damage
 from aetool.codec.limits import check_cells
 from aetool.codec.metas import (
     CellsMeta,
@@ -230,7 +230,7 @@ def packed(cells: list[bytes], effort: planning.Effort) -> bytes:
     return varint(count) + payload
 
 
-@sensible()
+@errors_as_damage()
 def _unpacked(blob: bytes) -> Spans:
     """Decode the cells of a dictionary that `packed` wrote, in order; ArchiveError if it is
     damaged, is stored as ranks itself, or claims more cells than a block may have."""

@@ -22,7 +22,7 @@ from aetool.canonical import Json, canonical
 from aetool.codec import integers, metas, planning, rans, transforms
 from aetool.codec.foreseeing import counts_of, encoded, meta_for
 from aetool.codec.metas import Meta, NumberMeta
-from aetool.codec.packing import packed, sensible, unpacked
+from aetool.codec.packing import errors_as_damage, packed, unpacked
 from aetool.codec.plans import Plan
 from aetool.codec.streams import Known, Stream
 from aetool.codec.students import Students, from_arrays, to_arrays
@@ -349,7 +349,7 @@ def from_bytes(data: bytes, name: str) -> Shared:
     """Read what `to_bytes` wrote of columns; BundleError if it is damaged, restores more than
     packing.MAX_PACKED (2^28) bytes, or a student's arithmetic cannot be proved exact. name: of the
     bundle, for messages."""
-    with sensible(name):
+    with errors_as_damage(name):
         arrays, words = unpacked(data)
         return _parse(arrays, words)
 
@@ -357,7 +357,7 @@ def from_bytes(data: bytes, name: str) -> Shared:
 def _parse(arrays: Mapping[str, Array], words: Json) -> Shared:
     """Make a Shared, what a model knows of columns, from its stored arrays, by name, and JSON, as
     `to_bytes` has them. ValueError, KeyError, TypeError, IndexError, ArchiveError or BundleError
-    where these do not fit together: to be called within `sensible`."""
+    where these do not fit together: to be called within `errors_as_damage`."""
     shared = Shared(
         names=[str(name) for name in words["names"]],
         head=str(words["head"]),

@@ -17,7 +17,7 @@ import numpy as np
 
 from aetool.codec import blocks, planning, spans, text_decoding, textual
 from aetool.codec.blobs import read_varint, varint
-from aetool.codec.columns import Coded, Decoded, sensible
+from aetool.codec.columns import Coded, Decoded, errors_as_damage
 from aetool.codec.limits import check_cells, check_text
 from aetool.codec.metas import LevelMeta, PartsMeta, RankMeta, TextMeta, gap_in
 from aetool.codec.spans import Spans
@@ -112,7 +112,7 @@ def _split(cells: list[bytes], effort: planning.Effort) -> Coded | None:
     return Coded(PartsMeta(), [], [blob])
 
 
-@sensible()
+@errors_as_damage()
 def decode(column: Decoded) -> Spans:
     """Restore the cells, row by row, of a decoded column of PartsMeta: its blob has the skeleton of
     each cell, with marks, and the parts that stood in the places of these; ArchiveError if it is

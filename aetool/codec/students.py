@@ -16,7 +16,7 @@ import numpy as np
 from aetool.canonical import Json
 from aetool.codec import integers, planning, transforms
 from aetool.codec.columns import Coded
-from aetool.codec.packing import packed, sensible, unpacked
+from aetool.codec.packing import errors_as_damage, packed, unpacked
 from aetool.codec.planning import Hints, Planner
 from aetool.codec.plans import (
     MAX_CLASSES,
@@ -236,7 +236,7 @@ def from_arrays(arrays: Mapping[str, Array], words: Mapping[str, Json]) -> Stude
     """The networks that `to_arrays` stored as arrays and JSON, words, by stream number; BundleError
     or ValueError unless the arithmetic of each is proved exact and it gives its stored outputs on
     this machine, in floats, too. KeyError, ArchiveError and the like for other arrays and JSON: to
-    be called within `sensible`."""
+    be called within `errors_as_damage`."""
     students = Students()
     for key, entry in words.items():
         layers = []
@@ -269,5 +269,5 @@ def from_bytes(data: bytes, name: str) -> Students:
     """Read the networks that `to_bytes` wrote; BundleError if they are damaged, restore more than
     packing.MAX_PACKED (2^28) bytes, or are not proved exact. name: what they are part of, for
     messages."""
-    with sensible(name):
+    with errors_as_damage(name):
         return from_arrays(*unpacked(data))

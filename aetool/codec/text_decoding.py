@@ -7,7 +7,7 @@ import numpy as np
 
 from aetool.codec import digits, floats, notations, origins, singles, spans
 from aetool.codec.blobs import read_varint
-from aetool.codec.columns import Decoded, sensible
+from aetool.codec.columns import Decoded, errors_as_damage
 from aetool.codec.limits import MAX_ROWS, check_text
 from aetool.codec.metas import (
     DateMeta,
@@ -36,7 +36,7 @@ WRITTEN_AT_ONCE = 1 << 16  # floats whose texts are in memory one by one
 LARGEST_TICKS = (1 << 63) - 1  # of a date, and the same before 1970
 
 
-@sensible()
+@errors_as_damage()
 def decode(column: Decoded) -> Spans:
     """The text of each row of a decoded column that is stored as texts, levels (numbers of the
     different texts), numbers, floats, digits or dates; ArchiveError if it is damaged, or its meta

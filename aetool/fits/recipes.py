@@ -9,7 +9,7 @@ from dataclasses import dataclass
 import numpy as np
 
 from aetool.bundle import SAMPLING, Bundle
-from aetool.codec.packing import packed, sensible, unpacked
+from aetool.codec.packing import errors_as_damage, packed, unpacked
 from aetool.errors import BundleError
 from aetool.model import Float, Records, Spec
 
@@ -65,7 +65,7 @@ class Recipe:
         """The recipe that a bundle stores; BundleError if there is none, or a damaged one."""
         if SAMPLING not in model.graphs:
             raise BundleError(f"{model.name}: says nothing of samples: fit it again")
-        with sensible(f"{model.name}: {SAMPLING}"):
+        with errors_as_damage(f"{model.name}: {SAMPLING}"):
             arrays, words = unpacked(model.graphs[SAMPLING])
             tables = {}
             for name in TABLES:

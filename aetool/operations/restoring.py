@@ -74,7 +74,7 @@ def decompress(
         Archive(path, model, device, lost is not None, max_output) as archive,
     ):
         archive.engine = engine
-        with archive.sensible():
+        with archive.errors_as_damage():
             if out is None and not archive.piped and not (rows is None and columns is None):
                 # a part must not get the default name, which stands for the whole
                 raise _nameless_part(path)
@@ -224,7 +224,7 @@ def _written_parts(archive: Archive, target: Path, folder: Path) -> Iterator[Pat
         path.parent.mkdir(parents=True, exist_ok=True)
         source = attributes_of(part.reader.path)
         try:
-            with output(path, source=source) as file, part.sensible():
+            with output(path, source=source) as file, part.errors_as_damage():
                 part.content.restore(part, file, 0, part.rows)
         except ArchiveError as error:
             # raises it again, unless damaged parts are to be left out

@@ -168,7 +168,7 @@ def detect(
     DataError for a content that does not tell what a record costs; ArchiveError for a damaged
     archive, BundleError where its model is missing.
     """
-    with Archive(data, model) as archive, archive.sensible():
+    with Archive(data, model) as archive, archive.errors_as_damage():
         pricing = _Pricing(archive, choice or Choice(), list(columns))
         return pricing.run(all_rows, append)
 
@@ -183,7 +183,7 @@ def ledger_of(
     columns in any case. ParamError for columns that are not there; DataError for one that no block
     stores apart, as where rows are stored as one text, and for a content that does not tell what a
     record costs; ArchiveError or BundleError for an archive or a model that is damaged."""
-    with Archive(data, model) as archive, archive.sensible():
+    with Archive(data, model) as archive, archive.errors_as_damage():
         if columns:
             archive.content.places(archive, columns)
         # every column is read, whichever are shown: shares are of all

@@ -8,7 +8,7 @@ from collections.abc import Iterator
 import numpy as np
 
 from aetool.codec import spans
-from aetool.codec.columns import Coded, Decoded, sensible
+from aetool.codec.columns import Coded, Decoded, errors_as_damage
 from aetool.codec.metas import IntegerMeta, RealMeta
 from aetool.codec.natives import cells, numbers, tensors
 from aetool.data import writers
@@ -80,7 +80,7 @@ def restored(column: Decoded) -> writers.Restored:
     return strings_of(column)
 
 
-@sensible()
+@errors_as_damage()
 def strings_of(column: Decoded) -> list[str | None]:
     """The cells of a column of text; None where they are missing. ArchiveError if the column is of
     anything else, or a cell is not UTF-8."""

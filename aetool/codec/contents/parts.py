@@ -286,7 +286,7 @@ class Parts(Content):
             """Yield the pieces of each part, as it checks itself."""
             for opened in archive.parts(0, archive.rows):
                 part = opened.archive
-                with part.sensible():
+                with part.errors_as_damage():
                     yield from part.content.checked(part)
 
         yield from archive.within_output(pieces(), self.bytes_of)

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 
 from aetool.codec import blocks, planning, ways
 from aetool.codec.blobs import read_varint, varint
-from aetool.codec.columns import Coded, Decoded, sensible
+from aetool.codec.columns import Coded, Decoded, errors_as_damage
 from aetool.codec.limits import check_records
 from aetool.codec.metas import Meta
 from aetool.codec.natives.arrow import ColumnKind, Columns, Ends, kind_of
@@ -53,7 +53,7 @@ class BatchCoder:
         more or fewer than the schema needs, or one is damaged."""
         import pyarrow as pa
 
-        with sensible():
+        with errors_as_damage():
             check_records(rows, len(self.kinds))
             left = iter(columns)
             # each kind takes as many columns as it has put there
@@ -178,7 +178,7 @@ def _kind_of_values(schema: pa.Schema, place: int) -> ColumnKind:
     return kind_of(value_type, place, Dictionaries())
 
 
-@sensible()
+@errors_as_damage()
 def dictionaries_from_bytes(data: bytes, schema: pa.Schema) -> Dictionaries:
     """Decode the dictionaries that `dictionaries_to_bytes` wrote, for columns of this schema;
     ArchiveError if they are damaged."""

@@ -10,7 +10,7 @@ import numpy as np
 import numpy.typing as npt
 
 from aetool.codec import ranks, spans, textual
-from aetool.codec.columns import Coded, Decoded, sensible
+from aetool.codec.columns import Coded, Decoded, errors_as_damage
 from aetool.codec.limits import MAX_TEXT, check_text
 from aetool.codec.metas import CellsMeta
 from aetool.codec.natives.bounding import Mask
@@ -97,7 +97,7 @@ def _unused(buffer: Bytes, start: spans.I32, stop: spans.I32) -> bytes:
     raise AssertionError("there are more cells than strings of bytes")
 
 
-@sensible()
+@errors_as_damage()
 def decode_cells(column: Decoded) -> CellColumn:
     """The cells and gaps of a column that `encode_cells` encoded; ArchiveError for a column of
     anything else, or cells of more bytes than a block may have."""

@@ -12,7 +12,7 @@ from fractions import Fraction
 import numpy as np
 import numpy.typing as npt
 
-from aetool.codec.columns import Coded, Decoded, sensible
+from aetool.codec.columns import Coded, Decoded, errors_as_damage
 from aetool.codec.floats import FEWER_PLACES
 from aetool.codec.metas import (
     LARGEST_STEP,
@@ -135,7 +135,7 @@ def _errors_of(
     return float(largest), float(squares.sum())
 
 
-@sensible()
+@errors_as_damage()
 def decode_integers(
     column: Decoded,
     low: int,
@@ -420,7 +420,7 @@ class _FloatColumn:
         return Coded(meta, streams)
 
 
-@sensible()
+@errors_as_damage()
 def decode_floats(column: Decoded, bits: int) -> tuple[Floats, Mask | None]:
     """((n,) floats of so many bits, 16, 32 or 64; (n,) bool gaps, None without) of a column that
     `encode_floats` encoded. In gaps stands 0. ArchiveError for a column of anything else, or of

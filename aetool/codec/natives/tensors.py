@@ -20,7 +20,7 @@ from typing import Any
 import numpy as np
 
 from aetool.codec import blocks, limits, planning
-from aetool.codec.columns import Coded, Decoded, sensible
+from aetool.codec.columns import Coded, Decoded, errors_as_damage
 from aetool.codec.natives import cells, extrapolation, numbers
 from aetool.codec.natives.bounding import Grid, Mask, distances, within
 from aetool.errors import ArchiveError
@@ -135,7 +135,7 @@ class Tensor:
     @classmethod
     def from_json(cls, described: Mapping[str, object]) -> Tensor:
         """The tensor that `to_json` wrote; ArchiveError for anything else."""
-        with sensible():
+        with errors_as_damage():
             (lead,) = _naturals([described.get("lead", 1)])
             tensor = cls(
                 name=str(described["name"]),
@@ -592,7 +592,7 @@ def _encode_text(values: Array) -> Coded:
     return cells.encode_cells(buffer, start, stop, None, utf8=False)
 
 
-@sensible()
+@errors_as_damage()
 def decode(
     tensor: Tensor,
     columns: Sequence[Decoded],
