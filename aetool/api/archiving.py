@@ -255,6 +255,7 @@ def decompress(
     are not there, ArchiveError for damage, DataError for a file at out, unless force: each an
     AetoolError.
     """
+    # columns to executor, as the operation takes them
     options = options_of(locals(), operations.decompress, "path", "out", "model", "rows")
     check_path("decompress", "path", path)
     if out is not None:
@@ -270,10 +271,12 @@ def decompress(
         checked("decompress", "the end of rows", rows[1], "int | None")
     bundle = bundle_of(model, "decompress")
     remarks: list[str] = []
-    written = operations.decompress(path, out, model=bundle, rows=rows, notes=remarks, **options)
+    restored_path = operations.decompress(
+        path, out, model=bundle, rows=rows, notes=remarks, **options
+    )
     for remark in remarks:
         notices.warn(remark)
-    return written
+    return restored_path
 
 
 def _ends_of(rows: slice, path: Path) -> tuple[int, int]:

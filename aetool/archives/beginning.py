@@ -64,6 +64,7 @@ def beginning_of(source: CsvSource | ArrowTable) -> Beginning | None:
             return None
         names: Sequence[str] = table.names
         if isinstance(source, CsvSource):
+            # one for each field of the header, "" for a field that detection does not read
             names = source_texts.names_by_field(source, names, header)
         schema = inferred(records, table, FitOptions())
         return Beginning(schema, names, header)

@@ -49,7 +49,7 @@ def _seen_by_model(source: sources.Source, model: Bundle) -> sources.Source:
     """The source as the model sees it; ParamError for one picture by itself, or pictures that the
     model would crop, resize or see otherwise than plainly, as its code could not restore them;
     DataError for data of another kind than the model's, or a picture that cannot be read."""
-    # a picture that cannot be read would be missing in the archive
+    # strict: DataError for a picture that cannot be read, which would be missing in the archive
     source_seen = seen_by(source, model, strict=True)
     if isinstance(source, PictureFiles) and not isinstance(source, FolderSource):
         raise ParamError(
@@ -59,6 +59,7 @@ def _seen_by_model(source: sources.Source, model: Bundle) -> sources.Source:
     if isinstance(source, ImageSource):
         _, height, width = model.view.shape
         sizes = {(sight.width, sight.height) for sight in source.sights if isinstance(sight, Sight)}
+        # a framing that changes more than the shape, or pictures of another size than the model's
         if (model.framing and not model.framing.is_plain) or sizes - {(width, height)}:
             raise ParamError(
                 f"{source.name}: {option('--lossy')} stores what the model sees, pictures "

@@ -335,14 +335,14 @@ def store_bytes_instead(
     if content.mode != LOSSLESS:
         raise error
     # of a folder there are none
-    kept = _content_of_bytes(source)
-    if kept is None:
+    bytes_content = _content_of_bytes(source)
+    if bytes_content is None:
         raise error
     file.seek(0)
     file.truncate()
     # the note stands behind the name of the file
     reason = str(error).removeprefix(f"{source.name}: ")
-    job = ExactJob(kept, kept=reason or type(error).__name__)
+    job = ExactJob(bytes_content, kept=reason or type(error).__name__)
     figures = job.write(file)
     try:
         job.compare(file)
@@ -838,9 +838,11 @@ def _job_of_arrays(
             options.effort,
             bounds_by_place,
         )
+    # an array of a type that has no form of its own here: the file's bytes, unless bounds are asked
+    # for
     except UnsuitedError as error:
-        kept = _stored_as_bytes(source, str(error))
-        return _job_of(kept, options, None, None, bounds)
+        file_bytes = _stored_as_bytes(source, str(error))
+        return _job_of(file_bytes, options, None, None, bounds)
     file = _file_as_rival(source, options) if bounds_by_place is None else None
     return ExactJob(arrays, file=file)
 

@@ -32,7 +32,7 @@ def of_columns(
     for name, header_name in beginning.header_names().items():
         # "" stands for all columns, and never names one
         bound = bounds_asked.get(header_name) if header_name else None
-        if bound is None or name in explained or not _is_wide(bound):
+        if bound is None or name in explained or not _is_above_zero(bound):
             continue
         # an error of 0 is that of a column that was bounded, and not moved
         if not errors.get(labels[name], {}).get("largest"):
@@ -51,7 +51,7 @@ def of_arrays(
     for label in arrays.column_labels(source):
         # "" stands for all arrays, and never names one
         bound = bounds_asked.get(label) if label else None
-        if bound is None or not _is_wide(bound):
+        if bound is None or not _is_above_zero(bound):
             continue
         if not errors.get(label, {}).get("largest"):
             yield _of_column(label, bound)
@@ -68,22 +68,22 @@ def of_all(
     the bound is for, none where nothing is."""
     bound = bounds_asked.get("", "0")
     is_changed = any(error["largest"] for error in errors.values())
-    if is_changed or not _is_wide(bound):
+    if is_changed or not _is_above_zero(bound):
         return []
     # such as those of a table that takes fewer bytes as plain text
-    if any(_is_coarse(bound, column) for column in columns):
+    if any(_spans_last_digit(bound, column) for column in columns):
         return [f"all is stored exactly: rounding numbers within {bound} saves nothing"]
     return [f"all is stored exactly: no number can be rounded within {bound}"]
 
 
-def _is_wide(bound_text: str) -> bool:
+def _is_above_zero(bound_text: str) -> bool:
     """Whether a bound as it was asked for, such as "0.5" or "1%", is above 0: one of 0 asks for
     exact numbers, and has its effect."""
     # of a range of 1 each part in percent is above 0
     return source_texts.bound_of(bound_text, NOTHING, WHOLE) > 0
 
 
-def _is_coarse(bound_text: str, column: Column) -> bool:
+def _spans_last_digit(bound_text: str, column: Column) -> bool:
     """Whether a bound as it was asked for lets decimals of a column become other decimals: it is no
     key and no code, its numbers differ, and the bound is no less than their last digit."""
     if not isinstance(column, Number) or column.decimals is None:

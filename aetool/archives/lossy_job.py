@@ -227,6 +227,7 @@ class LossyJob:
             facts = self._write(file, quantiser)
             error = self.judge(facts)
             if wanted_error is None or target is None or error <= wanted_error:
+                # reads all of it again, and counts the rows
                 self._verify(file)
                 size = file.tell()
                 return {**facts, "archive_bytes": size, "rows": self.rows}
@@ -432,6 +433,7 @@ class LossyJob:
             # a column with cells of another kind is exact, and has no error
             values += is_number and column.name not in self.irregular
         if self.model.schema is None:
+            # of pictures all values of their pixels
             values += self.model.spec.features
         return FAITHFUL**2 * values
 

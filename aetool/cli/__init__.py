@@ -122,7 +122,7 @@ def status(args: list[str] | None = None) -> int:
     failure = terminal.settle_standard_output()
     if failure is None or isinstance(failure, BrokenPipeError):
         return code
-    if code != 2:  # else it was said
+    if code != 2:  # 2: an error was printed already
         say_error(AetoolError(f"standard output: cannot write: {failure.strerror or failure}"))
     return 2
 

@@ -117,6 +117,7 @@ def _to_standard_output() -> Iterator[None]:
     except BrokenPipeError:  # the reader has seen enough
         raise
     except OSError as error:
+        # an error of a file that has a name, not of standard output
         if error.filename is not None:
             raise
         raise OutputError(f"standard output: cannot write: {error.strerror or error}") from None

@@ -189,7 +189,7 @@ class Layout:
         """
         # in the order of `sections`
         flags = tuple(enumerate(self.flags.places, start=self.numbers.width))
-        # a number counts only where its flag says that it is there
+        # by column the feature that says whether its number is missing; -1 for a number without
         flag_of_column = {place: feature for feature, place in flags}
         gates = [flag_of_column.get(place, -1) for place in self.numbers.places]
         categories = []

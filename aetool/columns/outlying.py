@@ -114,6 +114,7 @@ def reach_of(numbers: Float) -> Reach | None:
     end = len(rising) - above
     first = float(rising[below])
     last = float(rising[end - 1])
+    # the tails of the reach: a quarter of the gap at an end with numbers apart, else very long
     before = after = OPEN * (last - first)
     if below:
         before = (first - float(rising[below - 1])) / PARTS_OF_GAP
@@ -252,6 +253,7 @@ def _count_across_zero(rising: Float) -> int:
     wide as any between the others up to the median: where ordinary numbers come close to zero, one
     may well be zero.
     """
+    # the numbers that are zero or below
     count = int(np.searchsorted(rising, 0.0, side="right"))
     if not 0 < count <= _most_across(len(rising)):
         return 0

@@ -101,6 +101,7 @@ def _is_one_edit(word: str, other: str) -> bool:
     end = 0
     while end < shorter - begin and word[-1 - end] == other[-1 - end]:
         end += 1
+    # what is left of each between the common beginning and the common end
     rest = word[begin : len(word) - end]
     rest_of_other = other[begin : len(other) - end]
     if len(rest) <= 1 and len(rest_of_other) <= 1:

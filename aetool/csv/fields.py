@@ -87,6 +87,7 @@ class Fields:
             return self.ends
         if not len(self):
             return otherwise
+        # where the line end of each record begins
         start, _ = self.tails()
         last = self.text[start[-1] :]
         # CR LF first: it begins as CR does

@@ -36,8 +36,10 @@ def has_header(first: Record, body: Sequence[Record], otherwise: bool = True) ->
     """
     first_values = without_gaps(first)
     figures = [cell for cell in first_values if cells.is_figure(cell)]
+    # nothing but figures and gaps: a record
     if len(figures) == len(first_values) and first:
         return False
+    # nothing below it to be compared with
     if not body:
         return otherwise and 2 * len(figures) < len(first_values)
     # a header may be written again, where files were joined, which says nothing of levels
@@ -51,6 +53,8 @@ def has_header(first: Record, body: Sequence[Record], otherwise: bool = True) ->
         # of a column in which each word is another one neither tells, and some years are left out
         if _names_years(first, figures, records_below):
             return True
+    # columns of figures say most; where as many of them say each, and where there are none, columns
+    # of words do
     if signs.figures_over or signs.names_over:
         if signs.names_over == signs.figures_over:
             return signs.fresh >= signs.repeated
@@ -260,22 +264,23 @@ def is_named_again(body: Sequence[Record]) -> bool:
     return are_words and len(set(over_figures)) > 1
 
 
-def _are_units(record: Record, under: Sequence[Record]) -> bool:
+def _are_units(record: Record, records_below: Sequence[Record]) -> bool:
     """Whether the record holds units: over at least half of the columns of figures something that
     may be a unit, of which half is one for certain, and nothing else over the others. A single
-    letter is not enough, and neither are fewer than two records below. under: the records below
-    it."""
-    if len(under) < 2:
+    letter is not enough, and neither are fewer than two records below. records_below: the records
+    below it."""
+    if len(records_below) < 2:
         return False
     over_figures = []
     for place, cell in enumerate(record):
-        if is_column_of_figures(under, place):
+        if is_column_of_figures(records_below, place):
             over_figures.append(cell.strip())
     unit_cells = []
     for cell in over_figures:
         # some units are written like gaps
         if cells.is_certain_unit(cell) or not cells.is_gap(cell):
             unit_cells.append(cell)
+    # all may be units by their form, and none is a figure
     if not unit_cells or not all(map(cells.is_unit, unit_cells)):
         return False
     if any(map(cells.is_figure, unit_cells)):

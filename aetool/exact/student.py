@@ -66,6 +66,7 @@ def train(
         sharpness = 1 + (SHARPEST - 1) * step / STEPS
         gradients = _gradients(parameters, x, symbol, sharpness)
         for name, gradient in gradients.items():
+            # updates the means and squares, too
             change = _adam_step(step, gradient, means[name], squares[name])
             parameters[name] -= change
     return _rounded(parameters)

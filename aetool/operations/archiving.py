@@ -306,6 +306,7 @@ def _write_archive(
         figures = exactly.smaller_exactly(file, first_figures, source, options, makes, folder)
         if model is None or figures.get("shared"):
             return figures
+        # a model was given, and the archive does not need it
         return {
             **figures,
             "unused": first_figures.get("unused", "the exact archive is smaller without it"),

@@ -85,6 +85,7 @@ def is_model(reference: Data) -> bool:
     # a pipe can be read but once, and holds data
     if not isinstance(reference, str | os.PathLike) or not is_file(reference):
         return False
+    # a zip whose first member is called as a bundle's is
     with Path(reference).open("rb") as file:
         head = file.read(MEMBER + len(MANIFEST))
     return head.startswith(ZIP) and head.endswith(MANIFEST)

@@ -100,12 +100,18 @@ def explain(data: object, model: Bundle, device: str = "auto") -> Explanation:
     records = sum(len(batch.parts) for batch in batches)
     if not records or (records > 1 and not model.schema.context):
         raise DataError(f"{source.name}: explain takes one record; there are {records}")
-    wishes = Wishes(model.calibration, None, source.decimal, True, model.threshold)
+    wishes = Wishes(
+        calibration=model.calibration,
+        append=None,
+        decimal=source.decimal,
+        all_rows=True,
+        cut=model.threshold,
+    )
     collector = Collector(model, wishes, session, device)
     # an empty batch may follow the last record
     last = [batch for batch in batches if len(batch.parts)][-1]
     place = np.array([len(last.parts) - 1])
-    # whether it is flagged or not, it is looked at as closely as an anomaly
+    # from which columns its score comes; flagged or not, it is looked at as closely as an anomaly
     blame = collector.blame(last, place, np.ones(1, np.bool_))
     places_named = blame.named[0]
     other_places = [

@@ -105,6 +105,7 @@ def _facts_of_archive(path: str | os.PathLike[str], archive: Archive) -> dict[st
         is_record = archive.content.records_of(block)
         records += block.rows if is_record is None else int(is_record.sum())
 
+    # decodes every block, which `count` is called with
     sizes = archive.sizes(count)
     note = archive.content.rows_told(archive)
     if note:

@@ -392,6 +392,7 @@ class Sampler:
             if gumbel is None:
                 # drawn once: only under fixed noise does the map come to rest
                 gumbel = self.rng.gumbel(size=logits.shape)
+            # the Gumbel-max trick: each level is the largest by its own probability
             likeliest = (logits + gumbel).argmax(axis=-1)
             drawn: Float = likeliest.astype(np.float64)
             if keep is None:

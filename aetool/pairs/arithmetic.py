@@ -320,8 +320,8 @@ class Arithmetic:
     def _exact_product(self, a: Term, b: Term) -> tuple[Term, Term]:
         """The product a b without error: (p, e), p rounded to float32 and p + e = a b."""
         product = a * b
-        a_high, a_low = self._split(a)
-        b_high, b_low = self._split(b)
+        a_high, a_low = self._high_and_low_bits(a)
+        b_high, b_low = self._high_and_low_bits(b)
         highs = a_high * b_high
         error = highs - product
         # in this order each sum is exact
@@ -333,7 +333,7 @@ class Arithmetic:
         error = error + lows
         return product, self._zero_if_nan(error)
 
-    def _split(self, a: Term) -> tuple[Term, Term]:
+    def _high_and_low_bits(self, a: Term) -> tuple[Term, Term]:
         """(high, low): a float32 as the sum of two numbers of twelve bits each, whose products are
         exact."""
         # the product with 2^12 + 1 loses the lower bits in rounding
