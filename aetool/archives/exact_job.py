@@ -478,7 +478,7 @@ def can_be_bounded(source: Opened) -> bool:
     if isinstance(source, CopiedTable) and source.original is not None:
         return False
     never = ImageSource | json_sources.JsonLinesSource | sources.UnreadSource | FileBytes
-    # a type that has no columns of its own: the file is kept byte for byte
+    # with a type that cannot be stored by itself the file is kept byte for byte, without bounds
     if isinstance(source, ArrowTable):
         return schemas.reason_against(source.schema) is None
     if isinstance(source, ArrayFile):

@@ -208,15 +208,19 @@ def of_source(source: Opened) -> Opened:
     # what a model sees of pictures is no part of what is stored
     if isinstance(source, FramedSource):
         return of_source(source.source)
+    # a picture by itself is kept as its file
     if isinstance(source, images.PictureFiles) and not isinstance(source, images.FolderSource):
         assert source.place is not None
         return FileBytes(source.name, source.place.path, b"", ONE_PICTURE)
     if isinstance(source, ArrowMemorySource):
         return in_memory(source.in_memory)
+    # a file that could not be read is kept as its bytes
     if isinstance(source, sources.UnreadSource):
         return FileBytes(source.name, source.path, b"", str(source.reason))
+    # the tables of a folder are one table to a model, and files of a folder to an archive
     if isinstance(source, ChainSource) and source.folder is not None:
         return images.FolderSource(source.folder, source.name)
+    # what a plugin has read: the file or folder that it has read it from
     if isinstance(source, CopiedTable | PluginPictures) and source.original is not None:
         return original(source.original)
     if isinstance(source, CopiedTable):

@@ -260,6 +260,7 @@ def _written_or_estimated(
     None. options: of compress. Errors of preparing or writing go through."""
     if step > 1:
         estimate = _estimate(make, options, step)
+        # far too large: it need not be written
         if estimate.size > MARGIN * limit:
             return estimate
     scratch.seek(0)

@@ -78,14 +78,14 @@ class Cuts:
             places.append(place)
         return cls(content, first, places)
 
-    def items(self, wanted: range) -> Iterator[Sent]:
+    def items(self, numbers: range) -> Iterator[Sent]:
         """Yield the items, pieces of the source, of these numbers, from 0, each with its place;
         other items are skipped unread if all of these have a place. DataError where the file has
         changed."""
-        own_places = self.places[wanted.start : wanted.stop]
+        own_places = self.places[numbers.start : numbers.stop]
         if None in own_places:
             # one that cannot be sought is reached by reading all before it
-            yield from itertools.islice(self.content.located_items(), wanted.start, wanted.stop)
+            yield from itertools.islice(self.content.located_items(), numbers.start, numbers.stop)
             return
         for place in own_places:
             assert place is not None

@@ -290,6 +290,7 @@ class _Survey:
             if pixels is None:
                 self.skipped.append(f"other programs: more than {MOST_VALUES:,} values of pixels")
                 return
+            # by programs for any bytes, such as xz, and by formats of pictures
             self._add_others(packers.squeezed(pixels.tobytes()))
             self._add_others(packers.pictured(pixels))
             return
