@@ -50,7 +50,7 @@ LONGEST_ANEW = 32  # bytes of a match that are compared when it is found
 NEWLINE = 10
 WORD = (1 << 32) - 1
 LARGEST = 2047  # logit, in 256ths
-EVERY = (
+SQUASH_NODES = (
     1, 2, 3, 6, 10, 16, 27, 45, 73, 120, 194, 310, 488, 747, 1101, 1546, 2047, 2549, 2994, 3348,
     3607, 3785, 3901, 3975, 4022, 4050, 4068, 4079, 4085, 4089, 4092, 4093, 4094,
 )  # fmt: skip
@@ -67,8 +67,8 @@ def squash(logit: int) -> int:
         return 0
     place = (logit >> 7) + 16
     part = logit & 127
-    lower = EVERY[place] * (128 - part)
-    upper = EVERY[place + 1] * part
+    lower = SQUASH_NODES[place] * (128 - part)
+    upper = SQUASH_NODES[place + 1] * part
     # with half of the divisor, so that it is rounded
     return (lower + upper + 64) >> 7
 
@@ -570,6 +570,7 @@ def _coded_anew(
     if kernel.C is not None:
         out = np.empty(most + 1, np.uint8)
         size = kernel.C.mix(before + text, delimiter, widely, len(before), out)
+        # below 0 where the code takes more than `most` bytes
         return out[:size].tobytes() if size >= 0 else None
     whole = before + text
     coder = Coder(_learned(len(whole), delimiter, before, widely))

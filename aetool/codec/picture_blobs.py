@@ -331,12 +331,14 @@ def _coded(pictures: Samples, preset: Preset, best: _Attempt, filtered: bool) ->
         if filters:
             filter_bytes = picture_filters.to_bytes(filters)
             filter_bit = FILTERED
+    # the head: 3 bits for the preset, 1 for a filter, 2 for colours, 2 for a model's state
     model_bits = PRIMED | GROWN if best.primed else 0
     head = bytes([preset.number + 1 | filter_bit | way.colours << 4 | model_bits])
     # values of one byte reach 255, which nobody has to be told
     if pictures.dtype != np.uint8:
         head += varint(largest_value)
     blob = head + bytes([best.bits]) + way.head() + filter_bytes + best.data
+    # of no use where the code had no room, or takes more than the pixels themselves
     if not best.data or len(blob) > pictures.nbytes:
         blob = b""
     squeezed_blob = b""

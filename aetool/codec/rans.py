@@ -178,67 +178,67 @@ class Repeats:
 
     def __init__(self, classes: npt.NDArray[np.uint8], size: int) -> None:
         self.classes = classes.tolist()
-        self.count = int(classes.max()) + 1
+        self.class_count = int(classes.max()) + 1
         self.size = size
         # by the hash of a stretch, the place of the symbol behind it
-        self.table: dict[int, int] = {}
+        self.place_by_hash: dict[int, int] = {}
         self.hash = 0
         # of the prediction: symbols right in a row, and wrong in a row
-        self.length = 0
-        self.misses = 0
-        # the place of the symbol that is predicted next; -1 without any
-        self.source = -1
+        self.hits_in_a_row = 0
+        self.misses_in_a_row = 0
+        # the place of the earlier symbol that is predicted to come next; -1 without any
+        self.predicting_place = -1
         # the factor of the symbol that leaves the stretch
-        self.drop = pow(BASE, size, BITS_64)
+        self.factor_of_oldest = pow(BASE, size, BITS_64)
 
     def mark(self, symbols: U16) -> int:
         """A number for what is predicted of the next symbol: 0 for nothing; else 1 + the predicted
         symbol's class, and, if the prediction was right at least 16 times in a row, the number of
         classes more. symbols: (n,), of which only those that were added are read."""
-        if self.source < 0:
+        if self.predicting_place < 0:
             return 0
-        symbol = int(symbols[self.source])
+        symbol = int(symbols[self.predicting_place])
         predicted: int = self.classes[symbol]
-        if self.length >= SURE_LENGTH:
-            predicted += self.count
+        if self.hits_in_a_row >= SURE_LENGTH:
+            predicted += self.class_count
         return 1 + predicted
 
     def add(self, symbols: U16, i: int) -> None:
         """Update the prediction with symbol i, which is known now; to be called for 0, 1, 2 ... in
         order. symbols: (n,), of which only those up to i are read."""
         symbol = int(symbols[i])
-        if self.source >= 0:
+        if self.predicting_place >= 0:
             self._judge(symbol, symbols)
         self.hash = (self.hash * BASE + symbol + 1) % BITS_64
         if i >= self.size:
             oldest = int(symbols[i - self.size])
-            self.hash = (self.hash - (oldest + 1) * self.drop) % BITS_64
+            self.hash = (self.hash - (oldest + 1) * self.factor_of_oldest) % BITS_64
         if i + 1 < self.size:
             return
         # multiplied once more: the last symbols alone would move but the low bits
         scattered = self.hash * BASE % BITS_64
         slot = scattered >> 64 - SLOT_BITS
         # while a prediction holds it is kept: it may be the longer one
-        has_failed = self.source < 0 or self.length == 0
-        if has_failed and slot in self.table:
-            self.source = self.table[slot]
-            self.length = 0
-            self.misses = 0
-        self.table[slot] = i + 1
+        has_failed = self.predicting_place < 0 or self.hits_in_a_row == 0
+        if has_failed and slot in self.place_by_hash:
+            self.predicting_place = self.place_by_hash[slot]
+            self.hits_in_a_row = 0
+            self.misses_in_a_row = 0
+        self.place_by_hash[slot] = i + 1
 
     def _judge(self, symbol: int, symbols: U16) -> None:
         """Count whether the prediction, which there must be, of a symbol was right, and move on to
         the symbol that is predicted next; after MOST_MISSES (8) misses in a row to none. symbols:
         (n,), the known ones."""
-        if int(symbols[self.source]) == symbol:
-            self.length += 1
-            self.misses = 0
+        if int(symbols[self.predicting_place]) == symbol:
+            self.hits_in_a_row += 1
+            self.misses_in_a_row = 0
         else:
-            self.length = 0
-            self.misses += 1
-        self.source += 1
-        if self.misses >= MOST_MISSES:
-            self.source = -1
+            self.hits_in_a_row = 0
+            self.misses_in_a_row += 1
+        self.predicting_place += 1
+        if self.misses_in_a_row >= MOST_MISSES:
+            self.predicting_place = -1
 
 
 def repeats(symbols: U16, classes: npt.NDArray[np.uint8], size: int) -> U32:

@@ -85,8 +85,8 @@ def _may_change(start: I32, stop: I32, text: Bytes, chunk: int) -> bool:
     cells of each stretch: a quick look, as in most columns it never does. start, stop: (cells,),
     where the cells of the column begin and end in the text; chunk: rows of a stretch."""
     count = len(start) // chunk
-    looked = min(chunk, LOOKED)
-    places_in_stretch = np.arange(looked) * chunk // looked
+    cells_a_stretch = min(chunk, LOOKED)
+    places_in_stretch = np.arange(cells_a_stretch) * chunk // cells_a_stretch
     first_rows = chunk * np.arange(count)
     rows = (first_rows[:, None] + places_in_stretch).ravel()
     first = start[rows]
@@ -99,9 +99,10 @@ def _may_change(start: I32, stop: I32, text: Bytes, chunk: int) -> bool:
         character = text[np.where(is_inside, place, 0)]
         for mark in MARKS:
             decimals[is_inside & (character == mark)] = number
-    stretches = decimals.reshape(count, looked)
-    kinds = np.arange(MOST_DECIMALS + 1)
-    counts = (stretches[:, :, None] == kinds).sum(axis=1)
+    stretches = decimals.reshape(count, cells_a_stretch)
+    numbers_of_decimals = np.arange(MOST_DECIMALS + 1)
+    # how many of the cells of each stretch have each number of decimals
+    counts = (stretches[:, :, None] == numbers_of_decimals).sum(axis=1)
     usual = counts.argmax(axis=1)
     return len(_long_runs(usual)) > 1
 

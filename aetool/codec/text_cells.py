@@ -216,7 +216,7 @@ def put_together(meta: Pattern, values: Stream, kinds: Int, rest_cells: list[byt
     if rest_cells:
         meta = dataclasses.replace(meta, has_rest=True)
     streams = [values]
-    # of one kind are all cells: nothing would be told by a stream of zeros
+    # where all cells are of one kind a stream of zeros would say nothing
     if meta.kinds > 1:
         streams.insert(0, Stream(kinds))
     blobs = []
