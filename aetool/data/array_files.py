@@ -109,6 +109,7 @@ class ArrayFile:
         if self.format["format"] == "npy":
             with self.path.open("rb") as file:
                 return _mapped(file, member)
+        # a member of a zip cannot be mapped where it lies
         with zipfile.ZipFile(self.path) as archive, files.scratch() as copy:
             with archive.open(member.name + SUFFIX) as packed:
                 shutil.copyfileobj(packed, copy, 1 << 20)
@@ -187,7 +188,7 @@ def _member(
     shape, fortran, dtype = readers[version](file)
     if dtype.hasobject:
         raise UnsuitedError(f"array '{name}' holds Python objects")
-    # beside axes of length 0, which would hide how large the others are
+    # axes of length 0 left out, as they would hide how large the others are
     values = prod(length for length in shape if length)
     most_values = MOST_VALUES if dtype.itemsize else MOST_EMPTY
     if len(shape) > MOST_AXES or values >= most_values:
@@ -215,7 +216,7 @@ def _mapped(file: BinaryIO, member: Member) -> Array:
     afterwards."""
     # a scalar cannot be mapped; the mapping outlives the file
     shape = member.shape or (1,)
-    # axes lie in the file from the last to the first
+    # in Fortran order axes lie in the file from the last to the first
     if member.fortran:
         shape = shape[::-1]
     array: Array = np.memmap(

@@ -27,7 +27,7 @@ ROWS = 1 << 16  # records a batch
 PARQUET, ARROW = "parquet", "arrow"
 PARQUET_MAGIC, ARROW_MAGIC = b"PAR1", b"ARROW1"
 STREAM_MAGIC = b"\xff\xff\xff\xff"  # before the length of each message, that of the schema first
-HEAD = 6  # bytes that tell a file's kind
+HEAD = 6  # first bytes of a file, by which its kind is known
 SHOWN = 20  # characters of a text that a message shows
 # What Parquet says of a column beside its type, and Arrow does not write again.
 LOST = ("ENUM", "JSON", "BSON", "UUID", "INTERVAL", "VARIANT", "GEOMETRY", "GEOGRAPHY")
@@ -154,7 +154,7 @@ class ArrowTable:
             for batch, place in batches:
                 yield batch, place
                 count += batch.num_rows
-        # an OSError would be taken for one of the file that is written meanwhile
+        # a caller that writes another file meanwhile would take an OSError for one of that
         except (pa.ArrowException, OSError, *UNREADABLE) as error:
             reason = one_line(error)
             raise DamagedError(f"{self.name}: damaged behind row {count}: {reason}") from None
@@ -299,7 +299,7 @@ def _of_places(frame: pd.DataFrame, names: list[str]) -> pa.Table:
     """A DataFrame some of whose columns have the same name, as an Arrow table without pandas'
     metadata; DataError if it has another index than 0, 1, 2 ..., or a column that no type of Arrow
     holds (see `as_arrow`). names: of all columns, in order."""
-    # what pandas notes of an index is told by names, which say nothing here
+    # pandas' metadata name the columns of an index, and names are not unique here
     usual_index = range(len(frame))
     if list(frame.index) != list(usual_index):
         raise DataError(
@@ -342,9 +342,10 @@ def frame_of(
     rows: int | None = None,
 ) -> pd.DataFrame:
     """Batches of a schema, perhaps none, as one DataFrame, with the index and dtypes that the
-    schema's metadata note; where two columns have one name, without these. first: which record of
-    the table the batches begin with, from 0; rows: how many there should be, None for not known:
-    where others are there, no record has the number that a range gives it."""
+    schema's metadata note; where two columns have one name, without these. first: the number, from
+    0, of the table's record with which the batches begin; rows: how many records there should be,
+    None for not known. An index that is a range is restored only if there are just so many, as
+    records that are left out would shift the others."""
     import pandas as pd
     import pyarrow as pa
 
@@ -355,10 +356,10 @@ def frame_of(
         noted = _noted_range(schema)
         if noted is not None and rows == len(frame):
             start, step, name = noted
-            begins = start + first * step
-            ends = begins + len(frame) * step
-            # pandas takes the range of the whole table for that of none of its parts
-            frame.index = pd.RangeIndex(begins, ends, step, name=name)
+            begin = start + first * step
+            end = begin + len(frame) * step
+            # pandas itself does not apply the noted range to a part of the table
+            frame.index = pd.RangeIndex(begin, end, step, name=name)
         return frame
     # Arrow tells pandas the types of columns by their names
     places = [str(place) for place in range(len(names))]
@@ -397,14 +398,14 @@ def frame_of_records(
 
 
 def joint_schema(first: pa.Schema, second: pa.Schema) -> pa.Schema:
-    """A schema whose types hold the values of two schemas with the same names in the same order:
-    floats for integers and floats, strings for types that cannot be joined. ValueError if one has
-    more columns."""
+    """Join two schemas with the same names in the same order: a schema whose types hold the values
+    of both, such as floats for integers and floats, and strings for types that cannot be joined.
+    ValueError if one has more columns."""
     import pyarrow as pa
 
     fields = []
     for one, other in zip(first, second, strict=True):
-        # one column each, so that one that cannot be joined does not stop the others
+        # column by column, so that one that cannot be joined does not stop the others
         schemas = [pa.schema([one]), pa.schema([other])]
         try:
             fields += pa.unify_schemas(schemas, promote_options="permissive")
@@ -430,13 +431,14 @@ def half_a_pair(name: str, error: UnicodeEncodeError) -> DataError:
 
 
 def _checked(table: ArrowTable) -> ArrowTable:
-    """Return the table, if a file of no records, written with its schema and format in memory,
-    reads as the same schema, metadata included; else UnsuitedError, with the first column that
-    differs."""
+    """Check that a table's kind of file can hold its types: write a file of no records with its
+    schema and format in memory, and read that. Returns the table if the schema is the same again,
+    metadata included; else UnsuitedError, with the first column that differs. UnsuitedError, too,
+    for a column's name that is not UTF-8."""
     import pyarrow as pa
 
     schema = table.schema
-    # for its check that they are UTF-8
+    # raises UnsuitedError for a name that is not UTF-8
     names_of(schema)
     sink = io.BytesIO()
     # without a record: it is the schema that may not come back
@@ -445,10 +447,10 @@ def _checked(table: ArrowTable) -> ArrowTable:
     except (pa.ArrowException, *UNTAKEN) as error:
         raise UnsuitedError(f"it cannot be written again ({one_line(error)})") from None
     sink.seek(0)
-    again = _schema_of(sink, table.format)
-    if again.equals(schema, check_metadata=True):
+    schema_again = _schema_of(sink, table.format)
+    if schema_again.equals(schema, check_metadata=True):
         return table
-    for before, after in zip(schema, again, strict=True):
+    for before, after in zip(schema, schema_again, strict=True):
         if not before.equals(after, check_metadata=True):
             raise UnsuitedError(f"column '{before.name}' would be written as {after.type}")
     raise UnsuitedError("its metadata would not be written again")
@@ -470,17 +472,17 @@ def _schema_of(file: BinaryIO, format: Format) -> pa.Schema:
 
     if format["format"] == PARQUET:
         return pq.ParquetFile(file).schema_arrow
-    begin = ipc.open_stream if format.get("stream") else ipc.open_file
-    return begin(file).schema
+    open_reader = ipc.open_stream if format.get("stream") else ipc.open_file
+    return open_reader(file).schema
 
 
 # ---- reading
 
 
 def _open_parquet(path: Path, name: str) -> ArrowTable:
-    """Open a Parquet file as a table whose `format` says how to write it again, and whose `path`
-    the caller sets; its footer and one record are read. name: for messages. UnsuitedError if it
-    cannot be written again; errors of Arrow if it cannot be read."""
+    """Open a Parquet file as a table whose `format` says how to write it again; its `path` the
+    caller sets. Its footer and one record are read. name: for messages. UnsuitedError if it cannot
+    be written again; errors of Arrow if it cannot be read."""
     import pyarrow.parquet as pq
 
     with pq.ParquetFile(path, pre_buffer=False) as file:
@@ -502,14 +504,14 @@ def _open_parquet(path: Path, name: str) -> ArrowTable:
             "format": PARQUET,
             "suffix": ".parquet",
             "compression": codec.lower() if codec in CODECS else "none",
-            "groups": _counted(sizes),
+            "groups": _runs_of_equal(sizes),
         }
         sorting = sortings.pop() if sortings else ()
         if sorting:
             described["sorted"] = [
                 [column.column_index, column.descending, column.nulls_first] for column in sorting
             ]
-        described |= _written_as(file.schema, file.schema_arrow, described)
+        described |= _way_of_types(file.schema, file.schema_arrow, described)
         return ArrowTable(name, file.schema_arrow, described)
 
 
@@ -529,7 +531,7 @@ def read_first(
 def _check_type(column: pq.ColumnSchema) -> None:
     """Raise UnsuitedError if a Parquet column has a type that Arrow does not write again."""
     type_name = column.logical_type.type
-    # times of 96 bits, which are no logical type
+    # moments of 96 bits, an old type that pyarrow does not write unless it is told to
     if column.physical_type == "INT96":
         type_name = "INT96"
     elif type_name not in LOST:
@@ -537,32 +539,34 @@ def _check_type(column: pq.ColumnSchema) -> None:
     raise UnsuitedError(f"column '{column.path}' is of Parquet's type {type_name}")
 
 
-def _written_as(wanted: pq.ParquetSchema, schema: pa.Schema, described: Format) -> Format:
-    """The first of WAYS that writes `schema` with the Parquet types `wanted`, as entries to add to
-    the format: "version" and "integers", each only if it is not that of the first of WAYS.
-    described: the rest of the format. UnsuitedError, with the first column that differs, if none
-    does."""
+def _way_of_types(in_file: pq.ParquetSchema, schema: pa.Schema, described: Format) -> Format:
+    """Find how a Parquet file's columns were written: the first of WAYS that writes the Arrow
+    schema `schema` with just the Parquet types `in_file`, those of the file. Returned are entries
+    to add to the format, "version" and "integers", each only if it is not that of the first of
+    WAYS. described: the rest of the format. UnsuitedError, with the first column that differs, if
+    none of WAYS does."""
     import pyarrow.parquet as pq
 
-    columns: list[pq.ColumnSchema] = []
+    usual_columns: list[pq.ColumnSchema] = []
     for way in WAYS:
+        # a file without records, for its types alone
         sink = io.BytesIO()
         _write_parquet(sink, schema, iter(()), {**described, **way})
-        written = pq.ParquetFile(sink).schema
-        if wanted.equals(written):
+        written_schema = pq.ParquetFile(sink).schema
+        if in_file.equals(written_schema):
             return way
-        # the usual way is the first: with it a message compares
-        columns = columns or list(written)
-    for before, after in zip(wanted, columns, strict=False):
+        # the message compares with the usual way, which is the first
+        usual_columns = usual_columns or list(written_schema)
+    for before, after in zip(in_file, usual_columns, strict=False):
         if not before.equals(after):
             raise UnsuitedError(
                 f"column '{before.path}' is stored in another way than it would be written "
-                f"({_said(before)}, not {_said(after)})"
+                f"({_type_in_words(before)}, not {_type_in_words(after)})"
             )
     raise UnsuitedError("its columns would not be written again")
 
 
-def _said(column: pq.ColumnSchema) -> str:
+def _type_in_words(column: pq.ColumnSchema) -> str:
     """A text for a message: a Parquet column's physical type, logical type, and greatest definition
     and repetition level, such as "INT32 None 1/0"."""
     levels = f"{column.max_definition_level}/{column.max_repetition_level}"
@@ -570,8 +574,8 @@ def _said(column: pq.ColumnSchema) -> str:
 
 
 def _parquet_batches(path: Path) -> Iterator[cuts.Placed]:
-    """Yield the batches of a Parquet file in order, at most ROWS (65,536) records each and none of
-    two groups, each with the numbers, from 0, of its row group and of the batch in the group.
+    """Yield the batches of a Parquet file in order, each of one row group and of at most ROWS
+    (65,536) records, with the numbers, from 0, of its row group and of the batch in the group.
     Errors of Arrow and OSError where the file is damaged."""
     import pyarrow.parquet as pq
 
@@ -585,11 +589,11 @@ def _parquet_batches(path: Path) -> Iterator[cuts.Placed]:
 
 
 def _open_arrow(path: Path, name: str) -> ArrowTable:
-    """Open an Arrow file or stream as a table whose `format` says how to write it again, and whose
-    `path` the caller sets; all of it is read and checked. It is noted as compressed, by LZ4, if the
-    file is smaller than its values, as a file does not say. UnsuitedError if it cannot be written
-    again: it has metadata that would be lost, or more follows behind a stream. name: for messages,
-    and for the suffix; errors of Arrow, OSError or ValueError if it cannot be read."""
+    """Open an Arrow file or stream as a table whose `format` says how to write it again; its `path`
+    the caller sets. All of it is read and checked. It is noted as compressed, by LZ4, if the file
+    is smaller than its values, as a file does not say. UnsuitedError if it cannot be written again:
+    it has metadata that would be lost, or more follows behind a stream. name: for messages, and for
+    the suffix; errors of Arrow, OSError or ValueError if it cannot be read."""
     rows: list[int] = []
     uncompressed = 0
     with _Mapped(path) as mapped:
@@ -606,7 +610,7 @@ def _open_arrow(path: Path, name: str) -> ArrowTable:
         described: Format = {
             "format": ARROW,
             "suffix": Path(name).suffix,
-            "groups": _counted(rows),
+            "groups": _runs_of_equal(rows),
         }
         if mapped.is_stream:
             described["stream"] = True
@@ -669,8 +673,8 @@ class _Mapped:
         self.is_stream = magic == STREAM_MAGIC
         chosen = None if places is None else list(places)
         options = ipc.IpcReadOptions(included_fields=chosen)
-        begin = ipc.open_stream if self.is_stream else ipc.open_file
-        self._reader: pa.RecordBatchReader = begin(self._input, options=options)
+        open_reader = ipc.open_stream if self.is_stream else ipc.open_file
+        self._reader: pa.RecordBatchReader = open_reader(self._input, options=options)
 
     def __enter__(self) -> _Mapped:
         return self
@@ -734,16 +738,16 @@ def _valid(batch: WithMetadata) -> WithMetadata:
     return batch
 
 
-def _counted(sizes: list[int]) -> list[list[int]]:
+def _runs_of_equal(sizes: list[int]) -> list[list[int]]:
     """Group equal sizes that follow one another: pairs [how many in a row, size], in order; sizes
     of 0 are left out."""
-    counted: list[list[int]] = []
+    runs: list[list[int]] = []
     for size in filter(None, sizes):
-        if counted and counted[-1][1] == size:
-            counted[-1][0] += 1
+        if runs and runs[-1][1] == size:
+            runs[-1][0] += 1
         else:
-            counted.append([1, size])
-    return counted
+            runs.append([1, size])
+    return runs
 
 
 # ---- writing
@@ -763,12 +767,12 @@ def write_table(
     sorting written again, and records behind the last group would be left out; else each batch is a
     group. Errors of Arrow for types that the kind of file has not.
     """
-    counted = None
+    group_sizes = None
     if whole:
-        counted = format.get("groups")
-    else:  # columns may be missing, so that places are others
+        group_sizes = format.get("groups")
+    else:  # "sorted" names columns by place, and without some of them others have these places
         format = {key: value for key, value in format.items() if key != "sorted"}
-    groups = _groups(batches, counted, schema)
+    groups = _groups(batches, group_sizes, schema)
     if format["format"] == PARQUET:
         _write_parquet(file, schema, groups, format)
     else:
@@ -777,21 +781,22 @@ def write_table(
 
 def _groups(
     batches: Iterable[pa.RecordBatch],
-    counted: list[list[int]] | None,
+    group_sizes: list[list[int]] | None,
     schema: pa.Schema,
 ) -> Iterator[pa.Table]:
-    """Yield batches as tables, each a group of rows to write. counted: pairs (how many groups, rows
-    of each) to join and cut batches to, records behind the last of which are left out, and missing
-    ones make groups smaller or empty; None: each batch is a table. schema: of all batches."""
+    """Yield batches as tables, each a group of rows to write. group_sizes: pairs (how many groups,
+    rows of each) to join and cut batches to, records behind the last of which are left out, and
+    missing ones make groups smaller or empty; None: each batch is a table. schema: of all
+    batches."""
     import pyarrow as pa
 
-    if counted is None:
+    if group_sizes is None:
         for batch in batches:
             yield pa.Table.from_batches([batch])
         return
     following = iter(batches)
     batch = next(following, None)
-    for times, rows in counted:
+    for times, rows in group_sizes:
         for _ in range(times):
             parts = []
             missing = rows
@@ -828,7 +833,7 @@ def _write_parquet(
         options["sorting_columns"] = [pq.SortingColumn(*column) for column in format["sorted"]]
     with pq.ParquetWriter(file, schema, **options) as writer:
         for group in groups:
-            # 0, of a group without rows, is refused
+            # pyarrow refuses a size of 0, which a group without rows would have
             size = max(1, group.num_rows)
             writer.write_table(group, row_group_size=size)
 
@@ -844,8 +849,8 @@ def _write_arrow(
     from pyarrow import ipc
 
     options = ipc.IpcWriteOptions(compression=format.get("compression"))
-    begin = ipc.new_stream if format.get("stream") else ipc.new_file
-    with begin(file, schema, options=options) as writer:
+    open_writer = ipc.new_stream if format.get("stream") else ipc.new_file
+    with open_writer(file, schema, options=options) as writer:
         for group in groups:
             # one batch, of whatever parts it was put together
             for batch in group.combine_chunks().to_batches():

@@ -104,7 +104,7 @@ class ArrowSource(TableSource):
             strict=True,
         )
         for name, kind, is_wide in columns:
-            # no values tell it as well as all do
+            # the form of a column depends on its type alone: it is the same without values
             values, is_text = arrow_values.values_of(_no_values(kind), is_wide)
             if is_text or isinstance(values, Cells):
                 texts.add(name)
@@ -145,7 +145,7 @@ class ArrowSource(TableSource):
         as all of Arrow's strings are to be. place: of the column, from 0; array: its values; row:
         the number, from 0, of the first of them in the source; error: what decoding them raised."""
         number = arrow_values.first_not_utf8(array)
-        # a level of a dictionary may be wrong, and stand in no row
+        # no row, where the text is a level of a dictionary that no row refers to
         where = "" if number is None else f"row {row + number + 1}: "
         return DataError(
             f"{self.name}: {where}column '{self._names[place]}' has a text with byte "
@@ -244,6 +244,7 @@ class ArrowMemorySource(ArrowSource):
         self.in_memory = data
         format = {**OF_PARQUET}
         if arrow_files.is_frame(data):
+            # of the columns, for a DataFrame that is restored
             dtypes = {str(column): str(kind) for column, kind in data.dtypes.items()}
             format["pandas"] = dtypes
             try:
@@ -271,10 +272,10 @@ UNCONVERTED = (ValueError, TypeError, OverflowError)  # errors of Arrow are of t
 
 
 def _of_frame(data: pd.DataFrame, name: str) -> tuple[pa.Table, frozenset[int]]:
-    """(a DataFrame as an Arrow table, without its index; the places, from 0, of columns that became
-    text, see `_column`, to be read as cells of a file are). DataError for two columns of one name,
-    and for a column with values that are no numbers, texts or moments. name: of the source, for
-    messages."""
+    """Convert a DataFrame to (an Arrow table, without the index; the places, from 0, of columns
+    that became text, see `_column`, and are to be read as cells of a text file are). DataError for
+    two columns of one name, and for a column with values that are no numbers, texts or moments.
+    name: of the source, for messages."""
     import pyarrow as pa
 
     # names need not be texts in pandas; the caller's own DataFrame stays as it is
@@ -317,10 +318,10 @@ def _column(
     called: str,
     name: str,
 ) -> tuple[pa.Array | pa.ChunkedArray, bool]:
-    """(a DataFrame's column as an Arrow array, gaps as nulls; whether it became text). What Arrow
-    does not take, such as values of several kinds or integers beyond 64 bits, becomes text;
-    DataError if then a value is of no type of `_one_cell`, or the column has a dtype of its own,
-    not that of objects. called: the column's name; name: of the source, for messages."""
+    """Convert a DataFrame's column to (an Arrow array, gaps as nulls; whether it became text). What
+    Arrow does not take, such as values of several kinds or integers beyond 64 bits, becomes text;
+    DataError if then a value is of no type of `_types_of_cells`, or the column has a dtype of its
+    own, not that of objects. called: the column's name; name: of the source, for messages."""
     import pandas as pd
     import pyarrow as pa
 
@@ -331,10 +332,10 @@ def _column(
     try:
         return pa.array(column, from_pandas=True), False
     except (pa.ArrowException, *UNCONVERTED):
-        kinds = _one_cell()
-    odd = [value for value in column if not isinstance(value, kinds)]
-    if odd or column.dtype != object:
-        kind = type(odd[0]).__name__ if odd else str(column.dtype)
+        kinds_of_cells = _types_of_cells()
+    odd_values = [value for value in column if not isinstance(value, kinds_of_cells)]
+    if odd_values or column.dtype != object:
+        kind = type(odd_values[0]).__name__ if odd_values else str(column.dtype)
         raise DataError(
             f"{name}: column '{called}' holds values of type {kind}, which are no numbers, texts "
             "or moments; make them such, or leave the column out"
@@ -345,7 +346,7 @@ def _column(
     return pa.array(cells, pa.string()), True
 
 
-def _one_cell() -> tuple[type, ...]:
+def _types_of_cells() -> tuple[type, ...]:
     """The Python, numpy and pandas types whose values fit into one cell of a text file: texts,
     bytes, gaps, numbers and moments."""
     import datetime
@@ -375,8 +376,8 @@ def _one_cell() -> tuple[type, ...]:
 
 
 def _as_text(value: object) -> str:
-    """A value of a type of `_one_cell`, no gap, as the text of a cell, as Python's `str` writes it;
-    bytes in hexadecimal digits."""
+    """A value of a type of `_types_of_cells`, no gap, as the text of a cell, as Python's `str`
+    writes it; bytes in hexadecimal digits."""
     if isinstance(value, bytes):
         return value.hex()
     return str(value)
@@ -429,7 +430,7 @@ def copied(
     where the file cannot be written; errors of `batches` go through."""
     import pyarrow as pa
 
-    # it tells the schema before anything is written
+    # for its schema, which stands before all batches in the file
     first = next(batches)
 
     def write(file: BinaryIO) -> None:

@@ -49,9 +49,10 @@ def array_of(texts: Texts, arrow_type: pa.DataType | None) -> pa.Array:
 
 
 def as_dictionary(values: pa.Array, arrow_type: pa.DictionaryType) -> pa.Array:
-    """Values, whose type can be cast to that of the levels, as an array of a dictionary type;
-    Arrow does not cast to such by itself. ArrowInvalid, a ValueError, where a value does not fit
-    the levels' type, or there are more levels than the type's indices can count."""
+    """Convert an array to a dictionary type (indices into the different values, its levels), which
+    Arrow does not cast to by itself. values: of a type that can be cast to that of the levels.
+    ArrowInvalid, a ValueError, where a value does not fit that type, or there are more levels than
+    the type's indices can count."""
     levels = values.cast(arrow_type.value_type)
     return levels.dictionary_encode().cast(arrow_type)
 
@@ -79,20 +80,23 @@ def _of_clock(texts: Texts, arrow_type: pa.DataType) -> pa.Array:
 
 
 def _nanoseconds(text: str) -> int:
-    """The nanoseconds, negative ones too, that a text of the form CLOCK stands for, such as
-    "-1 day, 23:59:55.25"; blanks around it do not matter. ValueError for any other text."""
+    """Read a text of the form CLOCK, a duration or time of day such as "-1 day, 23:59:55.25", as
+    nanoseconds, below 0 for a negative duration; blanks around it do not matter. ValueError for any
+    other text."""
     clock = CLOCK.fullmatch(text.strip())
     if clock is None:
         raise ValueError(f"{text!r} is no time or duration")
     days, sign, hours, minutes, seconds, fraction = clock.groups()
-    minute = int(hours) * 60 + int(minutes)
-    seconds_of_day = minute * 60 + int(seconds or 0)
+    minutes_of_day = int(hours) * 60 + int(minutes)
+    seconds_of_day = minutes_of_day * 60 + int(seconds or 0)
+    # a fraction of fewer digits than nanoseconds have is filled up
     digits = (fraction or "").ljust(9, "0")
-    nanosecond = seconds_of_day * SECOND + int(digits)
+    nanoseconds_of_day = seconds_of_day * SECOND + int(digits)
+    # the sign in front of the hours, which is not that of the days
     if sign:
-        nanosecond = -nanosecond
-    # "-1 day, 23:59:55" is five seconds before nothing
-    return int(days or 0) * DAY + nanosecond
+        nanoseconds_of_day = -nanoseconds_of_day
+    # "-1 day, 23:59:55" is minus five seconds
+    return int(days or 0) * DAY + nanoseconds_of_day
 
 
 def _holds_bytes(arrow_type: pa.DataType) -> bool:
@@ -119,7 +123,7 @@ def bytes_of(texts: Texts) -> list[bytes | None]:
             raise ValueError(f"{text!r} is no bytes")
         try:
             value = ast.literal_eval(text)
-        # of more than a literal; of a character that bytes cannot have; of brackets without end
+        # what Python raises for a text that is no literal, or is nested too deeply
         except (SyntaxError, ValueError, MemoryError, RecursionError):
             value = None
         # b'a', b'b' begins as bytes do, and is a tuple

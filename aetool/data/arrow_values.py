@@ -24,7 +24,7 @@ def values_of(
     array: pa.Array,
     is_wide: bool,
 ) -> tuple[Values, bool]:
-    """(an Arrow array as a column of n values, whether it is text by its type).
+    """Convert an Arrow array: (a column of its n values, whether it is text by its type).
 
     The column is float64 of integers, floats and nulls, datetime64[us] of timestamps and dates (in
     UTC where they have a zone, what is finer cut off), and `Cells` of all else; of these only
@@ -117,8 +117,8 @@ def _texts(array: pa.Array) -> Cells:
 
 
 def first_not_utf8(array: pa.Array) -> int | None:
-    """The place, from 0, of the first value of an array in which a text is not UTF-8; None if there
-    is none, as where only a level of a dictionary is such that no value has."""
+    """The place, from 0, of the first value of an array that has a text that is not UTF-8; None if
+    there is none, also where a level of a dictionary is not UTF-8 and no value refers to it."""
     for place in range(len(array)):
         try:
             array[place].as_py()
@@ -143,9 +143,9 @@ def _of_dictionary(
     missing, _ = values_of(null, is_wide)
     with_missing = joined([levels, missing])
     indices = array.indices.cast(pa.int64())
-    places = compute.fill_null(indices, len(levels))
-    index: Int = places.to_numpy(zero_copy_only=False)
-    return taken(with_missing, index), is_text
+    places_with_missing = compute.fill_null(indices, len(levels))
+    places: Int = places_with_missing.to_numpy(zero_copy_only=False)
+    return taken(with_missing, places), is_text
 
 
 # ---- integers that float64 has not
@@ -182,11 +182,12 @@ def wide_integers_of_parquet(file: pq.ParquetFile) -> set[int]:
     import pyarrow as pa
 
     schema = file.schema_arrow
-    # columns inside others are leaves as well: a column's leaf is not at its own place
+    # Parquet numbers leaves, columns without others inside: that of a column may differ from its
+    # place where others are nested
     leaves = {}
     for number, column in enumerate(file.schema):
         leaves[column.path] = number
-    # of each column that may be wide its leaf, by its place
+    # by the place of each column that may be wide: the number of its leaf
     leaf_of: dict[int, int] = {}
     for place, field in enumerate(schema):
         # nested columns have no leaf of their name, and are read as text in any case
@@ -194,24 +195,24 @@ def wide_integers_of_parquet(file: pq.ParquetFile) -> set[int]:
         if leaf is not None and _may_be_wide(field.type):
             leaf_of[place] = leaf
     wide: set[int] = set()
-    unknown: set[int] = set()
+    without_statistics: set[int] = set()
     for number in range(file.num_row_groups if leaf_of else 0):
         try:
             read_first(file, number, [schema.names[place] for place in leaf_of])
         except (pa.ArrowException, OSError):
-            # neither this group's statistics nor others are needed where all records are looked at
-            unknown.update(leaf_of)
+            # a damaged group: all records of all these columns are looked at below
+            without_statistics.update(leaf_of)
             break
         group = file.metadata.row_group(number)
         for place, leaf in leaf_of.items():
             statistics = group.column(leaf).statistics
             if statistics is None or not statistics.has_min_max:
-                unknown.add(place)
+                without_statistics.add(place)
                 continue
             ends = (statistics.min, statistics.max)
             if any(_is_wide(end) for end in ends):
                 wide.add(place)
-    for place in sorted(unknown - wide):
+    for place in sorted(without_statistics - wide):
         if _is_wide_in_records(file, schema.names[place]):
             wide.add(place)
     return wide
@@ -243,13 +244,13 @@ def _may_be_wide(kind: pa.DataType) -> bool:
 
 
 def _has_wide(array: pa.Array) -> bool:
-    """Whether any integer of an array, or of a dictionary array's levels, lies beyond 2^53 or below
-    -2^53; an array of `_may_be_wide` types, gaps allowed."""
+    """Whether any integer of an array, or of a dictionary array's levels, lies above 2^53 or below
+    -2^53. array: of a type for which `_may_be_wide` is true; gaps do not count."""
     from pyarrow import compute, types
 
     if types.is_dictionary(array.type):
         array = array.dictionary
-    # the smallest and the largest tell it of all
+    # if one is beyond, the smallest or the largest is
     ends: dict[str, object] = compute.min_max(array).as_py()
     return any(_is_wide(end) for end in ends.values())
 

@@ -45,7 +45,7 @@ class ChainSource(TableSource):
         self.dtypes = first.dtypes
         self.decimal = first.decimal
         self.folder: Path | None = None
-        # values of columns, for each table, that stand in the path of its file
+        # for each table, in order: the values of columns that the path of its file adds
         self._added: list[PathValues] = list(added)
         if not self._added:
             self._added = [{} for _ in sources]
@@ -68,15 +68,15 @@ class ChainSource(TableSource):
         one of them: only `one_of_all` can be called on it."""
         first = self.sources[0]
         # not by __init__, which asks the tables for their columns
-        alone = ChainSource.__new__(ChainSource)
-        TableSource.__init__(alone, self.name, self.format)
+        without = ChainSource.__new__(ChainSource)
+        TableSource.__init__(without, self.name, self.format)
         # of the first table only the name is asked for, in messages
-        alone.sources = [TableSource(first.name, first.format)]
-        alone.folder = None
-        alone._added = []
-        alone._texts = self._texts
-        alone._all_texts = self._all_texts
-        return alone
+        without.sources = [TableSource(first.name, first.format)]
+        without.folder = None
+        without._added = []
+        without._texts = self._texts
+        without._all_texts = self._all_texts
+        return without
 
     def one_of_all(
         self,
@@ -119,13 +119,13 @@ class ChainSource(TableSource):
         from 0, of its first record among those of all tables; where: the table's name, for
         messages."""
         missing = [name for name in names if name not in table.names]
-        more = [name for name in table.names if name not in names]
+        surplus = [name for name in table.names if name not in names]
         first = self.sources[0].name
         difference = ""
         if missing:
             difference = f"has no column '{missing[0]}', and {first} has it"
-        elif more:
-            difference = f"has a column '{more[0]}', and {first} has not"
+        elif surplus:
+            difference = f"has a column '{surplus[0]}', and {first} has not"
         if difference:
             raise DataError(f"{where}: {difference}; give tables with the same columns")
         columns = [self._of_one_kind(name, table[name]) for name in names]
@@ -171,8 +171,8 @@ def parts_of_path(path: str) -> dict[str, str | None]:
     gives {"year": "2024", "month": "05"}, %-escapes decoded. None for Hive's mark of a gap; {}
     without such folders; of a column that is there twice the last."""
     columns: dict[str, str | None] = {}
-    for column, written in HIVE.findall(path):
-        # what cannot be in a path is written as %2F
-        value = unquote(written)
-        columns[unquote(column)] = None if value == HIVE_GAP else value
+    for escaped_column, escaped_value in HIVE.findall(path):
+        # signs that cannot be in a name of a folder are written as %2F and the like
+        value = unquote(escaped_value)
+        columns[unquote(escaped_column)] = None if value == HIVE_GAP else value
     return columns

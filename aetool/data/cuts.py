@@ -18,9 +18,9 @@ Placed: TypeAlias = "tuple[pa.RecordBatch, Raw]"
 def put_together(
     batches: Iterable[Placed], most_rows: int
 ) -> Iterator[tuple[pa.RecordBatch, tuple[Raw, ...]]]:
-    """Join small batches that follow one another, to at most most_rows records and MOST_BYTES
-    (2^26) bytes each; yields each joined batch with the places in the file from which its parts
-    came, in order. A batch with more than that stays as it is, one without records is left out, and
+    """Join small batches that follow one another to larger ones of at most most_rows records and
+    MOST_BYTES (2^26) bytes; yields (joined batch, the places in the file from which its parts came,
+    in order). A batch with more than that stays as it is, one without records is left out, and
     batches of different dictionaries are not joined. batches: of one schema, each with its
     place."""
     parts: list[pa.RecordBatch] = []
@@ -29,7 +29,7 @@ def put_together(
     for batch, raw in batches:
         if not batch.num_rows:
             continue
-        # the next batch would be too much: what is gathered goes out, and it begins anew
+        # with the next batch they would be too large: they are yielded, and it begins anew
         is_full = rows + batch.num_rows > most_rows or size + batch.nbytes > MOST_BYTES
         if parts and (is_full or not _of_the_same_dictionaries(parts[0], batch)):
             yield one_batch(parts), tuple(raws)
@@ -61,8 +61,8 @@ def _of_the_same_dictionaries(batch: pa.RecordBatch, other: pa.RecordBatch) -> b
     from pyarrow import types
 
     return all(
-        column.dictionary.equals(others.dictionary)
-        for column, others in zip(batch.columns, other.columns, strict=True)
+        column.dictionary.equals(column_of_other.dictionary)
+        for column, column_of_other in zip(batch.columns, other.columns, strict=True)
         if types.is_dictionary(column.type)
     )
 

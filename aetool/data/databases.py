@@ -66,7 +66,8 @@ def _connected(path: Path) -> sqlite3.Connection:
     memory. The caller closes it. sqlite3.Error if it cannot be opened."""
     import sqlite3
 
-    # of bytes and open files there is a copy without a name, and SQLite opens by names alone
+    # a copy of bytes or of an open file can be opened by its path, but has no name in any folder,
+    # and SQLite opens files by their names
     if path.exists() and not path.resolve().exists():
         database = sqlite3.connect(":memory:")
         database.deserialize(path.read_bytes())
@@ -80,25 +81,25 @@ def _query(database: sqlite3.Connection, name: str, wanted: str) -> str:
     whatever tables are called, else all records of the table or view of that name; of "" those of
     the only one there is. name: the database's, for messages. DataError if there is no such table,
     or "" could mean several."""
-    # a table called as a query begins is out of reach, but by a query
-    begin = wanted.split(None, 1)[:1]
-    if begin and begin[0].lower() in QUERIES:
+    # a table called "select" or the like can only be read by a query
+    first_words = wanted.split(None, 1)[:1]
+    if first_words and first_words[0].lower() in QUERIES:
         return wanted
-    listed = "SELECT name FROM sqlite_master WHERE type IN ('table', 'view') ORDER BY name"
-    tables = [str(row[0]) for row in database.execute(listed)]
+    of_names = "SELECT name FROM sqlite_master WHERE type IN ('table', 'view') ORDER BY name"
+    tables = [str(row[0]) for row in database.execute(of_names)]
     # SQLite's tables of its own
     tables = [table for table in tables if not table.startswith("sqlite_")]
-    there = ", ".join(tables) or "none"
+    tables_in_words = ", ".join(tables) or "none"
     if not wanted and len(tables) == 1:
         wanted = tables[0]
     if not wanted:
         first = tables[0] if tables else "table"
         raise DataError(
             f"{name}: an SQLite database; say which of its tables, such as {name}::{first}, or "
-            f"{name}::SELECT ...; there are {there}"
+            f"{name}::SELECT ...; there are {tables_in_words}"
         )
     if wanted not in tables:
-        raise DataError(f"{name}: no table '{wanted}' in it; there are {there}")
+        raise DataError(f"{name}: no table '{wanted}' in it; there are {tables_in_words}")
     quoted = wanted.replace('"', '""')
     return f'SELECT * FROM "{quoted}"'
 
@@ -116,17 +117,22 @@ def _schema(columns: list[str], cursor: sqlite3.Cursor) -> pa.Schema:
     names. The cursor is read to its end."""
     import pyarrow as pa
 
-    kinds: list[set[type]] = [set() for _ in columns]
+    # of each column the Python types of its values
+    types_of_columns: list[set[type]] = [set() for _ in columns]
     for rows in _rows(cursor):
-        for kind, values in zip(kinds, zip(*rows, strict=True), strict=True):
-            kind |= set(map(type, values))
+        for types, values in zip(types_of_columns, zip(*rows, strict=True), strict=True):
+            types |= set(map(type, values))
     fields = []
-    for column, kind in zip(columns, kinds, strict=True):
+    for column, types in zip(columns, types_of_columns, strict=True):
         # NULL fits into a column of any type
-        numbers = kind - {type(None)}
-        whole = numbers == {int}
-        plain = pa.float64() if numbers and numbers <= {int, float} else pa.string()
-        fields.append(pa.field(column, pa.int64() if whole else plain))
+        present = types - {type(None)}
+        if present == {int}:
+            arrow_type = pa.int64()
+        elif present and present <= {int, float}:
+            arrow_type = pa.float64()
+        else:
+            arrow_type = pa.string()
+        fields.append(pa.field(column, arrow_type))
     return pa.schema(fields)
 
 
@@ -142,6 +148,7 @@ def _batches(schema: pa.Schema, cursor: sqlite3.Cursor) -> Iterator[pa.RecordBat
             if pa.types.is_string(kind):
                 arrays.append(pa.array([_as_cell(value) for value in values], kind))
             elif pa.types.is_floating(kind):
+                # integers among the floats become such
                 floats = [None if value is None else float(str(value)) for value in values]
                 arrays.append(pa.array(floats, kind))
             else:

@@ -64,7 +64,7 @@ class DateFormat:
 
     def __str__(self) -> str:
         """The format as a text, as `of` reads it."""
-        written = (
+        fields = (
             self.order,
             self.separator,
             self.joint,
@@ -73,17 +73,17 @@ class DateFormat:
             self.zone,
             self.padded,
         )
-        return BAR.join(written)
+        return BAR.join(fields)
 
 
 def detect_format(samples: Iterable[str]) -> str | None:
-    """The date format, as a text, that all samples are written in; None if there are no samples or
-    no such format, or if all are dates, too, with day and month exchanged. Where nothing tells
-    whether numbers below ten have a zero in front, they are taken to have one.
+    """Find the date format that all samples are written in, as a text such as 'ymd|-| |hm|0||0', of
+    which each sample comes back exactly. None if there are no samples or no such format, or if all
+    are dates, too, with day and month exchanged. Where nothing shows whether numbers below ten have
+    a zero in front, they are taken to have one.
 
-    Such a text, as 'ymd|-| |hm|0||0', has the fields of DateFormat: order, separator, T or blank,
-    time fields, fraction digits, zone and padding. It is accepted only if it renders every sample
-    exactly.
+    The text has the fields of DateFormat: order, separator, T or blank, time fields, fraction
+    digits, zone and padding.
     """
     samples = list(samples)
     if not samples:
@@ -126,8 +126,8 @@ def _formats(order: str, text: str) -> list[str]:
 
 
 def _facts_of(match: re.Match[str]) -> tuple[str, str, str, int, str]:
-    """(separator, joint, fields, digits, zone), as of DateFormat, of a text that one of _PATTERNS
-    matched."""
+    """How a text is written that one of _PATTERNS matched: (separator, joint, fields, digits,
+    zone), as DateFormat has them."""
     fields = "hms"
     if match["h"] is None:
         fields = ""
@@ -176,8 +176,9 @@ def parse(texts: Sequence[str], fmt: str) -> Float:
     """
     date_format = DateFormat.of(fmt)
     pattern = _PATTERNS[date_format.order]
+    # of each text: year, month, day, hour, minute, second and its fraction
     parts = np.zeros((len(texts), 7))
-    good = np.zeros(len(texts), dtype=np.bool_)
+    is_date = np.zeros(len(texts), dtype=np.bool_)
     facts = (
         date_format.separator,
         date_format.joint,
@@ -187,6 +188,7 @@ def parse(texts: Sequence[str], fmt: str) -> Float:
     )
     for place, text in enumerate(texts):
         match = pattern.fullmatch(text)
+        # written otherwise than the format says
         if match is None or _facts_of(match) != facts:
             continue
         # fields that the format has not are None; numpy makes numbers of the others
@@ -195,28 +197,29 @@ def parse(texts: Sequence[str], fmt: str) -> Float:
         clock = (hour_text or 0, minute_text or 0, second_text or 0)
         fraction = float("0." + match["f"]) if match["f"] else 0.0
         parts[place] = (*date, *clock, fraction)
-        good[place] = True
-    # texts that are no dates of the format stay 0 here, and are not good
+        is_date[place] = True
+    # texts that are no dates of the format stay 0 here
     year = parts[:, 0].astype(np.int64)
     month = parts[:, 1].astype(np.int64)
     day = parts[:, 2].astype(np.int64)
-    good &= year >= 1
-    good &= (month >= 1) & (month <= 12)
-    good &= (day >= 1) & (day <= 31)
+    is_date &= year >= 1
+    is_date &= (month >= 1) & (month <= 12)
+    is_date &= (day >= 1) & (day <= 31)
     hour = parts[:, 3]
     minute = parts[:, 4]
     second = parts[:, 5]
-    good &= (hour < 24) & (minute < 60) & (second < 60)
-    sane_year = np.where(good, year, 1970)
-    sane_month = np.where(good, month, 1)
-    sane_day = np.where(good, day, 1)
+    is_date &= (hour < 24) & (minute < 60) & (second < 60)
+    # 1 January 1970 in place of what is no date
+    sane_year = np.where(is_date, year, 1970)
+    sane_month = np.where(is_date, month, 1)
+    sane_day = np.where(is_date, day, 1)
     days = days_of(sane_year, sane_month, sane_day)
     # a day beyond the end of its month, 31 April, comes back in the next one
     back_year, back_month, _ = civil(days)
-    good &= (back_year == year) & (back_month == month)
+    is_date &= (back_year == year) & (back_month == month)
     clock_seconds = parts[:, 3:] @ np.array([3600.0, 60.0, 1.0, 1.0])
     seconds = days * DAY + clock_seconds - _offset(date_format.zone)
-    return np.where(good, seconds, np.nan)
+    return np.where(is_date, seconds, np.nan)
 
 
 def render(seconds: Float, fmt: str) -> list[str]:
@@ -225,14 +228,16 @@ def render(seconds: Float, fmt: str) -> list[str]:
     in the format's zone. fmt: a date format as text, such as "ymd|-| |hm|0||0", see DateFormat, of
     which `is_format` is true."""
     date_format = DateFormat.of(fmt)
-    unit = 10**date_format.digits
-    # ticks, units of the second's last digit, in the last field that is written
-    steps = {"": 86400 * unit, "hm": 60 * unit, "hms": 1}
+    # a tick is one unit of the second's last digit
+    ticks_a_second = 10**date_format.digits
+    ticks_a_day = 86400 * ticks_a_second
+    # how many ticks the last field that is written counts by
+    steps = {"": ticks_a_day, "hm": 60 * ticks_a_second, "hms": 1}
     step = steps[date_format.fields]
     local = seconds + _offset(date_format.zone)
-    counts = np.rint(local * unit / step)
+    counts = np.rint(local * ticks_a_second / step)
     ticks = counts.astype(np.int64) * step
-    days, times_of_day = np.divmod(ticks, 86400 * unit)
+    days, times_of_day = np.divmod(ticks, ticks_a_day)
     dates = _dates_as_texts(days, date_format)
     if not date_format.fields:
         return dates
@@ -254,12 +259,12 @@ def _dates_as_texts(days: Int, date_format: DateFormat) -> list[str]:
     time."""
     year, month, day = civil(days)
     padding = _padding(date_format)
-    written = {
+    texts_by_field = {
         "y": [format(number, "04d") for number in year.tolist()],
         "m": [format(number, padding) for number in month.tolist()],
         "d": [format(number, padding) for number in day.tolist()],
     }
-    first, second, third = (written[field] for field in date_format.order)
+    first, second, third = (texts_by_field[field] for field in date_format.order)
     numbers = zip(first, second, third, strict=True)
     return [date_format.separator.join(date) for date in numbers]
 
@@ -268,10 +273,10 @@ def _clocks_as_texts(times_of_day: Int, date_format: DateFormat) -> list[str]:
     """The text of each time of day in this format, which has a time, without its zone.
     times_of_day: (n,) int64, since midnight, in units of the last digit of a second that the format
     writes (10^-digits seconds); what a format without seconds does not write is cut off."""
-    unit = 10**date_format.digits
-    hour, rest = np.divmod(times_of_day, 3600 * unit)
-    minute, rest = np.divmod(rest, 60 * unit)
-    second, fraction = np.divmod(rest, unit)
+    ticks_a_second = 10**date_format.digits
+    hour, rest = np.divmod(times_of_day, 3600 * ticks_a_second)
+    minute, rest = np.divmod(rest, 60 * ticks_a_second)
+    second, fraction = np.divmod(rest, ticks_a_second)
     # one template for all, filled with the four numbers
     template = f"{{0:{_padding(date_format)}}}:{{1:02d}}"
     if date_format.fields == "hms":

@@ -26,7 +26,7 @@ Keys = npt.NDArray[np.float64]
 def keys_of(seed: int, first_row: int, rows: int) -> Keys:
     """Random keys of consecutive records, (rows,), each at least 0 and below 1, which depend on the
     seed and the record's number alone. first_row: the number of the first record, from 0."""
-    # a key takes one step of the generator, which can be at any step at once
+    # each key takes one step of the generator, which can skip those of the records before
     generator = np.random.PCG64(seed).advance(first_row)
     return np.random.Generator(generator).random(rows)
 
@@ -103,7 +103,8 @@ class Drawer:
             keys = keys_of(self.seed, first_row, len(table))
             possible = np.flatnonzero(keys <= asked.bound)
             sample.total += len(table)
-            # taken even where all are: of a shared buffer only the cells' own bytes travel
+            # a copy even where all records are possible: it has only their cells' own bytes, which
+            # are sent to another process
             sample.add(table.take(possible), keys[possible])
         sample.close()
         whole = concat(sample.tables) if sample.tables else None
@@ -111,10 +112,11 @@ class Drawer:
 
 
 def sampled(source: TableSource, most: int, seed: int, engine: Engine | None) -> tuple[Table, int]:
-    """(a random sample of `most` records, all of a smaller source, in the source's order; how many
-    records the source has); DataError if it has none, or cannot be read. The same as
-    `source.sample`, whether an engine's workers read it or this process. engine: runs tasks in
-    workers; None to read it here. The same seed gives the same sample."""
+    """Draw a random sample of a source: (`most` records, all of a smaller source, in the source's
+    order; how many records the source has). The same seed gives the same sample, that of
+    `source.sample`, whether an engine's workers read the source or this process. engine: runs tasks
+    in workers; None to read it here. DataError if there are no records, or the source cannot be
+    read."""
     cut_pieces = None if engine is None else pieces.pieces_of(source)
     if engine is not None and cut_pieces is not None:
         gathered = _gathered(engine, cut_pieces, Drawer(most, seed))
@@ -134,7 +136,7 @@ def _gathered(
     is said as notices. drawer: how many to draw, and the seed. DataError where a piece cannot be
     read."""
     sample = Sample(drawer.most)
-    # results come in the order of the pieces, which the engine asks for ahead of them
+    # pieces that were handed out and whose results are still to come, in the same order
     under_way: deque[pieces.Piece] = deque()
     remarks_in_order: list[tuple[pieces.Piece, LeftOut]] = []
 
@@ -146,7 +148,7 @@ def _gathered(
     for part, remarks_of_piece in engine.map(drawer, asked()):
         piece = under_way.popleft()
         if part.total != piece.rows:
-            # keys are those of other records then
+            # keys are drawn by the number of a record: those of later pieces would be wrong
             return None
         remarks_in_order.append((piece, remarks_of_piece))
         sample.total += part.total

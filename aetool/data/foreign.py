@@ -8,6 +8,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from pathlib import Path
 
+# {reader}: the function of pandas that reads such a file
 FRAME = "or in Python: aetool.detect(pandas.{reader}({name!r}))"
 
 
@@ -101,18 +102,18 @@ def kind_of(head: bytes, name: str) -> str | None:
     HEAD (512) bytes; None if it is of none of KINDS and MARKUP, and no tar. name: the file's."""
     for kind in KINDS:
         if head.startswith(kind.first_bytes):
-            return _said(kind, name)
-    # markup is text: a mark, blanks and capitals say nothing
+            return _message(kind, name)
+    # a byte-order mark, blanks and capitals do not matter in markup
     text = head.removeprefix(b"\xef\xbb\xbf").lstrip().lower()
     for kind in MARKUP:
         if text.startswith(kind.first_bytes):
-            return _said(kind, name)
+            return _message(kind, name)
     if head[TAR] == b"ustar":
         return "this is a tar archive; unpack it, and give the table or the folder in it"
     return None
 
 
-def _said(kind: Foreign, name: str) -> str:
+def _message(kind: Foreign, name: str) -> str:
     """The words of a message for a file of this kind: what it is, and the advice with the file's
     name."""
     advice = kind.advice.replace("{name!r}", repr(name)).replace("{name}", name)

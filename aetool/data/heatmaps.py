@@ -43,12 +43,12 @@ LEGEND = (
 OF_EXPECTED = (
     "expected: what the model makes of the picture: details that it did not learn are missing"
 )
-# thresholds at which the colour of a map begins, as a mask does, and at which it is full, or at a
-# higher peak
+# in multiples of the pixel threshold: where the colour of a map begins, as a mask does, and where
+# it is full, unless the map's peak is higher
 PALEST = 1.0
 FULL = 4.0
-UNSEEN = 12.0  # times a weaker amount, beside which it is not looked at
-# how far a map hides the picture at those
+UNSEEN = 12.0  # amounts of less than the peak divided by this are not coloured
+# how far a map hides the picture where its colour begins, and where it is full
 LIGHTEST = 0.35
 DENSEST = 0.85
 PALE = 0.55  # how far a picture under a map fades to gray
@@ -88,11 +88,9 @@ def strength(amounts: Amounts) -> Amounts:
     peak = float(amounts.max(initial=0.0))
     low = max(PALEST, peak / UNSEEN)
     high = max(FULL, peak)
-    length = high - low
-    above_low = amounts - low
-    part = np.clip(above_low / length, 0.0, 1.0)
-    # the root shows what is weaker, too
-    return np.asarray(np.sqrt(part))
+    share = np.clip((amounts - low) / (high - low), 0.0, 1.0)
+    # the root makes weak amounts visible, too
+    return np.asarray(np.sqrt(share))
 
 
 def overlay(
@@ -122,20 +120,20 @@ def _overlay(
 
     _, height, width = picture.shape
     size = width * times, height * times
-    # pixels of a picture stay square; between those of a map there are no steps
+    # the picture's pixels stay squares; the map is smoothed
     large = _enlarged(_rgb(picture), size)
     colours = np.asarray(large, dtype=np.float64)
+    # a part of the way to gray, so that the map's colours stand out
     gray = colours.mean(axis=2, keepdims=True)
     faded = colours + PALE * (gray - colours)
     map_image = Image.fromarray(amounts.astype(np.float32))
     smooth_image = map_image.resize(size, Image.Resampling.BILINEAR)
     smooth = np.asarray(smooth_image, dtype=np.float64)
     strengths = strength(smooth)
-    # the beginning of the scale is seen, too
-    range_hidden = DENSEST - LIGHTEST
-    hidden = LIGHTEST + range_hidden * strengths
+    # even the weakest colour of the map is opaque enough to be seen
+    opacity_where_coloured = LIGHTEST + (DENSEST - LIGHTEST) * strengths
     is_coloured = strengths > 0
-    opacity = np.where(is_coloured, hidden, 0.0)
+    opacity = np.where(is_coloured, opacity_where_coloured, 0.0)
     # the same for red, green and blue
     opacity = opacity[..., None]
     towards_map = _coloured(strengths) - faded
@@ -160,19 +158,19 @@ def _draw_frame(image: Image.Image, box: Rectangle, times: int) -> None:
     draw.rectangle(corners, outline=FRAME)
 
 
-def _coloured(amount: Amounts) -> npt.NDArray[np.float64]:
-    """(height, width, 3) float64, red, green and blue of 0 to 255: the colour of each amount,
-    (height, width), 0 (yellow) to 1 (dark red)."""
+def _coloured(strengths: Amounts) -> npt.NDArray[np.float64]:
+    """The colour of each strength of a map, (height, width), 0 (yellow) to 1 (dark red): (height,
+    width, 3) float64, red, green and blue of 0 to 255."""
     # colours lie at even steps; between two of them each channel is a straight line
     steps = np.linspace(0.0, 1.0, len(COLOURS))
     channels = []
     for levels in zip(*COLOURS, strict=True):
-        channels.append(np.interp(amount, steps, levels))
+        channels.append(np.interp(strengths, steps, levels))
     return np.stack(channels, axis=-1)
 
 
 def _rgb(picture: Pixels) -> npt.NDArray[np.uint8]:
-    """(height, width, 3): a picture, (channels, height, width) uint8, as red, green and blue; of
+    """A picture, (channels, height, width) uint8, as red, green and blue, (height, width, 3); of
     other than 3 channels the first is taken for gray."""
     if len(picture) != 3:
         # gray: all three colours are the same
@@ -198,14 +196,14 @@ def png(image: Image.Image, words: dict[str, str] | None = None) -> bytes:
     metadata = PngInfo()
     for keyword, text in (words or {}).items():
         metadata.add_text(keyword, text)
-    written = io.BytesIO()
+    buffer = io.BytesIO()
     image.save(
-        written,
+        buffer,
         "PNG",
         optimize=True,
         pnginfo=metadata,
     )
-    return written.getvalue()
+    return buffer.getvalue()
 
 
 def gray_map(amounts: Amounts) -> bytes:
@@ -215,9 +213,9 @@ def gray_map(amounts: Amounts) -> bytes:
     from PIL import Image
 
     above_zero = np.maximum(amounts, 0.0)
-    whole = np.round(above_zero * LEVELS)
+    rounded = np.round(above_zero * LEVELS)
     # the highest amounts are cut off: 16 bits hold no more
-    levels = np.minimum(whole, MOST_LEVEL).astype(np.uint16)
+    levels = np.minimum(rounded, MOST_LEVEL).astype(np.uint16)
     words = {"Description": f"{LEVELS} gray levels are the pixel threshold"}
     return png(Image.fromarray(levels), words)
 
@@ -260,13 +258,14 @@ def sheet(pictures: Sequence[Shown], heading: str) -> Sheet:
     rows = [_row(picture) for picture in pictures]
     widths = [row[0].width for row in rows]
     widest = max(widths, default=TILE)
-    column = max(GAP + widest, LEAST_COLUMN)
-    lefts = [GAP + place * column for place in range(len(COLUMNS))]
+    column_width = max(GAP + widest, LEAST_COLUMN)
+    # the left edge of each column
+    lefts = [GAP + place * column_width for place in range(len(COLUMNS))]
     heights = []
     # pictures of a sheet may have any sizes
     for row in rows:
         heights.append(max(tile.height for tile in row))
-    width = GAP + column * len(COLUMNS)
+    width = GAP + column_width * len(COLUMNS)
     text_width = width - 2 * GAP
     font = _font()
     lines = wrapped(heading, text_width, font)
@@ -281,7 +280,7 @@ def sheet(pictures: Sequence[Shown], heading: str) -> Sheet:
     # texts stand a few pixels below the edge of their lines
     for number, line in enumerate(lines):
         draw.text((GAP, HEADING * number + 5), line, INK, font)
-    # a sheet is passed on without the words around it
+    # the sheet explains itself, as it may be passed on alone
     for number, legend in enumerate((LEGEND, OF_EXPECTED)):
         upper = HEADING * (len(lines) + number) + 1
         draw.text((GAP, upper), _fitting(legend, text_width, font), QUIET, font)
@@ -304,38 +303,38 @@ def sheet(pictures: Sequence[Shown], heading: str) -> Sheet:
     return Sheet(png(image))
 
 
-def _row(one: Shown) -> list[Image.Image]:
+def _row(shown: Shown) -> list[Image.Image]:
     """The four pictures of a row of a sheet, as COLUMNS names them, each at most TILE (176) pixels
     a side. The difference is gray where there is none, lighter where the picture is higher than
     expected; without an expectation the middle two are blank."""
     from PIL import Image
 
-    times = _times(one.picture, TILE)
-    picture = _rgb(one.picture)
+    times = _times(shown.picture, TILE)
+    picture = _rgb(shown.picture)
     original = _tile(picture, times)
-    where = _overlay(one.picture, one.amounts, one.box, times)
-    where.thumbnail((TILE, TILE))
-    if one.expected is None:
+    with_map = _overlay(shown.picture, shown.amounts, shown.box, times)
+    with_map.thumbnail((TILE, TILE))
+    if shown.expected is None:
         blank = Image.new("RGB", original.size, PAPER)
-        return [original, blank, blank, where]
-    expected = _rgb(one.expected)
+        return [original, blank, blank, with_map]
+    expected = _rgb(shown.expected)
     difference = picture.astype(np.float64) - expected
     largest = float(np.abs(difference).max())
     # gray where nothing differs, and full black or white where it differs most
-    most = max(largest, 1.0)
-    levels = _as_bytes(128 + 127 * difference / most)
+    scale = max(largest, 1.0)
+    levels = _as_bytes(128 + 127 * difference / scale)
     return [
         original,
         _tile(expected, times),
         _tile(levels, times),
-        where,
+        with_map,
     ]
 
 
 def _as_bytes(values: npt.NDArray[np.float64]) -> npt.NDArray[np.uint8]:
     """Values of any shape rounded to whole numbers, cut off at 0 and 255."""
-    whole = np.round(values)
-    return np.clip(whole, 0, 255).astype(np.uint8)
+    rounded = np.round(values)
+    return np.clip(rounded, 0, 255).astype(np.uint8)
 
 
 def _tile(pixels: npt.NDArray[np.uint8], times: int) -> Image.Image:

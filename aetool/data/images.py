@@ -36,9 +36,9 @@ ENLARGED = 64  # pixels that a picture of a contact sheet has at most by being e
 SUFFIXES = (".png", ".jpg", ".jpeg", ".bmp", ".tif", ".tiff", ".gif", ".webp", ".pgm", ".ppm")
 MASKS = "ground_truth/"  # where masks of defects are, as MVTec AD has them
 PLAINLY_WRITTEN = ("PPM", "BMP", "TIFF")  # their bytes may follow from their pixels
-CHANGING = {"transparency", "icc_profile", "gamma", "chromaticity"}  # how pixels are to be seen
+CHANGING = {"transparency", "icc_profile", "gamma", "chromaticity"}  # they change how pixels look
 CHANNELS = (1, 2, 3, 4)  # of an array of pictures
-IDX = {b"\0\0\x08\x03": 1, b"\0\0\x08\x04": 3}
+IDX = {b"\0\0\x08\x03": 1, b"\0\0\x08\x04": 3}  # by the first bytes: of 3 axes gray, of 4 in colour
 
 
 class ImageSource:
@@ -88,7 +88,7 @@ class ImageSource:
 
     @property
     def titles(self) -> Sequence[str]:
-        """The name of each picture; none if the pictures have no names."""
+        """The name of each picture, in order; [] if the pictures have no names."""
         return self.names
 
     @cached_property
@@ -116,7 +116,8 @@ class ImageSource:
         raise IndexError(record)
 
     def why_empty(self) -> str:
-        """The message, with the source's name, for a source without pictures."""
+        """Return the message, with the source's name, of the error for a source that has no
+        pictures."""
         return f"{self.name}: no pictures in it"
 
 
@@ -158,7 +159,7 @@ def contact_sheet(pixels: Pixels, across: int) -> bytes:
     from PIL import Image
 
     count, channels, height, width = pixels.shape
-    # rounded up: the last row may be short
+    # how many rows, rounded up: the last may be short
     down = -(-count // across)
     gap = 2
     step_down = height + gap
@@ -182,9 +183,9 @@ def contact_sheet(pixels: Pixels, across: int) -> bytes:
 
 def _as_png(image: Image.Image, optimize: bool = False) -> bytes:
     """The bytes of a PNG file of an image. optimize: take longer to find a smaller one."""
-    written = io.BytesIO()
-    image.save(written, "PNG", optimize=optimize)
-    return written.getvalue()
+    buffer = io.BytesIO()
+    image.save(buffer, "PNG", optimize=optimize)
+    return buffer.getvalue()
 
 
 def thumbnail(picture: Pixels, most: int) -> bytes:
@@ -198,14 +199,15 @@ def thumbnail(picture: Pixels, most: int) -> bytes:
 
 
 def heat(amounts: npt.NDArray[np.float64], most: int) -> bytes:
-    """Draw amounts, (height, width), 0 or more, as the bytes of a PNG to lay over a picture: red,
-    opaque by the root of the amount's share of the highest, 0 clear and the highest fully. most:
-    it is made smaller, its sides in the same ratio, if a side has more pixels."""
+    """Draw amounts, (height, width), 0 or more, as the bytes of a PNG to lay over a picture: red
+    everywhere, transparent where the amount is 0 and opaque where it is highest, between by the
+    square root of its share of the highest. most: the drawing is made smaller, its sides in the
+    same ratio, if a side has more pixels."""
     from PIL import Image
 
-    # where all are 0, nothing is divided by it
+    # 1 where all are 0, to divide by
     highest = float(amounts.max(initial=0.0)) or 1.0
-    # the root shows what is weaker, too
+    # the root makes weak amounts visible, too
     strength = np.sqrt(amounts / highest)
     levels = (255 * strength).astype(np.uint8)
     opacity = Image.fromarray(levels)
@@ -328,9 +330,10 @@ class PictureFiles(ImageSource):
                 f"{animations:,} {files_have} several frames: {len(frames):,}, each a picture"
             )
         readable = [sight for sight in self.sights if isinstance(sight, Sight)]
-        cut = sum(sight.cut for sight in readable)
-        if cut:
-            of_all = f"{cut:,} of {len(self.sights):,} pictures"
+        # pictures whose values are cut to 8 bits
+        cut_count = sum(sight.cut for sight in readable)
+        if cut_count:
+            of_all = f"{cut_count:,} of {len(self.sights):,} pictures"
             remarks.append(f"{of_all} have more than 8 bits a value, of which the upper 8 are read")
         return remarks
 
@@ -447,7 +450,8 @@ class FolderSource(PictureFiles):
         return remarks
 
     def why_empty(self) -> str:
-        """The message for a folder without pictures; it names a few of the other files."""
+        """Return the message of the error for a folder without pictures; it names a few of the
+        other files."""
         if not self.others:
             return f"{self.name}: a folder without pictures ({' '.join(SUFFIXES)})"
         few = ", ".join(self.others[:3])
@@ -541,10 +545,10 @@ def _is_plain(picture: Image.Image, path: Path) -> bool:
         return False
     if getattr(picture, "n_frames", 1) != 1:
         return False
-    # a TIFF has its sizes there, and is written again to see what else it says
+    # of a TIFF even its size is EXIF: what else it says shows when it is written again
     if picture.format != "TIFF" and picture.getexif():
         return False
-    # how opaque each colour is, a palette says itself
+    # with a palette the transparency is stored, as a part of that
     changing = CHANGING - {"transparency"} if has_palette else CHANGING
     if changing & picture.info.keys():
         return False
@@ -573,10 +577,10 @@ def _is_written_so(picture: Image.Image, pixels: Pixels | Deep, path: Path) -> b
     What a file says beside its pixels (the largest value, a resolution, a second picture) would be
     lost: then writing it again gives other bytes.
     """
-    written = io.BytesIO()
-    again = pillow_picture(pixels, picture.mode)
-    again.save(written, picture.format)
-    return written.getvalue() == path.read_bytes()
+    buffer = io.BytesIO()
+    picture_again = pillow_picture(pixels, picture.mode)
+    picture_again.save(buffer, picture.format)
+    return buffer.getvalue() == path.read_bytes()
 
 
 def _is_deeper(mode: str, path: Path) -> bool:

@@ -52,14 +52,15 @@ def fault_of(error: ValueError | RecursionError, reason: str = "") -> str:
 
 
 def is_number(value: object) -> bool:
-    """Whether a value of parsed JSON is a number: truths, which Python counts as such, are none."""
+    """Whether a value of parsed JSON is a number: int or float; True and False, which Python counts
+    as integers, are none."""
     return isinstance(value, int | float) and not isinstance(value, bool)
 
 
 def is_value(text: str) -> bool:
-    """Whether a text is JSON as it stands, without quotes around it: a number, a truth, null, a
-    list or an object. NaN and infinities are none."""
-    # most texts are told from values by how they begin
+    """Whether a text is JSON as it stands, without quotes around it: a number, true or false, null,
+    a list or an object. NaN and infinities are none."""
+    # the first sign rules out most texts
     if not VALUE.match(text):
         return False
     try:
@@ -104,7 +105,7 @@ def _object_of(members: list[tuple[str, Json]]) -> dict[str, Json]:
     """The dictionary of an object's (key, value) pairs, in their order, as the decoder's hook;
     RepeatedKeyError if a key is there twice."""
     by_key = dict(members)
-    # nearly always: which key came twice is only looked for where one did
+    # nearly always all keys differ
     if len(by_key) == len(members):
         return by_key
     keys_before = set()

@@ -77,19 +77,20 @@ class JsonLinesSource(TableSource):
         are no records. Halves of surrogate pairs are U+FFFD. DataError for a line that is no JSON,
         no object, has a key twice, or is not UTF-8."""
         stream = open_stream(self.path)
-        # bytes that are not UTF-8 become halves of pairs, which UTF-8 has not: by these their line
-        # is known, where a decoder without them fails on a stretch of many lines
+        # bytes that are not UTF-8 become halves of surrogate pairs, so that their line is known: a
+        # strict decoder would fail on a stretch of many lines
         with io.TextIOWrapper(stream, "utf-8-sig", "surrogateescape") as lines:
             for number, line in enumerate(lines):
                 if not number:
                     _refuse_wide(line.encode("utf-8", "surrogateescape"), self.name)
                 if not line.isascii() and HALF.search(line):
+                    # its bytes again, which raises DataError with the place of the wrong one
                     raw = line.encode("utf-8", "surrogateescape")
                     _decoded(raw, self.name, number + 1)
                 if not line.strip():
                     continue
                 record = self._record(line, number + 1)
-                # rare, and looking costs less than replacing in every line
+                # halves of pairs as escapes; they are rare, and a search costs less than replacing
                 if SURROGATE.search(line):
                     record = _whole_characters(record)
                 yield number, record
@@ -132,16 +133,16 @@ class JsonLinesSource(TableSource):
             if kind is not None:
                 typed.add(name)
                 before = self.dtypes.get(name, kind)
-                # later records may hold more kinds of values, which have to be told apart, too
+                # TYPES is in such an order that the later of two holds the values of both
                 self.dtypes[name] = max(before, kind, key=TYPES.index)
             cells = [_json_cell(value) for value in column]
             values.append(Cells.of(cells))
         first = numbers[0]
         last = numbers[-1]
-        # without blank lines between records, the first number tells all
-        in_order = last - first + 1 == len(numbers)
-        every = None if in_order else np.array(numbers)
-        return Table(names, tuple(values), first, frozenset(typed), every)
+        # without blank lines between records, they are numbered from the first on
+        follow_one_another = last - first + 1 == len(numbers)
+        numbers_of_records = None if follow_one_another else np.array(numbers)
+        return Table(names, tuple(values), first, frozenset(typed), numbers_of_records)
 
     def _refuse_new_keys(
         self,
@@ -205,7 +206,7 @@ class JsonDocumentSource(JsonLinesSource):
 def _refuse_wide(begin: bytes, name: str) -> None:
     """Raise DataError for JSON in UTF-16 or UTF-32, with a mark or without one, by its first bytes,
     of which four are looked at. name: of the source."""
-    # the first two characters of JSON are ASCII: zero bytes beside them tell
+    # the first two characters of JSON are ASCII: zero bytes beside them show a wide encoding
     encoding = json.detect_encoding(begin[:4])
     if not encoding.startswith("utf-8"):
         raise DataError(
@@ -254,9 +255,8 @@ def _are_all(values: Sequence[object], kind: type) -> bool:
 def _records_of_object(document: Record, name: str) -> list[Record]:
     """The records of a JSON object: of columns by name, of records by number, of names beside rows
     ("columns", "data", and "index", which is left out), or with a schema ("schema", "data"), as
-    pandas writes them; any other object is one record. name: for messages and notices; DataError
-    for rows of different
-    lengths."""
+    pandas writes them; any other object is one record. name: for messages and notices. DataError
+    for rows of different lengths."""
     # as pandas writes it with orient="split"
     if document.keys() - {"index"} == {"columns", "data"}:
         rows = document["data"]
@@ -272,7 +272,7 @@ def _records_of_object(document: Record, name: str) -> list[Record]:
         if isinstance(records, list) and _are_all(records, dict):
             return records
     parts = list(document.values())
-    # empty, or with empty parts: no form of a table
+    # an object without members, or with empty ones, is no form of a table
     if not parts or not all(parts):
         return [document]
     if _are_all(parts, list):
@@ -300,20 +300,22 @@ def _records_of_parts(document: dict[str, Record]) -> list[Record]:
     {"a": {"0": 1}, "b": {"0": 2}}, each inner key gives a record, whose columns are the outer
     keys."""
     parts = list(document.values())
-    rows = parts[0].keys()
-    if any(part.keys() != rows for part in parts):
+    inner_keys = parts[0].keys()
+    if any(part.keys() != inner_keys for part in parts):
         return [document]
-    # by number: records; by name: columns, each by number of the row
-    if _are_numbers(document) and not _are_numbers(rows):
+    # records by their numbers
+    if _are_numbers(document) and not _are_numbers(inner_keys):
         return parts
+    # columns by their names, each with its values by row
     records = []
-    for row in rows:
+    for row in inner_keys:
         records.append({column: document[column][row] for column in document})
     return records
 
 
 def _are_numbers(keys: Iterable[str]) -> bool:
-    """Whether every key is a whole number in digits, as those are by which pandas writes rows."""
+    """Whether every key is a whole number in digits, as pandas writes the numbers of rows as
+    keys."""
     return all(key.isdigit() for key in keys)
 
 
@@ -348,16 +350,17 @@ def _keys(records: list[Record]) -> tuple[str, ...]:
 
 
 def _type_of(column: Sequence[Json]) -> str | None:
-    """The type of a column by its values, by which they are written again: None of numbers alone,
-    "bool" of truths alone, "values" of several kinds, or nested ones, whose cells tell which of
-    them are texts; else "string". None among the values is a gap."""
-    others = [value for value in column if value is not None and not is_number(value)]
-    if not others:
+    """The type of a column by its values, by which its cells are written as JSON again: None if all
+    are numbers; "bool" if all are true or false; "string" if all are texts, or if a text among
+    other values looks like JSON itself, such as "1" beside 1; else "values", of which each cell
+    that is JSON is written as such. None among the values is a gap."""
+    no_numbers = [value for value in column if value is not None and not is_number(value)]
+    if not no_numbers:
         return None
     count = len(column) - column.count(None)
-    if len(others) == count and _are_all(others, bool):
+    if len(no_numbers) == count and _are_all(no_numbers, bool):
         return BOOL
-    texts = [value for value in others if isinstance(value, str)]
+    texts = [value for value in no_numbers if isinstance(value, str)]
     # "1" beside 1, as cells, would be one and the same
     if len(texts) == count or any(map(is_value, texts)):
         return STRING

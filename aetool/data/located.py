@@ -115,27 +115,26 @@ class BatchAt:
         import pyarrow.parquet as pq
 
         self.file.check()
-        found_batches: list[pa.RecordBatch] = []
+        needed_batches: list[pa.RecordBatch] = []
         try:
             # read ahead, pyarrow keeps every byte that it has read
             with pq.ParquetFile(self.file.path, pre_buffer=False) as parquet_file:
                 for raw_batch in self.raw_batches:
                     batches = parquet_file.iter_batches(self.step, row_groups=[raw_batch.group])
-                    # the one of this number: those before it are read, and let go
-                    found_batches += itertools.islice(
-                        batches, raw_batch.number, raw_batch.number + 1
-                    )
+                    # only the batch of this number is kept; those before it must be read, too
+                    batch_number = raw_batch.number
+                    needed_batches += itertools.islice(batches, batch_number, batch_number + 1)
         except (pa.ArrowException, OSError, ValueError) as error:
             one_line = " ".join(str(error).split())
             raise DataError(f"{self.file.name}: cannot be read: {one_line}") from None
-        if len(found_batches) != len(self.raw_batches):
+        if len(needed_batches) != len(self.raw_batches):
             raise self.file.changed()
-        whole = found_batches[0] if len(found_batches) == 1 else pa.concat_batches(found_batches)
-        # a large batch is cut in two where it has too many bytes
-        part_wanted = whole.slice(self.first_row, self.rows)
-        if part_wanted.num_rows != self.rows:
+        whole = needed_batches[0] if len(needed_batches) == 1 else pa.concat_batches(needed_batches)
+        # these records may be a part of a batch that was cut for its size
+        wanted_records = whole.slice(self.first_row, self.rows)
+        if wanted_records.num_rows != self.rows:
             raise self.file.changed()
-        return part_wanted
+        return wanted_records
 
 
 Located: TypeAlias = BytesAt | BatchAt

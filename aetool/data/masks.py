@@ -13,7 +13,7 @@ from aetool.errors import DataError
 
 Mask = npt.NDArray[np.bool_]
 SUFFIXES = (".png", ".bmp", ".tif", ".tiff", ".gif", ".pgm", ".webp", ".jpg", ".jpeg")
-# of a smaller mask: white is 255, and a pixel is defective of which an eighth is
+# of a mask that was resized, where 255 is wholly defective: a pixel counts from an eighth of it on
 LEAST = 32
 ENDING = "_mask"  # of a mask's name, as in MVTec AD: ground_truth/scratch/003_mask.png
 
@@ -78,7 +78,8 @@ class Masks:
             raise DataError(f"{path}: {error}") from None
         # an alpha channel, the second beside gray or the fourth, is no part of the drawing
         colours = drawn if drawn.ndim == 3 else drawn[:, :, None]
-        colours = colours[:, :, : 1 if colours.shape[2] == 2 else 3]
+        channels_drawn = 1 if colours.shape[2] == 2 else 3
+        colours = colours[:, :, :channels_drawn]
         defective: Mask = (colours != 0).max(axis=2)
         if defective.shape == (height, width):
             return defective
@@ -94,7 +95,7 @@ class Masks:
             raise fault from None
         if framed.shape != (height, width):
             raise fault
-        # of 255, which a pixel has that is defective all over
+        # a pixel that is defective all over has become 255
         return np.asarray(framed >= LEAST)
 
 

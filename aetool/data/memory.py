@@ -101,7 +101,7 @@ def is_iterator(data: object) -> bool:
     does."""
     if isinstance(data, type) or not isinstance(data, Iterator):
         return False
-    # what pandas reads a file with, chunk by chunk, has a method of that name
+    # readers of pandas, which give a file chunk by chunk, have a method `read`, and are no files
     package, _, _ = type(data).__module__.partition(".")
     if package == "pandas":
         return True
@@ -200,7 +200,7 @@ def _of_list(data: Sequence[object]) -> pd.DataFrame:
         raise not_taken(data)
     are_mappings = isinstance(data[0], Mapping)
     kind = Mapping if are_mappings else (list, tuple)
-    # the first record tells what all must be
+    # all must be what the first is: dictionaries, or rows
     for number, record in enumerate(data, 1):
         if not isinstance(record, kind):
             raise DataError(f"record {number} of the list is another thing: {shown(record)}")
@@ -258,14 +258,14 @@ def _of_iterator(items: Iterator[object], name: str = "") -> Held:
     first = next(items, NOTHING)
     if first is NOTHING:
         raise DataError(f"{called}: nothing comes from it; an iterator can be read once")
-    # looked at, and put back before the others; the first tells what all must be
+    # put back before the others; all must be what the first is: tables or records
     items = itertools.chain([first], items)
     if not _is_record(first):
         tables = (_table_of(item, called) for item in items)
         return _of_tables(tables, called)
     parts = _in_parts(items)
     first_part = next(parts)
-    # all of them are here: pandas then sees the values of a column together
+    # these are all: of one DataFrame pandas tells the types of columns by all values
     if len(first_part) < AT_ONCE:
         return _of_list(first_part)
     frames = (_of_list(part) for part in itertools.chain([first_part], parts))
@@ -286,7 +286,7 @@ def _table_of(data: object, name: str) -> pa.Table:
     content = held(data)
     if isinstance(content, np.ndarray) and content.ndim <= 2:
         content = _by_place(content)
-    # pictures, paths and copies in files
+    # paths and copies are in files; an array of more axes is one of pictures
     is_elsewhere = isinstance(content, str | os.PathLike | files.Place | CopiedTable)
     if is_elsewhere or isinstance(content, np.ndarray):
         raise DataError(f"{name}: it gives {shown(data)}, which is no table in memory")
@@ -299,6 +299,7 @@ def _of_tables(tables: Iterator[pa.Table], name: str) -> Held:
     once they take more than LARGE (2^26) bytes. It has all their columns, by name, with gaps where
     a table lacks one. DataError if their columns cannot be joined; name: for messages."""
     in_memory: list[pa.Table] = []
+    # each of about LARGE bytes, in a file of its own
     copies: list[CopiedTable] = []
     for table in tables:
         in_memory.append(table)
@@ -306,7 +307,7 @@ def _of_tables(tables: Iterator[pa.Table], name: str) -> Held:
         if size > LARGE:
             copies.append(_copied(in_memory, name))
             in_memory = []
-    # few enough: no file is needed
+    # all of them fit into memory
     if not copies:
         return _joined(in_memory, name)
     if in_memory:
@@ -328,7 +329,7 @@ def _batches_in(
 ) -> Iterator[pa.RecordBatch]:
     """Yield the batches of copies, one after the other, each with the columns, in order, and types
     of a schema; columns that a copy lacks are all gaps."""
-    # what a column is may be known by a later part only
+    # by a schema of all parts, as the type of a column may only be known from a later one
     for copy in copies:
         table = _as_in(copy.table(), schema)
         yield from table.to_batches()
@@ -350,10 +351,10 @@ def _common_schema(schemas: Sequence[pa.Schema], name: str) -> pa.Schema:
     of types that hold the values of each. name: for messages. DataError if there is none."""
     import pyarrow as pa
 
-    # what pandas notes of a part is not true of the whole
-    plain = [schema.remove_metadata() for schema in schemas]
+    # without metadata: what pandas notes of a part, such as its index, is not true of the whole
+    without_metadata = [schema.remove_metadata() for schema in schemas]
     try:
-        return pa.unify_schemas(plain, promote_options="permissive")
+        return pa.unify_schemas(without_metadata, promote_options="permissive")
     except pa.ArrowException as error:
         message = arrow_files.one_line(error)
         raise DataError(f"{name}: its parts are no one table: {message}") from None
@@ -364,10 +365,10 @@ def _as_in(table: pa.Table, schema: pa.Schema) -> pa.Table:
     that the table lacks are all gaps. Columns that the schema lacks are left out."""
     import pyarrow as pa
 
-    known = set(table.column_names)
+    names = set(table.column_names)
     columns = []
     for field in schema:
-        if field.name in known:
+        if field.name in names:
             column = table[field.name].cast(field.type)
         else:
             column = pa.nulls(len(table), field.type)
@@ -524,17 +525,17 @@ def _arrow(data: object) -> Held:
         size += batch.nbytes
         if size > LARGE:
             # too much for memory: what was read, and what is still to be read, goes to a file
-            every_batch = _going_on(batches, reader)
+            every_batch = _emptied_then(batches, reader)
             return arrow_source.copied(name, every_batch)
     return pa.Table.from_batches(batches, reader.schema)
 
 
-def _going_on(
-    begun: list[pa.RecordBatch],
+def _emptied_then(
+    read: list[pa.RecordBatch],
     rest: Iterator[pa.RecordBatch],
 ) -> Iterator[pa.RecordBatch]:
-    """Yield the batches in `begun`, a list that is emptied in place, then those of `rest`."""
-    # each is let go of once it is written
-    while begun:
-        yield begun.pop(0)
+    """Yield the batches in `read`, a list that is emptied in place so that memory is freed, then
+    those of `rest`."""
+    while read:
+        yield read.pop(0)
     yield from rest

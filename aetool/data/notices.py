@@ -14,7 +14,7 @@ from aetool.errors import shortened
 
 NAME = "aetool.data"
 
-Listener = Callable[[str, str], None]  # takes the name of what is spoken of, and what is said
+Listener = Callable[[str, str], None]  # takes a source's name, and a remark on it
 Watcher = Callable[[bool, str], None]  # takes whether a long work begins, and how far it is
 _listener: ContextVar[Listener | None] = ContextVar("listener", default=None)
 _watcher: ContextVar[Watcher | None] = ContextVar("watcher", default=None)
@@ -28,7 +28,7 @@ def say(source: str, line: str) -> None:
     if listener is not None:
         listener(source, line)
         return
-    # most data have nothing to be said of, and need no log
+    # imported only here, as most data need no remark
     import logging
 
     logging.getLogger(NAME).info("%s: %s", source, line)
@@ -46,7 +46,7 @@ def caution(source: str, line: str) -> None:
 def warn(message: str) -> None:
     """Log a warning about a result to the log NAME, for a user of Python, who sees it unless the
     log is set to hide it. No listener hears it."""
-    # most results have nothing to be said of, and need no log
+    # imported only here, as most results need no warning
     import logging
 
     logging.getLogger(NAME).warning("%s", shortened(message))

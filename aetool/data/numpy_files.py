@@ -162,9 +162,10 @@ def _check_npz(path: Path, name: str) -> None:
 
 
 def _check_header(file: IO[bytes], size: int, name: str) -> None:
-    """Raise DataError if an array's header claims more bytes than the file has or than MAX_ARRAY
-    (2^33), or Python objects, or is of a later format, before memory is taken. file: at its begin;
-    size: its bytes; name: for messages. ValueError if there is no header."""
+    """Check the header of an array before memory is taken for it: DataError if it claims more bytes
+    than the file has or than MAX_ARRAY (2^33), or Python objects, or is of another format of
+    numpy's than 1.0 and 2.0. file: at its begin; size: its bytes; name: for messages. ValueError if
+    there is no header."""
     version = np.lib.format.read_magic(file)
     readers = {
         (1, 0): np.lib.format.read_array_header_1_0,
@@ -173,9 +174,11 @@ def _check_header(file: IO[bytes], size: int, name: str) -> None:
     if version not in readers:
         raise DataError(f"{name}: numpy format {version} is not supported")
     shape, _, dtype = readers[version](file)
-    need = dtype.itemsize
+    claimed = dtype.itemsize
     for side in shape:
         # in Python's integers, which a forged shape cannot overflow
-        need *= int(side)
-    if dtype.hasobject or need > size or need > MAX_ARRAY:
-        raise DataError(f"{name}: the header promises {need} bytes of {dtype}, the file has {size}")
+        claimed *= int(side)
+    if dtype.hasobject or claimed > size or claimed > MAX_ARRAY:
+        raise DataError(
+            f"{name}: the header promises {claimed} bytes of {dtype}, the file has {size}"
+        )

@@ -82,8 +82,8 @@ def squeezed(content: bytes) -> Iterator[Packed]:
         return bytes(codec.compress(content))
 
     yield _smallest("xz", XZ, by_xz)
-    by_bzip2 = bz2.compress(content, 9)
-    yield Packed("bzip2", "-9", len(by_bzip2))
+    compressed_by_bzip2 = bz2.compress(content, 9)
+    yield Packed("bzip2", "-9", len(compressed_by_bzip2))
     try:
         best = _smallest("zstd", ZSTD, by_zstd)
     except (ImportError, ValueError):
@@ -118,31 +118,31 @@ def pictured(pixels: Pixels) -> Iterator[Packed]:
 
     # (n, height, width, channels), as Pillow has them
     pictures = pixels.transpose(0, 2, 3, 1)
-    few = _evenly(pictures, ALONE)
-    many = _evenly(pictures, ON_SHEETS)
+    sample_alone = _evenly(pictures, ALONE)
+    sample_on_sheets = _evenly(pictures, ON_SHEETS)
     for picture_format in FORMATS:
         if not features.check(picture_format.feature):
             continue
-        # a sheet is longer than LONGEST only if a picture is
+        # the longest side of a sheet: LONGEST, or that of a picture that is longer
         if max(LONGEST, *pictures.shape[1:3]) > picture_format.longest:
             continue
         name = picture_format.name
         for setting, settings in _settings(picture_format):
             encoder = _Encoder(name, settings)
-            size, mean_square = encoder.measured(_sheets(many))
-            size_of_all = size * len(pictures) / len(many)
+            size, mean_square = encoder.measured(_sheets(sample_on_sheets))
+            size_of_all = size * len(pictures) / len(sample_on_sheets)
             yield Packed(f"{name} sheet", setting, size_of_all, mean_square)
             # each picture is a group of its own
-            size, mean_square = encoder.measured(few[:, None])
-            size_of_all = size * len(pictures) / len(few)
+            size, mean_square = encoder.measured(sample_alone[:, None])
+            size_of_all = size * len(pictures) / len(sample_alone)
             yield Packed(f"{name} files", setting, size_of_all, mean_square)
 
 
 def _evenly(pictures: Pixels, values: int) -> Pixels:
     """A sample of pictures, (n, ...), at even distances, from the first, with about `values` values
     together; all of them if they have no more."""
-    every = max(1, round(pictures.size / values))
-    return pictures[::every]
+    step = max(1, round(pictures.size / values))
+    return pictures[::step]
 
 
 def _settings(picture_format: _Format) -> Iterator[tuple[str, Settings]]:
@@ -160,11 +160,12 @@ def _sheets(pictures: Pixels) -> Iterator[Pixels]:
     sheet of at most LONGEST (4,096) pixels a side; the last may be smaller. Pictures that are
     longer are a group each."""
     _, height, width, _ = pictures.shape
+    # a tile is at most BLOCK pixels longer and wider than its picture
     down = max(1, LONGEST // (height + BLOCK))
     across = max(1, LONGEST // (width + BLOCK))
-    size = down * across
-    for first in range(0, len(pictures), size):
-        yield pictures[first : first + size]
+    pictures_a_sheet = down * across
+    for first in range(0, len(pictures), pictures_a_sheet):
+        yield pictures[first : first + pictures_a_sheet]
 
 
 @dataclass(frozen=True)
@@ -176,18 +177,19 @@ class _Encoder:
     settings: Settings
 
     def measured(self, groups: Iterable[Pixels]) -> tuple[int, float]:
-        """(bytes of all files, one for each group, together; mean squared error of a value, 0 to
-        255, over all pictures; 0 without pictures). groups: (n, height, width, channels) each."""
+        """Write groups of pictures, each as one file, and read them again: (bytes of all files
+        together; mean squared error of a value, 0 to 255, over all pictures; 0 without pictures).
+        groups: (n, height, width, channels) each."""
         size = 0
-        square = 0.0
+        sum_of_squares = 0.0
         count = 0
         for group in groups:
-            content, restored = self._written(group)
-            size += content
-            off = group.astype(np.float64) - restored
-            square += float(np.square(off).sum())
+            size_of_file, restored = self._written(group)
+            size += size_of_file
+            error = group.astype(np.float64) - restored
+            sum_of_squares += float(np.square(error).sum())
             count += group.size
-        return size, square / max(1, count)
+        return size, sum_of_squares / max(1, count)
 
     def _written(self, group: Pixels) -> tuple[int, Pixels]:
         """Write the pictures of a group side by side as one file, and read them again: (how many
@@ -201,10 +203,10 @@ class _Encoder:
         file = io.BytesIO()
         Image.fromarray(sheet.laid_out(group)).save(file, self.name, **self.settings)
         with Image.open(file) as image:
-            seen = image.convert("L" if sheet.channels == 1 else "RGB")
-            restored = sheet.taken_apart(np.asarray(seen))
+            restored_sheet = image.convert("L" if sheet.channels == 1 else "RGB")
+            restored = sheet.taken_apart(np.asarray(restored_sheet))
         _, height, width, _ = group.shape
-        # tiles left over and edges drawn out are no pictures, and are cut off: no error is theirs
+        # what fills the sheet up is cut off, so that its errors do not count
         return file.getbuffer().nbytes, restored[: len(group), :height, :width]
 
 
@@ -226,6 +228,7 @@ class _Sheet:
         tiles are multiples of BLOCK (16), so that no block of the format is of two pictures; one
         picture alone fills its tile."""
         count, height, width, channels = group.shape
+        # rounded up to multiples of BLOCK
         if count > 1:
             height += -height % BLOCK
             width += -width % BLOCK

@@ -53,30 +53,30 @@ class ParquetPiece:
     stamp: int
     before: int = 0
 
-    def tables(self, left: text.LeftOut) -> Iterator[Table]:
+    def tables(self, left_out: text.LeftOut) -> Iterator[Table]:
         """Yield the records in order, batch by batch; DataError if the file is gone, changed or
-        damaged. left: not used, as every record of a Parquet file is one."""
+        damaged. left_out: not used, as a Parquet file has no lines that are no records."""
         import pyarrow as pa
 
         FileAt(self.path, self.name, self.stamp).check()
         row = self.first
         end = self.first + self.rows
-        # a group can only be read from its begin
-        missing = self.before
+        # a group can only be read from its begin: records before the first are passed over
+        to_skip = self.before
         try:
             source = ArrowFileSource(self.name, self.path)
             for batch in source.record_batches(self.groups):
-                left_out = min(missing, batch.num_rows)
-                missing -= left_out
-                part = batch.slice(left_out, end - row)
+                skipped = min(to_skip, batch.num_rows)
+                to_skip -= skipped
+                part = batch.slice(skipped, end - row)
                 if part.num_rows:
                     yield source.as_table(part, row)
                 row += part.num_rows
                 if row == end:
                     break
         except (pa.ArrowException, OSError) as error:
-            said = arrow_files.one_line(error)
-            raise DataError(f"{self.name}: damaged behind row {row}: {said}") from None
+            reason = arrow_files.one_line(error)
+            raise DataError(f"{self.name}: damaged behind row {row}: {reason}") from None
 
 
 @dataclass(frozen=True)
@@ -99,17 +99,17 @@ class TextPiece:
     stamp: int
     is_last: bool = False
 
-    def tables(self, left: text.LeftOut) -> Iterator[Table]:
-        """Yield the records in order, batch by batch; left: collects, in place, which lines are no
-        records, complete when all are read. DataError if the file is gone or changed, or a record
-        is not right."""
+    def tables(self, left_out: text.LeftOut) -> Iterator[Table]:
+        """Yield the records in order, batch by batch. left_out: collects, in place, which lines are
+        no records, complete when all are read. DataError if the file is gone or changed, or a
+        record is not right."""
         FileAt(self.path, self.name, self.stamp).check()
         before = text.Before(self.names, self.first, self.lines, self.is_last)
         with self.path.open("rb") as file:
             file.seek(self.start)
             part = cast(BinaryIO, _Part(file, self.stop - self.start))
             whole_records = cutting.records(part, self.dialect, text.CHUNK)
-            yield from text.tables_of_part(whole_records, self.name, self.dialect, before, left)
+            yield from text.tables_of_part(whole_records, self.name, self.dialect, before, left_out)
 
 
 @dataclass(frozen=True)
@@ -130,12 +130,12 @@ class ChainedPiece:
         """How many records the piece has, of a text comments counted."""
         return self.piece.rows
 
-    def tables(self, left: text.LeftOut) -> Iterator[Table]:
-        """Yield the records as those of all tables together, batch by batch; left: collects, in
+    def tables(self, left_out: text.LeftOut) -> Iterator[Table]:
+        """Yield the records as those of all tables together, batch by batch. left_out: collects, in
         place, which lines are no records. DataError if the file is gone or changed, a record is not
         right, or the columns are not those in `names`."""
         row = self.first
-        for batch in self.piece.tables(left):
+        for batch in self.piece.tables(left_out):
             yield self.chain.one_of_all(batch, self.own, self.names, row, self.piece.name)
             row += len(batch)
 
@@ -173,27 +173,29 @@ def _of_parquet(source: ArrowFileSource, finer: int) -> Iterator[ParquetPiece]:
     larger ones are sliced, if that is above 1, into at most MOST_SLICES (4). finer: how many times
     smaller pieces are to be than usual, at least 1."""
     stamp = source.path.stat().st_size
-    most = max(ROWS, MOST_CELLS // max(1, len(source.schema)))
-    most = max(1, most // finer)
+    most_rows = max(ROWS, MOST_CELLS // max(1, len(source.schema)))
+    most_rows = max(1, most_rows // finer)
     # groups that go into the next piece, and the number of its first record
     joined: list[int] = []
     first = row = 0
 
     def piece(groups: Sequence[int], begin: int, end: int, before: int = 0) -> ParquetPiece:
+        """The records begin .. end - 1 of the file, which lie in these groups, of which `before`
+        records stand before them."""
         return ParquetPiece(
             source.path, source.name, tuple(groups), begin, end - begin, stamp, before
         )
 
     for group, rows in enumerate(source.rows_of_groups()):
-        is_sliced = finer > 1 and rows > most
-        # the groups before go out, if this one is sliced or would make them too many
-        if joined and (is_sliced or row - first + rows > most):
+        is_sliced = finer > 1 and rows > most_rows
+        # the groups before are a piece, if this one is sliced or would make it too large
+        if joined and (is_sliced or row - first + rows > most_rows):
             yield piece(joined, first, row)
             joined = []
             first = row
         if is_sliced:
             # rounded up, so that no slice is too large, unless there would be too many
-            slices = min(MOST_SLICES, -(-rows // most))
+            slices = min(MOST_SLICES, -(-rows // most_rows))
             edges = [rows * number // slices for number in range(slices + 1)]
             for begin, end in itertools.pairwise(edges):
                 yield piece([group], row + begin, row + end, before=begin)
@@ -218,7 +220,7 @@ def _of_text(source: CsvSource, finer: int) -> Iterator[TextPiece]:
     records. DataError for a record that is too long."""
     stamp = source.path.stat().st_size
     dialect = source.dialect
-    # as the source's own reading calls them; the first batch is enough
+    # for the names of its columns
     first_batch = next(iter(source.batches()), None)
     # of blank lines alone there is none
     if first_batch is None:
@@ -292,16 +294,16 @@ def _chained(chain: ChainSource, finer: int) -> Iterator[ChainedPiece]:
 
 class _Part:
     """A stream of the next `size` bytes of an open file, from where it is, and no more; it has only
-    `read`. left: how many are still to be read."""
+    `read`. remaining: how many are still to be read."""
 
     def __init__(self, file: BinaryIO, size: int) -> None:
         self.file = file
-        self.left = size
+        self.remaining = size
 
     def read(self, size: int) -> bytes:
         """At most `size` of the bytes that are left; b"" at the end."""
-        data = self.file.read(min(size, self.left))
-        self.left -= len(data)
+        data = self.file.read(min(size, self.remaining))
+        self.remaining -= len(data)
         return data
 
 
@@ -310,21 +312,22 @@ class Remarks:
     notices, once at the end of each text."""
 
     def __init__(self) -> None:
-        self._left = text.LeftOut()
+        # of the text whose pieces are being added
+        self._of_text = text.LeftOut()
 
-    def add(self, piece: Piece, left: text.LeftOut) -> None:
-        """Note which lines the next piece left out; at the last piece of a text they are said.
-        Pieces of Parquet files are passed over. left: what the piece's `tables` collected.
-        DataError if a line that is no record turns out to stand between records, or if more than
-        MOST_FOOTER (10) such lines end the text."""
+    def add(self, piece: Piece, left_out: text.LeftOut) -> None:
+        """Note which lines of the next piece are no records; at the last piece of a text those of
+        all its pieces are said as notices. Pieces of Parquet files are passed over. left_out: what
+        the piece's `tables` collected. DataError if a line that is no record turns out to stand
+        between records, or if more than MOST_FOOTER (10) such lines end the text."""
         part = piece.piece if isinstance(piece, ChainedPiece) else piece
         if not isinstance(part, TextPiece):
             return
-        self._left.add(left)
+        self._of_text.add(left_out)
         if not part.is_last:
             return
         tell = functools.partial(notices.say, part.name)
-        if self._left.odd_bytes:
-            tell(self._left.odd_bytes)
-        self._left.say(tell, part.dialect.comment)
-        self._left = text.LeftOut()
+        if self._of_text.odd_bytes:
+            tell(self._of_text.odd_bytes)
+        self._of_text.say(tell, part.dialect.comment)
+        self._of_text = text.LeftOut()

@@ -42,8 +42,8 @@ def reader_of(path: Path, name: str) -> OwnedReader | None:
         try:
             answer = owned.reader.matches(path)
         except Exception as error:
-            raise _failed(owned, name, f"matches raised {_said(error)}") from error
-        # None, forgotten by an author, would pass for no
+            raise _failed(owned, name, f"matches raised {_in_words(error)}") from error
+        # None, of an author who forgot to return an answer, would pass for False
         if not isinstance(answer, bool):
             raise _failed(owned, name, f"matches returned {answer!r}; wanted is True or False")
         # the first that takes it has it
@@ -85,22 +85,22 @@ def _checked(owned: OwnedReader, path: Path, name: str) -> Iterator[Batch]:
     try:
         for batch in owned.reader.batches(path):
             number += 1
-            wrong = _wrong(batch, first)
-            if wrong:
-                raise _failed(owned, name, f"batch {number} of batches is {wrong}")
-            # all others are held to it
+            fault = _fault_of_batch(batch, first)
+            if fault:
+                raise _failed(owned, name, f"batch {number} of batches is {fault}")
+            # all others must be of its schema or shape
             first = batch if first is None else first
             yield batch
     except AetoolError as error:
-        # it is said already, or is no fault of the reader
+        # the message names the plugin already, or it is no fault of the reader
         if owned.called in str(error) or isinstance(error, files.NoRoomError):
             raise
         raise _failed(owned, name, str(error)) from error
     except Exception as error:
-        raise _failed(owned, name, _said(error)) from error
+        raise _failed(owned, name, _in_words(error)) from error
 
 
-def _wrong(batch: object, first: Batch | None) -> str:
+def _fault_of_batch(batch: object, first: Batch | None) -> str:
     """Check a batch that a reader gave: words for what is wrong with it, to go behind "batch 3 of
     batches is"; "" if nothing is: it is a pyarrow.RecordBatch of the first one's schema, or
     pictures, uint8 with three axes, or with four and 1 to 4 channels, of the first one's shape.
@@ -135,7 +135,7 @@ def _failed(owned: OwnedReader, name: str, what: str) -> DataError:
     return DataError(f"{name}: {owned.called}: {what}")
 
 
-def _said(error: Exception) -> str:
+def _in_words(error: Exception) -> str:
     """An error in words on one line: the name of its class, and its message."""
     return f"{type(error).__name__}: {' '.join(str(error).split())}"
 
@@ -180,7 +180,8 @@ def _pictures(
 
 def writer_of(target: Path) -> OwnedReader | None:
     """The plugin's reader that takes a file or folder of this name and can write it; None if there
-    is none, or it is "-", standard output. DataError if a reader fails when it is asked."""
+    is none, if the first that takes it cannot write, or for "-", standard output. DataError if a
+    reader fails when it is asked."""
     owned = None if str(target) == "-" else reader_of(target, str(target))
     if owned is not None and owned.can_write:
         return owned
@@ -213,7 +214,7 @@ def _write(owned: OwnedReader, path: Path, target: Path, batches: Iterable[Batch
     except AetoolError:
         raise
     except Exception as error:
-        raise _failed(owned, str(target), f"write raised {_said(error)}") from error
+        raise _failed(owned, str(target), f"write raised {_in_words(error)}") from error
 
 
 def as_batches(columns: pa.Table) -> Iterator[pa.RecordBatch]:

@@ -57,13 +57,13 @@ def places_of(address: str) -> list[files.Place]:
     if not rest.strip("/"):
         raise DataError(f"{bare}: no bucket is named; write {scheme}://bucket/path")
     wild = WILD.search(bare)
-    # what a store is asked for is a whole folder; its names are then compared with the pattern
-    asked = bare if wild is None else bare[: wild.start()].rpartition("/")[0]
+    # of a pattern the folder before its first * is listed, and its names compared with the pattern
+    listed = bare if wild is None else bare[: wild.start()].rpartition("/")[0]
     try:
-        store, path = _opened(asked, settings)
+        store, path = _opened(listed, settings)
         names = _names_at(store, path, bare)
         if wild is not None:
-            pattern = path + bare.removeprefix(asked)
+            pattern = path + bare.removeprefix(listed)
             names = [name for name in names if fnmatch.fnmatchcase(name, pattern)]
         if not names:
             raise DataError(f"{bare}: no such file")
@@ -86,7 +86,7 @@ def _opened(address: str, settings: str) -> tuple[fs.FileSystem, str]:
 
     # to pyarrow gcs and gs, abfs and abfss are the same
     address = address.replace("gcs://", "gs://", 1)
-    # unless it is told, Google's library asks for a quarter of an hour
+    # by default Google's library asks again for a quarter of an hour
     if address.startswith("gs://") and "retry_limit_seconds" not in settings:
         settings = "&".join([*filter(None, [settings]), f"retry_limit_seconds={WAIT}"])
     store, path = fs.FileSystem.from_uri(address + (f"?{settings}" if settings else ""))
@@ -94,15 +94,15 @@ def _opened(address: str, settings: str) -> tuple[fs.FileSystem, str]:
 
 
 def _names_at(store: fs.FileSystem, path: str, shown: str) -> list[str]:
-    """The path itself, if it is a file, or the sorted paths, in the store, of all files below it
-    that are not hidden, perhaps none. shown: the address, for messages. DataError if nothing is
-    there; errors of pyarrow go through."""
+    """Look up files in a store: [path] if it is a file itself, else the sorted paths, in the store,
+    of all files below it that are not hidden, perhaps none. shown: the address, for messages.
+    DataError if nothing is there; errors of pyarrow go through."""
     from pyarrow import fs
 
-    there = store.get_file_info(path)
-    if there.type == fs.FileType.File:
+    info_of_path = store.get_file_info(path)
+    if info_of_path.type == fs.FileType.File:
         return [path]
-    if there.type == fs.FileType.NotFound:
+    if info_of_path.type == fs.FileType.NotFound:
         raise DataError(f"{shown}: no such file")
     entries = store.get_file_info(fs.FileSelector(path, recursive=True))
     names = [info.path for info in entries if info.type == fs.FileType.File]
@@ -116,9 +116,10 @@ def is_hidden(path: str) -> bool:
 
 
 def _copied(store: fs.FileSystem, path: str, name: str) -> files.Place:
-    """The place of a copy of the file at a path of the store, which within a block of
-    spools.one_reading, as a command is, is made once. DataError or NoRoomError where the copy
-    cannot be written; errors of pyarrow go through. name: the file's address, for messages."""
+    """Copy the file at a path of the store to a temporary file, and return the copy's place; within
+    a block of spools.one_reading, as a command is, later calls return the same copy. DataError or
+    NoRoomError where the copy cannot be written; errors of pyarrow go through. name: the file's
+    address, for messages, by which a copy is known."""
 
     def read() -> files.Place:
         with store.open_input_stream(path) as stream:

@@ -91,13 +91,14 @@ class CsvSource(TableSource):
         with streams.open_stream(path) as stream:
             head = stream.read(HEAD)
         suffix = suffix_of(name)
-        # the name is a hint, and the text decides
-        likely = "\t" if suffix in (".tsv", ".tab") else None
-        self.dialect = sniff(_whole_records(head), name, reading, model_reading, likely)
+        # the suffix only suggests a delimiter: the text decides
+        likely_delimiter = "\t" if suffix in (".tsv", ".tab") else None
+        whole_lines = _whole_lines(head)
+        self.dialect = sniff(whole_lines, name, reading, model_reading, likely_delimiter)
         facts = {"format": "csv", "suffix": suffix, **self.dialect.to_json()}
         super().__init__(name, facts, reading)
         self.decimal = self.dialect.decimal
-        self._told: set[str] = set()
+        self._notices_said: set[str] = set()
 
     def open_text(self) -> BinaryIO:
         """Open the file's text, decompressed, as UTF-8, by the encoding that its bytes suggest,
@@ -114,15 +115,15 @@ class CsvSource(TableSource):
 
     def tell(self, line: str) -> None:
         """Say a line on this source as a notice, but each line only once."""
-        if line not in self._told:
-            self._told.add(line)
+        if line not in self._notices_said:
+            self._notices_said.add(line)
             notices.say(self.name, line)
 
 
-def _whole_records(head: bytes) -> bytes:
-    """The first HEAD (2^18) bytes of a text up to the end of their last whole line: whole records
-    tell more than one that was cut. All of them if the text is shorter than HEAD, or has no line
-    end. head: its first bytes, at most HEAD."""
+def _whole_lines(head: bytes) -> bytes:
+    """Cut the beginning of a text behind its last line end, so that a line that is there in part
+    does not mislead. head: the text's first bytes, at most HEAD (2^18); returned as they are if the
+    text is shorter than HEAD, or they have no line end."""
     line_feed = head.rfind(b"\n")
     carriage_return = head.rfind(b"\r")
     cut = max(line_feed, carriage_return) + 1
@@ -160,7 +161,8 @@ def open_source(data: object, model_reading: Reading = NOTHING) -> Source:
     with a TextPath. DataError for what cannot be read, or is no data; ParamError for a text that is
     not as the user says.
     """
-    # an iterator is read now, for what it holds tells what it is
+    # the first item of an iterator is read now, which shows whether it gives records, paths or
+    # pictures
     data = memory.begun(data)
     if decoding.is_picture(data) and not isinstance(data, np.ndarray):
         return images.ListSource([data])
@@ -170,7 +172,7 @@ def open_source(data: object, model_reading: Reading = NOTHING) -> Source:
     if isinstance(data, TextPath):
         reading = data.reading
         data = data.given
-    # in a form that can be read again and again: what it is now tells how it is opened
+    # in a form that can be read again and again; the type of that decides how it is opened
     content = memory.held(data)
     if isinstance(content, CopiedTable):
         return content
@@ -182,7 +184,7 @@ def open_source(data: object, model_reading: Reading = NOTHING) -> Source:
     if not isinstance(content, str | os.PathLike):
         return ArrowMemorySource(type(data).__name__, content)
     source = _open_path(content, reading, model_reading)
-    _tell_idle(reading, source)
+    _refuse_idle_options(reading, source)
     return source
 
 
@@ -190,16 +192,16 @@ def _options_of(reading: Reading) -> list[str]:
     """The names of the options by which the user says how text is written."""
     names = []
     for name in reading.to_json():
-        # the shell says that there is none
+        # in the shell the setting `header` is an option that says that there is none
         dashed = f"--{name.replace('_', '-')}"
         names.append(option("--no-header") if name == "header" else option(dashed))
     return names
 
 
-def _tell_idle(reading: Reading, source: Source) -> None:
-    """Refuse options about text, by a ParamError, where the source is of pictures; say in a notice
-    that they have no effect on a table that is no text, such as one of Parquet, which may lie
-    beside one in text. reading: what the user says; nothing happens where that is nothing."""
+def _refuse_idle_options(reading: Reading, source: Source) -> None:
+    """Check options about text, such as --delimiter, that cannot have an effect: ParamError where
+    the source is of pictures, and a notice where it is a table none of whose files is text, such as
+    one of Parquet. reading: what the user says; without options nothing happens."""
     if not reading.to_json() or isinstance(source, UnreadSource):
         return
     names = _options_of(reading)
@@ -271,7 +273,7 @@ def places_of(data: str | os.PathLike[str]) -> list[files.Place]:
             matching = sorted(glob.glob(path, recursive=True))  # noqa: PTH207 - may be absolute
             if not matching:
                 raise DataError(f"{path}: no such file, and none that this pattern names")
-            return [files.place_of(one) for one in matching]
+            return [files.place_of(name) for name in matching]
     return [files.place_of(data)]
 
 
@@ -355,6 +357,7 @@ def _open_folder(path: Path, name: str, reading: Reading, model_reading: Reading
     table = _table_of_parts(name, places, parts, reading, model_reading)
     table.folder = path
     unread = set(folder.others) - set(parts)
+    # its pictures are left out, too
     _say_left_out(name, len(parts), [*folder.names, *sorted(unread)])
     return table
 
@@ -387,7 +390,7 @@ def _open(path: Path, name: str, reading: Reading, model_reading: Reading) -> So
     with streams.open_stream(path) as stream:
         head = stream.read(foreign.HEAD)
     suffix = suffix_of(name)
-    # a slip worth a word of its own: archives and models are given where data are wanted
+    # an archive or a model in place of data: a usual slip, with a message of its own
     if head.startswith(ARCHIVE) or suffix == ".aem":
         raise DataError(f"{name}: this is one of aetool's own files, not data; see `aetool info`")
     typed = _open_typed(path, name, head)
@@ -395,7 +398,7 @@ def _open(path: Path, name: str, reading: Reading, model_reading: Reading) -> So
         typed = _open_json(path, name, head)
     if typed is not None:
         return typed
-    # the name of a picture is believed, and a damaged one is said when it is read
+    # a picture by its name or its first bytes; whether it is damaged shows when it is read
     if suffix in images.SUFFIXES or foreign.is_picture(head):
         return images.picture_files(name, [files.Place(path, name)])
     # files of other programs are named, with what to do about them
@@ -417,13 +420,13 @@ def _open_json(path: Path, name: str, head: bytes) -> Source | None:
     cannot be opened."""
     suffix = suffix_of(name)
     begin = head.removeprefix(encodings.BOM)
-    sign = begin.lstrip()[:1]
+    first_sign = begin.lstrip()[:1]
     # whatever it is called: no table of text begins so
     if LIST.match(begin):
         return json_sources.JsonDocumentSource(path, name)
     if suffix == ".json":
-        is_document = sign == b"[" or (sign == b"{" and not json_sources.is_in_lines(path))
-        if is_document:
+        is_object = first_sign == b"{" and not json_sources.is_in_lines(path)
+        if is_object or first_sign == b"[":
             return json_sources.JsonDocumentSource(path, name)
     is_nameless = suffix == "" and head.startswith(b"{")
     if suffix in LINES or is_nameless:

@@ -111,10 +111,10 @@ class Cells:
         """The cells as str; "" for missing ones."""
         raw = self.buffer.tobytes()
         # slices of bytes are far faster than of an array
-        firsts = self.start.tolist()
+        begins = self.start.tolist()
         ends = self.stop.tolist()
-        spans = zip(firsts, ends, strict=True)
-        return [raw[first:end].decode() for first, end in spans]
+        spans = zip(begins, ends, strict=True)
+        return [raw[begin:end].decode() for begin, end in spans]
 
     def distinct(self) -> tuple[list[str], Int]:
         """(the different strings, sorted by their bytes; (n,) int64, the index of each cell's
@@ -274,8 +274,8 @@ def as_cells(values: Values) -> Cells:
         moments = [None if np.isnat(moment) else str(moment) for moment in values]
         return Cells.of(moments)
     # floats of Python, not of numpy: their repr has the digits alone
-    numbers = [None if math.isnan(number) else shortest(number) for number in values.tolist()]
-    return Cells.of(numbers)
+    texts = [None if math.isnan(number) else shortest(number) for number in values.tolist()]
+    return Cells.of(texts)
 
 
 def shortest(number: float) -> str:

@@ -56,9 +56,9 @@ class TableSource:
         return table if rows is None else table.take(slice(0, rows))
 
     def sample(self, most: int, seed: int) -> tuple[Table, int]:
-        """(a random sample of `most` records without repetition, all of a smaller source, in the
-        source's order; how many records the source has). The same seed gives the same sample. Reads
-        every record once. DataError if there are none."""
+        """Draw a random sample: (a table of `most` records without repetition, of all if there are
+        fewer, in the source's order; how many records the source has). The same seed gives the same
+        sample. Reads every record once. DataError if there are none."""
         generator = np.random.default_rng(seed)
         sampled: list[Table] = []
         keys = np.zeros(0)
@@ -66,8 +66,9 @@ class TableSource:
         for batch in self.batches():
             total += len(batch)
             sampled.append(batch)
+            # each record gets a random key, and those of the smallest keys are the sample
             keys = np.concatenate([keys, generator.random(len(batch))])
-            # those of the smallest keys are a sample of what was seen so far
+            # now and then those that cannot be in it any more are let go
             if len(keys) > 2 * most:
                 sampled, keys = _of_smallest_keys(sampled, keys, most)
         if len(keys) > most:
@@ -82,9 +83,9 @@ def _of_smallest_keys(
     keys: npt.NDArray[np.float64],
     most: int,
 ) -> tuple[list[Table], npt.NDArray[np.float64]]:
-    """([one table of the records with the `most` smallest keys, in the order they had], their keys,
-    (most,)). sampled: batches of n records, more than `most`; keys: (n,), a random number for each
-    of their records in order."""
+    """Keep the records with the `most` smallest keys: ([one table of them, in the order they had],
+    their keys, (most,)). sampled: batches of n records, more than `most`; keys: (n,), a random
+    number for each of their records in order."""
     table = concat(sampled)
     rows = np.sort(np.argpartition(keys, most)[:most])
     return [table.take(rows)], keys[rows]

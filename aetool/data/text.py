@@ -55,7 +55,7 @@ class LeftOut:
         if len(self.footer) > MOST_FOOTER:
             assert self.footer_error is not None
             raise self.footer_error
-        # said once, of the first line
+        # only the first such bytes of a text are said
         self.odd_bytes = self.odd_bytes or following.odd_bytes
         self.has_records |= following.has_records
 
@@ -107,7 +107,8 @@ def tables_of_part(
 
 
 def _say_nothing(line: str) -> None:
-    """Does nothing: a Tell for those whom nobody listens to."""
+    """Does nothing: takes the place of a Tell, a function that is passed lines for the user, where
+    nobody wants to hear them."""
 
 
 def tables(
@@ -209,7 +210,7 @@ class _Reader:
         count = len(self.names)
         columns = []
         for place in range(count):
-            # fields lie record by record: every so-manieth is of one column
+            # fields lie record by record: every count-th is of one column
             of_column = slice(place, None, count)
             cells_of_column = Cells(
                 text,
@@ -220,7 +221,7 @@ class _Reader:
             columns.append(cells_of_column)
         numbers = self.numbers
         if numbers is not None:
-            # of lines that are kept for a footer there are numbers, and no records
+            # lines at the end that are kept for a footer have numbers, and are no records
             numbers = numbers[: len(records)]
         return Table(
             self.names,
@@ -248,8 +249,8 @@ class _Reader:
             records = fields(table, dialect.rule).records()
             # under the names, such as a line of units
             last_record = records[-1]
-            written = _joined(last_record, dialect)
-            self.tell(f"under the header, no record: {_quoted(written)}")
+            line_below = _joined(last_record, dialect)
+            self.tell(f"under the header, no record: {_quoted(line_below)}")
         if dialect.named_again and names:
             line = lines_in(head) + 1
             self.tell(
@@ -257,7 +258,7 @@ class _Reader:
                 f"names the columns, {option('--skip-rows')} {line - 1} begins there"
             )
         if dialect.delimiter == BLANK and len(names) > 1:
-            # blanks at the end of the header
+            # blanks at the end of the header make no further name
             last_name = cutting.names_of_record(table, dialect.rule)[-1]
             if not last_name:
                 names = names[:-1]
@@ -270,7 +271,7 @@ class _Reader:
         """Names for the columns of a table without header: c1, c2 ..., as many as the first of the
         records, at least one, has fields; passes a line on that to `tell`."""
         width = int(records.width[0])
-        # blanks at the end of a line are no field
+        # blanks at the end of a line, between which fields stand, make no further field
         if self.dialect.delimiter == BLANK and width > 1:
             width -= int(_last_is_empty(records)[0])
         self.tell(f"no header: the columns are called c1 to c{width}")
@@ -280,9 +281,9 @@ class _Reader:
 
     def _checked(self, piece: bytes) -> bytes:
         """The piece as valid UTF-8: bytes that are none are read as Windows-1252, and the first of
-        them is noted in `left_out` and told; where the file is in UTF-16, UTF-32 or an encoding
-        that was asked for, halves of a surrogate pair become "?", unsaid. DataError for a NUL byte,
-        and for such bytes if the user asked for UTF-8."""
+        a text is noted in `left_out` and passed to `tell` in a line; where the file is in UTF-16,
+        UTF-32 or an encoding that was asked for, halves of a surrogate pair become "?", without
+        such a line. DataError for a NUL byte, and for such bytes if the user asked for UTF-8."""
         # zeros are in no text, and in nearly every other file
         if b"\0" in piece:
             offset = piece.index(0)
@@ -332,7 +333,7 @@ class _Reader:
         # before the names are known there is no record
         if not self.names:
             return self.rows, line
-        # counting again is slow, and only an error takes it
+        # cutting the piece again is slow, and needed only for a message
         records = len(fields(before, self.dialect.rule)) if before else 1
         return self.rows + max(records, 1), line
 
@@ -349,14 +350,15 @@ class _Reader:
         if not marker or marker not in text:
             return records
         is_comment = np.zeros(len(records), np.bool_)
-        surely = (marker + b" ", marker + b"\t", marker + marker)
+        # how a comment begins, however many fields it has
+        sure_begins = (marker + b" ", marker + b"\t", marker + marker)
         columns = len(self.names)
         for record, begin in enumerate(records.begin.tolist()):
             if not text.startswith(marker, begin):
                 continue
             # a comment seldom has just as many fields as the table
             has_other_width = columns > 0 and records.width[record] != columns
-            is_comment[record] = has_other_width or text.startswith(surely, begin)
+            is_comment[record] = has_other_width or text.startswith(sure_begins, begin)
         self.left_out.comments += int(is_comment.sum())
         return self._only(records, ~is_comment)
 
@@ -368,7 +370,7 @@ class _Reader:
         begins = records.begin.tolist()
         # a record ends where the next begins
         ends = [*begins[1:], len(records.text)]
-        # as wide as the table it may be a record of gaps
+        # a line of as many fields as the table has may be a record of gaps
         widest = records.width.max(initial=0)
         for record in np.flatnonzero(records.width < widest):
             raw = records.text[begins[record] : ends[record]]
@@ -436,8 +438,8 @@ class _Reader:
         if is_first or not (is_short or cells.is_ruler(texts)):
             raise error
         left_out = self.left_out
-        written = _joined(values, self.dialect)
-        left_out.footer.append(_quoted(written))
+        line = _joined(values, self.dialect)
+        left_out.footer.append(_quoted(line))
         # the error of its first line, if records follow
         if left_out.footer_error is None:
             left_out.footer_error = error
@@ -496,7 +498,8 @@ def _without_end_mark(pieces: Iterator[bytes]) -> Iterator[bytes]:
 
 
 def _last_is_empty(records: Fields) -> Mask:
-    """(records,) bool: whether the last field of a record is empty, and without quotes."""
+    """Whether the last field of each record is empty, and without quotes: (records,) bool."""
+    # fields are numbered through all records
     ends = np.cumsum(records.width, dtype=np.int64)
     last = ends - 1
     _, start, stop = records.values()
@@ -527,10 +530,10 @@ def apart(names: Sequence[str], tell: Tell = _say_nothing) -> tuple[str, ...]:
     """Make column names different from each other, in order: the second and later of equal ones get
     a number, a, a.2, a.3, or a higher one where that name is taken. tell: is passed a line on each
     name that repeats."""
-    taken = set(names)
+    used_names = set(names)
     times: Counter[str] = Counter()
-    # of each name, what its last column is called
-    last: dict[str, str] = {}
+    # what the last column of each name is called
+    last_name_of: dict[str, str] = {}
     different = []
     for column in names:
         times[column] += 1
@@ -538,15 +541,16 @@ def apart(names: Sequence[str], tell: Tell = _say_nothing) -> tuple[str, ...]:
         if times[column] > 1:
             number = times[column]
             # a column may be called a.2 already
-            while f"{column}.{number}" in taken:
+            while f"{column}.{number}" in used_names:
                 number += 1
             name = f"{column}.{number}"
-            taken.add(name)
+            used_names.add(name)
         different.append(name)
-        last[column] = name
+        last_name_of[column] = name
     for column, count in times.items():
         if count > 1:
-            tell(f"column '{column}' is there {count} times: the last is called '{last[column]}'")
+            last_name = last_name_of[column]
+            tell(f"column '{column}' is there {count} times: the last is called '{last_name}'")
     return tuple(different)
 
 
@@ -560,9 +564,9 @@ def header_names(cells: Sequence[str], tell: Tell = _say_nothing) -> tuple[str, 
 
 
 def name_beside(name: str, taken: Container[str]) -> str:
-    """What a column of the data is called in a table that has columns of our own, such as row: its
-    name, or "input.NAME" where that is taken, with as many "input." as it takes to be no other's.
-    taken: the names that the table has already."""
+    """What a column of the data is called in a table that has other columns already, such as "row":
+    its own name, or, where one of those has it, "input.NAME", with as many "input." in front as it
+    takes to be new. taken: the names that the table has already."""
     while name in taken:
         name = f"input.{name}"
     return name

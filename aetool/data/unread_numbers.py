@@ -17,35 +17,40 @@ if TYPE_CHECKING:
     import pandas as pd
 
 FIRST = 20  # cells of a column, which all look like numbers if it may be one of numbers
-NO_NUMBERS: tuple[None, set[str]] = (None, set())  # no numbers, which show no mark
+NO_NUMBERS: tuple[None, set[str]] = (None, set())  # no numbers, and so no mark that is certain
 EXACT = float(1 << 53)  # beyond it float64 does not hold every whole number
 
 
 def with_all_numbers(read: Callable[[str], pd.DataFrame], usual: str) -> pd.DataFrame:
-    """A table with all columns of numbers read. read: reads it, given the decimal mark, "." or ",",
-    by which pandas tells numbers; usual: the mark by which its text begins. Numbers such as 1.234,
-    which can be read with either, have the usual mark, unless other columns can only have the other
-    one, and none only the usual."""
+    """Read a table as a DataFrame in which all columns of numbers are numbers, also those that
+    pandas leaves as texts. read: reads the table by pandas, given the decimal mark, "." or ",";
+    usual: the mark of the text's dialect. Numbers such as 1.234, which can be read with either
+    mark, have the usual one, unless some columns can only have the other mark, and none can only
+    have the usual one."""
     frame = read(usual)
     other = COMMA if usual == POINT else POINT
     if other in _read_in_place(frame):
-        again = read(other)
-        if usual not in _read_in_place(again):
-            _read_in_place(again, other)
-            return again
+        frame_of_other = read(other)
+        if usual not in _read_in_place(frame_of_other):
+            # now the columns whose mark nothing shows
+            _read_in_place(frame_of_other, other)
+            return frame_of_other
     _read_in_place(frame, usual)
     return frame
 
 
 def _read_in_place(frame: pd.DataFrame, usual: str | None = None) -> set[str]:
-    """Replace the columns of texts that are all numbers, by their own decimal mark, by these
-    numbers: int64, or float64 with decimals or gaps; returns the marks that cells of these can only
-    have. A column stays text where no cell tells the mark, as `1,5` does and `1.234` does not,
-    unless it has a usual one; with a unit, a word or a code such as 007; and where float64 does not
-    hold its whole numbers."""
+    """Replace those columns of texts that are all numbers by these numbers, in place: int64, or
+    float64 with decimals or gaps. Returns the decimal marks, "." or ",", that were certain from
+    cells of these columns.
+
+    A column has a mark of its own if a cell can be read with one alone, as `1,5` can and `1.234`
+    cannot; else `usual` is taken, and without that the column stays text. It also stays text with a
+    unit, a word or a code such as 007 in it, and where float64 does not hold its whole numbers.
+    """
     import pandas as pd
 
-    shown: set[str] = set()
+    sure_marks: set[str] = set()
     for place in range(frame.shape[1]):
         texts = frame.iloc[:, place]
         if not pd.api.types.is_string_dtype(texts):
@@ -53,16 +58,17 @@ def _read_in_place(frame: pd.DataFrame, usual: str | None = None) -> set[str]:
         numbers, marks = _numbers(texts, usual)
         if numbers is not None:
             frame.isetitem(place, numbers.to_numpy())
-            shown |= marks
-    return shown
+            sure_marks |= marks
+    return sure_marks
 
 
 def _numbers(
     texts: pd.Series[str],
     usual: str | None,
 ) -> tuple[pd.Series[float] | None, set[str]]:
-    """(the numbers that a column of texts and gaps holds, on its index, or None, as _read_in_place
-    says; the decimal marks that its cells can only have)."""
+    """Read a column of texts and gaps as numbers: (the numbers, on its index, NaN in gaps, or None
+    where it stays text, see `_read_in_place`; the decimal marks that are certain from its
+    cells)."""
     import pandas as pd
 
     is_text = texts.notna().to_numpy()
@@ -75,12 +81,12 @@ def _numbers(
         return NO_NUMBERS
     cells = Cells.of(present_texts)
     evidence = NumberEvidence.of(cells)
-    shown = set()
+    sure_marks = set()
     for mark, count in evidence.sure_marks.items():
         if count:
-            shown.add(mark)
-    marks = sorted(shown) or [usual or ""]
-    # what tells both marks, or none, is no column of one notation
+            sure_marks.add(mark)
+    marks = sorted(sure_marks) or [usual or ""]
+    # cells of both marks are no column of one notation; without any mark it cannot be read
     if len(marks) != 1 or not marks[0]:
         return NO_NUMBERS
     notation = evidence.decide(decimal=marks[0])
@@ -95,5 +101,5 @@ def _numbers(
     values = np.full(len(texts), np.nan)
     values[is_text] = reading.value
     if is_whole and is_text.all():
-        return pd.Series(values.astype(np.int64), index=texts.index), shown
-    return pd.Series(values, index=texts.index), shown
+        return pd.Series(values.astype(np.int64), index=texts.index), sure_marks
+    return pd.Series(values, index=texts.index), sure_marks

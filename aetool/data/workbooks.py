@@ -49,7 +49,7 @@ def open_sheet(path: Path, name: str, wanted: str) -> CopiedTable:
             f"{name}: this is an Excel workbook; to read it: pip install 'aetool[xlsx]'; or save "
             f"its sheet as CSV, or in Python: aetool.detect(pandas.read_excel({name!r}))"
         ) from None
-    # the file itself, for of a path the name would have to end as Excel's do
+    # as an open file: openpyxl refuses paths whose names do not end as Excel's do
     with path.open("rb") as stream:
         return _open_sheet(stream, files.Place(path, name), wanted)
 
@@ -94,7 +94,7 @@ def _batches(sheet: ReadOnlyWorksheet, name: str) -> Iterator[pa.RecordBatch]:
     header."""
     import pyarrow as pa
 
-    rows = _filled(_read(sheet, name))
+    rows = _without_empty_ends(_read(sheet, name))
     header = next(rows, None)
     if header is None:
         raise DataError(f"{name}: the sheet is empty")
@@ -102,18 +102,21 @@ def _batches(sheet: ReadOnlyWorksheet, name: str) -> Iterator[pa.RecordBatch]:
     width = max(place for place, cell in enumerate(header) if cell is not None) + 1
     names = [_as_cell(cell) or "" for cell in header[:width]]
     schema = pa.schema([pa.field(column, pa.string()) for column in names])
+    # the cells of the next batch, column by column
     columns: list[list[str | None]] = [[] for _ in names]
     count = 0
     for row in rows:
         if any(cell is not None for cell in row[width:]):
             at = f"row {count + 1} below the header"
             raise DataError(f"{name}: {at} has cells beside the {width} columns of the header")
+        # a row may be shorter than the header: what is missing is a gap
         for column, place in zip(columns, range(width), strict=True):
             column.append(_as_cell(row[place]) if place < len(row) else None)
         count += 1
         if count % AT_ONCE == 0:
             yield _batch(columns, schema)
             columns = [[] for _ in names]
+    # a last batch that is not full, or, of a header alone, one without rows
     if count % AT_ONCE or not count:
         yield _batch(columns, schema)
 
@@ -149,19 +152,20 @@ def _batch(columns: list[list[str | None]], schema: pa.Schema) -> pa.RecordBatch
     return pa.RecordBatch.from_arrays(arrays, schema=schema)
 
 
-def _filled(rows: Iterator[Row]) -> Iterator[Row]:
+def _without_empty_ends(rows: Iterator[Row]) -> Iterator[Row]:
     """Yield the rows from the first to the last that is not empty, empty ones between included:
     they are records of gaps. A row is empty if all its cells are None."""
-    empty: list[Row] = []
+    # empty rows that are yielded only if another row follows
+    waiting: list[Row] = []
     has_begun = False
     for row in rows:
         if all(cell is None for cell in row):
-            empty.append(row)
+            waiting.append(row)
             continue
         # empty rows within the table are records of gaps
         if has_begun:
-            yield from empty
-        empty = []
+            yield from waiting
+        waiting = []
         has_begun = True
         yield row
 

@@ -48,7 +48,7 @@ def write_table(
     not in dtypes for npy and npz. DataError for another kind, and for a text that is no value of
     its column's type, which for npy and npz is a ValueError.
     """
-    # kinds that are no tables, such as "binary", end in the error below
+    # one that is no table, such as "binary", is refused below
     kind = format["format"]
     if kind == "csv":
         _write_csv(file, batches, format, written)
@@ -252,7 +252,7 @@ def _cast(array: pa.Array, kind: pa.DataType) -> pa.Array:
     from pyarrow import types
 
     if types.is_dictionary(kind):
-        # by the same rules: a decoder gives 2.9999 for a level of 3
+        # as values of the levels' type, by the same rules
         levels = _cast(array, kind.value_type)
         return arrow_texts.as_dictionary(levels, kind)
     if types.is_decimal(kind):
@@ -260,7 +260,7 @@ def _cast(array: pa.Array, kind: pa.DataType) -> pa.Array:
     if types.is_integer(kind) and types.is_floating(array.type):
         return _integers(array, kind)
     if types.is_timestamp(kind) and kind.tz:
-        # moments are UTC inside: the zone is told, and moves nothing
+        # Arrow stores moments in UTC, whatever their zone: the values stay the same
         without_zone = pa.timestamp(array.type.unit)
         in_zone = pa.timestamp(kind.unit, tz=kind.tz)
         return array.cast(without_zone).cast(in_zone, safe=False)
@@ -273,20 +273,20 @@ def _integers(array: pa.Array, kind: pa.DataType) -> pa.Array:
     from pyarrow import compute
 
     limits = np.iinfo(kind.to_pandas_dtype())
-    smallest, largest = _ends_of(limits.min, limits.max)
-    # a decoder gives 2.9999 for 3, which a cast would cut to 2
+    smallest, largest = _floats_within(limits.min, limits.max)
+    # a model's decoder may give 2.9999 for 3, which a cast would cut to 2
     rounded = compute.round(array)
-    # and 255.6 for 255, which would become 0
+    # and 255.6 for 255, which a cast to 8 bits would make 0
     within = compute.min_element_wise(rounded, largest, skip_nulls=False)
     within = compute.max_element_wise(within, smallest, skip_nulls=False)
     return within.cast(kind, safe=False)
 
 
-def _ends_of(low: int, high: int) -> tuple[float, float]:
-    """The smallest and the largest float that an integer type of numbers from low to high holds.
-    low: 0, or minus a power of two."""
+def _floats_within(low: int, high: int) -> tuple[float, float]:
+    """(the smallest, the largest) float64 that lies within an integer type of numbers from low to
+    high, so that it can be cast to that. low: 0, or minus a power of two, which floats hold."""
     largest = float(high)
-    # of 64 bits the largest number is no float, and was rounded up
+    # the largest number of 64 bits is no float: float() rounded it up
     if int(largest) > high:
         largest = float(np.nextafter(largest, 0.0))
     return float(low), largest
@@ -341,8 +341,9 @@ def _arrow_type(name: str) -> pa.DataType | None:
 
 
 def _say_unordered(dtypes: Mapping[str, str]) -> None:
-    """Say of each column whose levels had an order in the source that they come back without:
-    models know how often a level comes, and not which is above which."""
+    """Say in a notice, for each column whose levels had an order in the source, that they are
+    restored without it, as models know how often a level comes, and not which is above which.
+    dtypes: Arrow's names of the source's types, by column."""
     for name, dtype in dtypes.items():
         if dtype.endswith(", ordered=1>"):
             notices.say(name, "its levels come without the order that they had in the source")
@@ -386,14 +387,14 @@ def _write_arrow(
     from pyarrow import ipc
 
     _say_unordered(dtypes)
-    begin = ipc.new_stream if as_stream else ipc.new_file
+    open_writer = ipc.new_stream if as_stream else ipc.new_file
     writer = None
     try:
         for batch in batches:
             table = arrow_table(batch, dtypes)
             # the first batch tells the schema
             if writer is None:
-                writer = begin(file, table.schema)
+                writer = open_writer(file, table.schema)
             writer.write_table(table)
     finally:
         # it writes the end of the file, also where a batch could not be had
@@ -420,7 +421,7 @@ def _write_arrays(
     columns = iter([np.concatenate(values) for values in parts.values()])
     arrays = {}
     for key, shape in format["arrays"].items():
-        # a shape of no axes is that of an array which is one column
+        # [how many columns] of a matrix; [] of an array that is one column
         if shape:
             of_array = [next(columns) for _ in range(shape[0])]
             arrays[key] = np.stack(of_array, axis=1)
@@ -448,7 +449,8 @@ def of_dtype(column: Restored, dtype: np.dtype[Any]) -> Array:
         values = np.rint(without_gaps)
     if dtype.kind in "iu":
         limits = np.iinfo(dtype)
-        values = np.clip(values, *_ends_of(limits.min, limits.max))
+        smallest, largest = _floats_within(limits.min, limits.max)
+        values = np.clip(values, smallest, largest)
     return values.astype(dtype)
 
 
@@ -529,7 +531,7 @@ def _cut_alike(records: Fields, columns: int) -> bool:
     first_bytes = text[records.begin]
     begins_with_blank = np.isin(first_bytes, BLANKS)
     has_odd_field = records.kind == ODD
-    # "" of line ends: they are of several kinds, or there are blank lines
+    # `ends` is "" where line ends are of several kinds, or there are blank lines
     return (
         records.columns == columns
         and records.ends != ""

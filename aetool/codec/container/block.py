@@ -50,8 +50,9 @@ class BlockHead:
     content: bytes
 
     def _fields(self) -> bytes:
-        """The fields of the head as bytes, without seal and checksum. Whole numbers are
-        little-endian; struct.error for one that is below 0 or too large for its field."""
+        """The fields of the head as bytes, behind the mark by which a block is found (SYNC), and
+        without seal and checksum. Whole numbers are little-endian; struct.error for one that is
+        below 0 or too large for its field."""
         return _HEAD.pack(SYNC, self.number, self.first, self.rows, self.length, self.content)
 
     def seal(self, header_seal: bytes, payload: bytes) -> bytes:
@@ -61,26 +62,28 @@ class BlockHead:
         return seal(header_seal, self._fields(), seal(payload))
 
     def to_bytes(self, block_seal: bytes) -> bytes:
-        """The head as HEAD_SIZE bytes of an archive, ended by a checksum. block_seal: as `seal`
-        returns it."""
+        """The head as HEAD_SIZE bytes of an archive: mark, fields, seal, and a CRC-32 of these.
+        block_seal: as `seal` returns it, 16 bytes."""
         checked = self._fields() + block_seal
-        return checked + LENGTH.pack(zlib.crc32(checked))
+        checksum = LENGTH.pack(zlib.crc32(checked))
+        return checked + checksum
 
     @classmethod
-    def from_bytes(cls, frame: bytes) -> tuple[BlockHead, bytes]:
-        """Read a block's head from the HEAD_SIZE bytes before its payload: (head, seal); the seal
-        is read, not compared. DamageError if they are no head, or name sizes that are not allowed;
-        struct.error for fewer bytes."""
-        sync, number, first, rows, length, content = _HEAD.unpack_from(frame)
+    def from_bytes(cls, data: bytes) -> tuple[BlockHead, bytes]:
+        """Read a block's head from the HEAD_SIZE bytes before its payload: (head, seal). The seal,
+        16 bytes, is read, not compared; the CRC-32 at the end is. DamageError if they are no head,
+        or name sizes that are not allowed; struct.error for fewer bytes."""
+        sync, number, first, rows, length, content = _HEAD.unpack_from(data)
         if sync != SYNC:
             raise DamageError("it does not begin as a block does")
-        checked = frame[: -LENGTH.size]
-        (checksum,) = LENGTH.unpack_from(frame, len(checked))
+        checked = data[: -LENGTH.size]
+        (checksum,) = LENGTH.unpack_from(data, len(checked))
         if zlib.crc32(checked) != checksum:
             raise DamageError("the checksum of its head does not match")
         if length >= MAX_PAYLOAD or rows >= MAX_ROWS or first >= MAX_ALL_ROWS:
             raise DamageError("a block is larger than allowed")
-        return cls(number, first, rows, length, content), checked[_HEAD.size :]
+        block_seal = checked[_HEAD.size :]
+        return cls(number, first, rows, length, content), block_seal
 
 
 @dataclass(frozen=True)

@@ -45,12 +45,12 @@ class Trailer:
         return self.length + SEAL * self.count
 
     @classmethod
-    def from_bytes(cls, frame: bytes) -> Trailer:
+    def from_bytes(cls, data: bytes) -> Trailer:
         """The trailer that these TRAILER_SIZE bytes are; DamageError if they have no end mark, or
         name sizes that are not allowed. Digests are read, not compared; struct.error for fewer
         bytes."""
-        whole, header_seal, root, offset, length, count = _TRAILER.unpack_from(frame)
-        footer_seal, end = _TRAILER_END.unpack_from(frame, _TRAILER.size)
+        whole, header_seal, root, offset, length, count = _TRAILER.unpack_from(data)
+        footer_seal, end = _TRAILER_END.unpack_from(data, _TRAILER.size)
         trailer = cls(whole, header_seal, root, offset, length, count, footer_seal)
         if end != END or trailer.length > MAX_JSON or trailer.count > MAX_BLOCKS:
             raise DamageError(NOT_FITTING)
@@ -75,23 +75,24 @@ class Footer:
     offset: int
 
     def to_bytes(self) -> bytes:
-        """The footer, its trailer included, as the last bytes of an archive. Its JSON is deflated;
-        no length is checked."""
+        """The footer, its trailer included, as the last bytes of an archive: JSON, deflated, the
+        seals of all blocks, and the trailer, which has digests of them. No length is checked."""
         described = deflate(self.described)
         root = root_of(self.seals)
         sizes = self.offset, len(described), len(self.seals)
         fields = _TRAILER.pack(self.whole, self.header_seal, root, *sizes)
-        body = described + b"".join(self.seals) + fields
-        return body + _TRAILER_END.pack(seal(body), END)
+        sealed = described + b"".join(self.seals) + fields
+        return sealed + _TRAILER_END.pack(seal(sealed), END)
 
     @classmethod
-    def from_bytes(cls, body: bytes, frame: bytes) -> Footer:
-        """The footer of its bytes, `body` before the trailer and `frame`, the trailer; DamageError
+    def from_bytes(cls, body: bytes, trailer_bytes: bytes) -> Footer:
+        """The footer of its bytes, `body` before the trailer and those of the trailer; DamageError
         if their digests do not match, or the trailer has no end mark or names sizes that are not
         allowed; ValueError or TypeError for JSON that is no object."""
-        trailer = Trailer.from_bytes(frame)
-        if seal(body + frame[: _TRAILER.size]) != trailer.seal:
+        trailer = Trailer.from_bytes(trailer_bytes)
+        if seal(body + trailer_bytes[: _TRAILER.size]) != trailer.seal:
             raise DamageError("the footer's digest does not match")
+        # behind the JSON: a seal of each block, SEAL bytes long
         places = range(trailer.length, len(body), SEAL)
         seals = [body[place : place + SEAL] for place in places]
         if root_of(seals) != trailer.root:
@@ -100,9 +101,10 @@ class Footer:
         return cls(described, seals, trailer.whole, trailer.header_seal, trailer.offset)
 
     def index(self, start: int) -> list[BlockPlace]:
-        """Where each block lies, in their order, if the first begins at offset `start` of the file.
-        DamageError if the list has another length than the digests, or a number that is not
-        allowed; KeyError, TypeError or ValueError where there is no list of pairs."""
+        """Where each block lies in the file, in order, from the lengths and numbers of rows that
+        the footer lists: one behind the other, the first at offset `start`. DamageError if the list
+        has another length than the digests, or a number that is not allowed; KeyError, TypeError or
+        ValueError where there is no list of pairs."""
         listed = self.described["blocks"]
         if len(listed) != len(self.seals):
             raise DamageError(OUT_OF_RANGE)

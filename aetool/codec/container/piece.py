@@ -47,12 +47,12 @@ class OnePiece:
     def to_bytes(self) -> bytes:
         """The archive as bytes, an 8-byte digest of all others at their end. How many they are is
         not checked: a reader refuses COPIED_FROM (2^16) or more."""
-        # of few rows these words are a good part, which is worth some milliseconds; and who waited
-        # for a block's words to be mixed waits for these, too
-        mixes = self.rows <= SMALL_BLOCK
-        if self.payload and not mixes:
-            mixes = has_mixed_words(self.payload)
-        described = descriptions.described([self.facts, self.header], mixes)
+        # a mixture of contexts takes fewer bytes than deflate, and some milliseconds more: for few
+        # rows, whose header is a good part of the archive, or where the block has one, too
+        has_mixture = self.rows <= SMALL_BLOCK
+        if self.payload and not has_mixture:
+            has_mixture = has_mixed_words(self.payload)
+        described = descriptions.described([self.facts, self.header], has_mixture)
         layout = BRIEFLY_NAMED if self.model else ONE_PIECE
         parts = [
             START.pack(MAGIC, MAJOR, layout),
@@ -73,6 +73,7 @@ class OnePiece:
         end = len(data) - PIECE_END
         if len(data) >= COPIED_FROM or end < START.size:
             raise DamageError("longer or shorter than an archive of its layout may be")
+        # the start's last byte is the layout, by which a model is named or not
         place = START.size
         layout = data[place - 1]
         name_end = place + length_of_name(layout)
@@ -80,11 +81,11 @@ class OnePiece:
         place = name_end
         try:
             rows, place = read_varint(data, place)
-            size, place = read_varint(data, place)
+            length_of_json, place = read_varint(data, place)
         except ArchiveError as error:
             raise DamageError(str(error)) from None
-        facts, header = descriptions.read(data[place : place + size])
-        place += size
+        facts, header = descriptions.read(data[place : place + length_of_json])
+        place += length_of_json
         # what is left is the payload, which may be nothing
         if place > end or rows >= MAX_ROWS:
             raise DamageError("its parts do not fit")
@@ -99,9 +100,9 @@ def is_sealed(piece: bytes) -> bool:
 
 
 def sealed_length(data: bytes) -> int | None:
-    """How many bytes the archive of one piece is long that `data` begins with, other bytes behind
-    it: the shortest begin that ends with its own digest; None if there is none with fewer than
-    COPIED_FROM (2^16) bytes before the digest."""
+    """Find the length in bytes of the archive of one piece that `data` begins with, whatever stands
+    behind it: that of the shortest beginning whose last 8 bytes are the digest of those before.
+    None if there is none with fewer than COPIED_FROM (2^16) bytes before the digest."""
     # the digest of every beginning, each from the one before
     hasher = hashlib.blake2b(digest_size=DIGEST)
     for end in range(min(len(data) - DIGEST + 1, COPIED_FROM)):

@@ -159,17 +159,17 @@ class Reader:
         does not. start: the offset of its first block."""
         if self._read(self.size - len(END), len(END)) == END:
             return
-        there = "what is there"
+        recoverable = "what is there"
         if not self._has_block_at(start):
-            there = "what is whole of it, if anything"
+            recoverable = "what is whole of it, if anything"
         raise DamageError(
             f"{NOT_FITTING}: it ends early, at byte {self.size:,}, before its footer (or bytes "
-            f"stand behind it); decompress with {option('--recover')} brings back {there}"
+            f"stand behind it); decompress with {option('--recover')} brings back {recoverable}"
         )
 
     def _has_block_at(self, offset: int) -> bool:
-        """Whether a whole block begins at this offset, so that some records can be brought back
-        whatever stands behind it."""
+        """Whether an undamaged block of this archive begins at this offset, so that some records
+        can be brought back whatever stands behind it. The header must have been read."""
         try:
             head, block_seal = self._read_head(offset)
             length = HEAD_SIZE + head.length
@@ -196,12 +196,12 @@ class Reader:
         self.facts = dict(footer.described["facts"])
         self.sha256 = footer.whole
 
-    def _take_piece(self, data: bytes, sealed: bool = True) -> None:
+    def _take_piece(self, data: bytes, check_digest: bool = True) -> None:
         """Set model, facts, header, sha256 and blocks from the bytes of an archive of one piece.
-        sealed: whether to compare its digest; DamageError where that does not match. DamageError,
-        too, if its parts do not fit; ValueError or TypeError if its JSON is none."""
+        check_digest: whether to compare its digest; DamageError where that does not match.
+        DamageError, too, if its parts do not fit; ValueError or TypeError if its JSON is none."""
         piece = OnePiece.from_bytes(data)
-        if sealed and not is_sealed(data):
+        if check_digest and not is_sealed(data):
             # how long it was, nothing in it says; of one piece there is little to bring back
             raise DamageError(
                 f"its digest does not match: some of its {self.size:,} bytes were changed, or more "
@@ -264,10 +264,10 @@ class Reader:
         ValueError or TypeError for JSON that is no object."""
         layout = self._layout(base)
         place = base + START.size
-        named = length_of_name(layout)
-        if named:
-            self.model = self._read(place, named)
-            place += named
+        name_length = length_of_name(layout)
+        if name_length:
+            self.model = self._read(place, name_length)
+            place += name_length
         length = int.from_bytes(self._read(place, LENGTH.size), "little")
         place += LENGTH.size
         if length > MAX_JSON:
@@ -300,10 +300,11 @@ class Reader:
         """Read the footer that ends at offset `end`: (the offset at which it begins, the footer);
         DamageError if there is none, or its digests do not match."""
         place = end - TRAILER_SIZE
-        frame = self._read(place, TRAILER_SIZE)
-        size = Trailer.from_bytes(frame).size
+        trailer_bytes = self._read(place, TRAILER_SIZE)
+        # the trailer says how many bytes of the footer stand before it
+        size = Trailer.from_bytes(trailer_bytes).size
         begin = place - size
-        return begin, Footer.from_bytes(self._read(begin, size), frame)
+        return begin, Footer.from_bytes(self._read(begin, size), trailer_bytes)
 
     # ---- blocks
 

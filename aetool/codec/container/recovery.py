@@ -41,7 +41,9 @@ class RecoveringReader(Reader):
             self.lost.append(f"{base} bytes before the archive, which are not of it")
         # in one piece it has no footer: it is taken from where its magic bytes are
         if base >= 0 and self._is_in_one_piece(base):
-            self._open_piece(self._read(base, min(self.size - base, 2 * COPIED_FROM)))
+            # such an archive has fewer than COPIED_FROM bytes; others may stand behind it
+            length = min(self.size - base, 2 * COPIED_FROM)
+            self._open_piece(self._read(base, length))
             return
         # the footer first: it has the copy of the header
         ending = self._last_footer()
@@ -69,12 +71,12 @@ class RecoveringReader(Reader):
 
     def _open_piece(self, data: bytes) -> None:
         """Set all attributes from the bytes of an archive of one piece, which may have others
-        behind them. If no begin of the data ends with its digest, all of it is taken, and
-        `unsealed` is set. DamageError if its parts do not fit, ValueError or TypeError if its JSON
-        is none."""
+        behind them, noted in `lost`. If no beginning of the data ends with its own digest, all of
+        it is taken for the archive, `unsealed` is set, and `lost` says so. DamageError if its parts
+        do not fit, ValueError or TypeError if its JSON is none."""
         length = sealed_length(data)
         if length is None:
-            self._take_piece(data, sealed=False)
+            self._take_piece(data, check_digest=False)
             self.unsealed = True
             self.lost.append(UNSEALED)
             return
@@ -124,11 +126,12 @@ class RecoveringReader(Reader):
         """Set `blocks` to the undamaged blocks found in the file by their marks, the first of each
         number, ascending, and note in `lost` the records of all others. footer: None if it cannot
         be read; else only the blocks that it lists count."""
+        # numbers, rows and seals are compared, not offsets, which bytes before the archive shift
         listed = footer.index(0) if footer is not None else None
         by_number: dict[int, BlockPlace] = {}
         end = 0
         for offset in self._marks(SYNC):
-            # a mark within a block is not one
+            # bytes inside of a block that was found, which look like a mark, begin none
             place = self._block_at(offset, listed) if offset >= end else None
             if place is not None:
                 end = place.end

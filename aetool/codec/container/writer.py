@@ -78,7 +78,7 @@ class Writer:
         blocks; `rows` and `blocks` are final then. facts: JSON, such as the largest errors; whole:
         the SHA-256, 32 bytes, of what is restored. DataError for a header of more than MAX_JSON
         (2^24) bytes."""
-        # none was written: there is none, or the only one waits
+        # no block was written yet: there is none, or the only one has been kept back
         if not self.blocks:
             piece = self._in_one_piece(facts, whole)
             may_be_piece = self.may_be_one_piece and not self.sections
@@ -103,7 +103,8 @@ class Writer:
     @property
     def _may_wait(self) -> bool:
         """Whether the next block, if none was written yet, may be kept back, to see whether it is
-        the only one."""
+        the only one: False if one is kept back already, or the archive has sections or must not be
+        one piece."""
         return self.may_be_one_piece and self._waiting is None and not self.sections
 
     @property

@@ -45,10 +45,11 @@ def of_header(header: dict[str, Json]) -> Content:
     damaged schema or array; KeyError, TypeError, ValueError, AttributeError or OverflowError where
     the header lacks a part or has a wrong one."""
     name, version = header["content"]
-    known = KNOWN.get((str(name), int(version)))
-    if known is None:
-        there = ", ".join(f"{name} {version}" for name, version in sorted(KNOWN))
+    content_class = KNOWN.get((str(name), int(version)))
+    if content_class is None:
+        readable_kinds = ", ".join(f"{name} {version}" for name, version in sorted(KNOWN))
         raise ArchiveError(
-            f"holds a content of kind {name!r}, version {version}; this aetool reads {there}"
+            f"holds a content of kind {name!r}, version {version}; this aetool reads "
+            f"{readable_kinds}"
         )
-    return known.from_header(header)
+    return content_class.from_header(header)

@@ -112,7 +112,7 @@ class ArrayContent(Content):
             )
             arrays.append(laid_out)
         mode = BOUNDED if is_bounded else LOSSLESS
-        # readers of before know no residuals: they are told by the version
+        # earlier programs cannot read residuals, and refuse the other version
         are_residuals = any(tensor.orders for tensor in arrays)
         kind = ExtrapolatedArrays if are_residuals else cls
         content = kind(mode, format, arrays, are_joint(arrays))
@@ -310,21 +310,23 @@ class ArrayContent(Content):
         """Encode rows of arrays, as `items` yields them, as one block, within the bounds of their
         columns. hints: of the block before. ArchiveError for a bound that could not be kept."""
         coded, by_label = self._coded(item)
-        # residuals do not come again, and of more columns than these one plan is for many
+        # dictionaries of values and other ways pay for values that repeat, which residuals do not,
+        # and for columns that are looked at one by one, not by a plan that many share
         are_residuals = any(self.arrays[place].orders for place, _ in item.parts)
         if len(coded) <= tensors.ALIKE and not are_residuals:
             books.offer(coded, self.effort)
             ways.offer(coded, self.effort)
         effort = self.effort
+        # a user's own choice of effort stays
         if are_residuals and effort == planning.DEFAULT:
             effort = tensors.OF_RESIDUALS
         first_place, _ = item.parts[0]
-        each, period = self._shape_of_block(first_place)
+        cells_a_row, period = self._shape_of_block(first_place)
         words: dict[str, Json] = {}
         # left out where it is 1, as it is of tables
-        if each != 1:
-            words["each"] = each
-        count = len(item) * each
+        if cells_a_row != 1:
+            words["each"] = cells_a_row
+        count = len(item) * cells_a_row
         # the period, after which alike columns come again, is that of one array: columns of several
         # are not alike
         if count > 0 and len(item.parts) > 1:
@@ -360,17 +362,18 @@ class ArrayContent(Content):
             bounds = self._bounds_of(place)
             columns = tensors.encode(tensor, values, bounds)
             coded += columns
-            before = self._first_label(place)
+            first_label = self._first_label(place)
             # an array with one bound has it for all of its columns
             last = tensor.bounds - 1
             for number, column in enumerate(columns):
-                label = before + min(number, last)
+                label = first_label + min(number, last)
                 by_label[label].append(column)
         return coded, by_label
 
     def _shape_of_block(self, place: int) -> tuple[int, int]:
-        """How the array at this position is laid out in a block: (how many cells of each column one
-        row has, after how many columns alike ones come again, 0 for never)."""
+        """How the array at this position is laid out in a block: (how many cells of each column
+        belong to one row; after how many columns the next one of the same kind comes, 0 for
+        never)."""
         tensor = self.arrays[place]
         return tensors.cells_of(tensor, 1), tensors.period_of(tensor)
 
@@ -403,11 +406,11 @@ class ArrayContent(Content):
         rows, bit for bit or within their bounds."""
         stored = archive.pieces(0, archive.rows)
         for item in self.items():
-            again = next(stored, None)
-            if again is None or len(again) != len(item):
+            restored = next(stored, None)
+            if restored is None or len(restored) != len(item):
                 raise self.differs("the number of rows")
             # both are cut alike: an item became one block
-            pairs = zip(item.parts, again.parts, strict=True)
+            pairs = zip(item.parts, restored.parts, strict=True)
             for (place, before), (_, after) in pairs:
                 tensor = self.arrays[place]
                 bounds = self._bounds_of(place)
@@ -428,12 +431,12 @@ class ArrayContent(Content):
         """The rows of a block that `inside` slices, of all arrays in it. ParamError if names are
         wanted, as arrays have none to choose from; ArchiveError if the block has not its arrays'
         columns."""
-        # which refuses: arrays are decoded whole
+        # arrays have no columns to choose from: this raises ParamError
         if wanted is not None:
             self.places(archive, wanted)
         places = self._places_in(block)
-        each, _ = self._shape_of_block(places[0])
-        if block.words.get("each", 1) != each:
+        cells_a_row, _ = self._shape_of_block(places[0])
+        if block.words.get("each", 1) != cells_a_row:
             raise archive.reader.damaged("a block has not the shape of its array")
         parts = []
         # the columns of each array in turn are taken off the front
@@ -516,7 +519,7 @@ class ArrayContent(Content):
         """Write rows first:last of the source itself ("own") to a file, as `restore` writes those
         of an archive, so that both can be compared. wanted: not used. DataError for a part of
         arrays that have no common rows."""
-        rows = self._own(first, last)
+        rows = self._source_rows(first, last)
         self._write(file, self._restored(rows, last - first))
 
     def rows_own(self) -> int:
@@ -527,10 +530,10 @@ class ArrayContent(Content):
         """Rows first:last of the source itself in memory, as `frame` has those of an archive: joint
         arrays as a DataFrame, a single one as an array, else a dictionary of arrays by name.
         DataError for a part of arrays that have no common rows."""
-        rows = self._own(first, last)
+        rows = self._source_rows(first, last)
         return self._gathered(self._restored(rows, last - first))
 
-    def _own(self, first: int, last: int) -> Iterator[Rows]:
+    def _source_rows(self, first: int, last: int) -> Iterator[Rows]:
         """Read rows first .. last - 1 of the source itself and yield them, block by block.
         DataError for a part of arrays that have no common rows."""
         is_part = (first, last) != (0, self._rows_of_all())
@@ -565,19 +568,19 @@ class ArrayContent(Content):
         where they have not just as many."""
         members = [self._member(tensor, rows) for tensor in self.arrays]
         if len(members) == 1:
-            yield members[0], _values_of(_counted(pieces, rows))
+            yield members[0], _values_of(_with_rows_checked(pieces, rows))
             return
         if self.joint:
             # the file has one array behind the other, the archive all of them side by side
             gathering = [array_files.Gathering(member) for member in members]
-            for piece in _counted(pieces, rows):
+            for piece in _with_rows_checked(pieces, rows):
                 for place, values in piece.parts:
                     gathering[place].add(values)
             for member, gathered in zip(members, gathering, strict=True):
                 yield member, iter([gathered.whole])
             return
         for member, tensor in zip(members, self.arrays, strict=True):
-            yield member, _taken(pieces, tensor.rows)
+            yield member, _values_of_next(pieces, tensor.rows)
         if next(pieces, None) is not None:
             raise ArchiveError("damaged: it has more rows than its arrays")
 
@@ -664,7 +667,7 @@ def _values_of(pieces: Iterator[Rows]) -> Iterator[Array]:
             yield values
 
 
-def _counted(pieces: Iterator[Rows], rows: int) -> Iterator[Rows]:
+def _with_rows_checked(pieces: Iterator[Rows], rows: int) -> Iterator[Rows]:
     """Yield the pieces; ArchiveError unless they have `rows` rows together: behind the last one if
     they have fewer, before the first that is too many."""
     missing = rows
@@ -678,9 +681,10 @@ def _counted(pieces: Iterator[Rows], rows: int) -> Iterator[Rows]:
         raise ArchiveError("damaged: an array is cut short")
 
 
-def _taken(pieces: Iterator[Rows], rows: int) -> Iterator[Array]:
+def _values_of_next(pieces: Iterator[Rows], rows: int) -> Iterator[Array]:
     """Take pieces, each of one array, from the iterator until they have `rows` rows together, and
-    yield the values of each; no piece may reach beyond. ArchiveError if there are fewer."""
+    yield the values of each, (rows of the piece, *row_shape). ArchiveError if there are fewer, or,
+    behind the last, if it reaches beyond them."""
     while rows > 0:
         piece = next(pieces, None)
         if piece is None:
@@ -737,10 +741,10 @@ def column_labels(source: ArrayFile) -> list[str]:
 
 
 def ends_of(source: ArrayFile) -> list[tuple[Fraction, Fraction] | None]:
-    """For each of `column_labels` of an array file its (smallest, largest) finite number, as exact
-    fractions; None for one without finite numbers, or of a type other than integers and real
-    floats. UnsuitedError for a type that cannot be stored natively; ValueError, OSError, BadZipFile
-    or zlib.error if the values cannot be read."""
+    """The range of numbers in an array file: for each of `column_labels`, in order, (smallest,
+    largest) finite number, as exact fractions; None for one without finite numbers, or of a type
+    other than integers and real floats. All values are read. UnsuitedError for a type that cannot
+    be stored natively; ValueError, OSError, BadZipFile or zlib.error if they cannot be read."""
     ends: list[tuple[Fraction, Fraction] | None] = []
     for place, member in enumerate(source.members):
         tensor = tensor_of(member)

@@ -39,8 +39,8 @@ class ArrowContent(Content):
     may repeat; `labels` are different names for them.
 
     source, effort, bounding (the largest error allowed, for each label): only for writing.
-    dictionaries: the different ones of each column, collected from the source or read from the
-    archive; coder: encodes and decodes batches with them.
+    dictionaries: those of columns of Arrow's dictionary type, collected from the source or read
+    from the archive; coder: encodes and decodes batches with them.
     """
 
     name = "arrow"
@@ -90,8 +90,8 @@ class ArrowContent(Content):
         return content
 
     def _collect_dictionaries(self) -> None:
-        """Read the source once and fill `dictionaries` with the different ones of each column, if
-        it has columns of dictionaries."""
+        """Read the source once and add to `dictionaries` every different one that a column has in
+        any batch. Without columns of Arrow's dictionary type nothing is read."""
         from pyarrow import types
 
         has_any = any(types.is_dictionary(kind) for kind in self.schema.types)
@@ -224,7 +224,7 @@ class ArrowContent(Content):
     @property
     def checks_items(self) -> bool:
         """Whether no column has dictionaries, which lie outside of the blocks."""
-        # that dictionaries are restored no single item tells
+        # no single item can tell whether the dictionaries, which lie outside of it, are restored
         return not self.dictionaries.of
 
     def check_item(
@@ -276,22 +276,22 @@ class ArrowContent(Content):
 
     def _compare_file(self, restored: Iterator[pa.RecordBatch]) -> None:
         """Raise ArchiveError unless a file that is written of these batches reads as the source
-        does: the schema, the values, and what the file says beside them."""
+        does: the schema, the values, and what OF_FILE lists beside them, such as groups of rows."""
         assert self.source is not None
         with files.scratch() as spool:
             # only a file shows groups of rows, sorting and the types that it can have
             self._write(spool, restored, None, whole=True)
             spool.flush()
             path = files.path_of(spool)
-            again = arrow_files.open_table(path, self.source.name)
-            if not self._is_schema(again.schema):
+            reread = arrow_files.open_table(path, self.source.name)
+            if not self._is_schema(reread.schema):
                 raise self.differs("the schema")
             for key in OF_FILE:
                 before = self.source.format.get(key)
-                after = again.format.get(key)
+                after = reread.format.get(key)
                 if before != after:
                     raise self.differs(f"what the file says beside its values ({key})")
-            self._compare_batches(self.items(), again.batches())
+            self._compare_batches(self.items(), reread.batches())
 
     def compare_items(
         self,
@@ -326,7 +326,7 @@ class ArrowContent(Content):
         metadata, so that both can be parts of one table."""
         if not isinstance(other, ArrowContent):
             return False
-        # what pandas notes of each may differ
+        # metadata, such as what pandas notes of each table, may differ
         return bool(self.schema.equals(other.schema))
 
     def reader(self, archive: Archive) -> BatchCoder:
@@ -395,7 +395,7 @@ class ArrowContent(Content):
         format = self._format
         if wanted is not None:
             schema = _part_of(schema, places_in(self.labels, wanted))
-            # it names columns by their places among all
+            # "sorted" names columns by their places among all, which a choice of them changes
             format = {key: value for key, value in format.items() if key != "sorted"}
         arrow_files.write_table(file, schema, pieces, format, whole)
 
@@ -409,7 +409,7 @@ class ArrowContent(Content):
         """Write records first:last of the source itself ("own") to a file, as `restore` writes
         those of an archive, so that both can be compared. wanted: labels of the columns; None: all;
         ParamError for one that is not there."""
-        pieces = self._own(first, last)
+        pieces = self._source_batches(first, last)
         # an archive's batches come with the wanted columns alone
         if wanted is not None:
             places = places_in(self.labels, wanted)
@@ -424,10 +424,10 @@ class ArrowContent(Content):
     def frame_own(self, first: int, last: int) -> pd.DataFrame:
         """Records first:last of the source itself ("own") as a DataFrame, as `frame` has those of
         an archive."""
-        pieces = self._own(first, last)
+        pieces = self._source_batches(first, last)
         return arrow_files.frame_of(self.schema, pieces, first, last - first)
 
-    def _own(self, first: int, last: int) -> Iterator[pa.RecordBatch]:
+    def _source_batches(self, first: int, last: int) -> Iterator[pa.RecordBatch]:
         """Yield records first:last of the source itself ("own"), batch by batch."""
         for batch, inside in cut(self.items(), first, last):
             yield _rows_of(batch, inside)
@@ -475,9 +475,9 @@ def _rows_of(batch: pa.RecordBatch, inside: slice) -> pa.RecordBatch:
 
 
 def _objects(column: pa.Array) -> list[object]:
-    """The values as objects of Python, None for missing ones. If Python cannot hold one of them (a
-    moment or duration), all are whole numbers of the column's unit instead, or text where they lie
-    in a dictionary."""
+    """The values of a column as a list of Python's objects, None for missing ones. If Python cannot
+    hold one of them (a moment or duration), all are whole numbers of the column's unit instead, or
+    text where they lie in a dictionary."""
     import pyarrow as pa
 
     values: list[object]

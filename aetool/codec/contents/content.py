@@ -77,14 +77,14 @@ class Content:
     def to_encode(self) -> Content:
         """A copy without the source, which can be pickled: for another process that encodes items.
         It cannot read or compare the source."""
-        alone = copy.copy(self)
+        without_source = copy.copy(self)
         # an open file cannot be pickled, and nobody there reads it
         for name in OF_SOURCE:
-            if hasattr(alone, name):
-                setattr(alone, name, None)
-        alone.paths = ()
-        alone._stamps = []
-        return alone
+            if hasattr(without_source, name):
+                setattr(without_source, name, None)
+        without_source.paths = ()
+        without_source._stamps = []
+        return without_source
 
     # ---- the header
 
@@ -168,8 +168,8 @@ class Content:
         raise NotImplementedError
 
     def located_items(self) -> Iterator[tuple[Piece, Located | None]]:
-        """Yield each item with the place from which another process can read it; None if only this
-        one can. By default None with each."""
+        """Yield each item of `items` with the place from which another process can read it; None if
+        only this process can. By default None with each."""
         for item in self.items():
             yield item, None
 
@@ -224,8 +224,9 @@ class Content:
         raise NotImplementedError
 
     def check_kind(self) -> None:
-        """Raise ArchiveError unless a file that is written of the source's records reads as the
-        source does. By default nothing is compared."""
+        """Raise ArchiveError unless the kind of file that is restored can hold what the source
+        holds: the source's own records, written as such a file, must read as the source does. By
+        default nothing is compared."""
 
     def check_written(self, archive: Archive) -> None:
         """Raise ArchiveError unless every block of the finished archive has its digest and the
@@ -260,8 +261,8 @@ class Content:
         return [self.kind]
 
     def places(self, archive: Archive, wanted: Sequence[str]) -> list[int]:
-        """The places, from 0, of the columns of these names, in the order of wanted; ParamError for
-        a name that is not there, or a content without columns."""
+        """Look up columns by name: the places, from 0, of the columns of these names, in the order
+        of wanted. ParamError for a name that is not there, or a content without columns."""
         if self.kind != "table":
             raise ParamError(
                 f"{archive.reader.path}: {option('--columns')} is for tables, and this holds "
@@ -373,7 +374,8 @@ class Content:
         every = self.frame(archive, first, last)
         if isinstance(every, Mapping):
             return {name: every[name] for name in wanted}
-        # an index of pandas is a column of the archive, and none of the frame
+        # by name where places do not fit: an index of pandas is a column of the archive, and not of
+        # the DataFrame
         if every.shape[1] != len(self.names(archive)):
             return every[list(wanted)]
         return every.iloc[:, places]
@@ -435,8 +437,8 @@ class ByteContent(Content):
     def check_item(self, item: bytes, encoded: list[Encoded], decoder: Decoder) -> None:
         """Raise ArchiveError unless an item's encoded blocks decode, one behind the other, to its
         bytes. decoder: decodes as a reader will."""
-        found = b"".join(self.text_of(decoder.again(block)) for block in encoded)
-        if found != item:
+        restored = b"".join(self.text_of(decoder.again(block)) for block in encoded)
+        if restored != item:
             raise self.differs(self.part)
 
     def text_of(self, block: Block) -> bytes:
@@ -457,18 +459,19 @@ class ByteContent(Content):
         """Raise ArchiveError unless a shard, an archive of these items alone, restores their bytes,
         the source's opening in front."""
         expected = itertools.chain([self.opening], map(self.bytes_to_restore, items))
-        left = b""
+        # bytes of the source that no piece was compared with yet
+        unmatched = b""
         for piece in archive.pieces(0, archive.rows):
-            # items and pieces may be cut in other places: what is left waits for the next piece
-            while len(left) < len(piece):
+            # items and pieces may be cut in other places
+            while len(unmatched) < len(piece):
                 more = next(expected, None)
                 if more is None:
                     break
-                left += more
-            if not left.startswith(piece):
+                unmatched += more
+            if not unmatched.startswith(piece):
                 raise self.differs(self.part)
-            left = left[len(piece) :]
-        if left or any(expected):
+            unmatched = unmatched[len(piece) :]
+        if unmatched or any(expected):
             raise self.differs("the end of the file")
 
     def bytes_to_restore(self, item: bytes) -> bytes:
@@ -526,9 +529,9 @@ def places_in(names: Sequence[str], wanted: Sequence[str]) -> list[int]:
 
 def cut(items: Iterable[Piece], first: int, last: int) -> Iterator[tuple[Piece, slice]]:
     """Yield those items that hold some of the rows first .. last - 1, each with the slice of its
-    rows that do, counted from 0 in each item. items: of successive rows, from row 0 on; len() of
-    each is how many rows it has. If first = last, inside of an item, that comes with an empty
-    slice."""
+    rows that are among these, counted from 0 in the item. items: of successive rows, from row 0 on;
+    len() of each is how many rows it has. If first = last, inside of an item, that item comes with
+    an empty slice."""
     begin = 0
     for item in items:
         end = begin + len(item)

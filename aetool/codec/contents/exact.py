@@ -20,8 +20,8 @@ MICROSECONDS = "datetime64[us]"
 def at_least_one(
     batches: Iterator[writers.Columns], nothing: writers.Columns
 ) -> Iterator[writers.Columns]:
-    """Yield the batches, or `nothing`, a batch without records, if there are none: so that the
-    columns are known."""
+    """Yield the batches, or, if there are none, only `nothing`, a batch without records, from which
+    a writer knows the columns."""
     yield next(batches, nothing)
     yield from batches
 
@@ -39,8 +39,8 @@ def bytes_of_columns(columns: writers.Columns) -> int:
 
 
 def empty(kind: str) -> writers.Restored:
-    """A column of no records, of a kind as `kind_of` names it: [] of cells, else an array (0,), of
-    moments datetime64[us], of floats float64."""
+    """A column of no records, as `restored` would return it: [] if its kind is "cells", else an
+    array of shape (0,), datetime64[us] for "moments" and float64 for "floats"."""
     if kind == "cells":
         return []
     return np.zeros(0, MICROSECONDS if kind == "moments" else np.float64)
@@ -74,7 +74,7 @@ def restored(column: Decoded) -> writers.Restored:
     if isinstance(column.meta, IntegerMeta):
         return tensors.decode_moments(column, np.dtype(MICROSECONDS))
     if isinstance(column.meta, RealMeta):
-        # a gap would be NaN, and has been written as one
+        # `encoded` wrote no gaps: what is missing is NaN
         floats, _ = numbers.decode_floats(column, 64)
         return floats
     return strings_of(column)
@@ -86,5 +86,6 @@ def strings_of(column: Decoded) -> list[str | None]:
     anything else, or a cell is not UTF-8."""
     text = cells.decode_cells(column)
     gaps = text.gaps if text.gaps is not None else np.zeros(len(text.ends), np.bool_)
-    raw = spans.cells_of(text.bytes, text.ends - text.lengths(), text.ends)
+    begins = text.ends - text.lengths()
+    raw = spans.cells_of(text.bytes, begins, text.ends)
     return [None if gap else cell.decode() for cell, gap in zip(raw, gaps.tolist(), strict=True)]

@@ -33,7 +33,7 @@ if TYPE_CHECKING:
 LARGEST = 4 << 20  # bytes of a file
 TINY = 16 << 10  # bytes of a file on which no time is saved
 MOST_ROWS = 1 << 20
-PROMISE = 1.5  # times what the columns take, by a quick look, before the file is squeezed
+PROMISE = 1.5  # times what the columns take: a file that is larger by a quick look is not squeezed
 ARRAYS, TABLES = ("npy", "npz"), (arrow_files.PARQUET, arrow_files.ARROW)  # formats
 InTypes = ArrowContent | ArrayContent | PixelArray
 
@@ -62,7 +62,7 @@ class TypedFile(KeptBytes):
         of ARRAYS or TABLES (npy, npz, Parquet, Arrow), else a KeptBytes, which has neither rows nor
         columns. KeyError, TypeError or ValueError if the header has no format."""
         format = dict(header["format"])
-        # what a file is kept for may be that it cannot be read: such a one has no types
+        # of other formats, such as a file that could not be read, only the bytes are known
         has_types = format["format"] in (*ARRAYS, *TABLES)
         return cls(format) if has_types else KeptBytes(format)
 
@@ -86,13 +86,13 @@ class TypedFile(KeptBytes):
             raw = read_exactly(stream, LARGEST + 1)
         if not 0 < len(raw) <= LARGEST or rows > MOST_ROWS:
             return False
-        # what a quick look is far from, a long one does not reach
-        look = len(stages.named("lzma2").squeeze(raw, quick=True))
-        if look > PROMISE * most:
+        # a thorough search saves too little to get from far above `most` to below it
+        quick_size = len(stages.named("lzma2").squeeze(raw, quick=True))
+        if quick_size > PROMISE * most:
             return False
         # of a tiny file a thorough search takes no time
         is_quick = self.effort.quick and len(raw) > TINY
-        squeezed = plain.packed(raw, most, is_quick, binary=True, look=look)
+        squeezed = plain.packed(raw, most, is_quick, binary=True, look=quick_size)
         self.squeezed = squeezed or b""
         self.rows = rows
         return squeezed is not None
@@ -147,7 +147,7 @@ class TypedFile(KeptBytes):
             super().restore(archive, file, first, last)
             return
         if wanted is not None and self.kind != "table":
-            self.places(archive, wanted)  # which refuses
+            self.places(archive, wanted)  # raises ParamError: arrays have no columns to choose
         # a part of it is written anew, as a file of the same format
         with self._in_types(archive) as content:
             if content is None:
@@ -168,8 +168,8 @@ class TypedFile(KeptBytes):
         """Context manager: restore the stored file to a scratch file, which is gone at the end, and
         yield that, opened as a table, arrays or pixels.
 
-        Yields None where it has a type that tables and arrays cannot hold, or where its number of
-        rows is not the archive's. ArchiveError for damaged blocks.
+        Yields None instead where it has a type that tables and arrays cannot hold, or where its
+        number of rows is not the archive's. ArchiveError for damaged blocks.
         """
         with files.scratch() as spool:
             for piece in archive.pieces(0, archive.rows):

@@ -64,11 +64,12 @@ class Folder(Content):
         self.primed = primed or model is not None
         self.folders = folders or {}
         if source is not None:
-            self.folders = _worth_saying(source)
+            self.folders = _folders_to_list(source)
         self.source = source
         self.effort = effort or Effort()
         self.keep_files = keep_files
-        self._exact: dict[str, int] = {}
+        # how many files are stored exactly in spite of a bound, by what they are
+        self._exact_counts: dict[str, int] = {}
 
     def header(self) -> dict[str, Json]:
         """The entries of the archive's header, by name: "content", "mode", "format", "folders" if
@@ -140,9 +141,9 @@ class Folder(Content):
             yield from folders.read(path, name, keep=True)
 
     def encode(self, item: list[Picture], hints: Hints) -> list[Encoded]:
-        """Encode files of one key as one block: pictures with a palette by pixels or as their
-        files, which are read anew, whichever is smaller. hints: not used. DataError if a file
-        cannot be read."""
+        """Encode files of one key, as `items` yields them, as one block: pictures by their pixels,
+        other files by their bytes; pictures with a palette by pixels or as their files, which are
+        read anew, whichever is smaller. hints: not used. DataError if a file cannot be read."""
         encoded = folders.encode(item, self.effort, self.model, self.bounds, self.filtered)
         # palettes take space of their own: small icons can be smaller as the files they are
         if item[0].palette is None:
@@ -197,19 +198,19 @@ class Folder(Content):
         that cannot be read."""
         restored = self.pictures(archive, 0, archive.rows)
         for picture in self._pictures():
-            again = next(restored, None)
+            restored_picture = next(restored, None)
             expected = [picture]
-            is_file = again is not None and again.pixels is None
+            is_file = restored_picture is not None and restored_picture.pixels is None
             if is_file and picture.pixels is not None:
-                # stored as the file it is, all of which must then be there
+                # the archive has the picture as its file, in one piece or several: all are compared
                 expected = list(self._bytes_of_file(picture))
             for piece in expected:
                 bound = self.bounds.of(piece)
-                if again is None or not piece.same(again, bound):
+                if restored_picture is None or not piece.same(restored_picture, bound):
                     raise self.differs(f"{picture.name}:")
                 if piece is not expected[-1]:
                     # the file's next piece; what follows its last one, the loop above takes
-                    again = next(restored, None)
+                    restored_picture = next(restored, None)
         if next(restored, None) is not None:
             raise self.differs("the number of files")
 
@@ -252,6 +253,7 @@ class Folder(Content):
         unreadable: list[str] = []
         # large files come in pieces, which are put together
         for picture in folders.joined(self.pictures(archive, first, last)):
+            # None for a file stored as bytes
             if picture.in_true_colours is not None:
                 pictures.append(picture.in_true_colours)
             elif images.is_named_as_picture(picture.name):
@@ -286,7 +288,7 @@ class BoundedFolder(Folder):
         """The content of a header, for reading; ValueError, KeyError or TypeError if it is none of
         a folder within bounds. The bound of 8-bit values may be 0, that of 16-bit ones not."""
         shallow, deep = header["bounds"]
-        # a share of the levels may be less than one of the fewer levels
+        # 0 is exact: a bound of one level in 65,536 is less than one in 256
         if shallow:
             shallow = bound_of(shallow)
         bounds = Bounds(shallow, bound_of(deep))
@@ -308,11 +310,11 @@ class BoundedFolder(Folder):
             kind = FILES
         # a large file comes in several pieces
         if kind is not None and not first.offset:
-            before = self._exact.get(kind, 0)
-            self._exact[kind] = before + len(item)
-        if not self._exact:
+            before = self._exact_counts.get(kind, 0)
+            self._exact_counts[kind] = before + len(item)
+        if not self._exact_counts:
             return {}
-        return {"stored_exactly": dict(self._exact)}
+        return {"stored_exactly": dict(self._exact_counts)}
 
 
 class FilteredFolder(BoundedFolder):
@@ -337,7 +339,7 @@ def _folders_of(header: dict[str, Json]) -> dict[str, int]:
     return folders
 
 
-def _worth_saying(source: FolderSource) -> dict[str, int]:
+def _folders_to_list(source: FolderSource) -> dict[str, int]:
     """Which folders an archive must list: permission bits by path, from the folder that is
     archived, of folders that have other bits than USUAL (0o755) or are empty (hold neither a file
     nor a folder)."""

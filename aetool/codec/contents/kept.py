@@ -64,9 +64,10 @@ class KeptBytes(ByteContent):
 
     def encode(self, item: bytes, hints: Hints) -> list[Encoded]:
         """Encode a piece of the file as one block, which counts as one record. hints: not used."""
-        # a block of bytes counts as one record
-        # where nothing promising made it smaller, the usual stages pack it, or none does
+        # where none of the stages that promise most makes it smaller, the usual ones pack it, or it
+        # is stored as it is
         squeezed = plain.packed(item, len(item), self.effort.quick) or blobs.pack(item)
+        # a block of bytes counts as one record
         coded = [bytes_column(squeezed)]
         content, payload, after = blocks.encode(coded, 1, {}, self.effort)
         return [Encoded(1, content, payload, after)]
@@ -116,7 +117,7 @@ class KeptBytes(ByteContent):
         block, unless the archive is lenient."""
         if self._format.get("format") != arrow_files.ARROW:
             return super().frame(archive, first, last)
-        # of a table in memory whose types are not carried in any other way
+        # so is a table in memory kept whose types no other content holds
         frame = arrow_files.frame_of_file(b"".join(archive.pieces(0, archive.rows)))
         if (first, last) == (0, archive.rows):
             return frame

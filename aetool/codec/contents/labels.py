@@ -15,6 +15,7 @@ def labels_of(names: Sequence[str]) -> list[str]:
     (column PLACE)", place from 1. No two labels are equal: a column that is itself called like
     the label of another has its place behind its name, too."""
     labels = list(names)
+    # whether a label has its place behind its name already
     is_placed = [False] * len(labels)
     # the first round tells equal names apart; only names like "a (column 3)" take more of them
     while True:

@@ -106,12 +106,12 @@ class JsonLines(ByteContent):
             hints,
             watched=True,  # tells how many columns are done
         )
-        # lines may be too few, or too different, for their columns to pay
-        whole = plain.packed(item, len(payload), self.effort.quick)
-        if whole is not None:
-            alone = [bytes_column(whole)]
+        # lines may be too few, or too different, for columns to pay: then all are one text
+        packed_text = plain.packed(item, len(payload), self.effort.quick)
+        if packed_text is not None:
+            text_column = [bytes_column(packed_text)]
             # the plans that were found still are hints for the block after this one
-            content, payload, _ = blocks.encode(alone, rows, {}, self.effort)
+            content, payload, _ = blocks.encode(text_column, rows, {}, self.effort)
         return [Encoded(rows, content, payload, after)]
 
     # ---- reading
@@ -131,15 +131,15 @@ class JsonLines(ByteContent):
             end = min(last, archive.rows)
             for number, line in _numbered(archive, first, end):
                 record = _parsed(archive, line, number, json.loads)
-                # two may become one
+                # different keys may be one once halves of surrogate pairs are replaced
                 return list(dict.fromkeys(whole_text(name) for name in record))
         return []
 
     def records_of(self, block: Block) -> Mask | None:
         """(rows,): which lines of a decoded block are records, as blank ones, and brackets around a
         list, are not; None where all are. ArchiveError if the block is damaged."""
-        found = jsonlines.have_records(block)
-        return None if found.all() else found
+        are_records = jsonlines.have_records(block)
+        return None if are_records.all() else are_records
 
     def rows_told(self, archive: Archive) -> str:
         """A message for the user where the first line that is not blank is no JSON object, as in a
@@ -186,12 +186,13 @@ class JsonLines(ByteContent):
             texts = [line.decode("utf-8", "replace") for line in chosen]
             return [[text.strip() for text in texts]]
         names, _ = _named_once(jsonlines.keys_of(block))
+        # of each line {key: texts of its values}, of which the keys are the first cell
         values = [jsonlines.values_by_key(line) for line in chosen]
         columns = [[", ".join(of_line) for of_line in values]]
         for name in names:
             # a key that comes more than once in a line has all its values in one cell
-            of_key = [of_line.get(name, []) for of_line in values]
-            columns.append([", ".join(of_line) for of_line in of_key])
+            values_of_key = [of_line.get(name, []) for of_line in values]
+            columns.append([", ".join(texts) for texts in values_of_key])
         return columns
 
     def numbers(self, archive: Archive, block: Block) -> list[Float | None]:
@@ -234,7 +235,7 @@ class JsonLines(ByteContent):
         first = block.first + inside.indices(block.rows)[0]
         for number, line in enumerate(lines, first):
             if not jsonlines.has_record(line):
-                # a blank line is none of the records, and stays where it stands
+                # a blank line stays where it stands; a list's brackets and commas are left out
                 chosen.append(b"" if _is_of_a_list(line) else line)
                 continue
             chosen.append(_chosen_text(reader.record(line, number), wanted) + b"\n")
@@ -322,8 +323,8 @@ def _numbered(archive: Archive, first: int, last: int) -> Iterator[tuple[int, by
 
 
 def _is_of_a_list(line: bytes) -> bool:
-    """Whether a line that is no record has something on it but blanks: a bracket or comma of a list
-    of objects."""
+    """Whether a line that is no record is not blank either, so that it is a bracket or comma of a
+    list of objects."""
     return bool(line.removeprefix(BOM).strip())
 
 
@@ -347,12 +348,12 @@ def _list_of(archive: Archive, wanted: Sequence[str]) -> Iterator[bytes]:
     for piece in archive.pieces(0, archive.rows):
         for line in jsonlines.split(piece):
             if jsonlines.has_record(line):
-                part = _chosen_text(reader.record(line, number), wanted)
+                object_text = _chosen_text(reader.record(line, number), wanted)
                 text = line.removeprefix(BOM)
                 # of an object no byte before its first brace and behind its last one is a part
                 before = text[: text.find(b"{")].lstrip()
                 behind = text[text.rfind(b"}") + 1 :].rstrip()
-                yield before + part + behind + b"\n"
+                yield before + object_text + behind + b"\n"
             else:
                 yield line
             number += 1
@@ -361,8 +362,8 @@ def _list_of(archive: Archive, wanted: Sequence[str]) -> Iterator[bytes]:
 def _chosen_text(record: dict[str, Json], wanted: Sequence[str]) -> bytes:
     """A JSON object cut to the wanted keys that it has, in the order in which they are wanted, as
     text in UTF-8; halves of surrogate pairs are escapes."""
-    part = _chosen(record, wanted)
-    return with_halves_escaped(json.dumps(part, ensure_ascii=False)).encode()
+    members = _chosen(record, wanted)
+    return with_halves_escaped(json.dumps(members, ensure_ascii=False)).encode()
 
 
 def _chosen(record: dict[str, Json], wanted: Sequence[str]) -> dict[str, Json]:
@@ -417,7 +418,8 @@ def _parsed(
         text = line.decode(encoding, "surrogatepass")
         record = parse(_of_list(text))
     except (ValueError, RecursionError) as error:
-        # lines are cut behind a byte, and characters of two or four are cut with them
+        # lines end with the byte 0A, which cuts characters of UTF-16 and UTF-32, of two or four
+        # bytes, in two: only the first line of such a file shows its encoding
         if not number and not encoding.startswith("utf-8"):
             raise NoRecordError(
                 f"{where} is {encoding.upper()}, and JSON is UTF-8; decompress the file, save it "
@@ -425,7 +427,7 @@ def _parsed(
             ) from None
         reason = _reason(error)
         start = line.decode("utf-8-sig", "replace").strip()[:SHOWN]
-        # part of a document, or whole, where no line is to be mended
+        # a line of a JSON document of many lines is no fault that mending that line would help
         advice = WAY_OUT
         if start.startswith("{") and start != "{" and reason != SEVERAL:
             advice = "decompress the file, mend that line, and compress it again"
@@ -436,14 +438,14 @@ def _parsed(
 
 
 def _reason(error: ValueError | RecursionError) -> str:
-    """Words for a message that say what is wrong with a line that could not be read; they go behind
-    its number."""
+    """Say what is wrong with a line that could not be read as JSON, as the words of a message that
+    follow the line's number: "has byte 0xff, which is not UTF-8"."""
     if isinstance(error, UnicodeDecodeError):
-        wrong = error.object[error.start]
-        return f"has byte 0x{wrong:02x}, which is not {error.encoding.upper()}"
+        wrong_byte = error.object[error.start]
+        return f"has byte 0x{wrong_byte:02x}, which is not {error.encoding.upper()}"
     if not isinstance(error, json.JSONDecodeError):
         return fault_of(error)
-    # behind the first value a list goes on, or a line that ends in CR alone
+    # another object behind the first one: of a list, or of a line that ends in CR alone
     behind = error.doc[error.pos :]
     if error.msg == "Extra data" and behind.lstrip(", \t\r").startswith("{"):
         return SEVERAL
@@ -456,5 +458,6 @@ def _of_list(text: str) -> str:
     bare = text.strip()
     inner = bare.removeprefix("[").removeprefix(",").removesuffix("]").removesuffix(",").strip()
     is_object = inner.startswith("{") and inner.endswith("}")
-    # blanks of JSON's own are left to its parser, which names columns by them
+    # a line without bracket and comma keeps its blanks, so that the parser's errors name the column
+    # as it is in the line
     return inner if is_object and inner != bare else text

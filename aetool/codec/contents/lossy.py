@@ -325,7 +325,6 @@ class LossyTable(Lossy):
         the hour of a reading), (rows, conditions) float64, as the model's decoder takes them; None
         if it takes none. exact: the columns that the block stores exactly, by name. ArchiveError if
         a conditioning column is not among these."""
-        # what the decoder is told beside the code, such as the hour of a sensor's reading
         names = decoding.condition_names(archive.model)
         if not names:
             return None
@@ -351,12 +350,13 @@ class LossyTable(Lossy):
         schema = archive.model.schema
         modelled = schema.modelled if schema else ()
         # what the code restores is text or floats
-        words = {column.name for column in modelled if not column.measured}
+        text_columns = {column.name for column in modelled if not column.measured}
         columns: writers.Columns = {}
         for name, stored in self.columns:
+            kind = stored
             if stored == "model":
-                stored = "cells" if name in words else "floats"
-            columns[name] = empty(stored)
+                kind = "cells" if name in text_columns else "floats"
+            columns[name] = empty(kind)
         return columns
 
     def restore(
@@ -372,9 +372,10 @@ class LossyTable(Lossy):
         BundleError without the model; ArchiveError for a damaged block, unless the archive is
         lenient."""
         schema = archive.model.schema
-        written = {}
+        # how text files write each column: its decimals, and the text of a gap
+        notations = {}
         if schema is not None:
-            written = {column.name: column.written() for column in schema.columns}
+            notations = {column.name: column.written() for column in schema.columns}
         # a table of no records has its columns still
         pieces = archive.pieces(first, last)
         batches = at_least_one(pieces, self.nothing(archive))
@@ -387,7 +388,7 @@ class LossyTable(Lossy):
             batches,
             self._format,
             self.dtypes,
-            written,
+            notations,
         )
 
     def frame(self, archive: Archive, first: int, last: int) -> Piece:
@@ -422,7 +423,7 @@ class LossyPictures(Lossy):
         """The entries of the archive's header, by name: "content", "mode", "format", "quantiser",
         and "named" if pictures have names."""
         header = super().header()
-        # only where it is true, so that archives of nameless pictures stay as they were
+        # only where it is true: headers of nameless pictures have no such entry
         if self.named:
             header["named"] = True
         return header

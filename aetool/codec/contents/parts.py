@@ -51,11 +51,11 @@ class Part:
         return [self.file, self.name, *counts, self.ending.hex()]
 
     @classmethod
-    def from_json(cls, told: Sequence[Json]) -> Part:
+    def from_json(cls, listed: Sequence[Json]) -> Part:
         """The part of a list that `to_json` wrote; ValueError or TypeError for any other, also for
         a path that leaves the index's folder, counts below 0 or of 2^62 or more, and a digest of
         other than SEALED (16) bytes."""
-        file, name, rows, size, ending = told
+        file, name, rows, size, ending = listed
         part = cls(
             str(file),
             str(name),
@@ -133,7 +133,7 @@ class Parts(Content):
     def from_header(cls, header: dict[str, Json]) -> Parts:
         """The content, an index, that an archive's header describes; ValueError, KeyError or
         TypeError if it is none, or a part of it leads out of its folder."""
-        parts = [Part.from_json(told) for told in header["parts"]]
+        parts = [Part.from_json(listed) for listed in header["parts"]]
         format = dict(header["format"])
         return cls(format, str(header["whole"]), parts)
 
@@ -253,6 +253,7 @@ class Parts(Content):
         lead = self.lead(archive)
         # of text a line end may be missing between two parts; batches need none
         if isinstance(lead, ByteContent):
+            # lines of JSON, whose format does not say it, are UTF-8
             encoding = str(lead.format().get("encoding", encodings.UTF8))
             yield from joined(of_each_part, encoding)
         else:
@@ -267,8 +268,9 @@ class Parts(Content):
         is_first = True
         for opened in archive.parts(first, last):
             own_pieces = read(opened.archive, opened.inside.start, opened.inside.stop)
+            # the same pieces; None, in a lenient reading, where only the digest of the part's whole
+            # could tell which are right, and does not match
             pieces = opened.sound_items(archive, own_pieces)
-            # damaged, and the reading is lenient
             if pieces is None:
                 continue
             if not is_first and opened.archive.content.opens_with_head:
@@ -303,7 +305,7 @@ class Parts(Content):
         kind. wanted: names of columns, None: all; ParamError for one that is not there,
         ArchiveError or DataError for a part that cannot be opened or is damaged, which a lenient
         reading passes over."""
-        # which asks the index, not its own archive, for the records to write
+        # the first part's content writes the file, from the records of `archive`, the index
         self.lead(archive).restore(archive, file, first, last, wanted)
 
     def cells(self, archive: Archive, block: Block, rows: Int) -> list[list[str]]:
@@ -350,7 +352,7 @@ def joined(texts: Iterable[Iterator[bytes]], encoding: str) -> Iterator[bytes]:
     line_ends = tuple(encodings.original(sign, encoding) for sign in (b"\n", b"\r"))
     last_bytes = b""
     for text in texts:
-        # the last record of a file need not end
+        # the last record of a file may lack its line end
         record_is_open = bool(last_bytes) and not last_bytes.endswith(line_ends)
         for piece in text:
             if piece and record_is_open:

@@ -84,6 +84,7 @@ class PixelArray(Content):
     def encode(self, item: Pixels, hints: Hints) -> list[Encoded]:
         """Encode pictures, (n, channels, height, width) uint8, as one block, each value within the
         bound. hints: of the block before."""
+        # with a filter half of the bound is left for what it moves, see FilteredPixels
         encoded = pictures.encode(
             item,
             self.effort,
@@ -108,8 +109,8 @@ class PixelArray(Content):
         # blocks hold the same pictures as items do
         restored = archive.pieces(0, archive.rows)
         for item in self.items():
-            again = next(restored, None)
-            if again is None or not pictures.near(item, again, self.bound):
+            restored_pictures = next(restored, None)
+            if restored_pictures is None or not pictures.near(item, restored_pictures, self.bound):
                 raise self.differs("a picture")
         if next(restored, None) is not None:
             raise self.differs("the number of pictures")
@@ -169,15 +170,15 @@ class PixelArray(Content):
     ) -> None:
         """Write pictures first:last of the source itself to a file, as `restore` writes those of an
         archive, so that both can be compared. wanted: not used."""
-        pieces = self._own(first, last)
+        pieces = self._source_pictures(first, last)
         write_arrays(file, pieces, self._format, last - first, self.shape)
 
     def frame_own(self, first: int, last: int) -> Pixels:
         """Pictures first:last of the source itself, not of an archive, in memory: (n, channels,
         height, width) uint8."""
-        return stacked(self._own(first, last), self.shape)
+        return stacked(self._source_pictures(first, last), self.shape)
 
-    def _own(self, first: int, last: int) -> Iterator[Pixels]:
+    def _source_pictures(self, first: int, last: int) -> Iterator[Pixels]:
         """Yield pictures first:last of the source itself, (n, channels, height, width) uint8, as
         many as a block holds."""
         for item, inside in cut(self.items(), first, last):
@@ -213,17 +214,17 @@ class FilteredPixels(BoundedPixels):
     filtered = True
 
 
-def bound_of(said: Json) -> int:
-    """The bound that a header says, in levels of pixel values; ValueError unless it is a whole
-    number, 1 to MOST_BOUND."""
-    if type(said) is not int or not 0 < said <= MOST_BOUND:
-        raise ValueError(f"pictures within {said} levels")
-    return said
+def bound_of(entry: Json) -> int:
+    """Check an entry of a header, the bound of pixel values in levels, and return it; ValueError
+    unless it is a whole number, 1 to MOST_BOUND."""
+    if type(entry) is not int or not 0 < entry <= MOST_BOUND:
+        raise ValueError(f"pictures within {entry} levels")
+    return entry
 
 
 def primed_words(primed: bool) -> dict[str, Json]:
-    """The header's entry which says that the pictures can only be decoded with the model; {} if
-    they can be without."""
+    """The entries to add to a header, by name: {"primed": 1} if its pictures can only be decoded
+    with the model; {} if they can be without."""
     return {"primed": 1} if primed else {}
 
 
@@ -271,16 +272,16 @@ def gathered(batches: Iterable[Pixels]) -> Iterator[Pixels]:
     have fewer. Without pictures there is no batch."""
     waiting: list[Pixels] = []
     for batch in batches:
-        size = int(np.prod(batch.shape[1:]))
-        most = max(1, BLOCK_BYTES // max(1, size))
-        for first in range(0, len(batch), most):
-            waiting.append(batch[first : first + most])
-            if sum(map(len, waiting)) < most:
+        values_a_picture = int(np.prod(batch.shape[1:]))
+        pictures_a_block = max(1, BLOCK_BYTES // max(1, values_a_picture))
+        for first in range(0, len(batch), pictures_a_block):
+            waiting.append(batch[first : first + pictures_a_block])
+            if sum(map(len, waiting)) < pictures_a_block:
                 continue
             enough = np.concatenate(waiting)
-            yield enough[:most]
+            yield enough[:pictures_a_block]
             # what is beyond a block's pictures begins the next one
-            waiting = [enough[most:]]
+            waiting = [enough[pictures_a_block:]]
     if sum(map(len, waiting)):
         yield np.concatenate(waiting)
 
@@ -293,8 +294,8 @@ def counted(archive: Archive, first: int, last: int) -> tuple[Iterator[Pixels], 
     pieces = archive.pieces(first, last)
     if not archive.lenient:
         return pieces, last - first
-    left = list(pieces)
-    return iter(left), sum(map(len, left))
+    restored = list(pieces)
+    return iter(restored), sum(map(len, restored))
 
 
 def stacked(batches: Iterable[Pixels], shape: Sequence[int]) -> Pixels:

@@ -94,7 +94,7 @@ class TextTable(ByteContent):
         self.given_names = names
         self.shared = shared
         self.origin = origin
-        # of each item as it was read first, its bytes in UTF-8, and how many blocks it became
+        # of each item in order, for `compare`: its bytes in UTF-8, and how many blocks it became
         self._sizes: list[int] = []
         self._counts: list[int] = []
         if names is None and not shared:
@@ -104,19 +104,19 @@ class TextTable(ByteContent):
         """A copy that can be pickled, for another process that encodes items: its origin keeps the
         layout and reads nothing."""
         assert self.origin is not None
-        alone = copy.copy(self)
+        without_source = copy.copy(self)
         # another process gets pieces one by one, and never the source itself
-        alone.origin = dataclasses.replace(
+        without_source.origin = dataclasses.replace(
             self.origin,
             pieces=_nothing,
             stream=_no_bytes,
         )
-        alone.stream = None
-        alone.paths = ()
-        alone._stamps = []
-        alone._sizes = []
-        alone._counts = []
-        return alone
+        without_source.stream = None
+        without_source.paths = ()
+        without_source._stamps = []
+        without_source._sizes = []
+        without_source._counts = []
+        return without_source
 
     def header(self) -> dict[str, Json]:
         """The entries of the archive's header, by name: "content", "mode", "format", "head" if
@@ -171,7 +171,7 @@ class TextTable(ByteContent):
         [] without head."""
         if self.head is None:
             return []
-        return names_told(self.head, self._format)
+        return names_in_head(self.head, self._format)
 
     def _whole_head(self, archive: Archive) -> bytes:
         """The bytes before the first record, in UTF-8, from the header or, where that has none,
@@ -191,7 +191,7 @@ class TextTable(ByteContent):
         header_records = int(bool(format.get("header")))
         if len(records) != header_records:
             return False
-        return self.names(archive) == names_told(head, format)
+        return self.names(archive) == names_in_head(head, format)
 
     # ---- writing
 
@@ -351,9 +351,9 @@ class TextTable(ByteContent):
         # what a shared model has of them is not at hand here
         if self.shared or other.shared:
             return False
-        return self._as_cut() == other._as_cut()
+        return self._properties_in_common() == other._properties_in_common()
 
-    def _as_cut(self) -> tuple[Json, ...]:
+    def _properties_in_common(self) -> tuple[Json, ...]:
         """The properties in which two tables must be equal so that their records can stand in one:
         (head, names of the columns, delimiter, space, encoding, header)."""
         format = self.format()
@@ -397,7 +397,7 @@ class TextTable(ByteContent):
             return costs_of_text(ledger, names, bits_of_fields)
         # what blobs take, such as texts, is charged to the cells that they are of
         attribution.share_blobs(ledger, block.columns)
-        # line ends that differ are a column of their own
+        # the block's description has "t" where line ends differ, which are a column of their own
         if block.words.get("t"):
             names = [*names, LINE_ENDS]
         if len(block.columns) != len(names):
@@ -417,9 +417,9 @@ class TextTable(ByteContent):
         """For each column of `costs` the numbers that its cells are, (rows,), also in quotes; NaN
         for what is no number; [None] for a block of one text whose records cannot be cut into the
         columns. ArchiveError if the block is damaged."""
-        # as the table's other columns say it, where a column's own cells do not
-        usual = str(self.format(archive).get("decimal", "."))
-        return records.numbers(block, self.rule(archive), len(self.names(archive)), usual)
+        # the table's decimal point, for a column whose own cells do not show whether it is , or .
+        usual_point = str(self.format(archive).get("decimal", "."))
+        return records.numbers(block, self.rule(archive), len(self.names(archive)), usual_point)
 
     def rule(self, archive: Archive) -> Rule:
         """The rule by which the text is cut into records: its delimiter, "," if the format says
@@ -501,7 +501,7 @@ class TextTable(ByteContent):
         chosen = [names[place] for place in places]
         # without a line end, which follows below in the head's form
         record = writing.table([chosen], self.rule(archive), "")
-        # in the encoding of the head, which is UTF-8 unless bytes of it are not
+        # a head that is not UTF-8 has single bytes of Windows-1252: so do the names then
         head = self._whole_head(archive)
         try:
             head.decode("utf-8", encodings.LONE)
@@ -527,7 +527,7 @@ class TextTable(ByteContent):
         that is not there, ArchiveError for a damaged block, unless the archive is lenient, and for
         more bytes than it may restore."""
         restored = self.utf8_pieces(archive, first, last, wanted)
-        # the head says nothing that `wanted` does not
+        # the head is left out: the names of its columns are `wanted`
         _, *pieces = archive.within_output(restored, len)
         body = b"".join(pieces)
         format = {**self.format(archive), "header": False}
@@ -572,18 +572,18 @@ def _no_bytes() -> BinaryIO:
     return io.BytesIO()
 
 
-def names_told(head: bytes, format: Mapping[str, Json]) -> list[str]:
+def names_in_head(head: bytes, format: Mapping[str, Json]) -> list[str]:
     """The column names that the head's first record gives, read by an archive's format; [] if the
     format says that it is no header, or does not say whether it is. head: the bytes before the
     first record, in UTF-8; format: how the text is written, by the names of Dialect's fields."""
     if "header" not in format:
         return []
-    # a format says more than how a text is cut
-    facts = {}
+    # a format has other entries, too, which are no fields of a Dialect
+    fields_of_dialect = {}
     for field in dataclasses.fields(Dialect):
         if field.name in format:
-            facts[field.name] = format[field.name]
-    return cutting.header_names(head, Dialect(**facts))
+            fields_of_dialect[field.name] = format[field.name]
+    return cutting.header_names(head, Dialect(**fields_of_dialect))
 
 
 def cut_as(rows: Sequence[int], text: bytes, rule: Rule) -> list[bytes]:

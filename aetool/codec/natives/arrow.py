@@ -160,7 +160,7 @@ class WholeNumbers(ColumnKind):
         limits = np.iinfo(self.stored)
         self.low = int(limits.min)
         self.high = int(limits.max)
-        # what a moved value may be: a decimal of no more digits than its type says
+        # a value that a bound moves must stay one of its type: a decimal of no more digits
         self.first = self.low
         self.last = self.high
         if hasattr(kind, "precision"):
@@ -220,7 +220,7 @@ class WholeNumbers(ColumnKind):
     def _are_valid(self, values: Integers, gaps: Mask | None) -> bool:
         """Whether all values, (n,), outside of gaps have at most the digits that their decimal type
         allows, which Arrow does not check; of types without digits always."""
-        present = _outside(gaps, values)
+        present = _present(gaps, values)
         if not len(present):
             return True
         smallest = int(present.min())
@@ -247,7 +247,7 @@ class WholeNumbers(ColumnKind):
         """Find the range of an array: (smallest, largest) value outside of gaps, as exact fractions
         in the column's unit; None without values."""
         values = buffer_of(array, self.stored)
-        present = _outside(gaps_of(array), values)
+        present = _present(gaps_of(array), values)
         return self._ends(present)
 
     def agree(
@@ -264,8 +264,8 @@ class WholeNumbers(ColumnKind):
             return False
         # what stands in gaps is lost, and may differ
         gaps = gaps_of(source)
-        before = _outside(gaps, buffer_of(source, self.stored))
-        after = _outside(gaps, buffer_of(restored, self.stored))
+        before = _present(gaps, buffer_of(source, self.stored))
+        after = _present(gaps, buffer_of(restored, self.stored))
         return self._are_near(
             self._widened(before),
             self._widened(after),
@@ -280,8 +280,8 @@ class WholeNumbers(ColumnKind):
     ) -> bool:
         """Whether stored numbers, (n,) of 64 bits, differ from others by at most the bound, which
         is in the column's unit."""
-        off = distances(before, after)
-        largest = int(off.max(initial=0))
+        differences = distances(before, after)
+        largest = int(differences.max(initial=0))
         # in stored numbers, as the distances are
         allowed = bound * Fraction(10) ** self.scale
         return largest <= allowed
@@ -318,7 +318,7 @@ class WideDecimals(WholeNumbers):
         if all values fit 64 bits; else as a column for each limb (64 bits of each value) that is
         needed, the lowest first, exactly. ArchiveError for a bound that could not be kept."""
         limbs, gaps = self._limbs(array)
-        count = _needed(limbs)
+        count = _limbs_needed(limbs)
         lowest = limbs[:, 0].copy()
         if count == 1:
             return [self._encoded(lowest, gaps, bound)]
@@ -387,7 +387,7 @@ class WideDecimals(WholeNumbers):
         if not _same_gaps(source, restored):
             return False
         # what takes several limbs is stored exactly
-        if _needed(before) > 1 or _needed(after) > 1:
+        if _limbs_needed(before) > 1 or _limbs_needed(after) > 1:
             return False
         return self._are_near(before[:, 0], after[:, 0], bound)
 
@@ -395,21 +395,21 @@ class WideDecimals(WholeNumbers):
         """Find the range of an array: (smallest, largest) value outside of gaps, as exact fractions
         in the column's unit: the decimals themselves, 1.25 as 5/4; None without values."""
         limbs, gaps = self._limbs(array)
-        present = _outside(gaps, limbs)
-        if _needed(present) == 1:
+        present = _present(gaps, limbs)
+        if _limbs_needed(present) == 1:
             return self._ends(present[:, 0])
         unit = Fraction(10) ** self.scale
         # rare, and Python's own integers have no end
         values = []
-        for row in present:
-            raw = row.tobytes()
+        for limbs_of_value in present:
+            raw = limbs_of_value.tobytes()
             values.append(int.from_bytes(raw, "little", signed=True))
         smallest = min(values)
         largest = max(values)
         return smallest / unit, largest / unit
 
 
-def _needed(limbs: Int64) -> int:
+def _limbs_needed(limbs: Int64) -> int:
     """How many of the limbs, (n, limbs) int64, lowest first, must be stored: higher ones that in
     every row only repeat the sign of the limb below can be left out. At least 1, which is also that
     of no rows."""
@@ -417,7 +417,9 @@ def _needed(limbs: Int64) -> int:
     while count > 1:
         highest = limbs[:, count - 1]
         below = limbs[:, count - 2]
-        if (highest != below >> 63).any():
+        # its sign, shifted over all bits: 0, or -1 of a negative number
+        sign = below >> 63
+        if (highest != sign).any():
             break
         count -= 1
     return count
@@ -527,7 +529,7 @@ class Strings(ColumnKind):
         gaps = gaps_of(array)
         if array.type != self.laid_out:
             array = array.cast(self.laid_out)
-        # the last buffer has the bytes; one of ends is before it, but where all are of one length
+        # the last buffer has the bytes; where lengths differ another, of ends, is before it
         buffers = array.buffers()
         data = bytes_of(buffers[-1])
         places = self._ends_of_cells(array)
@@ -677,7 +679,7 @@ def _class_of(kind: pa.DataType) -> type[ColumnKind]:
     return Strings
 
 
-def _outside(gaps: Mask | None, values: npt.NDArray[Value]) -> npt.NDArray[Value]:
+def _present(gaps: Mask | None, values: npt.NDArray[Value]) -> npt.NDArray[Value]:
     """The values, (n, ...), that are not missing, in order. gaps: (n,) bool, or None if none is
     missing."""
     if gaps is None:

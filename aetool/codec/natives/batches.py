@@ -55,10 +55,10 @@ class BatchCoder:
 
         with errors_as_damage():
             check_records(rows, len(self.kinds))
-            left = iter(columns)
-            # each kind takes as many columns as it has put there
-            arrays = [_array_of(kind, left, rows) for kind in self.kinds]
-            if next(left, None) is not None:
+            remaining = iter(columns)
+            # each kind takes as many columns as its `encode` returned
+            arrays = [_array_of(kind, remaining, rows) for kind in self.kinds]
+            if next(remaining, None) is not None:
                 raise ArchiveError("damaged: a block has more columns than its table")
             if not arrays:
                 return _of_no_columns(self.schema, rows)
@@ -70,10 +70,10 @@ class BatchCoder:
         than columns."""
         places: list[int] = []
         for kind in self.kinds:
+            remaining = metas[len(places) :]
             # a block that is damaged may have fewer columns
-            left = metas[len(places) :]
-            if left:
-                places += [kind.place] * kind.width(left)
+            if remaining:
+                places += [kind.place] * kind.width(remaining)
         return places
 
 
@@ -87,24 +87,26 @@ def _array_of(kind: ColumnKind, columns: Columns, rows: int) -> pa.Array:
 
 
 def ends_of(schema: pa.Schema, batches: Iterable[pa.RecordBatch]) -> list[Ends | None]:
-    """For each column of the schema (smallest, largest) finite number in all batches, as exact
-    fractions in its unit; None if it has none, or is not of numbers (moments are not)."""
+    """Read all batches and find the range of each column of the schema, in order: (smallest,
+    largest) finite number, as exact fractions in the column's unit; None if it has none, or is not
+    of numbers (moments are not)."""
     kinds = BatchCoder(schema, Dictionaries()).kinds
     ends: list[Ends | None] = [None] * len(kinds)
     for batch in batches:
         for place, kind in enumerate(kinds):
             if kind.numeric:
-                ends[place] = _wider(ends[place], kind.ends(batch.column(place)))
+                range_of_batch = kind.ends(batch.column(place))
+                ends[place] = _joined_range(ends[place], range_of_batch)
     return ends
 
 
-def _wider(known: Ends | None, more: Ends | None) -> Ends | None:
+def _joined_range(one: Ends | None, other: Ends | None) -> Ends | None:
     """Join the ranges of two parts of a column: (the smaller of both smallest, the larger of both
     largest); that of the other part where one is None, as it has no numbers; None if both are."""
-    if known is None or more is None:
-        return known or more
-    smallest = min(known[0], more[0])
-    largest = max(known[1], more[1])
+    if one is None or other is None:
+        return one or other
+    smallest = min(one[0], other[0])
+    largest = max(one[1], other[1])
     return smallest, largest
 
 
@@ -129,16 +131,16 @@ def difference(
     NaN equals NaN of the same bits, and is never a gap; what lies in gaps is not looked at. bounds:
     by how much the numbers of each column may differ; None: by nothing.
     """
-    # no dictionaries to look up: each array is compared with its own
-    kinds = BatchCoder(one.schema, Dictionaries(), bounds)
+    # for its kind of each column, which compares arrays; it needs no dictionaries for that
+    coder = BatchCoder(one.schema, Dictionaries(), bounds)
     if not one.schema.equals(other.schema, check_metadata=True):
         return "the schema"
     if one.num_rows != other.num_rows:
         return "the number of rows"
-    for place, kind in enumerate(kinds.kinds):
+    for place, kind in enumerate(coder.kinds):
         left = one.column(place)
         right = other.column(place)
-        if not kind.agree(left, right, kinds.bounds[place]):
+        if not kind.agree(left, right, coder.bounds[place]):
             name = one.schema.field(place).name
             return f"column {place + 1} '{name}'"
     return None
@@ -157,9 +159,9 @@ def dictionaries_to_bytes(
     one of more text than a block may have.
     """
     parts: list[bytes] = []
-    for place, known in sorted(dictionaries.of.items()):
+    for place, dictionaries_of_column in sorted(dictionaries.of.items()):
         kind = _kind_of_values(schema, place)
-        for dictionary in known:
+        for dictionary in dictionaries_of_column:
             rows = len(dictionary)
             coded = kind.encode(dictionary, None)
             # other encodings, of which the block takes the smallest
@@ -183,20 +185,20 @@ def dictionaries_from_bytes(data: bytes, schema: pa.Schema) -> Dictionaries:
     """Decode the dictionaries that `dictionaries_to_bytes` wrote, for columns of this schema;
     ArchiveError if they are damaged."""
     dictionaries = Dictionaries()
-    at = 0
-    while at < len(data):
-        place, at = read_varint(data, at)
-        rows, at = read_varint(data, at)
-        size, at = read_varint(data, at)
-        begin = at + DIGEST
-        content = data[at:begin]
+    offset = 0
+    while offset < len(data):
+        place, offset = read_varint(data, offset)
+        rows, offset = read_varint(data, offset)
+        size, offset = read_varint(data, offset)
+        begin_of_payload = offset + DIGEST
+        digest = data[offset:begin_of_payload]
         # the next dictionary begins behind this one's payload
-        at = begin + size
-        payload = data[begin:at]
-        if at > len(data):
+        offset = begin_of_payload + size
+        payload = data[begin_of_payload:offset]
+        if offset > len(data):
             raise ArchiveError("damaged: a dictionary is cut short")
         kind = _kind_of_values(schema, place)
-        block = blocks.decode(payload, rows, content)
+        block = blocks.decode(payload, rows, digest)
         array = _array_of(kind, iter(block.columns), rows)
         dictionaries.of.setdefault(place, []).append(array)
     return dictionaries

@@ -65,9 +65,9 @@ class _Group(Group[_Candidate]):
 
 def offer(columns: Sequence[Coded], effort: planning.Effort) -> None:
     """Add to `others` of each column of numbers, in place, its encoding as ranks in a dictionary,
-    if its values repeat enough: 32 to 2^16 different ones, each twice on average, with gaps between
-    them; nothing is added if effort.ranks is off. Columns with many values in common share a
-    dictionary."""
+    if its values repeat enough: 32 to 2^16 different ones, each 1.5 times on average or more, with
+    gaps between them; nothing is added if effort.ranks is off. Columns with many values in common
+    share a dictionary."""
     if not effort.ranks:
         return
     candidates = [_candidate(column) for column in columns]
@@ -87,46 +87,47 @@ def _offer_book(group: _Group, effort: planning.Effort) -> None:
         place_in_book = np.searchsorted(group.book, member.different)
         way = _ranked(member, place_in_book)
         way.book = book
-        # of columns with few of the values none need take the others' part in the book
+        # the part of the book that its values fill, but no less than an equal part
         share = len(member.different) / len(group.book)
         way.share = max(share, 1 / len(group.members))
         member.column.others.append(way)
 
 
-def _place(column: Coded) -> int:
-    """The position of the stream that holds a column's values among the column's streams: 1 behind
-    one of kinds (gaps and the like), else 0."""
+def _stream_of_values(column: Coded) -> int:
+    """The number, from 0, of the stream that holds a column's values among its streams: 1 if a
+    stream of kinds (which rows are gaps and the like) is the first, else 0."""
     return int(column.meta.kinds > 1)
 
 
 def _candidate(column: Coded) -> _Candidate | None:
     """The column as a candidate to be stored as ranks; None if it is not of numbers, has errors of
-    a bound, has fewer than 64 values, fewer different ones than FEWEST (32), more than MOST (2^16)
-    or than half of the values, or different ones that fill more than 1 / LEAST_GAPS (half) of their
-    range, counted in steps of the common divisor of their differences. To save time also None if
-    some 256 values, evenly spaced over the column, have fewer than FEWEST / 4 (8) different ones,
-    as those of a column of one common value and rare others may have."""
+    a bound, has fewer than 48 values, fewer different ones than FEWEST (32), more than MOST (2^16)
+    or than two thirds of the values, or different ones that fill more than 1 / LEAST_GAPS (half) of
+    their range, counted in steps of the common divisor of their differences. To save time also None
+    if some 256 values, evenly spaced over the column, have fewer than FEWEST / 4 (8) different
+    ones, as those of a column of one common value and rare others may have."""
     if not isinstance(column.meta, NumberedMeta) or column.error:
         return None
-    values = column.streams[_place(column)].values
+    values = column.streams[_stream_of_values(column)].values
     count = len(values)
     if count < LEAST_REPEATED * FEWEST:
         return None
     # a few values tell that most columns have too few different ones
-    every = max(1, count // (8 * FEWEST))
-    few = np.unique(values[::every])
-    if len(few) < FEWEST // 4:
+    step = max(1, count // (8 * FEWEST))
+    different_of_sample = np.unique(values[::step])
+    if len(different_of_sample) < FEWEST // 4:
         return None
     most = min(MOST, count // LEAST_REPEATED)
     # sorted, which is what a book is
     different, ranks = np.unique(values, return_inverse=True)
     if not FEWEST <= len(different) <= most:
         return None
+    # values that fill their range take no more bits than ranks
     unit = int(np.gcd.reduce(np.diff(different)))
     low = float(different[0])
     high = float(different[-1])
-    units = (high - low) / max(1, unit) + 1
-    if units < LEAST_GAPS * len(different):
+    possible_values = (high - low) / max(1, unit) + 1
+    if possible_values < LEAST_GAPS * len(different):
         return None
     ranks = ranks.reshape(-1).astype(np.int64)
     return _Candidate(column, different, ranks)
@@ -136,8 +137,8 @@ def _ranked(member: _Candidate, place_in_book: Int) -> Coded:
     """A further encoding of the column, with ranks in place of its values, and no dictionary yet.
     place_in_book: (k,), for each different value its place in the dictionary."""
     column = member.column
-    place = _place(column)
+    number = _stream_of_values(column)
     streams = list(column.streams)
-    present = streams[place].present
-    streams[place] = Stream(place_in_book[member.ranks], present)
+    present = streams[number].present
+    streams[number] = Stream(place_in_book[member.ranks], present)
     return Coded(column.meta, streams, [])

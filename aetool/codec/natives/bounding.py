@@ -45,12 +45,14 @@ def within(values: Floats, replacements: Floats, bound: Fraction) -> Mask:
         value = values.astype(np.float64)
         replacement = replacements.astype(np.float64)
         difference = value - replacement
+        # two-sum: difference + rest is value - replacement, without any rounding
         virtual = difference - value
         rest = (value - (difference - virtual)) - (replacement + virtual)
         distance = np.abs(difference)
-        beyond = np.where(difference < 0, -rest, rest)
+        # by how much the exact distance is above the rounded one
+        rounded_off = np.where(difference < 0, -rest, rest)
         limit = float_below(bound)
-        return np.asarray((distance < limit) | ((distance == limit) & (beyond <= 0)))
+        return np.asarray((distance < limit) | ((distance == limit) & (rounded_off <= 0)))
 
 
 @dataclass(frozen=True)
@@ -88,13 +90,16 @@ class Grid:
         step = values.dtype.type(self.step)
         numbers = values // step
         rest = values - numbers * step
-        return (numbers + (rest > values.dtype.type(self.allowed))).astype(np.int64)
+        # the step is odd: there is always one nearest multiple, this one or the next
+        is_nearer_to_next = rest > values.dtype.type(self.allowed)
+        return (numbers + is_nearer_to_next).astype(np.int64)
 
     def restore(self, numbers: Int, unsigned: bool) -> Integers:
         """The multiples of these numbers k, (n,) int64, as `quantise` returned them: (n,) uint64 if
         unsigned, else int64; those beyond low .. high become low or high, so that nothing wraps,
         and no error grows."""
         dtype = np.dtype(np.uint64 if unsigned else np.int64).type
+        # of the multiples within low .. high: the number of the first, rounded up, and of the last
         first = -(-self.low // self.step)
         last = self.high // self.step
         # what is beyond is set afterwards: its product might not fit
@@ -108,6 +113,7 @@ class Grid:
 def distances(values: Integers, restored: Integers) -> npt.NDArray[np.uint64]:
     """(n,) uint64: |value - restored|, exactly. values, restored: (n,), both of int64 or both of
     uint64."""
-    larger = values > restored
-    up = values.view(np.uint64) - restored.view(np.uint64)
-    return np.asarray(np.where(larger, up, np.uint64(0) - up))
+    is_larger = values > restored
+    # read as uint64, numbers with a sign have the right difference, too, modulo 2^64
+    difference = values.view(np.uint64) - restored.view(np.uint64)
+    return np.asarray(np.where(is_larger, difference, np.uint64(0) - difference))

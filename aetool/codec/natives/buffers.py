@@ -66,7 +66,7 @@ def bytes_of(buffer: pa.Buffer | None) -> RawBytes:
 
 
 def bits_of(array: pa.Array) -> RawBytes:
-    """(n,) uint8: the values of a boolean array as 0 and 1; either may stand in gaps."""
+    """The values of a boolean array as 0 and 1: (n,) uint8; either may stand in gaps."""
     buffer = array.buffers()[1]
     packed = bytes_of(buffer)
     # the first of the array's values need not be the first bit of its buffer
@@ -76,8 +76,8 @@ def bits_of(array: pa.Array) -> RawBytes:
 
 
 def buffer_of(array: pa.Array, stored: np.dtype[Number]) -> npt.NDArray[Number]:
-    """(n,): the values of an array of fixed width, read from its buffer as numbers of dtype
-    `stored`, as a view; any number may stand in gaps. Zeros if it has no buffer."""
+    """The values of an array of a type of fixed width, read from its buffer as numbers of the dtype
+    `stored`: (n,), as a view; any number may stand in gaps. Zeros if it has no buffer."""
     buffer = array.buffers()[1]
     if buffer is None:
         return np.zeros(len(array), stored)

@@ -65,8 +65,8 @@ def encode_cells(
     gap_mark = NO_UTF8
     if not utf8:
         present = ~gaps
-        gap_mark = _unused(buffer, begin[present], end[present])
-    # all gaps look at the one mark, behind all cells
+        gap_mark = _unused_text(buffer, begin[present], end[present])
+    # the mark is put behind all cells, once: every gap is the span of it
     begin[gaps] = len(buffer)
     mark = np.frombuffer(gap_mark, np.uint8)
     buffer = np.append(buffer, mark)
@@ -80,7 +80,7 @@ def encode_cells(
     return coded
 
 
-def _unused(buffer: Bytes, start: spans.I32, stop: spans.I32) -> bytes:
+def _unused_text(buffer: Bytes, start: spans.I32, stop: spans.I32) -> bytes:
     """A short text that no cell buffer[start[i]:stop[i]] is equal to: the first of the bytes FF, FE
     .. 00, then FFFF, FFFE .. that is free. start, stop: (n,), those of the cells that are no
     gaps."""
@@ -88,11 +88,10 @@ def _unused(buffer: Bytes, start: spans.I32, stop: spans.I32) -> bytes:
     for size in count(1):
         # only cells of that length could be equal to it
         rows = np.flatnonzero(lengths == size)
-        cells = spans.cells_of(buffer, start[rows], stop[rows])
-        taken = set(cells)
+        used_texts = set(spans.cells_of(buffer, start[rows], stop[rows]))
         for letters in product(range(255, -1, -1), repeat=size):
             gap_mark = bytes(letters)
-            if gap_mark not in taken:
+            if gap_mark not in used_texts:
                 return gap_mark
     raise AssertionError("there are more cells than strings of bytes")
 

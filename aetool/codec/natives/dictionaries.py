@@ -26,15 +26,15 @@ class Dictionaries:
         """The number, from 0, of a dictionary among those of the column at `place`, compared bit
         for bit. One that is not there is added behind the others if `add`; else ArchiveError, as
         the source must have changed."""
-        known = self.of.setdefault(place, [])
+        of_column = self.of.setdefault(place, [])
         # most often it is the one that was used last
-        for number in reversed(range(len(known))):
-            if same_values(known[number], dictionary):
+        for number in reversed(range(len(of_column))):
+            if same_values(of_column[number], dictionary):
                 return number
         if not add:
             raise ArchiveError("a dictionary is not among those seen before: the source changed")
-        known.append(dictionary)
-        return len(known) - 1
+        of_column.append(dictionary)
+        return len(of_column) - 1
 
     def collect(self, batch: pa.RecordBatch) -> None:
         """Add the Arrow dictionaries of a batch's columns, those that are not there yet."""

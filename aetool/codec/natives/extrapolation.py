@@ -43,7 +43,8 @@ STARTS = (1, 2)  # orders of all axes from which a search begins
 
 
 def whole(dtype: npt.DTypeLike) -> type[np.int32 | np.int64]:
-    """The dtype of whole numbers of as many bits as a float of this dtype has, 32 or 64."""
+    """The dtype of whole numbers of as many bits as a float of this dtype has: int32 for float32,
+    int64 for float64."""
     size = np.dtype(dtype).itemsize
     return np.int32 if size == 4 else np.int64
 
@@ -96,10 +97,11 @@ def _check_arithmetic() -> None:
 
 
 def residuals(values: Array, orders: Sequence[int]) -> Array:
-    """How many floats each value lies above its prediction, negative if below it: the rank of the
-    value less that of the prediction, where a rank is the place of a float among all floats of its
-    width, in ascending order. Int32 or int64, as wide as the floats, modulo 2^32 or 2^64, in the
-    shape of `values`. Values are predicted by polynomials along each axis, see the module.
+    """Predict each value of an array from its neighbours, by polynomials along each axis (see the
+    module), and return how many floats it lies above its prediction, negative if below: the rank of
+    the value less that of the prediction, where a rank is the place of a float among all floats of
+    its width, in ascending order. Int32 or int64, as wide as the floats, modulo 2^32 or 2^64, in
+    the shape of `values`.
 
     values: 1 to MOST_AXES (4) axes, float32 or float64 in the processor's byte order. orders: of
     the polynomials, one for each axis, 0 to MOST_ORDER (3), not all 0. ArchiveError if this process
@@ -123,8 +125,10 @@ def residuals(values: Array, orders: Sequence[int]) -> Array:
                 continue
             along_axis = _extrapolated(rest, axis, order)
             extrapolated.append(along_axis)
+            # the next axis predicts what this one leaves
             rest = rest - along_axis
         predicted = _sum(extrapolated)
+    # of each value the one before it along the last axis; 0 for the first ones
     before = np.zeros_like(bits)
     before[..., 1:] = bits[..., :-1]
     predicted_bits = _bits_of(predicted, before)
@@ -149,8 +153,9 @@ def restore(stored: Array, orders: Sequence[int]) -> Array:
 
 
 def _loop_of_kernel() -> Callable[[Array, Array, Int, bool], None] | None:
-    """The function `extrapolate` of the C kernel; None without a kernel, or of one that was built
-    for a processor whose sums of float64 have more digits."""
+    """The function `extrapolate` of the C kernel, which fills its second array with residuals of
+    the first, or, if its last argument is True, the other way round. None without a kernel, or if
+    it was built for a processor whose sums of float64 have more digits."""
     loop: Callable[[Array, Array, Int, bool], None] | None
     loop = getattr(kernel.C, "extrapolate", None)
     return loop
@@ -176,10 +181,11 @@ def _extrapolated(
     side = len(along)
     expected = np.zeros_like(along)
     for count in range(1, order + 1):
+        # for each value from place `count` on: the `count` values before it, the nearest first
         befores = []
         for back in range(1, count + 1):
             befores.append(along[count - back : side - back])
-        # those of a higher order take the place of those of a lower one
+        # predictions from more values take the place of those from fewer
         expected[count:] = _polynomial(befores)
     return np.moveaxis(expected, 0, axis)
 
@@ -238,6 +244,7 @@ class _Axis:
         before them along the axis must be in `rest` already."""
         expected = np.zeros(len(front))
         places = self.place[front]
+        # predictions from more values take the place of those from fewer
         for count in range(1, self.order + 1):
             has_enough = places >= count
             chosen = front[has_enough]
@@ -259,6 +266,7 @@ def _restore_by_fronts(
     Values whose places along all axes have the same sum do not depend on each other: they are a
     front, and restored at once."""
     places = np.indices(stored.shape).reshape(stored.ndim, -1)
+    # only axes with an order predict anything
     axes = []
     for axis, order in enumerate(orders):
         if order:
@@ -273,6 +281,7 @@ def _restore_by_fronts(
         for front in _fronts(places):
             extrapolated = [axis.extrapolated(front) for axis in axes]
             predicted = _sum(extrapolated)
+            # of each value the one before it along the last axis; 0 for the first ones
             before = flat_bits[front - 1]
             is_first = places[-1][front] == 0
             before[is_first] = 0
@@ -282,8 +291,8 @@ def _restore_by_fronts(
             flat_bits[front] = restored
             rest = restored.view(kind).astype(np.float64)
             # each axis keeps what the ones before have left
-            for one, along_axis in zip(axes, extrapolated, strict=True):
-                one.rest[front] = rest
+            for axis_of_order, along_axis in zip(axes, extrapolated, strict=True):
+                axis_of_order.rest[front] = rest
                 rest = rest - along_axis
 
 
@@ -322,43 +331,45 @@ def suits(dtype: DType, shape: Sequence[int]) -> bool:
 
 
 def orders_for(sample: Array) -> Orders:
-    """The orders, one for each axis, that leave the smallest residuals on a sample, an array of
-    float32 or float64 of 1 to 4 axes: those found by going from the predictor of Lorenzo, which is
-    order 1 along every axis, or from order 2, a step along one axis at a time, as long as a step
-    helps. An axis of n places has at most order n - 1; all are 0 if no axis has two. ArchiveError
-    if this process cannot add as IEEE 754 does."""
+    """Search the orders, one for each axis, that leave the smallest residuals on a sample, an array
+    of float32 or float64 of 1 to 4 axes. The search begins with order 1 along every axis (the
+    predictor of Lorenzo) or order 2, whichever is better, and changes one axis by 1 at a time, as
+    long as that helps; other orders may be better still. An axis of n places has at most order n -
+    1; all are 0 if no axis has two places. ArchiveError if this process cannot add as IEEE 754
+    does."""
     part = _middle(sample)
-    most = []
+    highest_orders = []
     for side in part.shape:
-        most.append(min(MOST_ORDER, side - 1))
-    known: dict[Orders, float] = {}
+        highest_orders.append(min(MOST_ORDER, side - 1))
+    bits_by_orders: dict[Orders, float] = {}
 
     def bits_of(orders: Orders) -> float:
         """The bits that residuals of these orders have on average, computed once for each choice;
         infinite where all orders are 0."""
         if not any(orders):
             return np.inf
-        if orders not in known:
-            known[orders] = mean_bits(residuals(part, orders))
-        return known[orders]
+        if orders not in bits_by_orders:
+            bits_by_orders[orders] = mean_bits(residuals(part, orders))
+        return bits_by_orders[orders]
 
     starts = []
     for order in STARTS:
-        start = [min(order, limit) for limit in most]
+        start = [min(order, highest) for highest in highest_orders]
         starts.append(tuple(start))
     best = min(starts, key=bits_of)
     while True:
-        nearest = min(_steps(best, most), key=bits_of, default=best)
-        # it gets smaller with each step, so that there is an end
-        if bits_of(nearest) >= bits_of(best):
+        neighbours = _steps(best, highest_orders)
+        best_neighbour = min(neighbours, key=bits_of, default=best)
+        # bits get fewer with each step, so that there is an end
+        if bits_of(best_neighbour) >= bits_of(best):
             return best
-        best = nearest
+        best = best_neighbour
 
 
-def _steps(orders: Orders, most: Sequence[int]) -> Iterator[Orders]:
-    """Yield the orders that differ from these by 1 along one axis, within 0 and the most of the
-    axis."""
-    for axis, limit in enumerate(most):
+def _steps(orders: Orders, highest_orders: Sequence[int]) -> Iterator[Orders]:
+    """Yield each choice of orders that differs from these by 1 along one axis alone, none below 0
+    or above the highest order of its axis."""
+    for axis, limit in enumerate(highest_orders):
         for step in (-1, 1):
             order = orders[axis] + step
             if 0 <= order <= limit:
@@ -368,9 +379,10 @@ def _steps(orders: Orders, most: Sequence[int]) -> Iterator[Orders]:
 
 
 def _middle(sample: Array) -> Array:
-    """The middle of a sample, of at most SEARCHED (2^16) values, its longest sides cut first, as a
-    view of as many axes; all of it if it has no more."""
+    """The middle of a sample, of at most SEARCHED (2^16) values, as a view of as many axes; all of
+    it if it has no more."""
     shape = list(sample.shape)
+    # a quarter of the longest side at a time is left out
     while prod(shape) > SEARCHED:
         longest = shape.index(max(shape))
         quarter = shape[longest] // 4
@@ -383,8 +395,9 @@ def _middle(sample: Array) -> Array:
 
 
 def mean_bits(stored: Array) -> float:
-    """The mean number of bits in the magnitude of a residual, by which orders are compared: about
-    what a residual takes where a coder knows its rough size from those beside it. stored: at least
-    one residual, of any shape."""
-    _, magnitudes = np.frexp(stored.astype(np.float64))
-    return float(magnitudes.mean())
+    """The mean number of binary digits of a residual, without its sign, by which orders are
+    compared: 0 for 0, 1 for 1, 2 for 2 and 3. That is about what a residual takes where a coder
+    knows its rough size from those beside it. stored: at least one residual, of any shape."""
+    # x is a fraction of 0.5 to 1 times 2^exponent
+    _, exponents = np.frexp(stored.astype(np.float64))
+    return float(exponents.mean())

@@ -109,7 +109,7 @@ def _multiples(numbers: Integers) -> tuple[Int, int]:
     int64, the quotients; the divisor). The divisor is 1, and the numbers stay, if there are fewer
     than two, or if it is below LEAST_MULTIPLE (10) or above LARGEST_STEP (2^62 - 1). uint64 is read
     as the int64 of the same bits."""
-    # without a sign, as with one: the bits of 64 are the same
+    # uint64 is stored as int64, too, which has the same bits
     stored = numbers.view(np.int64)
     multiple = _common_divisor(stored)
     if multiple > 1:
@@ -126,12 +126,12 @@ def _errors_of(
     squares). stored: (n,), the numbers of their multiples, as Grid.quantise gives them.
     ArchiveError if the largest is above grid.allowed."""
     restored = grid.restore(stored, numbers.dtype == np.uint64)
-    off = distances(numbers, restored)
-    largest = off.max(initial=0)
+    errors = distances(numbers, restored)
+    largest = errors.max(initial=0)
     # the last check before a promise is written down
     if int(largest) > grid.allowed:
         raise ArchiveError("a bound could not be kept; nothing was written")
-    squares = np.square(off.astype(np.float64))
+    squares = np.square(errors.astype(np.float64))
     return float(largest), float(squares.sum())
 
 
@@ -141,8 +141,8 @@ def decode_integers(
     low: int,
     high: int,
 ) -> tuple[Integers, Mask | None]:
-    """((n,) int64, or uint64 if high is beyond int64; (n,) bool gaps, None without) of a column. In
-    gaps stands 0.
+    """Decode a column that `encode_integers` encoded: (its numbers, (n,) int64, or uint64 if high
+    is beyond int64, 0 in gaps; (n,) bool, which are gaps, or None without gaps).
 
     low, high: the range of the column's type, both included; ArchiveError for a value outside. Also
     for a column of anything but whole numbers.
@@ -192,10 +192,11 @@ def _common_divisor(values: Int) -> int:
 
 
 def _spread(values: Integers, column: Decoded) -> tuple[Integers, Mask | None]:
-    """((rows,) the values at their rows, 0 in gaps; (rows,) bool gaps, None without). values: of
-    the rows of the column that are no gaps, in order."""
+    """Put the values of a column at their rows: ((rows,), 0 in gaps; (rows,) bool, True at gaps, or
+    None without gaps). values: of the rows that are no gaps, in order."""
     if len(values) == len(column.kinds):
         return values, None
+    # of whole numbers kind 1 is a gap, 0 a number
     gaps = column.kinds == 1
     everywhere = np.zeros(len(gaps), values.dtype)
     everywhere[~gaps] = values
@@ -238,8 +239,8 @@ def encode_floats(
         decimals_of_single = column.decimals(FLOATS[32])
     if decimals_of_single is not None:
         # only where it saves enough decimals to be worth another rounding
-        most = np.inf if decimals is None else decimals - FEWER_PLACES
-        if decimals_of_single <= most:
+        most_decimals = np.inf if decimals is None else decimals - FEWER_PLACES
+        if decimals_of_single <= most_decimals:
             return column.as_decimals(decimals_of_single, FLOATS[32])
     if decimals is not None:
         return column.as_decimals(decimals, kind)
@@ -267,14 +268,15 @@ class _FloatColumn:
         the plain floats bit for bit; None if no number of decimals does, of all or of a sample; 0
         if no float is plain."""
         plain = self.values[self.plain]
-        # a thousand of them rule out most numbers of decimals
-        every = max(1, len(plain) // 1024)
-        for part in (plain[::every], plain):
+        # first a thousand of them, which tell most columns that have no such number of decimals
+        step = max(1, len(plain) // 1024)
+        for floats in (plain[::step], plain):
             for places in range(kind.most_decimals + 1):
-                if _are_decimals(part, places, kind):
+                if _are_decimals(floats, places, kind):
                     break
             else:
                 return None
+        # of all floats, which the last turn looked at
         return places
 
     def within_bound(self, decimals: int | None, bound: Fraction | None) -> Coded | None:
@@ -296,47 +298,47 @@ class _FloatColumn:
     def as_decimals(self, places: int, kind: FloatType) -> Coded:
         """Encode the floats as whole numbers over 10^places, which are floats of `kind`, that of
         the column or the narrower float32; those that this does not restore, as their bits."""
-        numbers, sure = _scaled(self.values, places, kind)
+        numbers, is_exact = _scaled(self.values, places, kind)
         restored = _decimal(numbers, places, kind)
         comes_back = restored == self.values
-        good = self.plain & sure & comes_back
+        fits = self.plain & is_exact & comes_back
         single = kind is not self.kind
         numerals = Decimals(places, single=single)
-        return self._coded(numerals, numbers, good)
+        return self._coded(numerals, numbers, fits)
 
     def as_bits(self) -> Coded:
         """Encode the floats as their bits, as whole numbers in the floats' order (see `ordered`);
         float64 as the bits of float32, if these hold every value."""
         width = self.kind.bits
         numbers = ordered(self.bits, width)
-        good = ~self.gaps & ~self.usual_nan
+        fits = ~self.gaps & ~self.usual_nan
         if width == 64:
             # a number beyond the range of 32 bits becomes infinite, and so is not the same
             with np.errstate(all="ignore"):
                 single = self.values.astype(np.float32)
             narrow = single.astype(np.float64) == self.values
-            if narrow[good].all():
+            if narrow[fits].all():
                 width = 32
                 bits = single.view(np.int32).astype(np.int64)
                 numbers = ordered(bits, 32)
-        return self._coded(Bits(width), numbers, good)
+        return self._coded(Bits(width), numbers, fits)
 
     def in_steps(self, places: int, bound: Fraction) -> Coded | None:
         """Encode the floats as decimals, rounded to as many units of the last of `places` decimals
         as the bound allows; None if it allows none, or more than MOST_ODD (a quarter) of the finite
         floats cannot be kept within it."""
         # all whole numbers up to here are floats of 64 bits
-        most = 1 << 53
+        largest = 1 << 53
         bound_in_units = bound * 10**places
-        grid = Grid.of(bound_in_units, -most, most)
+        grid = Grid.of(bound_in_units, -largest, largest)
         if grid is None:
             return None
-        numbers, sure = _scaled(self.values, places, self.kind)
+        numbers, is_exact = _scaled(self.values, places, self.kind)
         quantised = grid.quantise(numbers)
         on_grid = grid.restore(quantised, unsigned=False)
         restored = _decimal(on_grid, places, self.kind)
         numerals = Decimals(places, grid.allowed)
-        return self._bounded(numerals, quantised, restored, sure, bound)
+        return self._bounded(numerals, quantised, restored, is_exact, bound)
 
     def on_grid(self, bound: Fraction) -> Coded | None:
         """Encode the floats as multiples of a float a little below twice the bound; None if more
@@ -353,42 +355,42 @@ class _FloatColumn:
             plain = np.where(self.plain, self.values, 0)
             quotients = plain.astype(np.float64) / spacing
             steps = np.rint(quotients)
-            sure = np.abs(steps) < 2.0**53
-            numbers = np.where(sure, steps, 0).astype(np.int64)
+            is_exact = np.abs(steps) < 2.0**53
+            numbers = np.where(is_exact, steps, 0).astype(np.int64)
         restored = _multiple(numbers, spacing, self.kind)
         numerals = Multiples(spacing)
-        return self._bounded(numerals, numbers, restored, sure, bound)
+        return self._bounded(numerals, numbers, restored, is_exact, bound)
 
     def _bounded(
         self,
         numerals: Numerals,
         numbers: Int,
         restored: Floats,
-        sure: Mask,
+        is_exact: Mask,
         bound: Fraction,
     ) -> Coded | None:
         """Encode as numbers the floats that `restored` brings back within the bound, and the others
         as their bits; None if more than MOST_ODD (a quarter) of the finite floats are others.
 
-        numbers: (n,), what would be stored; restored: (n,), the floats that it restores; sure:
-        (n,), where this is exact arithmetic. -0.0 and values such as the largest float may be moved
-        like any other.
+        numbers: (n,), what would be stored; restored: (n,), the floats that it restores; is_exact:
+        (n,) bool, where the whole number was small enough for exact arithmetic. -0.0 and values
+        such as the largest float may be moved like any other.
         """
         finite = ~self.gaps & np.isfinite(self.values)
         near = within(self.values, restored, bound)
-        good = finite & sure & near
+        fits = finite & is_exact & near
         finite_count = int(finite.sum())
-        odd_count = finite_count - int(good.sum())
+        odd_count = finite_count - int(fits.sum())
         if odd_count > MOST_ODD * max(1, finite_count):
             return None
-        coded = self._coded(numerals, numbers, good)
-        before = self.values[good].astype(np.float64)
-        after = restored[good].astype(np.float64)
-        off = np.abs(after - before)
-        coded.error = float(off.max(initial=0))
+        coded = self._coded(numerals, numbers, fits)
+        before = self.values[fits].astype(np.float64)
+        after = restored[fits].astype(np.float64)
+        errors = np.abs(after - before)
+        coded.error = float(errors.max(initial=0))
         # of errors as large as numbers can be the sum is infinite
         with np.errstate(over="ignore"):
-            squares = np.square(off)
+            squares = np.square(errors)
             coded.square = float(squares.sum())
         return coded
 
@@ -396,12 +398,14 @@ class _FloatColumn:
         self,
         numerals: Numerals,
         numbers: Int,
-        good: Mask,
+        fits: Mask,
     ) -> Coded:
-        """Build the encoded column: `numbers`, (n,), where the mask `good`, (n,) bool, is True, and
-        a kind each, from 1 on, for gaps, NaNs with the bits that numpy writes, and floats stored as
-        their bits, if there are such. numerals: how numbers stand for floats."""
-        odd = ~good & ~self.gaps & ~self.usual_nan
+        """Build the encoded column: a stream of `numbers`, (n,), where the mask `fits`, (n,) bool,
+        is True. If it is False somewhere, a stream before it says of each float its kind, 0 for
+        such a number, then, as far as they occur, one each for gaps, NaNs with the bits that numpy
+        writes, and odd floats, all others, whose bits are a third stream. numerals: how numbers
+        stand for floats."""
+        odd = ~fits & ~self.gaps & ~self.usual_nan
         special = (self.gaps, self.usual_nan, odd)
         present = [bool(mask.any()) for mask in special]
         meta = RealMeta(numerals, *present)
@@ -414,7 +418,7 @@ class _FloatColumn:
             if mask.any():
                 count += 1
                 kinds[mask] = count
-        streams = [Stream(kinds), Stream(numbers[good], good)]
+        streams = [Stream(kinds), Stream(numbers[fits], fits)]
         if meta.has_odd:
             streams.append(Stream(self.bits[odd], odd))
         return Coded(meta, streams)
@@ -422,9 +426,9 @@ class _FloatColumn:
 
 @errors_as_damage()
 def decode_floats(column: Decoded, bits: int) -> tuple[Floats, Mask | None]:
-    """((n,) floats of so many bits, 16, 32 or 64; (n,) bool gaps, None without) of a column that
-    `encode_floats` encoded. In gaps stands 0. ArchiveError for a column of anything else, or of
-    wider floats."""
+    """Decode a column that `encode_floats` encoded: (its floats, (n,), of so many bits, 16, 32 or
+    64, 0 in gaps; (n,) bool, which are gaps, or None without gaps). ArchiveError for a column of
+    anything else, or of wider floats."""
     meta = column.meta
     kind = FLOATS[bits]
     if not isinstance(meta, RealMeta):
@@ -433,12 +437,12 @@ def decode_floats(column: Decoded, bits: int) -> tuple[Floats, Mask | None]:
         numbers = _floats_behind(meta.numerals, column.values, kind)
     if len(numbers) == len(column.kinds):
         return numbers, None
-    # what is no number, odd float or gap is a usual NaN
+    # rows that are neither numbers nor odd floats nor gaps are NaNs of the usual bits
     everywhere = np.full(len(column.kinds), kind.usual_nan, kind.whole)
     is_number = column.kinds == 0
     everywhere[is_number] = numbers.view(kind.whole)
     if meta.has_odd:
-        # the last of the kinds
+        # odd floats, if there are any, are the last of the kinds
         is_odd = column.kinds == meta.kinds - 1
         everywhere[is_odd] = column.raws.astype(kind.whole)
     if not meta.has_gaps:
@@ -457,8 +461,8 @@ def _floats_behind(
     a width that the kind does not hold. numerals: in what way they stand for them."""
     if isinstance(numerals, Decimals):
         if numerals.allowed:
-            most = 1 << 53
-            grid = Grid(numerals.allowed, -most, most)
+            largest = 1 << 53
+            grid = Grid(numerals.allowed, -largest, largest)
             on_grid = grid.restore(values, unsigned=False)
             values = on_grid.astype(np.int64, copy=False)
         if numerals.single:
@@ -491,16 +495,16 @@ def _scaled(
     places: int,
     kind: FloatType,
 ) -> tuple[Int, Mask]:
-    """Floats, (n,), as whole numbers of 10^-places: ((n,) int64 rounded numbers, 0 where too large
-    or NaN; (n,) bool: where they are small enough for a float of `kind` to hold exactly; False for
-    NaN and infinities)."""
+    """Multiply floats, (n,), by 10^places and round them: ((n,) int64, the whole numbers, 0 where
+    too large or NaN; (n,) bool: where they are small enough for a float of `kind` to hold exactly;
+    False for NaN and infinities)."""
     with np.errstate(all="ignore"):
-        unit = float(10**places)
-        products = values.astype(np.float64) * unit
+        power_of_ten = float(10**places)
+        products = values.astype(np.float64) * power_of_ten
         scaled = np.rint(products)
-        sure = np.abs(scaled) < 2.0**kind.digits
-    numbers = np.where(sure, scaled, 0).astype(np.int64)
-    return numbers, sure
+        is_exact = np.abs(scaled) < 2.0**kind.digits
+    numbers = np.where(is_exact, scaled, 0).astype(np.int64)
+    return numbers, is_exact
 
 
 def _decimal(numbers: Integers, places: int, kind: FloatType) -> Floats:
@@ -519,9 +523,9 @@ def _are_decimals(values: Floats, places: int, kind: FloatType) -> bool:
     so many places, computed as floats of `kind`; True for no floats."""
     if not len(values):
         return True
-    numbers, sure = _scaled(values, places, kind)
+    numbers, is_exact = _scaled(values, places, kind)
     same = _decimal(numbers, places, kind) == values
-    share = (sure & same).mean()
+    share = (is_exact & same).mean()
     return bool(share > NEARLY_ALL)
 
 

@@ -34,8 +34,8 @@ def reason_against(schema: pa.Schema) -> str | None:
             return f"column {place + 1} '{field.name}' is {error}"
         except UnicodeError:
             return f"column {place + 1} has a name that is no text"
+    # metadata are read as a dictionary of Python, which has no key twice
     if from_json(to_json(schema)).serialize() != schema.serialize():
-        # dictionaries of Python have no key twice
         return "its metadata have a key twice, or an order of their own"
     return None
 
@@ -111,8 +111,9 @@ def type_to_json(kind: pa.DataType) -> Json:
         if kind == getattr(pa, function)():
             return name
     if types.is_decimal(kind):
-        # 32 bits are the first of the four, 256 the last
-        return [DECIMALS[(kind.bit_width // 32).bit_length() - 1], kind.precision, kind.scale]
+        # 32, 64, 128 and 256 bits are the numbers 0 to 3 of DECIMALS
+        number = (kind.bit_width // 32).bit_length() - 1
+        return [DECIMALS[number], kind.precision, kind.scale]
     if types.is_time(kind):
         return ["time32" if types.is_time32(kind) else "time64", kind.unit]
     if types.is_timestamp(kind):
@@ -152,7 +153,7 @@ def type_from_json(described: object) -> pa.DataType:
         return pa.binary(width)
     if name == "dictionary":
         index, values, is_ordered = arguments
-        # what no table has would be read as deep as it is nested
+        # neither may be a dictionary: a damaged archive could nest them without end
         assert isinstance(index, str)
         assert isinstance(values, str) or values[0] != "dictionary"
         return pa.dictionary(type_from_json(index), type_from_json(values), bool(is_ordered))

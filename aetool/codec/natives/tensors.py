@@ -226,32 +226,37 @@ def laid_out(
     these take less than LEAST_GAIN (0.97) of the bytes, never within bounds or in a table of at
     most ALIKE (64) columns. An array without values gets the first layout, unmeasured."""
     lead = lead_of(len(tensor.shape))
-    most = values_a_block(tensor)
-    # a block has whole rows: those of one axis may be too large for it
-    while prod(tensor.shape[lead:]) > most:
+    most_values = values_a_block(tensor)
+    # a block has whole rows: one of the first axis may be too large for it
+    while prod(tensor.shape[lead:]) > most_values:
         lead += 1
     tensor = replace(tensor, lead=lead, axes=(), orders=())
     if bounded and tensor.bounds > 1:
         return replace(tensor, axes=(1,))
-    tried = []
-    for axes in _layouts(tensor):
-        tried.append(replace(tensor, axes=axes))
+    layouts = [replace(tensor, axes=axes) for axes in _layouts(tensor)]
     may_extrapolate = extrapolated and not bounded and _may_extrapolate(tensor)
-    if not tensor.size or (len(tried) == 1 and not may_extrapolate):
-        return tried[0]
+    if not tensor.size or (len(layouts) == 1 and not may_extrapolate):
+        return layouts[0]
     rows = SAMPLED // prod(tensor.row_shape)
     rows = max(1, min(tensor.rows, rows))
     # the middle is less likely to be empty than the beginning
     first = (tensor.rows - rows) // 2
     sample = rows_of(tensor, array, first, first + rows)
-    best, _ = _smallest(tried, sample, QUICK)
+    best, _ = _smallest(layouts, sample, QUICK)
     if may_extrapolate:
         orders, residuals = _extrapolated_sample(tensor, array)
         # the residuals are laid out as whole numbers of as many bits
-        whole = [replace(layout, dtype=residuals.dtype.str) for layout in tried]
-        smallest, size = _smallest(whole, residuals, QUICK_OF_RESIDUALS, spread=True)
-        # cells of the same places are compared, so that none are of a quieter part
-        if size < LEAST_GAIN * _bytes_a_value(best, sample, QUICK, spread=True):
+        dtype = residuals.dtype.str
+        layouts_of_residuals = [replace(layout, dtype=dtype) for layout in layouts]
+        smallest, size = _smallest(
+            layouts_of_residuals,
+            residuals,
+            QUICK_OF_RESIDUALS,
+            spread=True,
+        )
+        # measured in the same places of the array, as some parts of it may be smoother than others
+        size_of_floats = _bytes_a_value(best, sample, QUICK, spread=True)
+        if size < LEAST_GAIN * size_of_floats:
             return replace(tensor, axes=smallest.axes, orders=orders)
     return best
 
@@ -272,9 +277,10 @@ def _smallest(
 
 
 def _may_extrapolate(tensor: Tensor) -> bool:
-    """Whether an array may be a field of floats, and so be stored as residuals: none of fewer than
-    2 axes, or than 4,096 values in a block, no table of at most ALIKE (64) columns, which are of
-    different kinds, and none in a process whose sums are not rounded as IEEE 754 says."""
+    """Whether it may pay to store an array's floats as residuals of a prediction by their
+    neighbours. False for another type than floats of 32 or 64 bits, for fewer than 2 axes, fewer
+    than 4,096 values in a block, and a table of at most ALIKE (64) columns, which are of different
+    kinds; also in a process whose sums are not rounded as IEEE 754 says."""
     dtype = np.dtype(tensor.dtype)
     rows_in_a_block = min(tensor.rows, rows_a_block(tensor))
     if len(tensor.shape) == 2 and tensor.shape[1] <= ALIKE:
@@ -301,25 +307,26 @@ def _extrapolated_sample(tensor: Tensor, array: Array) -> tuple[tuple[int, ...],
 
 
 def _layouts(tensor: Tensor) -> list[tuple[int, ...]]:
-    """The choices of `axes` that are worth trying: those of a picture's rows, all but the leading
-    ones, the last one, none; without those that make more than MOST_COLUMNS (4,096) columns, or
-    columns of fewer cells than there are columns. A table of at most ALIKE (64) columns has one
-    choice, its second axis."""
+    """The choices of `axes`, the axes that become columns, that are worth trying: of pictures those
+    of a row's height and of its colours; all axes behind the leading ones; the last of them; none.
+    Left out are those that make more than MOST_COLUMNS (4,096) columns, or columns of fewer cells
+    than there are columns. A table of at most ALIKE (64) columns has one choice, its second
+    axis."""
     count = len(tensor.shape)
     first = tensor.lead
     inner = tuple(range(first, count))
     # surely a table
     if first == 1 and count == 2 and tensor.shape[1] <= ALIKE:
         return [inner]
-    tried = [inner, inner[-1:], ()]
+    choices = [inner, inner[-1:], ()]
     # gray pictures: a column for each row of pixels
     if first == 1 and count == 3:
-        tried = [(1,), *tried]
+        choices = [(1,), *choices]
     # pictures in colour, whose channels are the last axis
     if first == 1 and count == 4:
-        tried = [(1, 3), *tried]
+        choices = [(1, 3), *choices]
     fitting = []
-    for axes in dict.fromkeys(tried):
+    for axes in dict.fromkeys(choices):
         columns = prod(tensor.shape[axis] for axis in axes)
         if columns > MOST_COLUMNS:
             continue
@@ -336,21 +343,21 @@ def _bytes_a_value(
     effort: planning.Effort,
     spread: bool = False,
 ) -> float:
-    """How many bytes a value takes in this layout, by encoding at most SAMPLED_COLUMNS (8)
-    neighbouring columns of the sample, (rows, *row_shape): the first SAMPLED_CELLS (2^14) cells of
-    each. spread: cells from everywhere in a column, of half as many columns. effort: how far to
-    search for a small encoding."""
+    """Measure how many bytes a value takes in this layout, on average, by encoding a part of the
+    sample, (rows, *row_shape): at most SAMPLED_COLUMNS (8) neighbouring columns from its middle,
+    the first SAMPLED_CELLS (2^14) cells of each. spread: as many cells from everywhere in a column,
+    of half as many columns. effort: how far to search for a small encoding."""
     columns_first = _columns_first(tensor, sample)
     flat = columns_first.reshape(tensor.columns, -1)
     # a second comparison, after that of plain layouts, is to take half of the time
     columns = SAMPLED_COLUMNS // 2 if spread else SAMPLED_COLUMNS
-    spare = max(0, tensor.columns - columns)
-    first = spare // 2
+    columns_left_out = max(0, tensor.columns - columns)
+    first = columns_left_out // 2
     last = first + columns
-    cells_of_all = flat.shape[1]
+    column_length = flat.shape[1]
     places: Int | slice = slice(0, SAMPLED_CELLS)
-    if spread and cells_of_all > SAMPLED_CELLS:
-        places = _spread_places(cells_of_all, SAMPLED_CELLS)
+    if spread and column_length > SAMPLED_CELLS:
+        places = _spread_places(column_length, SAMPLED_CELLS)
     part = flat[first:last, places]
     table = part.T
     as_table = replace(
@@ -372,10 +379,11 @@ def _bytes_a_value(
 
 
 def _spread_places(count: int, size: int) -> Int:
-    """The places, (size,), ascending, of `size` of `count` cells, in STRETCHES (64) stretches that
-    begin with the first and end with the last cell: a field is often still in one part and moves in
-    another, and what is foretold worst lies at its edges. size: a multiple of STRETCHES, below
-    count."""
+    """Choose `size` of `count` cells, spread over all of them: their places from 0, (size,) int64,
+    ascending. They lie in STRETCHES (64) stretches at even distances, of which the first begins
+    with the first cell and the last ends with the last: values may hardly change in one part of an
+    array and much in another, and are predicted worst at its edges. size: a multiple of STRETCHES,
+    below count."""
     length = size // STRETCHES
     starts = np.linspace(0, count - length, STRETCHES).astype(np.int64)
     return np.add.outer(starts, np.arange(length)).reshape(-1)
@@ -412,18 +420,18 @@ def values_a_block(tensor: Tensor) -> int:
     dtype = np.dtype(tensor.dtype)
     # of texts of no length a value takes no bytes
     width = max(1, dtype.itemsize)
-    most = min(MOST_VALUES, MOST_BYTES // width)
-    return max(1, most)
+    most_values = min(MOST_VALUES, MOST_BYTES // width)
+    return max(1, most_values)
 
 
 def rows_a_block(tensor: Tensor) -> int:
     """How many rows a full block has, at least 1: as many as values_a_block values fill; of an
     array of one or two axes MOST_ROWS (2^16) at most."""
     values_a_row = max(1, prod(tensor.row_shape))
-    most = values_a_block(tensor) // values_a_row
+    most_rows = values_a_block(tensor) // values_a_row
     if len(tensor.shape) <= 2:
-        most = min(most, MOST_ROWS)
-    return max(1, most)
+        most_rows = min(most_rows, MOST_ROWS)
+    return max(1, most_rows)
 
 
 def cells_of(tensor: Tensor, rows: int) -> int:
@@ -433,9 +441,10 @@ def cells_of(tensor: Tensor, rows: int) -> int:
 
 
 def period_of(tensor: Tensor) -> int:
-    """After how many columns of a block the next one of the same kind comes, so that its streams
-    may take over that one's plans; 0 for an array of one or two axes with at most ALIKE (64)
-    columns, each of its own kind."""
+    """After how many columns of a block the next one of the same kind comes, whose streams may then
+    be coded by the same plans: 1 if all are of one kind, 2 for complex numbers. 0 for an array of
+    one or two axes with at most ALIKE (64) columns, each of its own kind."""
+    # columns are numbered by the innermost of their axes first, such as the channels of a picture
     if len(tensor.axes) > 1:
         innermost = tensor.axes[-1]
         return tensor.shape[innermost] * parts_of(tensor)
@@ -485,7 +494,7 @@ def encode(
         parts = values.view(f"f{dtype.itemsize // 2}")
         real = parts[0::2].copy()
         imaginary = parts[1::2].copy()
-        # they have no range, and so no bound
+        # complex numbers are always stored exactly
         coded.append(_encode_column(real, None))
         coded.append(_encode_column(imaginary, None))
     return coded
@@ -568,23 +577,25 @@ def _encode_text(values: Array) -> Coded:
     width = values.dtype.itemsize // 4
     length = np.char.str_len(values).astype(np.int64)
     # a dtype of no characters cannot be viewed as any other
-    used = np.zeros(0, np.uint32)
+    points = np.zeros(0, np.uint32)
     if width:
         code_points = values.view(np.uint32)
-        points = code_points.reshape(len(values), width)
-        used = points[_prefixes(length, width)]
-    utf32 = used.astype("<u4").tobytes()
+        filled_up = code_points.reshape(len(values), width)
+        # those of all texts, one behind the other, without the zeros behind each
+        points = filled_up[_prefixes(length, width)]
+    utf32 = points.astype("<u4").tobytes()
     text = utf32.decode("utf-32-le", "surrogatepass")
     utf8 = text.encode("utf-8", "surrogatepass")
     buffer = np.frombuffer(utf8, np.uint8)
     # UTF-8 takes 1 to 4 bytes a code point
-    size = np.ones(len(used), np.int64)
+    size = np.ones(len(points), np.int64)
     for first_of_one_more in (0x80, 0x800, 0x10000):
-        size += used >= first_of_one_more
+        size += points >= first_of_one_more
     # where each code point begins in the UTF-8, and where the last one ends
     start_of_all = np.zeros(1, np.int64)
     ends_of_points = np.cumsum(size)
     places = np.concatenate([start_of_all, ends_of_points])
+    # the numbers of each text's first code point, and of that behind its last
     last = np.cumsum(length)
     first = last - length
     start = places[first]
@@ -598,10 +609,10 @@ def decode(
     columns: Sequence[Decoded],
     rows: int,
 ) -> Array:
-    """(rows, *row_shape): rows of an array, in the tensor's dtype but the processor's byte order,
-    decoded from the columns that `encode` returned; ArchiveError if they are not these, the rows
-    are too large for a block, or these are residuals (tensor.orders) and this process does not add
-    as IEEE 754 says."""
+    """Decode the columns that `encode` returned: `rows` rows of an array, (rows, *row_shape), in
+    the tensor's dtype but the processor's byte order. ArchiveError if the columns are not these,
+    the rows are too large for a block, or these are residuals (tensor.orders) and this process does
+    not add as IEEE 754 says."""
     dtype = np.dtype(tensor.dtype).newbyteorder("=")
     if tensor.orders:
         dtype = np.dtype(extrapolation.whole(dtype))
@@ -615,11 +626,11 @@ def decode(
     part_type = dtype
     if parts == 2:
         part_type = np.dtype(f"f{dtype.itemsize // 2}")
-    # a complex number is its real and its imaginary part, one behind the other
-    halves = flat.view(part_type)
+    # the same memory as parts of numbers: of a complex one the real part, then the imaginary one
+    flat_parts = flat.view(part_type)
     for place, column in enumerate(columns):
-        owner, part = divmod(place, parts)
-        halves[owner, part::parts] = _decode_column(column, part_type)
+        array_column, part = divmod(place, parts)
+        flat_parts[array_column, part::parts] = _decode_column(column, part_type)
     in_rows = _rows_first(tensor, flat, rows)
     if tensor.orders:
         return extrapolation.restore(in_rows, tensor.orders)
@@ -728,9 +739,9 @@ def _prefixes(length: Array, width: int) -> Mask:
 
 
 def ends(tensor: Tensor, array: Array) -> list[tuple[Fraction, Fraction] | None]:
-    """For each error bound that the array may have, (smallest, largest) finite number of its
-    values, as exact fractions; None if there is none, or the type is not of integers or real
-    floats. array: rows of it, (rows, *row_shape)."""
+    """The ranges of an array's numbers: for each error bound that it may have, of a column or of
+    all values, (smallest, largest) finite number, as exact fractions; None if there is none, or the
+    type is not of integers or real floats. array: rows of it, (rows, *row_shape)."""
     dtype = np.dtype(tensor.dtype)
     if dtype.kind not in "iuf" or not array.size:
         return [None] * tensor.bounds
@@ -773,8 +784,8 @@ def agree(
 
 
 def _agree(one: Array, other: Array, bound: Fraction | None) -> bool:
-    """Whether two columns, in the processor's byte order, are equal bit for bit, or, with a bound,
-    within it, which of other types than integers and real floats none is."""
+    """Whether two columns, in the processor's byte order, are equal bit for bit, or, if they are
+    integers or real floats and there is a bound, differ by no more than that in any value."""
     if one.tobytes() == other.tobytes():
         return True
     if bound is None:
@@ -787,8 +798,8 @@ def _agree(one: Array, other: Array, bound: Fraction | None) -> bool:
         return bool((near | same).all())
     if one.dtype.kind in "iu":
         wide = _wide(one.dtype)
-        off = distances(one.astype(wide), other.astype(wide))
-        largest = int(off.max(initial=0))
+        differences = distances(one.astype(wide), other.astype(wide))
+        largest = int(differences.max(initial=0))
         return largest <= bound
     return False
 

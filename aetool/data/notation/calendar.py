@@ -18,8 +18,8 @@ def days_of(year: Int, month: Int, day: Int) -> Int:
 
 
 def civil(days: Int) -> tuple[Int, Int, Int]:
-    """(year, month, day), (n,) int64 each, month and day from 1, of days since 1970-01-01, (n,)
-    int64."""
+    """The dates of days, (n,) int64, counted from 1970-01-01: (year, month, day), (n,) int64 each,
+    month and day from 1."""
     months = days.astype(DAYS).astype(MONTHS).astype(np.int64)
     years, month = np.divmod(months, 12)
     day = days - _days_before(months)
@@ -29,17 +29,18 @@ def civil(days: Int) -> tuple[Int, Int, Int]:
 def are_days(year: Int, month: Int, day: Int) -> Mask:
     """Which dates exist, (n,) bool: where year, month and day are a day of the calendar, from year
     1 to 9999."""
-    possible = year >= 1
-    possible &= year <= 9999
-    possible &= month >= 1
-    possible &= month <= 12
-    sane_year = np.where(possible, year, 1970)
-    sane_month = np.where(possible, month, 1)
+    exists = year >= 1
+    exists &= year <= 9999
+    exists &= month >= 1
+    exists &= month <= 12
+    # January 1970 in place of what is no month
+    sane_year = np.where(exists, year, 1970)
+    sane_month = np.where(exists, month, 1)
     months = _months(sane_year, sane_month)
     days_in_month = _days_before(months + 1) - _days_before(months)
-    possible &= day >= 1
-    possible &= day <= days_in_month
-    return possible
+    exists &= day >= 1
+    exists &= day <= days_in_month
+    return exists
 
 
 def _months(year: Int, month: Int) -> Int:

@@ -44,7 +44,8 @@ from aetool.model import Float, Int
 
 DAY = 86400
 LAYOUTS = ("", YEAR_FIRST, NAMED, COMPACT, MONTH, TIME)  # by the number that `Parts` have
-UNTOLD = (DAY_FIRST, MONTH_FIRST, SHORT_YEAR_FIRST)  # what a column must tell apart
+# orders of three numbers that a cell alone need not tell apart, as 01/02/03: the column decides
+UNTOLD = (DAY_FIRST, MONTH_FIRST, SHORT_YEAR_FIRST)
 PLACE_OF_DAY = {DAY_FIRST: 0, MONTH_FIRST: 1, SHORT_YEAR_FIRST: 2}
 YEAR_MONTH_DAY = (0, 1, 2)  # places of year, month and day among three numbers, year first
 PLACES = {DAY_FIRST: (2, 1, 0), MONTH_FIRST: (2, 0, 1)}  # the same places in the other orders
@@ -137,18 +138,18 @@ class Parts:
         century = np.where(is_last_century, 1900, 2000)
         is_short = self.widths[:, place_of_year] == 2
         year = np.where(is_short, year + century, year)
-        good = are_days(year, month, day)
+        is_day = are_days(year, month, day)
         if order == SHORT_YEAR_FIRST:
             has_short_numbers = self.widths == 2
-            good &= has_short_numbers.all(axis=1)
+            is_day &= has_short_numbers.all(axis=1)
         # what is no day becomes one, so that the calendar can count it
-        year = np.where(good, year, 1970)
-        month = np.where(good, month, 1)
-        day = np.where(good, day, 1)
+        year = np.where(is_day, year, 1970)
+        month = np.where(is_day, month, 1)
+        day = np.where(is_day, day, 1)
         days = days_of(year, month, day)
         whole_seconds = days * DAY + self.seconds
         # the fraction comes last: whole seconds are added without rounding
-        return whole_seconds + self.fraction, good
+        return whole_seconds + self.fraction, is_day
 
 
 def taken_apart(cells: Cells, rows: Int) -> Parts:
@@ -262,9 +263,9 @@ class DateEvidence:
         usual: str | None = None,
         asked: bool = False,
     ) -> DateNotation | None:
-        """How to read the column's cells as dates, or as times if more cells are such; None if they
-        are not nearly all dates, or all times (see `nearly_all`), or fewer than three cells and all
-        of digits alone, as 20241231.
+        """Decide how to read the column's cells as dates, or as times if more cells are such; None
+        if they are not nearly all dates, or all times (see `nearly_all`), or fewer than three cells
+        and all of digits alone, as 20241231.
 
         gap_words: the user's further words for gaps, beside `cells.GAP_WORDS`. usual: one of
         UNTOLD, the order to take where cells with a separator fit several equally well; None: that
@@ -301,7 +302,7 @@ class DateEvidence:
         """Whether nearly all cells, see `nearly_all`, are of the column's kind, dates or times;
         False for fewer than three dates of digits alone and no other. fitting: how many are of the
         kind; gap_words: the user's, which are no odd cells."""
-        # a few numbers of eight digits may be what they are
+        # a few cells of eight digits, and no other dates, may be plain numbers
         if self._digits_alone == fitting < LEAST_COMPACT:
             return False
         # those of the other kind are odd, too
@@ -338,10 +339,10 @@ class DateEvidence:
         separator: str,
         usual: str | None,
     ) -> tuple[tuple[str, ...], bool]:
-        """(the orders in which to read cells with this separator, the likeliest first, then others
-        that at least two cells and 5 % of them fit and the first does not; whether the first is a
-        guess that no cell proves). separator: one that is in `untold`; usual: the order of UNTOLD
-        to assume where cells do not tell it, or None."""
+        """Decide in which orders to read cells with this separator: (the likeliest, then others
+        that fit at least two cells, and 5 % of all, which the first does not fit; whether the first
+        is a guess that no cell proves). separator: one that is in `untold`; usual: the order of
+        UNTOLD to assume where cells do not tell it, or None."""
         kinds: dict[tuple[str, ...], int] = {}
         for kind, count in self.untold.items():
             if kind.separator == separator:
@@ -353,16 +354,16 @@ class DateEvidence:
         is_guess = False
         if len(best) > 1:
             first, is_guess = self._order_without_proof(separator, best, usual)
-        # another order is tried, too, if enough cells fit it and not the first
-        others = {}
+        # another order is tried, too, if enough cells fit it that do not fit the first
+        not_of_first = {}
         for orders, count in kinds.items():
             if first not in orders:
-                others[orders] = count
+                not_of_first[orders] = count
         least = max(2, LEAST_OF_ORDER * sum(kinds.values()))
         chosen = [first]
         commonest_first = sorted(UNTOLD, key=fits.__getitem__, reverse=True)
         for order in commonest_first:
-            if _fitting(others, order) >= least:
+            if _fitting(not_of_first, order) >= least:
                 chosen.append(order)
         return tuple(chosen), is_guess
 
@@ -378,7 +379,8 @@ class DateEvidence:
         the one with most different days, of equal ones the separator's usual one."""
         if usual in best:
             return str(usual), False
-        # cells with other separators that tell are written by the same hand
+        # cells with other separators, whose numbers fit one order alone, are most likely written by
+        # the same person
         votes: Counter[str] = Counter()
         for kind, count in self.untold.items():
             if len(kind.orders) == 1:
@@ -388,12 +390,12 @@ class DateEvidence:
             return proven, False
         # days come in more values than months do, or years
         varied = self.varied[separator]
-        amounts = {}
+        counts_of_days = {}
         for order in best:
             different_days = varied[PLACE_OF_DAY[order]]
-            amounts[order] = len(different_days)
-        most = max(amounts.values())
-        likely = [order for order in best if amounts[order] == most]
+            counts_of_days[order] = len(different_days)
+        most = max(counts_of_days.values())
+        likely = [order for order in best if counts_of_days[order] == most]
         usual_of_separator = USUAL[separator]
         if usual_of_separator in likely:
             return usual_of_separator, True
@@ -439,7 +441,7 @@ def _united(
         numbers = one.get(separator, NOTHING_VARIED)
         other_numbers = other.get(separator, NOTHING_VARIED)
         pairs = zip(numbers, other_numbers, strict=True)
-        united[separator] = _varied(values | more for values, more in pairs)
+        united[separator] = _varied(values | other_values for values, other_values in pairs)
     return united
 
 
@@ -480,7 +482,7 @@ class _Collector:
         scan = scanning.scan(self.cells, scanning.Style())
         is_empty = scan.form == EMPTY
         is_number = scan.form < EMPTY
-        # digits alone may be a date
+        # a number of digits alone may be a date, as 20241231
         is_number &= ~_maybe_compact(self.cells, scan.value)
         self.numbers = int(is_number.sum())
         if is_empty.any():
@@ -510,7 +512,7 @@ class _Collector:
         A shape is a text with 0 for every digit: it tells the style, and few are different.
         """
         cells = self.cells.take(rows)
-        # without an order the kernel reads only what tells its own
+        # without an order the kernel reads only cells that show theirs, as 2024-12-31 does
         no_order = bytes(len(SEPARATORS))
         _, form_without_order = _kernel_moments(cells, no_order)
         is_sure = form_without_order == 0
@@ -521,7 +523,7 @@ class _Collector:
             moments_of[order], form = _kernel_moments(cells, same_order)
             is_day = form == 0
             fitting += is_day.astype(np.int64) << bit
-        # what tells its own order is read so in any, and fits none of them
+        # cells that show their order are read alike with each: they count for none of them
         fitting[is_sure] = 0
         read = np.flatnonzero(is_sure | (fitting > 0))
         shapes, index = different_texts(_shapes(cells), read)
@@ -530,7 +532,8 @@ class _Collector:
             apart = moments.taken_apart(shape)
             if apart is None:
                 continue
-            # an offset moves the day, so that its numbers cannot be told from the moment
+            # a zone may move the moment to another day: the numbers, which are needed here, do not
+            # follow from it
             if apart.clock.zoned and not apart.layout:
                 continue
             same_shape = read[index == number]
@@ -565,7 +568,7 @@ class _Collector:
             self.untold[kind] += count
             if len(orders) > 1:
                 chosen = rows[bits_of_rows == bits]
-                # the moment in any of the orders tells the three numbers
+                # from the moment in one of the orders the three numbers follow
                 first_order = orders[0]
                 value = moments_of[first_order][chosen]
                 self._vary(style, first_order, value)
@@ -662,10 +665,10 @@ def _shapes(cells: Cells) -> Cells:
 
 
 def _kernel_moments(cells: Cells, orders: bytes) -> tuple[Float, Bytes]:
-    """((n,) epoch seconds, NaN where not read; (n,) form: 0 where a cell is a date, EMPTY where it
-    is blank, LEFT where the kernel cannot read it) of cells by the compiled kernel, which must be
-    there. orders: a byte for each of SEPARATORS, 1 + the place in UNTOLD of the order to read by,
-    or 0 for none."""
+    """Read cells as dates by the compiled kernel, which must be there: ((n,) epoch seconds, NaN
+    where not read; (n,) form: 0 where a cell is a date, EMPTY where it is blank, LEFT where the
+    kernel cannot read it). orders: a byte for each of SEPARATORS, 1 + the place in UNTOLD of the
+    order to read by, or 0 for none."""
     value, form = _unread(len(cells))
     start, stop, wide = scanning.spans(cells)
     # it writes into the last two
@@ -682,21 +685,23 @@ def _kernel_moments(cells: Cells, orders: bytes) -> tuple[Float, Bytes]:
 
 
 def _unread(count: int) -> tuple[Float, Bytes]:
-    """((n,) NaN, (n,) LEFT) for so many cells, none of which is read yet."""
+    """The result of a reading for so many cells, none of which is read yet: ((n,) seconds, all NaN;
+    (n,) uint8 forms, all LEFT)."""
     value = np.full(count, np.nan)
     form = np.full(count, LEFT, np.uint8)
     return value, form
 
 
 def _maybe_compact(cells: Cells, value: Float) -> Mask:
-    """(n,) bool: where a cell that is a number may be a date of digits alone, 20241231, of the
-    years 1800 to 2199, perhaps with a time (12 or 14 digits): by its length and its first four
-    digits alone. value: (n,), its number, NaN for none."""
+    """Which cells that are numbers may be dates of digits alone, 20241231, perhaps with a time:
+    (n,) bool. True for a cell of 8, 12 or 14 bytes whose first four digits are a year from 1800 to
+    2199; the others are not looked at. value: (n,), the cells' numbers, NaN for none."""
     length = cells.stop - cells.start
     year = np.full(len(cells), np.nan)
     # a day; a day, hours and minutes; and seconds, too
     for width in (8, 12, 14):
         rows = length == width
+        # all digits but the first four are cut off
         year[rows] = value[rows] // 10.0 ** (width - 4)
     # no year, NaN, is in no range
     is_possible = year >= FIRST_YEAR
@@ -731,16 +736,17 @@ class DateNotation:
         state[unread] = np.where(gap, GAP, ODD)
         unread = unread[~gap]
         if len(unread):
-            moment, good = self._moments(taken_apart(cells, unread))
-            dates = unread[good]
-            value[dates] = moment[good]
+            moment, is_date = self._moments(taken_apart(cells, unread))
+            dates = unread[is_date]
+            value[dates] = moment[is_date]
             state[dates] = VALUE
         return DateReading(value, state)
 
     def _plain(self, cells: Cells) -> tuple[Float, Bytes, Int]:
-        """((n,) value, epoch seconds or NaN; (n,) state, VALUE or GAP; the rows still to be read,
-        ascending, of which both mean nothing): what the kernel reads, as `taken_apart` and
-        `_moments` would; without the kernel, and of times alone, only null cells are done."""
+        """Read the cells that the compiled kernel can read, with the results that `taken_apart` and
+        `_moments` would have: ((n,) value, epoch seconds or NaN; (n,) state, VALUE or GAP; the rows
+        still to be read, ascending, of which both mean nothing). Without the kernel, and in a
+        column of times alone, only null cells are done: they are gaps."""
         if kernel.C and not self.only_time:
             # the kernel tries one order for each separator; cells that fit another are left to be
             # read one by one
@@ -763,16 +769,17 @@ class DateNotation:
         return is_gap(cells, self.gap_words)
 
     def _moments(self, parts: Parts) -> tuple[Float, Mask]:
-        """((n,) epoch seconds, (n,) bool: which cells are dates of this column) of cells taken
-        apart; of other cells the seconds mean nothing."""
-        value, good = parts.moments(YEAR_FIRST)
+        """Read cells that were taken apart as dates of this column: ((n,) epoch seconds; (n,) bool,
+        which cells are such dates: of others the seconds mean nothing)."""
+        # first those whose own text shows the order of their numbers
+        value, is_date = parts.moments(YEAR_FIRST)
         is_time = parts.layout == LAYOUTS.index(TIME)
         is_untold = parts.layout == 0
-        good &= parts.layout != NO_MOMENT
-        good &= ~is_untold
-        good &= is_time == self.only_time
+        is_date &= parts.layout != NO_MOMENT
+        is_date &= ~is_untold
+        is_date &= is_time == self.only_time
         if self.only_time:
-            return value, good
+            return value, is_date
         for separator, orders in self._orders_tried().items():
             has_separator = is_untold & (parts.separator == ord(separator))
             if not has_separator.any():
@@ -780,10 +787,10 @@ class DateNotation:
             # the first order that makes a day of a cell is its own
             for order in orders:
                 moment, fits = parts.moments(order)
-                rows = has_separator & fits & ~good
+                rows = has_separator & fits & ~is_date
                 value[rows] = moment[rows]
-                good |= rows
-        return value, good
+                is_date |= rows
+        return value, is_date
 
     def _orders_tried(self) -> Orders:
         """By each separator, "-", "." and "/", the orders of day, month and year that are tried on
@@ -813,12 +820,13 @@ class DateNotation:
             return ""
         style = self.style
         digits = min(style.digits, MOST_DIGITS)
-        unit = 10**digits
-        # by the fields that are shown: whole days, minutes, or the last digit of a second
-        steps = {0: DAY * unit, 2: 60 * unit, 3: 1}
+        # a tick is one unit of the second's last digit
+        ticks_a_second = 10**digits
+        # in ticks, the unit of the last field that is shown: a day, a minute, or one tick
+        steps = {0: DAY * ticks_a_second, 2: 60 * ticks_a_second, 3: 1}
         step = steps[style.fields]
-        ticks = round(seconds * unit / step) * step
-        days, clock = divmod(ticks, DAY * unit)
+        ticks = round(seconds * ticks_a_second / step) * step
+        days, clock = divmod(ticks, DAY * ticks_a_second)
         if style.layout == TIME:
             return _time(ticks, digits, style)
         date = _day(days, style)

@@ -140,7 +140,7 @@ def different_texts(cells: Cells, rows: Int) -> tuple[list[str], Int]:
     """
     chosen = cells.take(rows)
     raw = chosen.buffer.tobytes()
-    # The lists have no names, so that their memory is free again before the texts are decoded.
+    # The two lists get no names of their own: their memory is free before the texts are decoded.
     spans = zip(chosen.start.tolist(), chosen.stop.tolist(), strict=True)
     # A dictionary keeps the order in which its keys came: a text's number is its place there.
     numbers: dict[bytes, int] = {}

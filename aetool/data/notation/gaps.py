@@ -56,7 +56,7 @@ def is_gap(cells: Cells, words: Iterable[str] = (), country_codes: bool = False)
     gap_words = GAP_WORDS | folded(words)
     if country_codes:
         gap_words -= {NAMIBIA}
-    # what a gap word begins with is looked at first: few cells of usual columns are left
+    # only cells that begin as a gap word does are decoded, which are few in usual columns
     beginnings, longest = _beginnings(gap_words)
     rows = np.flatnonzero(~gap)
     starts = cells.start[rows]
@@ -66,7 +66,7 @@ def is_gap(cells: Cells, words: Iterable[str] = (), country_codes: bool = False)
     second = np.where(has_second, starts + 1, 0)
     second_bytes = np.where(has_second, cells.buffer[second], BLANK)
     may_be_word = beginnings[first_bytes, second_bytes]
-    # a longer cell is one only with blanks around a word, or if it is all blanks, at any length
+    # a longer cell can only be a gap with blanks around a word, or if it is all blanks
     is_short = length[rows] <= 2 * longest
     rows = rows[may_be_word & (is_short | _may_have_blanks_around(cells, rows))]
     if len(rows):
@@ -153,8 +153,8 @@ class GapEvidence:
             code = text.casefold()
             if code in COUNTRIES:
                 copies[code] += count
-        values = int(is_value.sum())
-        return cls(copies, values - sum(copies.values()))
+        value_count = int(is_value.sum())
+        return cls(copies, value_count - sum(copies.values()))
 
     def __add__(self, other: GapEvidence) -> GapEvidence:
         """The counts of both parts of a column together."""

@@ -64,19 +64,24 @@ class Family:
         `k`, two factors, neither of them 1, must be a thousandfold apart, and of a family with
         sides of accounts two numbers be below 0. counts: for each text behind a number how often it
         is there."""
-        of_family = {after: self.magnitude(after) for after in counts}
-        written = {
-            after: magnitude for after, magnitude in of_family.items() if magnitude is not None
-        }
-        if sum(counts[after] for after in written) < MOSTLY * sum(counts.values()):
+        # by the text behind a number: its magnitude, of texts that are of this family
+        magnitudes = {}
+        for after in counts:
+            magnitude = self.magnitude(after)
+            if magnitude is not None:
+                magnitudes[after] = magnitude
+        if sum(counts[after] for after in magnitudes) < MOSTLY * sum(counts.values()):
             return False
-        different = {magnitude.factor for magnitude in written.values()}
+        different = {magnitude.factor for magnitude in magnitudes.values()}
         if any(factor.is_negative for factor in self.factors.values()):
-            below = sum(counts[after] for after in written if written[after].factor.is_negative)
+            negative_count = 0
+            for after, magnitude in magnitudes.items():
+                if magnitude.factor.is_negative:
+                    negative_count += counts[after]
             # one cell may be a slip
-            return below > 1 and len(different) > 1
+            return negative_count > 1 and len(different) > 1
         # K alone may be Kelvin, and M a unit, or months beside T for toddlers; k is a thousand
-        if self.unit or any(magnitude.word == "k" for magnitude in written.values()):
+        if self.unit or any(magnitude.word == "k" for magnitude in magnitudes.values()):
             return len(different) > 1
         tens = sorted(factor.tens for factor in different - {Factor()})
         return any(later - earlier == 3 for earlier, later in itertools.pairwise(tens))

@@ -134,7 +134,8 @@ def taken_apart(text: str) -> Apart | None:
         month = int(match["m"])
         # day 1 stands for the month
         separator = text[4] if match.re is _YEAR_MONTH.compiled else ""
-        return Apart(MONTH, separator, year, month, 1, (4, len(match["m"]), 0), MIDNIGHT)
+        widths = (4, len(match["m"]), 0)
+        return Apart(MONTH, separator, year, month, 1, widths, MIDNIGHT)
     if match := _TIME.fullmatch(text):
         clock = _clock(match)
         if clock:
@@ -156,6 +157,7 @@ def _numeric(match: re.Match[str]) -> Apart | None:
         return None
     numbers = int(match["a"]), int(match["b"]), int(match["c"])
     layout = YEAR_FIRST if widths[0] == 4 else ""
+    # unless the year is first, the last number is the year or a day of two digits
     if not layout and widths[2] == 1:
         return None
     return Apart(layout, match["s"], *numbers, widths, clock)
@@ -210,12 +212,12 @@ def _clock(match: re.Match[str]) -> Clock | None:
         if not 1 <= hour <= 12:
             return None
         hour = hour % 12 + 12 * (match["half"] in "Pp")
-    whole_day = hour == 24 and not minute and not second
+    is_end_of_day = hour == 24 and not minute and not second
     # 60: a leap second, which counts as the first of the next minute
     if (
         minute > 59
         or second > 60
-        or (hour > 23 and not whole_day and match.re is not _TIME.compiled)
+        or (hour > 23 and not is_end_of_day and match.re is not _TIME.compiled)
     ):
         return None
     offset = _offset(match["z"])

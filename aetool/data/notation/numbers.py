@@ -156,7 +156,7 @@ class NumberEvidence:
             shortest=min(self.shortest, other.shortest),
             longest=max(self.longest, other.longest),
             small=self.small + other.small,
-            values=_few(self.values, other.values),
+            values=_small_union(self.values, other.values),
             odd=self.odd + other.odd,
         )
 
@@ -199,8 +199,8 @@ class NumberEvidence:
         usual: str = POINT,
         asked: bool = False,
     ) -> NumberNotation | None:
-        """How to read the column's cells as numbers; None if they are not nearly all numbers (see
-        `nearly_all`), or are codes such as 007, or labels such as R14.
+        """Decide how to read the column's cells as numbers; None if they are not nearly all numbers
+        (see `nearly_all`), or are codes such as 007, or labels such as R14.
 
         decimal: the decimal mark, "." or ",", whatever the cells say; None: by the cells.
         gap_words: the user's further words for gaps, beside `cells.GAP_WORDS`. usual: the mark
@@ -210,22 +210,22 @@ class NumberEvidence:
         words = tuple(gap_words)
         mark = decimal or self.decimal_mark(usual)
         # of the numbers under this mark some have another unit than most: these are odd
-        fitting = _those(self.manners, lambda manner: manner.fits(mark))
-        family = _family(fitting)
+        fitting = _only_where(self.manners, lambda manner: manner.fits(mark))
+        family = _family_of_manners(fitting)
         if family is not None:
             fitting = _multiplied_out(fitting, family)
         unit = self._unit(fitting)
-        numbers = _those(fitting, lambda manner: manner.unit in ("", unit))
+        numbers = _only_where(fitting, lambda manner: manner.unit in ("", unit))
         if not asked and not self._are_numbers(numbers, words):
             return None
-        with_unit = _those(numbers, lambda manner: manner.unit != "")
+        with_unit = _only_where(numbers, lambda manner: manner.unit != "")
         before, after = _commonest_affixes(with_unit)
         return NumberNotation(
             decimal=mark,
             unit=unit,
             before=before,
             after=after,
-            group=_group(numbers, mark),
+            group=_commonest_group(numbers, mark),
             fractions=unit == PERCENT and self._fractions(numbers),
             gap_words=words,
             magnitudes=family.name if family else "",
@@ -251,15 +251,15 @@ class NumberEvidence:
         units: Counter[str] = Counter()
         for manner, count in fitting.items():
             units[manner.unit] += count
-        bare = units.pop("", 0)
+        without_unit = units.pop("", 0)
         if not units:
             return ""
         unit = _commonest(units)
         count = units[unit]
-        if not bare:
+        if not without_unit:
             return unit
-        # one cell, or one of many, may be a slip
-        least = LEAST_OF_UNIT * (bare + units.total())
+        # a unit of one cell, or of few among many, may be a slip
+        least = LEAST_OF_UNIT * (without_unit + units.total())
         return "" if count < 2 or count < least else unit
 
     def _is_code(self, amount: int) -> bool:
@@ -288,7 +288,7 @@ class NumberEvidence:
         return is_often and marked > 0 and self.small == bare
 
 
-def _those(
+def _only_where(
     manners: Mapping[Manner, int],
     condition: Callable[[Manner], bool],
 ) -> dict[Manner, int]:
@@ -314,7 +314,7 @@ def _are_labels(numbers: Mapping[Manner, int]) -> bool:
     return True
 
 
-def _few(
+def _small_union(
     one: frozenset[float] | None,
     other: frozenset[float] | None,
 ) -> frozenset[float] | None:
@@ -326,7 +326,7 @@ def _few(
     return union if len(union) <= FEW_VALUES else None
 
 
-def _group(numbers: Mapping[Manner, int], mark: str) -> str:
+def _commonest_group(numbers: Mapping[Manner, int], mark: str) -> str:
     """The commonest mark between thousands that is not the decimal mark `mark`; "" if there is
     none. numbers: how many numbers are written in each manner."""
     groups: Counter[str] = Counter()
@@ -336,7 +336,7 @@ def _group(numbers: Mapping[Manner, int], mark: str) -> str:
     return _commonest(groups) if groups else ""
 
 
-def _family(manners: Mapping[Manner, int]) -> Family | None:
+def _family_of_manners(manners: Mapping[Manner, int]) -> Family | None:
     """The family of magnitudes (k, M or kB, MiB) that the numbers are written with, see family_of;
     None if of none. manners: how many are written in each manner."""
     counts: Counter[str] = Counter()
@@ -349,12 +349,12 @@ def _multiplied_out(manners: Mapping[Manner, int], family: Family) -> dict[Manne
     """Counts of manners in which magnitudes (k, M) are taken off the text behind numbers, as if
     they were multiplied out, and manners that become equal are counted together. family: of these
     magnitudes."""
-    written: Counter[Manner] = Counter()
+    multiplied_out: Counter[Manner] = Counter()
     for manner, count in manners.items():
         magnitude = family.magnitude(manner.after)
         after = manner.after if magnitude is None else magnitude.rest
-        written[manner._replace(after=after)] += count
-    return written
+        multiplied_out[manner._replace(after=after)] += count
+    return multiplied_out
 
 
 class _Collector:
@@ -380,20 +380,21 @@ class _Collector:
         """Count all cells, and return what they are evidence of; to be called once."""
         every_row = np.arange(len(self.cells))
         # the usual style first; then those of what is left, as long as many cells are
-        unread = self._plain(every_row, Style())
+        unread = self._count_plain(every_row, Style())
         for _ in range(MOST_STYLES):
             if len(unread) < FEW_LEFT or not kernel.C:
                 break
-            # every so-manieth of them tells the style of most
+            # a sample at even distances shows the style of most
             step = max(1, len(unread) // FEW_LEFT)
             style = self._style_of(unread[::step])
             if style is None:
                 break
-            unread = self._plain(unread, style)
+            unread = self._count_plain(unread, style)
+        # what no scan could read, each different text by itself
         texts, index = different_texts(self.cells, unread)
         counts = np.bincount(index, minlength=len(texts))
         for text, count in zip(texts, counts.tolist(), strict=True):
-            self._other(text, count)
+            self._count_text(text, count)
         return NumberEvidence(
             manners=dict(self.manners),
             gaps=dict(self.gaps),
@@ -402,7 +403,7 @@ class _Collector:
             shortest=self.shortest,
             longest=self.longest,
             small=self.small,
-            values=_few(frozenset(self.values), frozenset()),
+            values=_small_union(frozenset(self.values), frozenset()),
             odd=OddCells.of(self.odd),
         )
 
@@ -413,19 +414,19 @@ class _Collector:
         every_row = np.arange(len(rows))
         texts, _ = different_texts(probe.cells, every_row)
         for text in texts:
-            probe._other(text, 1)
+            probe._count_text(text, 1)
         manners = probe.manners
         amount = manners.total()
         if amount < len(texts) / 2:
             return None
         # a decimal comma only if more than half can be read in no other way
-        has_commas = amount < 2 * _commas(manners)
+        has_commas = amount < 2 * _count_of_sure_commas(manners)
         mark = COMMA if has_commas else POINT
-        group = _group(manners, mark)
+        group = _commonest_group(manners, mark)
         before, after = _commonest_affixes(manners)
         return Style(mark, group, before, after)
 
-    def _plain(self, rows: Int, style: Style) -> Int:
+    def _count_plain(self, rows: Int, style: Style) -> Int:
         """Count the cells in these rows, (n,) positions in `cells`, that are plain numbers of this
         style, or empty, in the counts that NumberEvidence has; returns the rows of all others,
         which are to be looked at in another style or one by one."""
@@ -436,8 +437,8 @@ class _Collector:
         if forms[EMPTY]:
             self.gaps[""] += int(forms[EMPTY])
         if style != Style():
-            # below some are multiplied or divided by 1000, which may round differently from reading
-            # them anew where they have an exponent: these are left to be read one by one
+            # `_count_form` multiplies or divides some values by 1000, which may round differently
+            # from a new reading where they have an exponent: these are read one by one
             has_exponent = scan.decimals < 0
             is_number = scan.form < EMPTY
             scan.form[has_exponent & is_number] = LEFT
@@ -452,7 +453,7 @@ class _Collector:
             self.shortest = min(self.shortest, float(length.min()))
             self.longest = max(self.longest, int(length.max()))
         value = value[read]
-        # a first look spares the sorting of all where values are many
+        # where the first values already differ too much, not all of them are sorted
         different = np.unique(value[: 8 * FEW_VALUES])
         if len(different) <= FEW_VALUES:
             different = np.unique(value)
@@ -477,8 +478,8 @@ class _Collector:
         if form & PADDED:
             self.padded += count
         if style.decimal == COMMA and manner.marks == EITHER_WAY:
-            # numbers under either decimal mark are counted as those under a point, as `_other`
-            # does: 1,234 was read as 1.234 and means 1234; 1.234 was read as 1234
+            # numbers that fit either mark are counted as those with a point, as by `_count_text`:
+            # 1,234 was read as 1.234 and becomes 1234; 1.234 was read as 1234 and becomes 1.234
             if form & EITHER:
                 value[has_form] = np.rint(value[has_form] * 1000)
             else:
@@ -487,7 +488,7 @@ class _Collector:
             is_small = np.abs(value[has_form]) <= 1
             self.small += int(is_small.sum())
 
-    def _other(self, text: str, count: int) -> None:
+    def _count_text(self, text: str, count: int) -> None:
         """Count `count` cells with this text, read by itself, as a gap, infinity, a number or odd,
         in the counts that NumberEvidence has. A number that can be read with either decimal mark is
         counted as that with a point."""
@@ -498,29 +499,29 @@ class _Collector:
             self.infinite += count
             return
         number = numeral(text)
-        point = number.read(POINT) if number else None
-        comma = number.read(COMMA) if number else None
+        with_point = number.read(POINT) if number else None
+        with_comma = number.read(COMMA) if number else None
         # of a cell that fits both marks the reading with a point counts
-        either = point or comma
-        if number is None or either is None:
+        reading = with_point or with_comma
+        if number is None or reading is None:
             self.odd[text] += count
             return
-        # what tells the decimal mark of the column: which marks this one fits, if it has any
+        # by these the decimal mark of the column is decided
         marked = POINT in number.core or COMMA in number.core
-        marks = Marks(point is not None, comma is not None, marked)
+        marks = Marks(with_point is not None, with_comma is not None, marked)
         manner = _manner(number, marks)
         self.manners[manner] += count
-        if either.padded:
+        if reading.padded:
             self.padded += count
-        if not manner.unit and abs(either.value) <= 1:
+        if not manner.unit and abs(reading.value) <= 1:
             self.small += count
-        self.values.add(either.value)
+        self.values.add(reading.value)
         length = len(text.encode())
         self.shortest = min(self.shortest, length)
         self.longest = max(self.longest, length)
 
 
-def _commas(manners: Mapping[Manner, int]) -> int:
+def _count_of_sure_commas(manners: Mapping[Manner, int]) -> int:
     """How many numbers can only be read with a decimal comma. manners: how many are written in each
     manner."""
     commas = 0
@@ -619,7 +620,7 @@ class NumberNotation:
         # below EMPTY a form is that of a number
         forms_of_numbers = scan.form[scan.form < EMPTY]
         padded = bool((forms_of_numbers & PADDED).any())
-        # numbers with no more in their form than BARE allows: nothing is attached, no unit
+        # numbers without a unit: their form has no bit, such as ATTACHED, but those of BARE
         bare = (scan.form | scanning.BARE) == scanning.BARE
         unread = np.flatnonzero(scan.form == LEFT)
         if len(unread):
@@ -651,31 +652,31 @@ class NumberNotation:
         # a gap word may be a number, too: it comes first
         if is_gap_word(text, folded(self.gap_words)):
             return _Cell(math.nan, 0, GAP)
-        endless = infinity(text)
-        if endless is not None:
-            return _Cell(endless, 0, VALUE)
+        infinite = infinity(text)
+        if infinite is not None:
+            return _Cell(infinite, 0, VALUE)
         odd = _Cell(math.nan, 0, ODD)
-        written = numeral(text)
-        if written is None:
+        number_text = numeral(text)
+        if number_text is None:
             return odd
         # 1, unless a magnitude such as k stands behind the digits
         factor = Factor()
         if self.magnitudes:
             family = FAMILIES[self.magnitudes]
-            magnitude = family.magnitude(written.after)
+            magnitude = family.magnitude(number_text.after)
             if magnitude is not None:
                 factor = magnitude.factor
-                written = replace(written, after=magnitude.rest)
-        if written.unit not in ("", self.unit):
+                number_text = replace(number_text, after=magnitude.rest)
+        if number_text.unit not in ("", self.unit):
             return odd
-        number = written.read(self.decimal, factor)
+        number = number_text.read(self.decimal, factor)
         if number is None:
             return odd
         return _Cell(
             number.value,
             number.decimals,
             VALUE,
-            bare=not written.unit,
+            bare=not number_text.unit,
             padded=number.padded,
         )
 
@@ -683,10 +684,10 @@ class NumberNotation:
         """Change value, state and decimals, (n,) each, in place: numbers equal to one of the user's
         gap words become gaps (NaN, GAP, 0), -999.0 for -999, too."""
         for word in self.gap_words:
-            cell = self._read_text_as_number(word)
-            if cell is None:
+            number = self._read_text_as_number(word)
+            if number is None:
                 continue
-            rows = value == cell
+            rows = value == number
             value[rows] = np.nan
             state[rows] = GAP
             decimals[rows] = 0
@@ -694,11 +695,11 @@ class NumberNotation:
     def _read_text_as_number(self, word: str) -> float | None:
         """The number that a gap word of the user's is, with the column's decimal mark or a point,
         whatever unit stands beside it; None if it is no number."""
-        written = numeral(word)
-        if written is None:
+        number_text = numeral(word)
+        if number_text is None:
             return None
         # on a command line numbers are written with a point
-        number = written.read(self.decimal) or written.read(POINT)
+        number = number_text.read(self.decimal) or number_text.read(POINT)
         return number.value if number else None
 
     def show(self, value: float, decimals: int) -> str:
@@ -783,9 +784,10 @@ class _Cell(NamedTuple):
 
 
 def _to_percent(value: Float, decimals: Int, bare: Mask) -> None:
-    """Change the values, (n,), that are `bare`, (n,) bool, fractions of 1, in place to percent, and
-    their decimals, (n,), to two less, but no less than 0, rounded to these, as 0.07 * 100 is not 7.
-    Where decimals are -1, for an exponent, they stay, and nothing is rounded."""
+    """Turn fractions of 1 into percent, in place: the values, (n,), where `bare`, (n,) bool, is
+    True, become 100 times as large, and their decimals, (n,), two less, but no less than 0. Values
+    are rounded to these decimals, as 0.07 * 100 is not 7 in floats. Where decimals are -1, for an
+    exponent, they stay, and nothing is rounded."""
     rows = np.flatnonzero(bare & np.isfinite(value))
     places = np.maximum(decimals[rows] - 2, 0)
     scale = 10.0**places

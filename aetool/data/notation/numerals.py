@@ -98,7 +98,8 @@ class Numeral:
         sign = "-" if self.negative else ""
         if factor.is_negative:
             sign = "" if self.negative else "-"
-        # tens are of the text: 1.001 * 1000 is not 1001
+        # powers of ten become the text's exponent, as a product is rounded: 1.001 * 1000 is not
+        # 1001 in floats
         tens = int(exponent or 0) + factor.tens
         value = float(f"{sign}{whole or '0'}.{fraction or '0'}e{tens}") * 2.0**factor.twos
         decimals = -1 if exponent else max(0, len(fraction) - factor.tens)
@@ -113,7 +114,10 @@ class Numeral:
     def group(self) -> str:
         """The first character between digits that is neither a point nor a comma; "" if there is
         none."""
-        return next((c for c in self.core if c in _GROUPING and c not in (POINT, COMMA)), "")
+        for character in self.core:
+            if character in _GROUPING and character not in (POINT, COMMA):
+                return character
+        return ""
 
 
 def unit_of(before: str, after: str) -> str:
@@ -159,6 +163,7 @@ def numeral(text: str) -> Numeral | None:
     if head is None or core is None or tail is None:
         return None
     after = tail["after"] or ""
+    # "2. White" is an item of a list
     if core[0][-1] in (POINT, COMMA) and after.strip()[:1].isalpha():
         return None
     # parentheses, which mean a minus, come in pairs and stand for the sign, wherever that may be:

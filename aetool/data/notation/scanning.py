@@ -110,8 +110,8 @@ def by_kernel(cells: Cells, style: Style) -> Scan:
 
 
 def spans(cells: Cells) -> tuple[Offsets, Offsets, bool]:
-    """(start, stop, whether these are int64, else int32) of the cells: the offsets in their buffer,
-    (n,), as contiguous arrays for the kernel."""
+    """The offsets of cells in their buffer, as contiguous arrays for the kernel: (start, (n,);
+    stop, (n,); whether both are int64, else int32)."""
     narrow = cells.start.dtype == np.int32 and cells.stop.dtype == np.int32
     kind: type[np.signedinteger[Any]] = np.int32 if narrow else np.int64
     start = np.ascontiguousarray(cells.start, dtype=kind)
@@ -146,7 +146,8 @@ def _leading_bits(power: int) -> int:
         five = scale // five
     excess = five.bit_length() - 128
     bits = five >> excess if excess > 0 else five << -excess
-    # The kernel's proof of correct rounding needs these from above: cut off, halves may go astray.
+    # The kernel's proof of correct rounding needs these rounded up: cut off, a number half-way
+    # between two floats might be rounded the wrong way.
     if -27 <= power < 0:
         bits += 1
     return bits
@@ -214,9 +215,10 @@ def _floats(matrix: Matrix, decimal: str) -> Float:
 
 
 def _forms(matrix: Matrix, mark: int) -> tuple[Bytes, npt.NDArray[np.int16], Mask]:
-    """((n,) form, a sum of MARKED, EITHER and PADDED; (n,) decimals, digits behind the mark; (n,)
-    bool: whether it is a plain number, else both mean nothing) of cells. matrix: (n, width) uint8,
-    at least one byte wide, their bytes, zeros behind each; mark: the decimal mark's byte."""
+    """Tell which cells are plain numbers, and in what form: ((n,) form, a sum of MARKED, EITHER and
+    PADDED; (n,) decimals, digits behind the mark; (n,) bool: whether it is a plain number, else
+    both mean nothing). matrix: (n, width) uint8, at least one byte wide, the cells' bytes, zeros
+    behind each; mark: the decimal mark's byte."""
     cell_count, width = matrix.shape
     is_digit = (matrix >= ZERO) & (matrix <= NINE)
     is_mark = matrix == mark
@@ -225,13 +227,13 @@ def _forms(matrix: Matrix, mark: int) -> tuple[Bytes, npt.NDArray[np.int16], Mas
     marks = is_mark.sum(axis=1)
     length = (matrix != 0).sum(axis=1)
     digits = is_digit.sum(axis=1)
-    # A sign elsewhere than in front, or any other byte, is counted by the length alone.
+    # Any other byte, or a sign elsewhere than in front, counts in the length alone.
     is_number = signed + marks + digits == length
     is_number &= digits > 0
     is_number &= marks <= 1
 
     marked = marks == 1
-    # where the digits before the mark end
+    # where the decimal mark stands, or would stand
     mark_offset = np.where(marked, is_mark.argmax(axis=1), length)
     decimals = np.where(marked, length - mark_offset - 1, 0)
     integer_digits = mark_offset - signed
@@ -240,7 +242,7 @@ def _forms(matrix: Matrix, mark: int) -> tuple[Bytes, npt.NDArray[np.int16], Mas
     leading = matrix[np.arange(cell_count), behind_sign]
     leading_zero = leading == ZERO
 
-    # 1.234: the mark may be one between groups, if it stands as one would.
+    # 1.234: three digits behind the mark and one to three before it may be groups of thousands.
     either = marked & (decimals == 3)
     either &= (integer_digits >= 1) & (integer_digits <= 3)
     either &= ~leading_zero

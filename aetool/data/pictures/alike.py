@@ -31,7 +31,7 @@ class _Form(NamedTuple):
         where only the upper 8 are read."""
         return cls(sight.width, sight.height, sight.coloured, sight.deep or sight.cut)
 
-    def told(self, other: _Form) -> str:
+    def difference_from(self, other: _Form) -> str:
         """How this form differs from `other`, that of most pictures, in words to go behind the
         picture's name: in its size; of one size in its bits; else in its colour, in which it is
         taken to differ."""
@@ -63,21 +63,22 @@ def of_one_form(
     if source.has_plain_batches:
         return source
     form = _form_of(source, purpose)
-    # what opaque pictures say of opacity is no channel
+    # all are opaque: a channel of opacity, if they have one, is left out
     channels = 3 if form.coloured else 1
     check_shape(source.name, (channels, form.height, form.width))
     return framed(source, Framing(channels, form.width, form.height), strict=True)
 
 
 def are_of_one_form(source: ImageSource) -> bool:
-    """Whether the headers of all pictures tell of one form, of 8 bits a value: `of_one_form` takes
-    them then, if all can be read and are opaque, and they are neither loose files nor a list.
-    Pictures whose headers cannot be read are passed over; False if no others are there."""
+    """Whether all pictures have one form by their headers (size, colour or gray), of 8 bits a
+    value: `of_one_form` takes them then, if all can be read and are opaque, and they are neither
+    loose files nor a list. Pictures whose headers cannot be read are passed over; False if no
+    others are there."""
     forms = set()
     for sight in source.sights:
         if isinstance(sight, Sight):
             forms.add(_Form.of(sight))
-    # the odd one out is found later
+    # which picture is the odd one, `of_one_form` says
     if len(forms) != 1:
         return False
     form = forms.pop()
@@ -107,11 +108,11 @@ def _form_of(source: ImageSource, purpose: str) -> _Form:
         forms.append(_Form.of(sight))
     if not forms:
         raise DataError(source.why_empty())
-    # the odd one is told by what most are, not by the first, which may be the odd one
+    # the form of most pictures is the norm, not that of the first, which may be the odd one
     [(common, _)] = Counter(forms).most_common(1)
     for record, form in enumerate(forms):
         if form != common:
-            _refuse(source, record, form.told(common), purpose)
+            _refuse(source, record, form.difference_from(common), purpose)
         if form.has_more_bits:
             _refuse(source, record, "has more than 8 bits a value", purpose)
         if _is_transparent(source, record):

@@ -111,7 +111,7 @@ def size_of(name: str, given: Size, counts: Sequence[int] = (1, 2)) -> tuple[int
         parts = [given]
     else:
         try:
-            # whoever has more has too many, however many these are
+            # one more than there may be is too many, and no more need be read
             parts = list(itertools.islice(given, MOST_NUMBERS + 1))
         except TypeError:
             # of a type that holds no numbers
@@ -125,10 +125,11 @@ def size_of(name: str, given: Size, counts: Sequence[int] = (1, 2)) -> tuple[int
     # left and top, which come first, may be 0; a width and a height may not
     sides = numbers[-2:]
     if len(numbers) not in counts or min(sides, default=0) < 1:
-        more = ", or LEFT,TOP,WIDTH,HEIGHT" if 4 in counts else ""
-        said = given if isinstance(given, str) else brief(given)
+        further_form = ", or LEFT,TOP,WIDTH,HEIGHT" if 4 in counts else ""
+        given_in_words = given if isinstance(given, str) else brief(given)
         raise ParamError(
-            f"{name} {said}: write pixels as WIDTH or WIDTHxHEIGHT, such as 256x192{more}"
+            f"{name} {given_in_words}: write pixels as WIDTH or WIDTHxHEIGHT, such as 256x192"
+            f"{further_form}"
         )
     return numbers
 
@@ -191,7 +192,7 @@ def chosen(source: ImageSource, asked: Asked) -> Framing:
         high=white,
         background=_background(source),
     )
-    line = _line(source, sights, framing, asked)
+    line = _notice_of(source, sights, framing, asked)
     if line:
         notices.say(source.name, line)
     return framing
@@ -217,9 +218,9 @@ def _target(
     channels: int,
     asked: Asked,
 ) -> tuple[Pair, tuple[int, ...]]:
-    """(a usual size of the pictures, the size to resize them to, () for none), each (width,
-    height). sizes: of the pictures after they are cropped; count: how many pictures there are;
-    channels: of each; asked: what the user asks for.
+    """Choose the size of pictures that a model sees: (a usual size of the pictures; the size to
+    resize them to, () for none), each (width, height). sizes: of the pictures after they are
+    cropped; count: how many pictures there are; channels: of each; asked: what the user asks for.
 
     The usual size is the commonest, if at least half of them have it, else one of median shape and
     area; where tiles are cut of pictures that differ, and no size is asked for, the smallest width
@@ -230,9 +231,9 @@ def _target(
     each of so many pictures may have: to the usual size or a smaller one of its shape, with sides
     that are multiples of EIGHTH (8) where fewer than half have one size.
     """
-    ((usual, often),) = Counter(sizes).most_common(1)
-    all_alike = often == len(sizes)
-    few_alike = 2 * often < len(sizes)
+    ((usual, times),) = Counter(sizes).most_common(1)
+    all_alike = times == len(sizes)
+    few_alike = 2 * times < len(sizes)
     if few_alike:
         usual = _middle(sizes)
     if len(asked.resize) == 2:
@@ -250,9 +251,9 @@ def _target(
         least_width = min(wide for wide, _ in sizes)
         least_height = min(high for _, high in sizes)
         return (least_width, least_height), ()
-    # values of one picture that so many of them may have
-    affordable = min(EACH, max(MODEST, AT_ONCE // count))
-    target = _smaller(usual, affordable // channels)
+    # how many values each picture may have if there are so many
+    most_values = min(EACH, max(MODEST, AT_ONCE // count))
+    target = _smaller(usual, most_values // channels)
     if target == usual and all_alike:
         return usual, ()
     # sizes differ: this one is a compromise, and its sides become multiples of eight
@@ -298,12 +299,12 @@ def _smaller(size: Pair, most: int) -> Pair:
     return min(width, most), min(height, most)
 
 
-def _probed(source: ImageSource, wanted: Sequence[int]) -> Iterator[int]:
-    """Choose pictures to look at, at most PROBED (200), evenly spaced: yields their numbers.
-    wanted: the numbers, from 0, to choose from. source: not used."""
+def _probed(records: Sequence[int]) -> Iterator[int]:
+    """Choose pictures to look at: yields at most PROBED (200) of these numbers of pictures, evenly
+    spaced, all if there are no more."""
     # rounded up: with a shorter step there would be more than PROBED
-    step = math.ceil(len(wanted) / PROBED)
-    yield from wanted[:: max(1, step)]
+    step = math.ceil(len(records) / PROBED)
+    yield from records[:: max(1, step)]
 
 
 def _range(source: ImageSource) -> tuple[float, float]:
@@ -317,7 +318,7 @@ def _range(source: ImageSource) -> tuple[float, float]:
     ]
     parts = []
     are_whole = True
-    for record in _probed(source, deep):
+    for record in _probed(deep):
         try:
             picture = source.decoded(record)
         except UnreadableError:
@@ -338,7 +339,7 @@ def _range(source: ImageSource) -> tuple[float, float]:
         white = 1.0 if highest <= 1 else float(WHITE)
         return 0.0, white
     low, high = np.quantile(values, [FAR, 1 - FAR]).tolist()
-    # where all values are equal there is still a range
+    # 1 where all values are equal, so that the range is not empty
     room = ROOM * (high - low) or 1.0
     low = low - room
     high = high + room
@@ -363,7 +364,7 @@ def _background(source: ImageSource) -> int:
     ]
     total = 0.0
     weight = 0.0
-    for record in _probed(source, with_alpha):
+    for record in _probed(with_alpha):
         try:
             picture = source.decoded(record)
         except UnreadableError:
@@ -383,10 +384,15 @@ def _background(source: ImageSource) -> int:
     return WHITE
 
 
-def _line(source: ImageSource, sights: Sequence[Sight], framing: Framing, asked: Asked) -> str:
-    """A line on what the pictures are and what the framing does to them, with the source's remarks;
-    "" if there is nothing to say. sights: of the pictures that can be read, at least one; asked:
-    what the user asks for."""
+def _notice_of(
+    source: ImageSource,
+    sights: Sequence[Sight],
+    framing: Framing,
+    asked: Asked,
+) -> str:
+    """Word a notice, one line, on what the pictures are and what the framing does to them, with the
+    source's remarks; "" if there is nothing to say. sights: of the pictures that can be read, at
+    least one; asked: what the user asks for."""
     different_sizes = {(sight.width, sight.height) for sight in sights}
     sizes = sorted(different_sizes, key=math.prod)
     pictures = "picture" if len(sights) == 1 else "pictures"
@@ -400,7 +406,7 @@ def _line(source: ImageSource, sights: Sequence[Sight], framing: Framing, asked:
     framing_words = framing.told()
     if framing_words:
         remarks.append(f"{count} {of_sizes}: {framing_words}")
-    # they are made smaller for the time alone: the user may want that otherwise
+    # made smaller only to save time: how to keep all pixels is said, too
     was_asked = asked.resize or asked.crop
     if framing.resize and len(sizes) == 1 and not was_asked:
         width, _ = sizes[0]

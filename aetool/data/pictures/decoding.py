@@ -220,7 +220,7 @@ def _is_coloured(picture: Image.Image) -> bool:
     in_palette = picture.convert("P")
     levels = in_palette.getpalette("RGB") or []
     colours = np.asarray(levels, np.uint8).reshape(-1, 3)
-    # gray has as much of each
+    # a gray has as much green and blue as red
     red = colours[:, :1]
     return bool((colours != red).any())
 
@@ -319,11 +319,12 @@ def _pixels(picture: Image.Image) -> Values:
     if not _has_alpha(picture):
         mode = "RGB" if is_coloured else "L"
         return np.asarray(picture.convert(mode))
-    # Pillow has no way from some of these modes to gray with alpha but by colour
-    four = np.asarray(picture.convert("RGBA"))
+    # Pillow cannot convert some of these modes to gray with opacity directly
+    with_opacity = np.asarray(picture.convert("RGBA"))
     if is_coloured:
-        return four
-    return four[:, :, [0, 3]]
+        return with_opacity
+    # red, which is as much as green and blue, and opacity
+    return with_opacity[:, :, [0, 3]]
 
 
 def of_array(pixels: Values) -> Decoded:
@@ -347,18 +348,18 @@ def of_array(pixels: Values) -> Decoded:
 
 
 def _opacity(alpha: Values) -> Bytes:
-    """(height, width) uint8: opacity, 0 .. 255, of whatever type it is stored in: rescaled from 0
-    to the most that an integer type holds, to 1 for truth values and floats, or to 255 for floats
-    of which one is above 1; cut off at the ends."""
+    """Opacity, (height, width) of any numbers or truth values, as uint8 levels of 0 to 255 in the
+    same shape. What becomes 255: of integers the most that their type holds; of truth values and
+    floats 1, but 255 if a float is above 1. Levels are rounded, and cut off at the ends."""
     if alpha.dtype == np.uint8:
         return alpha.astype(np.uint8)
-    most = 1.0
+    full = 1.0
     if alpha.dtype.kind in "iu":
-        most = float(np.iinfo(alpha.dtype).max)
+        full = float(np.iinfo(alpha.dtype).max)
     elif alpha.dtype.kind == "f" and alpha.max(initial=0) > 1:
         # floats from 0 to 255, not to 1
-        most = float(OPAQUE)
-    share = alpha.astype(np.float64) * (OPAQUE / most)
+        full = float(OPAQUE)
+    share = alpha.astype(np.float64) * (OPAQUE / full)
     levels = np.rint(share).clip(0, OPAQUE)
     return levels.astype(np.uint8)
 
@@ -423,7 +424,7 @@ def upright(pixels: Values, orientation: int) -> Values:
     turned = pixels
     if orientation >= TRANSPOSED:
         turned = turned.swapaxes(0, 1)
-    # first one side, then the other
+    # mirrored from left to right, then from top to bottom
     if orientation in (2, 3, 6, 7):
         turned = turned[:, ::-1]
     if orientation in (3, 4, 7, 8):

@@ -54,20 +54,20 @@ def read(path: Path) -> npt.NDArray[np.uint16]:
     pixel_bytes = 2 * channels
     # a byte for the row's filter, then its pixels
     row_bytes = 1 + pixel_bytes * width
-    wanted = height * row_bytes
-    packed = b"".join(_data_of(raw))
-    unpacking = zlib.decompressobj()
+    size = height * row_bytes
+    compressed = b"".join(_data_of(raw))
+    decompressor = zlib.decompressobj()
     # no more than the picture has, whatever the stream would give
-    stream = unpacking.decompress(packed, wanted)
-    if len(stream) < wanted:
+    stream = decompressor.decompress(compressed, size)
+    if len(stream) < size:
         raise ValueError("the picture is cut short")
     content = np.frombuffer(stream, np.uint8)
     filtered = content.reshape(height, row_bytes)
-    kinds = filtered[:, 0]
-    if (kinds > PAETH).any():
+    filter_of_row = filtered[:, 0]
+    if (filter_of_row > PAETH).any():
         raise ValueError("a row has an unknown filter")
     rows = filtered[:, 1:].reshape(height, width, pixel_bytes)
-    values = _unfiltered(rows, kinds)
+    values = _unfiltered(rows, filter_of_row)
     return values.view(">u2").astype(np.uint16)
 
 
@@ -86,31 +86,31 @@ def _data_of(raw: bytes) -> list[bytes]:
         place = end + 4
         if kind != b"IDAT":
             continue
-        # what is cut off behind the content has no checksum, and no match
+        # filled up to four bytes where the file is cut off
         checksum = raw[end:place].rjust(4, b"\0")
-        (told,) = struct.unpack(">I", checksum)
-        found = zlib.crc32(kind + content)
-        if len(content) < size or found != told:
+        (stored_checksum,) = struct.unpack(">I", checksum)
+        if len(content) < size or zlib.crc32(kind + content) != stored_checksum:
             raise ValueError("the picture is cut short, or its checksum is wrong")
         parts.append(content)
     return parts
 
 
 def _unfiltered(rows: Bytes, kinds: Bytes) -> Bytes:
-    """(height, width, bytes of a pixel) uint8: the rows, of the same shape, with their filters
-    undone. kinds: (height,), the filter of each row, 0 for none to PAETH.
+    """Undo the filters of rows of pixels, (height, width, bytes of a pixel) uint8; returns their
+    bytes in the same shape. kinds: (height,), the filter of each row, 0 for none to PAETH.
 
-    A pixel needs the one to its left and two above: those on one slant, of which each row is a
-    pixel behind the row above it, do not need each other, and are restored together.
+    A pixel is restored from the one to its left, the one above, and the one to the left of that.
+    Pixels on one slant, where row + column is the same, do not need each other, and are restored
+    together.
     """
     height, width, size = rows.shape
     # a row and a column of nothing around them stand for what is outside
     whole: Wide = np.zeros((height + 1, width + 1, size), np.int32)
     all_rows = np.arange(height)
     for slant in range(height + width - 1):
-        first = max(0, slant - width + 1)
-        behind = min(height, slant + 1)
-        y = all_rows[first:behind]
+        first_row = max(0, slant - width + 1)
+        end_row = min(height, slant + 1)
+        y = all_rows[first_row:end_row]
         x = slant - y
         left = whole[y + 1, x]
         above = whole[y, x + 1]
@@ -125,7 +125,7 @@ def _unfiltered(rows: Bytes, kinds: Bytes) -> Bytes:
         is_filter = [kind == number for number in guesses]
         guess = np.select(is_filter, list(guesses.values()), 0)
         restored = rows[y, x] + guess
-        # the lowest byte: filters count on from 255 to 0
+        # modulo 256, as PNG adds bytes
         whole[y + 1, x + 1] = restored & 255
     inner = whole[1:, 1:]
     return np.ascontiguousarray(inner.astype(np.uint8))

@@ -89,17 +89,17 @@ class FramedSource(ImageSource):
         size = 0
         for record, picture in enumerate(self.source.pictures()):
             notices.advance(record == 0, f"{record:,} of {self.count:,} pictures read")
-            framed = self._seen(record, picture)
-            if framed is None:
+            framed_picture = self._framed(record, picture)
+            if framed_picture is None:
                 continue
-            size += framed.nbytes
+            size += framed_picture.nbytes
             if size <= KEPT_BYTES:
-                readable.append((record, framed))
-            yield record, framed
+                readable.append((record, framed_picture))
+            yield record, framed_picture
         if size <= KEPT_BYTES:
             self._kept = readable
 
-    def _seen(self, record: int, picture: Decoded | str) -> Pixels | None:
+    def _framed(self, record: int, picture: Decoded | str) -> Pixels | None:
         """Frame picture number `record`, from 0: (channels, height, width) uint8, not cut into
         tiles. picture: it, decoded, or, as a str, the reason why it is not. None, the reason added
         to `unread`, if that fails; DataError if strict."""
@@ -126,11 +126,11 @@ class FramedSource(ImageSource):
                 first += len(pixels)
             return
         # large pictures make small batches, of one at least
-        most = max(1, min(BATCH, BATCH_BYTES // int(np.prod(self.shape))))
+        records_a_batch = max(1, min(BATCH, BATCH_BYTES // int(np.prod(self.shape))))
         batch: list[Pixels] = []
         for number, picture in self._one_by_one():
             # numbers of a batch follow one another: behind a gap a new one begins
-            if batch and (number != first + len(batch) or len(batch) == most):
+            if batch and (number != first + len(batch) or len(batch) == records_a_batch):
                 yield first, np.stack(batch)
                 batch = []
             if not batch:
@@ -225,37 +225,39 @@ class FramedSource(ImageSource):
         return np.asarray(np.searchsorted(self.starts, numbers, side="right") - 1)
 
     def sampled(self, most: int, seed: int) -> tuple[Pixels, Int]:
-        """(a random sample of records, (n, channels, height, width) uint8, in order; (n,) int64,
-        their numbers, from 0). most: how many at most; there are fewer where so many would take
-        more memory than a fit may, and none of those that cannot be read. The same seed gives the
-        same sample. Sets has_sampled: whether any were left out by chance.
+        """Draw a random sample of records, pictures or tiles: (the sample, (n, channels, height,
+        width) uint8, in order; their numbers, from 0, (n,) int64). most: how many at most; there
+        are fewer where so many would take more memory than a fit may, and none of those that cannot
+        be read. The same seed gives the same sample. Sets has_sampled: whether any were left out by
+        chance.
 
         DataError where nothing can be read, or anything if strict.
         """
+        # of one record, which take a byte each
         values = int(np.prod(self.shape))
         # the last of the starts is how many tiles there are
         total = int(self.starts[-1]) if self.is_tiled else self.count
         if not total:
-            # by their headers none can be framed: to read them says why
+            # none can be framed, by their headers: reading them fills `unread` with the reasons
             for _ in self.whole():
                 pass
             if self.unread:
                 raise self.none_readable()
             raise DataError(f"{self.name}: no pictures in it")
         most = max(1, min(most, MOST_SAMPLED // values))
-        # tiles are alike, and are as many as one likes: fewer of them are enough
+        # tiles of one picture are much alike: fewer of them are enough
         if self.is_tiled:
             most = min(most, max(FEWEST_TILES, AT_ONCE // values))
-        keep = np.arange(total)
+        chosen = np.arange(total)
         self.has_sampled = total > most
         if total > most:
-            keep = np.sort(np.random.default_rng(seed).choice(total, most, replace=False))
+            chosen = np.sort(np.random.default_rng(seed).choice(total, most, replace=False))
         parts = []
         numbers = []
         for first, pixels in self.numbered():
-            inside = keep[(keep >= first) & (keep < first + len(pixels))]
-            parts.append(pixels[inside - first])
-            numbers.append(inside)
+            in_batch = chosen[(chosen >= first) & (chosen < first + len(pixels))]
+            parts.append(pixels[in_batch - first])
+            numbers.append(in_batch)
         if not sum(map(len, parts)):
             raise self.none_readable()
         return np.concatenate(parts), np.concatenate(numbers)
@@ -270,7 +272,7 @@ class FramedSource(ImageSource):
         """Return, not raise, the error for a source none of whose pictures can be read, with the
         reason of the first. To be called only once they were read, which fills `unread`."""
         record, fault = next(iter(self.unread.items()))
-        # the file of one that cannot be framed is whole: who looks for damage would find none
+        # a picture that can be read and not be framed is not damaged
         what = "be framed" if record in self.unframed else "be read"
         return DataError(f"{self.name}: no picture in it can {what}: {self.title(record)}: {fault}")
 

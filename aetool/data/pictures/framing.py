@@ -158,9 +158,9 @@ class Framing:
         return lefts, tops
 
     def tiles(self, picture: Bytes) -> Bytes:
-        """(tiles, channels, height, width) uint8: the tiles, in the order of `corners`, of a
-        picture, (channels, height, width), that `seen` returned; without tiles it is the one.
-        UnframedError for more than MOST_TILES (65,536)."""
+        """Cut a picture, (channels, height, width), as `seen` returned it, into tiles: (tiles,
+        channels, height, width) uint8, in the order of `corners`; if the framing has no tiles, the
+        whole picture is the only one. UnframedError for more than MOST_TILES (65,536)."""
         _, high, wide = picture.shape
         parts = []
         for left, top in self.corners(wide, high):
@@ -192,7 +192,7 @@ class Framing:
             where = self._tile_at(left, top)
             total[where] += part
             count[where] += 1
-        # a stride is no longer than a tile: every pixel is in one
+        # every pixel is in a tile, as a stride is no longer than that: no count is 0
         return np.asarray(total / count)
 
     def told(self) -> str:
@@ -246,7 +246,7 @@ class Framing:
         settings = {field.name for field in fields(cls)} - in_shape
         if not data.keys() <= settings:
             raise ValueError("framing")
-        # by way of text: true is no number here
+        # by way of text, as float(True) would be a number
         low = str(data.get("low", 0.0))
         high = str(data.get("high", 0.0))
         background = str(data.get("background", WHITE))
@@ -367,7 +367,7 @@ def resized(pixels: Bytes, size: tuple[int, ...]) -> Bytes:
     if (wide, high) == (width, height):
         return pixels
     divides_evenly = wide % width == 0 and high % height == 0
-    # a box aliases where it cuts through pixels
+    # the box filter leaves patterns where its blocks cut through pixels
     kernel = Image.Resampling.BOX if divides_evenly else Image.Resampling.HAMMING
     image = Image.fromarray(np.ascontiguousarray(pixels))
     return np.asarray(image.resize((width, height), kernel))

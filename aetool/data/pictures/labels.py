@@ -73,25 +73,26 @@ def to_fit(source: ImageSource, label: str | None, normal: Sequence[str]) -> Ima
         if normal:
             raise ParamError(f"{source.name}: no folders, by which pictures are labelled")
         return source
-    # first the part of the folder, then the labels within it
-    own = _only(source, TO_FIT, "fitted")
-    labels = labels_of(own.names)
+    # first the pictures in train/, then those of the labels among them
+    in_part = _only(source, TO_FIT, "fitted")
+    labels = labels_of(in_part.names)
     if normal:
-        wanted = [name in normal for name in labels]
-        if not any(wanted):
+        is_normal = [label_of_picture in normal for label_of_picture in labels]
+        if not any(is_normal):
             raise ParamError(
                 f"no picture of {source.name} is in a folder {' or '.join(normal)}; there are "
                 f"{counted(labels)}"
             )
-        said = f"fitted on {sum(wanted):,} of {len(wanted):,} pictures, those in "
-        notices.say(source.name, said + " and ".join(f"{name}/" for name in normal))
-        return own.selected(wanted)
-    # nothing was asked for, and some folder looks like ordinary pictures: a hint, no more
+        count = f"{sum(is_normal):,} of {len(is_normal):,} pictures"
+        folders_in_words = " and ".join(f"{name}/" for name in normal)
+        notices.say(source.name, f"fitted on {count}, those in {folders_in_words}")
+        return in_part.selected(is_normal)
+    # without options all are taken; a notice says which folder looks like ordinary pictures
     ordinary = [name for name in dict.fromkeys(labels) if name.lower() in ORDINARY]
     if label is None and ordinary and len(set(labels)) > 1:
         remedy = f"{option('--normal')} {ordinary[0]} fits those alone"
         notices.say(source.name, f"folders {counted(labels)}: all are fitted; {remedy}")
-    return own
+    return in_part
 
 
 def to_judge(source: ImageSource) -> ImageSource:
@@ -108,31 +109,34 @@ def say_parts(source: ImageSource) -> None:
     without files nothing."""
     if not isinstance(source, PictureFiles):
         return
-    parts = Counter(name.partition("/")[0] for name in source.names if _part_of(name))
-    fitted = [folder for folder in parts if folder.lower() in TO_FIT]
-    rest = [folder for folder in parts if folder.lower() not in TO_FIT]
-    if not fitted or not rest:
+    counts_of_parts = Counter(name.partition("/")[0] for name in source.names if _part_of(name))
+    fitted = [folder for folder in counts_of_parts if folder.lower() in TO_FIT]
+    others = [folder for folder in counts_of_parts if folder.lower() not in TO_FIT]
+    if not fitted or not others:
         return
-    counts = " and ".join(f"{folder}/ ({parts[folder]:,})" for folder in (*fitted, *rest))
-    alone = f"{source.name.rstrip('/')}/{rest[0]}"
-    notices.say(source.name, f"{counts} are all judged; {alone} alone is those of {rest[0]}/")
+    each = [f"{folder}/ ({counts_of_parts[folder]:,})" for folder in (*fitted, *others)]
+    counts = " and ".join(each)
+    folder_alone = f"{source.name.rstrip('/')}/{others[0]}"
+    notices.say(
+        source.name, f"{counts} are all judged; {folder_alone} alone is those of {others[0]}/"
+    )
 
 
 def _only(source: PictureFiles, parts: Sequence[str], verb: str) -> PictureFiles:
     """A source of the pictures whose first folder is one of `parts`, in lower case, and a notice
     that says so; the source itself if there are none in these, or none in another of PARTS. verb:
     what is done with them, for the notice."""
-    inside = [_part_of(name) in parts for name in source.names]
+    is_in_part = [_part_of(name) in parts for name in source.names]
     # without pictures in another part nothing is to be left out
-    if not any(inside) or not any(_part_of(name) not in ("", *parts) for name in source.names):
+    if not any(is_in_part) or not any(_part_of(name) not in ("", *parts) for name in source.names):
         return source
-    name = next(name for name, kept in zip(source.names, inside, strict=True) if kept)
+    name = next(name for name, kept in zip(source.names, is_in_part, strict=True) if kept)
     folder = name.partition("/")[0]
-    rest = len(inside) - sum(inside)
+    rest = len(is_in_part) - sum(is_in_part)
     notices.say(
-        source.name, f"{folder}/ is {verb}: {sum(inside):,} pictures, without {rest:,} others"
+        source.name, f"{folder}/ is {verb}: {sum(is_in_part):,} pictures, without {rest:,} others"
     )
-    return source.selected(inside)
+    return source.selected(is_in_part)
 
 
 def ordinary_in(name: str, labels: Sequence[str]) -> list[str]:

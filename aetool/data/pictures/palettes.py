@@ -38,8 +38,9 @@ class Palette:
             raise ValueError("the colours of a palette")
 
     def seen(self, places: Places) -> Places:
-        """(3 or 4, height, width) uint8: the red, green and blue of places, (1, height, width), and
-        their opacity if the palette has any; a place behind the last colour is opaque black."""
+        """Look up the colours of pixels, places in the palette, (1, height, width): (3, height,
+        width) uint8, red, green and blue, or (4, height, width) with their opacity if the palette
+        has any; a place behind the last colour is opaque black."""
         # a place without a colour is black, as Pillow shows it
         table = np.zeros((MOST_COLOURS, COLOUR_BYTES + 1), np.uint8)
         table[:, COLOUR_BYTES] = OPAQUE
@@ -76,7 +77,7 @@ def palette_of(picture: Image.Image) -> Palette | None:
     if palette is None:
         return None
     places = np.asarray(picture)[None]
-    # Pillow alone knows what it writes of a palette: unused colours, or more bits a place
+    # Pillow may write a palette otherwise, as without unused colours: only trying it tells
     if _is_written_alike(palette, places):
         return palette
     return None
