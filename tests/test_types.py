@@ -619,6 +619,6 @@ def test_arrays_of_other_rows_than_told_are_damage(tmp_path, kind, is_long):
         with pytest.raises(ArchiveError, match="cut short|more rows than its arrays"):
             content._write(out, content._restored(iter(meddled), archive.rows))
         with pytest.raises(ArchiveError, match="cut short|more rows than its arrays"):
-            content._gathered(content._restored(iter(meddled), archive.rows))
+            content._as_one_object(content._restored(iter(meddled), archive.rows))
         content._write(out := io.BytesIO(), content._restored(iter(pieces), archive.rows))
         assert np.load(io.BytesIO(out.getvalue())) is not None

@@ -128,16 +128,16 @@ def open_arrays(path: Path, name: str) -> ArrayFile:
             if is_single:
                 file.seek(0)
                 size = path.stat().st_size
-                member = _member(file, "c1", size)
+                member = _read_member(file, "c1", size)
                 return ArrayFile(path, name, ".npy", [member])
         # what is no .npy must be a zip
-        return ArrayFile(path, name, ".npz", _members(path))
+        return ArrayFile(path, name, ".npz", _read_members(path))
     except UNREADABLE as error:
         reason = one_line(error)
         raise UnsuitedError(f"it is no array file that can be read ({reason})") from None
 
 
-def _members(path: Path) -> list[Member]:
+def _read_members(path: Path) -> list[Member]:
     """Describe the arrays of an .npz file, in order, by their headers alone: no values are read.
     UnsuitedError if a member is no array that can be stored, or is compressed otherwise than numpy
     does, if two have one name, if there are none, or the zip has a comment; one of UNREADABLE if it
@@ -155,7 +155,7 @@ def _members(path: Path) -> list[Member]:
                 raise UnsuitedError(f"array '{name}' is compressed in an unusual way")
             squeezed = info.compress_type == zipfile.ZIP_DEFLATED
             with archive.open(info) as stream:
-                member = _member(stream, name, info.file_size, squeezed)
+                member = _read_member(stream, name, info.file_size, squeezed)
             members.append(member)
     names = {member.name for member in members}
     if len(names) < len(members):
@@ -165,7 +165,7 @@ def _members(path: Path) -> list[Member]:
     return members
 
 
-def _member(
+def _read_member(
     file: IO[bytes],
     name: str,
     size: int,

@@ -183,7 +183,7 @@ def open_table(path: Path, name: str) -> ArrowTable:
     try:
         table = open_kind(path, name)
         table.path = path
-        return _checked(table)
+        return _checked_as_writable(table)
     except (pa.ArrowException, OSError, *UNREADABLE) as error:
         raise UnsuitedError(f"it cannot be read ({one_line(error)})") from None
 
@@ -201,11 +201,11 @@ def of_memory(data: InMemory, name: str) -> ArrowTable:
     source = ArrowTable(name, table.schema, described)
     source._batches = table.to_batches()
     try:
-        return _checked(source)
+        return _checked_as_writable(source)
     except UnsuitedError:
         # Parquet has fewer types than Arrow
         source.format = {"format": ARROW, "suffix": ".arrow"}
-        return _checked(source)
+        return _checked_as_writable(source)
 
 
 def is_frame(data: object) -> bool:
@@ -270,7 +270,7 @@ def as_arrow(data: InMemory) -> pa.Table:
         return as_table(data)
     names = [str(name) for name in data.columns]
     if len(set(names)) < len(names):
-        return _of_places(data, names)
+        return _table_of_repeated_names(data, names)
     # Arrow would make bytes of the text, and say nothing
     for place, name in enumerate(names):
         if _mixes_text_and_bytes(data.iloc[:, place]):
@@ -295,7 +295,7 @@ def _mixes_text_and_bytes(column: pd.Series) -> bool:
     return has_text and any(isinstance(value, bytes) for value in column)
 
 
-def _of_places(frame: pd.DataFrame, names: list[str]) -> pa.Table:
+def _table_of_repeated_names(frame: pd.DataFrame, names: list[str]) -> pa.Table:
     """A DataFrame some of whose columns have the same name, as an Arrow table without pandas'
     metadata; DataError if it has another index than 0, 1, 2 ..., or a column that no type of Arrow
     holds (see `as_arrow`). names: of all columns, in order."""
@@ -370,9 +370,9 @@ def frame_of(
 
 
 def _noted_range(schema: pa.Schema) -> tuple[int, int, str | None] | None:
-    """(first number, step, name) of the range that the metadata of a schema note as the index of a
-    DataFrame; None where they note none, or numbers from 0 without a name, which every DataFrame
-    has."""
+    """The range that a schema's metadata note as the index of a DataFrame: (first number, step,
+    name). None where they note none, or numbers from 0 in steps of 1 without a name, which every
+    DataFrame has."""
     noted = (schema.pandas_metadata or {}).get("index_columns", [])
     if len(noted) != 1 or not isinstance(noted[0], dict):
         return None
@@ -430,7 +430,7 @@ def half_a_pair(name: str, error: UnicodeEncodeError) -> DataError:
     )
 
 
-def _checked(table: ArrowTable) -> ArrowTable:
+def _checked_as_writable(table: ArrowTable) -> ArrowTable:
     """Check that a table's kind of file can hold its types: write a file of no records with its
     schema and format in memory, and read that. Returns the table if the schema is the same again,
     metadata included; else UnsuitedError, with the first column that differs. UnsuitedError, too,
@@ -621,9 +621,9 @@ def _open_arrow(path: Path, name: str) -> ArrowTable:
 
 
 def arrow_schema(path: Path) -> tuple[pa.Schema, Format]:
-    """(schema, format) of an Arrow file or stream: format["format"] is ARROW, and format["stream"],
-    which a file has not, is True of a stream. Errors of Arrow, OSError or ValueError if it cannot
-    be read."""
+    """Read the schema of an Arrow file or stream: (schema, format), where format["format"] is
+    ARROW, and format["stream"], which a file has not, is True of a stream. Errors of Arrow, OSError
+    or ValueError if it cannot be read."""
     kind: Format = {"format": ARROW}
     with _Mapped(path) as mapped:
         if mapped.is_stream:
@@ -705,14 +705,14 @@ class _Mapped:
         ArrowInvalid for one whose sizes cannot be."""
         if not self.is_stream:
             for number in range(self._reader.num_record_batches):
-                yield _valid(self._reader.get_batch_with_custom_metadata(number))
+                yield _with_checked_sizes(self._reader.get_batch_with_custom_metadata(number))
             return
         while True:
             try:
                 batch = self._reader.read_next_batch_with_custom_metadata()
             except StopIteration:
                 return
-            yield _valid(batch)
+            yield _with_checked_sizes(batch)
 
     def parts_of(self, batch: pa.RecordBatch) -> Iterator[pa.RecordBatch]:
         """Yield a batch as parts of at most ROWS (65,536) records, each checked: ArrowInvalid if it
@@ -730,7 +730,7 @@ class _Mapped:
             self._bytes.madvise(mmap.MADV_DONTNEED)
 
 
-def _valid(batch: WithMetadata) -> WithMetadata:
+def _with_checked_sizes(batch: WithMetadata) -> WithMetadata:
     """Return a (batch, metadata) as it is; ArrowInvalid if its lengths and offsets do not fit its
     buffers. Values are not looked at."""
     # Arrow takes what a file says of its own sizes for granted, and would read beyond them
@@ -772,14 +772,14 @@ def write_table(
         group_sizes = format.get("groups")
     else:  # "sorted" names columns by place, and without some of them others have these places
         format = {key: value for key, value in format.items() if key != "sorted"}
-    groups = _groups(batches, group_sizes, schema)
+    groups = _groups_of_rows(batches, group_sizes, schema)
     if format["format"] == PARQUET:
         _write_parquet(file, schema, groups, format)
     else:
         _write_arrow(file, schema, groups, format)
 
 
-def _groups(
+def _groups_of_rows(
     batches: Iterable[pa.RecordBatch],
     group_sizes: list[list[int]] | None,
     schema: pa.Schema,

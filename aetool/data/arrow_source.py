@@ -248,7 +248,7 @@ class ArrowMemorySource(ArrowSource):
             dtypes = {str(column): str(kind) for column, kind in data.dtypes.items()}
             format["pandas"] = dtypes
             try:
-                table, self.cells = _of_frame(data, name)
+                table, self.cells = _table_of_frame(data, name)
             except UnicodeEncodeError as error:
                 raise arrow_files.half_a_pair(name, error) from None
         else:
@@ -271,11 +271,11 @@ class ArrowMemorySource(ArrowSource):
 UNCONVERTED = (ValueError, TypeError, OverflowError)  # errors of Arrow are of the first two
 
 
-def _of_frame(data: pd.DataFrame, name: str) -> tuple[pa.Table, frozenset[int]]:
+def _table_of_frame(data: pd.DataFrame, name: str) -> tuple[pa.Table, frozenset[int]]:
     """Convert a DataFrame to (an Arrow table, without the index; the places, from 0, of columns
-    that became text, see `_column`, and are to be read as cells of a text file are). DataError for
-    two columns of one name, and for a column with values that are no numbers, texts or moments.
-    name: of the source, for messages."""
+    that became text, see `_array_of_column`, and are to be read as cells of a text file are).
+    DataError for two columns of one name, and for a column with values that are no numbers, texts
+    or moments. name: of the source, for messages."""
     import pyarrow as pa
 
     # names need not be texts in pandas; the caller's own DataFrame stays as it is
@@ -294,26 +294,26 @@ def _of_frame(data: pd.DataFrame, name: str) -> tuple[pa.Table, frozenset[int]]:
     except (pa.ArrowException, *UNCONVERTED):
         pass
     # one column at least mixes kinds: each is converted by itself
-    return _by_columns(frame, name)
+    return _table_column_by_column(frame, name)
 
 
-def _by_columns(frame: pd.DataFrame, name: str) -> tuple[pa.Table, frozenset[int]]:
+def _table_column_by_column(frame: pd.DataFrame, name: str) -> tuple[pa.Table, frozenset[int]]:
     """Convert a DataFrame that Arrow does not take as a whole, column by column: (an Arrow table,
-    without the index; the places, from 0, of columns that became text, see `_column`). Its columns
-    have different names, all texts. name: for messages. DataError for a column with values that are
-    no numbers, texts or moments."""
+    without the index; the places, from 0, of columns that became text, see `_array_of_column`). Its
+    columns have different names, all texts. name: for messages. DataError for a column with values
+    that are no numbers, texts or moments."""
     import pyarrow as pa
 
     columns = {}
     texts = set()
     for place, column in enumerate(frame.columns):
-        columns[column], is_text = _column(frame[column], column, name)
+        columns[column], is_text = _array_of_column(frame[column], column, name)
         if is_text:
             texts.add(place)
     return pa.table(columns), frozenset(texts)
 
 
-def _column(
+def _array_of_column(
     column: pd.Series,
     called: str,
     name: str,

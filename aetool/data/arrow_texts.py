@@ -37,7 +37,7 @@ def array_of(texts: Texts, arrow_type: pa.DataType | None) -> pa.Array:
         truths = [None if text is None else text == "true" for text in texts]
         return pa.array(truths, arrow_type)
     if types.is_duration(arrow_type) or types.is_time(arrow_type):
-        return _of_clock(texts, arrow_type)
+        return _array_of_clocks(texts, arrow_type)
     if _holds_bytes(arrow_type):
         return pa.array(bytes_of(texts), arrow_type)
     if types.is_dictionary(arrow_type):
@@ -57,7 +57,7 @@ def as_dictionary(values: pa.Array, arrow_type: pa.DictionaryType) -> pa.Array:
     return levels.dictionary_encode().cast(arrow_type)
 
 
-def _of_clock(texts: Texts, arrow_type: pa.DataType) -> pa.Array:
+def _array_of_clocks(texts: Texts, arrow_type: pa.DataType) -> pa.Array:
     """Texts such as "0:01:05", (n,), as durations or times of day, whichever arrow_type is, rounded
     down to its unit; None as null. Times beyond the day become its first or last. ValueError for a
     text that is not as CLOCK has it."""

@@ -175,10 +175,11 @@ def wide_integers(schema: pa.Schema, read: ReadColumns) -> set[int]:
 
 
 def wide_integers_of_parquet(file: pq.ParquetFile) -> set[int]:
-    """The places, from 0, of an open Parquet file's columns that have an integer beyond 2^53 (below
-    -2^53, too), by the file's statistics. Columns without statistics, or of a group of rows that
-    cannot be read by itself, are read; of the others one record of each group is. A column that
-    cannot be read at all is among them: whoever reads its records is told behind which one."""
+    """Find the columns of an open Parquet file that have an integer beyond 2^53 (below -2^53, too):
+    their places, from 0. The file's statistics tell it, and one record of each group of rows is
+    read; columns without statistics, and all if a group cannot be read by itself, are read in full.
+    A column that cannot be read at all is among them: whoever reads its records is told behind
+    which one."""
     import pyarrow as pa
 
     schema = file.schema_arrow

@@ -90,8 +90,8 @@ class ChainSource(TableSource):
         column, that the path of its file adds; names: of all columns, in their order; row: the
         number, from 0, of its first record among those of all tables; where: the table's name, for
         messages. DataError if it has other columns."""
-        table = _with_columns(batch, added)
-        return self._in_order(table, names, row, where)
+        table = _with_path_columns(batch, added)
+        return self._with_common_columns(table, names, row, where)
 
     def batches(self) -> Iterator[Table]:
         """Yield the records of all tables, numbered through; comments between them are not counted,
@@ -101,13 +101,13 @@ class ChainSource(TableSource):
         names: tuple[str, ...] = ()
         for source, added in self.with_paths():
             for batch in source.batches():
-                table = _with_columns(batch, added)
+                table = _with_path_columns(batch, added)
                 # the first batch tells which columns all have
                 names = names or table.names
-                yield self._in_order(table, names, row, source.name)
+                yield self._with_common_columns(table, names, row, source.name)
                 row += len(batch)
 
-    def _in_order(
+    def _with_common_columns(
         self,
         table: Table,
         names: tuple[str, ...],
@@ -128,10 +128,10 @@ class ChainSource(TableSource):
             difference = f"has a column '{surplus[0]}', and {first} has not"
         if difference:
             raise DataError(f"{where}: {difference}; give tables with the same columns")
-        columns = [self._of_one_kind(name, table[name]) for name in names]
+        columns = [self._as_in_all_tables(name, table[name]) for name in names]
         return Table(names, tuple(columns), row, table.typed)
 
-    def _of_one_kind(self, name: str, values: Values) -> Values:
+    def _as_in_all_tables(self, name: str, values: Values) -> Values:
         """A column of one table as cells of text, if it is text by its types in any table, or if
         tables in text and tables with types are mixed; else as it is. name: of the column."""
         is_text = self._all_texts or name in self._texts
@@ -140,7 +140,7 @@ class ChainSource(TableSource):
         return values
 
 
-def _with_columns(batch: Table, added: PathValues) -> Table:
+def _with_path_columns(batch: Table, added: PathValues) -> Table:
     """The batch with the columns that a path adds behind its own, but not those that it has itself.
     added: the one value, by column, of all records; None: all missing."""
     names = list(batch.names)

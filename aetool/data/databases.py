@@ -38,7 +38,7 @@ def open_table(path: Path, name: str, wanted: str) -> CopiedTable:
 
     try:
         # nothing is written, not even by a query that would
-        database = _connected(path)
+        database = _opened_read_only(path)
     except sqlite3.Error as error:
         raise DataError(f"{name}: {error}") from None
     try:
@@ -61,7 +61,7 @@ def open_table(path: Path, name: str, wanted: str) -> CopiedTable:
         database.close()
 
 
-def _connected(path: Path) -> sqlite3.Connection:
+def _opened_read_only(path: Path) -> sqlite3.Connection:
     """Open an SQLite database for reading only; one that is a file without a name is copied into
     memory. The caller closes it. sqlite3.Error if it cannot be opened."""
     import sqlite3
@@ -104,7 +104,7 @@ def _query(database: sqlite3.Connection, name: str, wanted: str) -> str:
     return f'SELECT * FROM "{quoted}"'
 
 
-def _rows(cursor: sqlite3.Cursor) -> Iterator[list[Row]]:
+def _lists_of_rows(cursor: sqlite3.Cursor) -> Iterator[list[Row]]:
     """Yield the records of a query from where the cursor is to its end, in lists of at most ROWS
     (65,536), never empty. sqlite3.Error where it cannot be read."""
     while rows := cursor.fetchmany(ROWS):
@@ -119,7 +119,7 @@ def _schema(columns: list[str], cursor: sqlite3.Cursor) -> pa.Schema:
 
     # of each column the Python types of its values
     types_of_columns: list[set[type]] = [set() for _ in columns]
-    for rows in _rows(cursor):
+    for rows in _lists_of_rows(cursor):
         for types, values in zip(types_of_columns, zip(*rows, strict=True), strict=True):
             types |= set(map(type, values))
     fields = []
@@ -142,7 +142,7 @@ def _batches(schema: pa.Schema, cursor: sqlite3.Cursor) -> Iterator[pa.RecordBat
     import pyarrow as pa
 
     count = 0
-    for rows in _rows(cursor):
+    for rows in _lists_of_rows(cursor):
         arrays = []
         for kind, values in zip(schema.types, zip(*rows, strict=True), strict=True):
             if pa.types.is_string(kind):

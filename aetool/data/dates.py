@@ -99,7 +99,7 @@ def detect_format(samples: Iterable[str]) -> str | None:
                 continue
             if render(seconds, candidate) != samples:
                 continue
-            if order != "ymd" and _ambiguous(samples, candidate):
+            if order != "ymd" and _fits_both_orders(samples, candidate):
                 return None
             return candidate
     return None
@@ -156,7 +156,7 @@ def is_format(fmt: object) -> bool:
     )
 
 
-def _ambiguous(samples: Sequence[str], fmt: str) -> bool:
+def _fits_both_orders(samples: Sequence[str], fmt: str) -> bool:
     """Whether all samples, dates of the format `fmt`, a text, are dates, too, if day and month
     change places. fmt: of the order "dmy" or "mdy"; KeyError for "ymd"."""
     date_format = DateFormat.of(fmt)
@@ -218,7 +218,7 @@ def parse(texts: Sequence[str], fmt: str) -> Float:
     back_year, back_month, _ = civil(days)
     is_date &= (back_year == year) & (back_month == month)
     clock_seconds = parts[:, 3:] @ np.array([3600.0, 60.0, 1.0, 1.0])
-    seconds = days * DAY + clock_seconds - _offset(date_format.zone)
+    seconds = days * DAY + clock_seconds - _seconds_ahead_of_utc(date_format.zone)
     return np.where(is_date, seconds, np.nan)
 
 
@@ -234,7 +234,7 @@ def render(seconds: Float, fmt: str) -> list[str]:
     # how many ticks the last field that is written counts by
     steps = {"": ticks_a_day, "hm": 60 * ticks_a_second, "hms": 1}
     step = steps[date_format.fields]
-    local = seconds + _offset(date_format.zone)
+    local = seconds + _seconds_ahead_of_utc(date_format.zone)
     counts = np.rint(local * ticks_a_second / step)
     ticks = counts.astype(np.int64) * step
     days, times_of_day = np.divmod(ticks, ticks_a_day)
@@ -288,7 +288,7 @@ def _clocks_as_texts(times_of_day: Int, date_format: DateFormat) -> list[str]:
     return [template.format(*numbers) for numbers in clocks]
 
 
-def _offset(zone: str) -> float:
+def _seconds_ahead_of_utc(zone: str) -> float:
     """Seconds by which the clocks of a zone, written as "", "Z", "+01:00" or "-0130", are ahead of
     UTC; negative where they are behind."""
     if zone in ("", "Z"):

@@ -119,13 +119,13 @@ def sampled(source: TableSource, most: int, seed: int, engine: Engine | None) ->
     read."""
     cut_pieces = None if engine is None else pieces.pieces_of(source)
     if engine is not None and cut_pieces is not None:
-        gathered = _gathered(engine, cut_pieces, Drawer(most, seed))
+        gathered = _sampled_on_engine(engine, cut_pieces, Drawer(most, seed))
         if gathered is not None:
             return gathered
     return source.sample(most, seed)
 
 
-def _gathered(
+def _sampled_on_engine(
     engine: Engine,
     cut_pieces: Iterator[pieces.Piece],
     drawer: Drawer,

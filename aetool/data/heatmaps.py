@@ -102,11 +102,11 @@ def overlay(
     width) in multiples of the pixel threshold, in yellow to dark red, with a frame around the box,
     (left, top, width, height) in its pixels, if there is one. A picture whose longer side is short
     is enlarged by a whole factor, to about 256 pixels. Returns an image in RGB."""
-    times = _times(picture, LARGE)
-    return _overlay(picture, amounts, box, times)
+    times = _enlargement(picture, LARGE)
+    return _overlay_enlarged(picture, amounts, box, times)
 
 
-def _overlay(
+def _overlay_enlarged(
     picture: Pixels,
     amounts: Amounts,
     box: Rectangle | None,
@@ -121,7 +121,7 @@ def _overlay(
     _, height, width = picture.shape
     size = width * times, height * times
     # the picture's pixels stay squares; the map is smoothed
-    large = _enlarged(_rgb(picture), size)
+    large = _enlarged(_as_rgb(picture), size)
     colours = np.asarray(large, dtype=np.float64)
     # a part of the way to gray, so that the map's colours stand out
     gray = colours.mean(axis=2, keepdims=True)
@@ -136,7 +136,7 @@ def _overlay(
     opacity = np.where(is_coloured, opacity_where_coloured, 0.0)
     # the same for red, green and blue
     opacity = opacity[..., None]
-    towards_map = _coloured(strengths) - faded
+    towards_map = _colours_of(strengths) - faded
     mixed = faded + opacity * towards_map
     image = Image.fromarray(_as_bytes(mixed))
     if box is not None:
@@ -158,7 +158,7 @@ def _draw_frame(image: Image.Image, box: Rectangle, times: int) -> None:
     draw.rectangle(corners, outline=FRAME)
 
 
-def _coloured(strengths: Amounts) -> npt.NDArray[np.float64]:
+def _colours_of(strengths: Amounts) -> npt.NDArray[np.float64]:
     """The colour of each strength of a map, (height, width), 0 (yellow) to 1 (dark red): (height,
     width, 3) float64, red, green and blue of 0 to 255."""
     # colours lie at even steps; between two of them each channel is a straight line
@@ -169,7 +169,7 @@ def _coloured(strengths: Amounts) -> npt.NDArray[np.float64]:
     return np.stack(channels, axis=-1)
 
 
-def _rgb(picture: Pixels) -> npt.NDArray[np.uint8]:
+def _as_rgb(picture: Pixels) -> npt.NDArray[np.uint8]:
     """A picture, (channels, height, width) uint8, as red, green and blue, (height, width, 3); of
     other than 3 channels the first is taken for gray."""
     if len(picture) != 3:
@@ -180,7 +180,7 @@ def _rgb(picture: Pixels) -> npt.NDArray[np.uint8]:
     return np.ascontiguousarray(channels_last)
 
 
-def _times(picture: Pixels, least: int) -> int:
+def _enlargement(picture: Pixels, least: int) -> int:
     """The whole factor by which to enlarge a picture, (channels, height, width), so that its longer
     side has about `least` pixels; at least 1."""
     _, height, width = picture.shape
@@ -249,10 +249,10 @@ class Sheet:
 
 
 def sheet(pictures: Sequence[Shown], heading: str) -> Sheet:
-    """Draw a row for each picture, perhaps none: the picture, what was expected, their difference,
-    and its map over it. heading: the text above all rows, in as many lines as it takes, and above
-    LEGEND, which says what colours mean, and OF_EXPECTED; other texts that are too long are
-    cut."""
+    """Draw a sheet with a row for each picture, perhaps none: the picture, what was expected, their
+    difference, and its map over it. Returns it as a Sheet, which holds the bytes of a PNG. heading:
+    the text above all rows, in as many lines as it takes, and above LEGEND, which says what colours
+    mean, and OF_EXPECTED; other texts that are too long are cut."""
     from PIL import Image, ImageDraw
 
     rows = [_row(picture) for picture in pictures]
@@ -283,7 +283,7 @@ def sheet(pictures: Sequence[Shown], heading: str) -> Sheet:
     # the sheet explains itself, as it may be passed on alone
     for number, legend in enumerate((LEGEND, OF_EXPECTED)):
         upper = HEADING * (len(lines) + number) + 1
-        draw.text((GAP, upper), _fitting(legend, text_width, font), QUIET, font)
+        draw.text((GAP, upper), _cut_to_width(legend, text_width, font), QUIET, font)
     for left, name in zip(lefts, COLUMNS, strict=True):
         corner = left, top - HEADING + 3
         draw.text(corner, name, QUIET, font)
@@ -291,8 +291,8 @@ def sheet(pictures: Sequence[Shown], heading: str) -> Sheet:
     y = top
     drawn = zip(pictures, rows, heights, strict=True)
     for picture, row, row_height in drawn:
-        title = _fitting(picture.title, text_width, font)
-        words = _fitting(picture.words, text_width, font)
+        title = _cut_to_width(picture.title, text_width, font)
+        words = _cut_to_width(picture.words, text_width, font)
         second = y + CAPTION - 3
         draw.text((GAP, y), title, INK, font)
         draw.text((GAP, second), words, QUIET, font)
@@ -309,15 +309,15 @@ def _row(shown: Shown) -> list[Image.Image]:
     expected; without an expectation the middle two are blank."""
     from PIL import Image
 
-    times = _times(shown.picture, TILE)
-    picture = _rgb(shown.picture)
+    times = _enlargement(shown.picture, TILE)
+    picture = _as_rgb(shown.picture)
     original = _tile(picture, times)
-    with_map = _overlay(shown.picture, shown.amounts, shown.box, times)
+    with_map = _overlay_enlarged(shown.picture, shown.amounts, shown.box, times)
     with_map.thumbnail((TILE, TILE))
     if shown.expected is None:
         blank = Image.new("RGB", original.size, PAPER)
         return [original, blank, blank, with_map]
-    expected = _rgb(shown.expected)
+    expected = _as_rgb(shown.expected)
     difference = picture.astype(np.float64) - expected
     largest = float(np.abs(difference).max())
     # gray where nothing differs, and full black or white where it differs most
@@ -381,7 +381,7 @@ def wrapped(
         if font.getlength(longer) <= most:
             lines[-1] = longer
             continue
-        cut = _fitting(word, most, font)
+        cut = _cut_to_width(word, most, font)
         # a line without a word yet is filled, not left blank
         if lines[-1]:
             lines.append(cut)
@@ -390,7 +390,7 @@ def wrapped(
     return lines
 
 
-def _fitting(
+def _cut_to_width(
     text: str,
     most: int,
     font: ImageFont.ImageFont | ImageFont.FreeTypeFont,

@@ -255,7 +255,8 @@ class PictureFiles(ImageSource):
 
     @property
     def wanted(self) -> Sequence[tuple[str, Path]]:
-        """(name, path) of each file to be read, in order: all, but masks of a folder."""
+        """The files to be read, in order: (name, path) of each; all, but of a folder masks are left
+        out."""
         return list(zip(self.names, self.files, strict=True))
 
     def selected(self, kept: Sequence[bool]) -> PictureFiles:
@@ -395,14 +396,14 @@ class FolderSource(PictureFiles):
         self.others: list[str] = []
         self.left_out: list[str] = []
         self.folders: dict[str, int] = {}
-        self._walk("")
+        self._list_files_in("")
         # names are complete only now
         self.files = [path / picture for picture in self.names]
         self.count = len(self.files)
         if not self.names and not self.others:
             raise DataError(f"{name}: a folder without pictures, tables or any other file")
 
-    def _walk(self, inside: str) -> None:
+    def _list_files_in(self, inside: str) -> None:
         """Add the files below the folder `inside` to names, others or left_out, in the order of
         their names, and the folders to `folders`. inside: its path in the source's folder, "" for
         that itself. DataError if one cannot be read."""
@@ -416,7 +417,7 @@ class FolderSource(PictureFiles):
             name = entry.relative_to(self.path).as_posix()
             # a link to a folder may lead back here: it is not followed
             if entry.is_dir() and not entry.is_symlink():
-                self._walk(name)
+                self._list_files_in(name)
             elif not entry.is_file():
                 self.left_out.append(name)
             elif is_named_as_picture(name):
@@ -426,14 +427,15 @@ class FolderSource(PictureFiles):
 
     @property
     def wanted(self) -> Sequence[tuple[str, Path]]:
-        """(name, path) of each picture file but masks, unless all are masks."""
+        """The picture files to be read, in order: (name, path) of each but masks; of masks too, if
+        all are masks."""
         every = super().wanted
-        if not self._masks:
+        if not self._mask_count:
             return every
         return [(name, path) for name, path in every if not name.startswith(MASKS)]
 
     @property
-    def _masks(self) -> int:
+    def _mask_count(self) -> int:
         """How many picture files are masks, which mark the defects of other pictures: those in the
         folder MASKS; 0 if all are."""
         masks = sum(name.startswith(MASKS) for name in self.names)
@@ -445,8 +447,8 @@ class FolderSource(PictureFiles):
         """Lines on files of several frames, on values cut to 8 bits, and on masks that are left
         out, if there are such."""
         remarks = list(super().remarks)
-        if self._masks:
-            remarks.append(f"{self._masks:,} masks in {MASKS} are left out")
+        if self._mask_count:
+            remarks.append(f"{self._mask_count:,} masks in {MASKS} are left out")
         return remarks
 
     def why_empty(self) -> str:
@@ -518,7 +520,9 @@ def plain_picture(path: Path) -> PlainPicture | None:
             if size > MAX_PIXELS or not _is_plain(picture, path):
                 return None
             pixels = _channels_first(picture)
-            if picture.format in PLAINLY_WRITTEN and not _is_written_so(picture, pixels, path):
+            if picture.format in PLAINLY_WRITTEN and not _gives_the_same_file(
+                picture, pixels, path
+            ):
                 return None
             palette = None
             if picture.mode == "P":
@@ -554,7 +558,7 @@ def _is_plain(picture: Image.Image, path: Path) -> bool:
         return False
     if picture.format != "PNG":
         return True
-    if _is_deeper(picture.mode, path):
+    if _is_cut_to_8_bits(picture.mode, path):
         return False
     return not png_chunks.has_more(path, has_palette)
 
@@ -570,7 +574,7 @@ def _channels_first(picture: Image.Image) -> Pixels | Deep:
     return pixels.transpose(2, 0, 1)
 
 
-def _is_written_so(picture: Image.Image, pixels: Pixels | Deep, path: Path) -> bool:
+def _gives_the_same_file(picture: Image.Image, pixels: Pixels | Deep, path: Path) -> bool:
     """Whether these pixels, (channels, height, width), written in the picture's format and mode,
     give the very bytes of its file, at `path`.
 
@@ -583,7 +587,7 @@ def _is_written_so(picture: Image.Image, pixels: Pixels | Deep, path: Path) -> b
     return buffer.getvalue() == path.read_bytes()
 
 
-def _is_deeper(mode: str, path: Path) -> bool:
+def _is_cut_to_8_bits(mode: str, path: Path) -> bool:
     """Whether a PNG has values of 16 bits, of which Pillow reads only the upper 8. mode: of the
     picture, as Pillow calls it; path: of its file; OSError if that cannot be opened."""
     if mode == "I;16":
@@ -711,7 +715,8 @@ class ArraySource(ImageSource):
 
     @cached_property
     def sights(self) -> Sequence[Sight | str]:
-        """The same size and mode for each picture."""
+        """What a header would say of each picture, in order: the same size and mode, those of the
+        array, for all."""
         channels, height, width = self.shape
         is_colour = channels == 3
         is_deep = self.array.dtype not in (np.uint8, np.bool_)

@@ -82,17 +82,17 @@ class JsonLinesSource(TableSource):
         with io.TextIOWrapper(stream, "utf-8-sig", "surrogateescape") as lines:
             for number, line in enumerate(lines):
                 if not number:
-                    _refuse_wide(line.encode("utf-8", "surrogateescape"), self.name)
+                    _refuse_utf_16_and_32(line.encode("utf-8", "surrogateescape"), self.name)
                 if not line.isascii() and HALF.search(line):
                     # its bytes again, which raises DataError with the place of the wrong one
                     raw = line.encode("utf-8", "surrogateescape")
-                    _decoded(raw, self.name, number + 1)
+                    _text_of_utf8(raw, self.name, number + 1)
                 if not line.strip():
                     continue
                 record = self._record(line, number + 1)
                 # halves of pairs as escapes; they are rare, and a search costs less than replacing
                 if SURROGATE.search(line):
-                    record = _whole_characters(record)
+                    record = _in_whole_characters(record)
                 yield number, record
 
     def _record(self, line: str, number: int) -> Record:
@@ -169,13 +169,13 @@ class JsonDocumentSource(JsonLinesSource):
         """Yield the records, ROWS (65,536) at a time; nothing without any. DataError for a document
         that is too large, no JSON or no table."""
         records = _records_of(self._document(), self.name)
-        # the names that the keys have once `_whole_characters` has mended them; two may become one
+        # as `_in_whole_characters` changes the keys below; two may become one
         mended = [whole_text(key) for key in _keys(records)]
         names = tuple(dict.fromkeys(mended))
         for row in range(0, len(records), ROWS):
             # a piece at a time: the document is in memory twice otherwise
             batch = records[row : row + ROWS]
-            part = [_whole_characters(record) for record in batch]
+            part = [_in_whole_characters(record) for record in batch]
             numbers = range(row, row + len(part))
             yield self._table(names, part, numbers)
 
@@ -190,8 +190,8 @@ class JsonDocumentSource(JsonLinesSource):
                 f"{self.name}: a JSON document of more than {MOST_JSON >> 20} MiB is not read at "
                 "once; write an object on each line, as .jsonl"
             )
-        _refuse_wide(raw, self.name)
-        text = _decoded(raw.removeprefix(encodings.BOM), self.name)
+        _refuse_utf_16_and_32(raw, self.name)
+        text = _text_of_utf8(raw.removeprefix(encodings.BOM), self.name)
         try:
             return parsed(text)
         except (ValueError, RecursionError) as error:
@@ -203,7 +203,7 @@ class JsonDocumentSource(JsonLinesSource):
             raise DataError(f"{self.name}: {repeated}") from None
 
 
-def _refuse_wide(begin: bytes, name: str) -> None:
+def _refuse_utf_16_and_32(begin: bytes, name: str) -> None:
     """Raise DataError for JSON in UTF-16 or UTF-32, with a mark or without one, by its first bytes,
     of which four are looked at. name: of the source."""
     # the first two characters of JSON are ASCII: zero bytes beside them show a wide encoding
@@ -214,7 +214,7 @@ def _refuse_wide(begin: bytes, name: str) -> None:
         )
 
 
-def _decoded(raw: bytes, name: str, line: int = 1) -> str:
+def _text_of_utf8(raw: bytes, name: str, line: int = 1) -> str:
     """The text of bytes in UTF-8; DataError names the first byte that is not, its line and what
     stands before it there. name: of the source; line: the number, from 1, of the first line."""
     try:
@@ -278,7 +278,7 @@ def _records_of_object(document: Record, name: str) -> list[Record]:
     if _are_all(parts, list):
         return _records_of_columns(document)
     if _are_all(parts, dict):
-        return _records_of_parts(document)
+        return _records_of_objects(document)
     return [document]
 
 
@@ -293,7 +293,7 @@ def _records_of_columns(document: dict[str, list[Json]]) -> list[Record]:
     return [dict(zip(document, row, strict=True)) for row in rows]
 
 
-def _records_of_parts(document: dict[str, Record]) -> list[Record]:
+def _records_of_objects(document: dict[str, Record]) -> list[Record]:
     """The records of an object of objects, at least one. Where the inner objects have different
     keys, the object itself is the one record. Else, if the outer keys are all numbers and the inner
     ones are not, as in {"0": {"a": 1, "b": 2}}, the inner objects are the records; if not, as in
@@ -376,7 +376,7 @@ def _json_cell(value: object) -> str | None:
     return json.dumps(value)
 
 
-def _whole_characters(record: Record) -> Record:
+def _in_whole_characters(record: Record) -> Record:
     """A copy of the record in which each half of a surrogate pair, which is no character, is
     U+FFFD, in keys and in values that are texts, but not inside of nested values.
 

@@ -100,5 +100,5 @@ class Masks:
 
 
 def nothing(height: int, width: int) -> Mask:
-    """(height, width) bool: the mask of a picture without a defect, False everywhere."""
+    """The mask of a picture without a defect: (height, width) bool, False everywhere."""
     return np.zeros((height, width), dtype=np.bool_)

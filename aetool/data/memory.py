@@ -68,16 +68,16 @@ def held(data: object) -> Held:
         stream = io.BytesIO(data)
         return files.copied(stream, type(data).__name__)
     if isinstance(data, np.ndarray):
-        return _array(data)
+        return _of_array(data)
     if isinstance(data, Mapping):
         return _of_columns(data)
     if isinstance(data, list | tuple):
         return _of_list(data)
-    if arrow_files.is_frame(data) or _is_of("pandas", "Series", data):
+    if arrow_files.is_frame(data) or _is_instance_of("pandas", "Series", data):
         return _of_pandas(data)
-    if _is_of("polars", "LazyFrame", data):
+    if _is_instance_of("polars", "LazyFrame", data):
         return held(data.collect())  # type: ignore[attr-defined]
-    if _is_of("polars", "Series", data):
+    if _is_instance_of("polars", "Series", data):
         return held(data.to_frame())  # type: ignore[attr-defined]
     return _read_once(data)
 
@@ -91,7 +91,7 @@ def _read_once(data: object) -> Held:
     if not isinstance(data, type) and hasattr(data, "read"):
         return _read_to_the_end(data)
     if offers_arrow(data):
-        return _arrow(data)
+        return _of_arrow_protocol(data)
     raise not_taken(data)
 
 
@@ -142,7 +142,7 @@ def is_polars(data: object) -> bool:
     """Whether data are a DataFrame, LazyFrame or Series of polars, which is not imported for
     that."""
     kinds = ("DataFrame", "LazyFrame", "Series")
-    return any(_is_of("polars", kind, data) for kind in kinds)
+    return any(_is_instance_of("polars", kind, data) for kind in kinds)
 
 
 def not_taken(data: object) -> DataError:
@@ -160,7 +160,7 @@ def offers_arrow(data: object) -> bool:
     return hasattr(data, "__arrow_c_stream__") or hasattr(data, "__arrow_c_array__")
 
 
-def _is_of(package: str, name: str, data: object) -> bool:
+def _is_instance_of(package: str, name: str, data: object) -> bool:
     """Whether data are an instance of the class `name` of a package, which is not imported for
     that: False if nobody has imported it."""
     module = sys.modules.get(package)
@@ -214,7 +214,7 @@ def _of_rows(rows: Sequence[Sequence[object]]) -> pd.DataFrame:
     row, if that is a named tuple, else c1, c2 ...; DataError if they are not of one length."""
     width = len(rows[0])
     # a named tuple has names for its values
-    names = getattr(rows[0], "_fields", None) or _numbered(width)
+    names = getattr(rows[0], "_fields", None) or _numbered_names(width)
     for number, row in enumerate(rows, 1):
         if len(row) != width:
             raise DataError(f"list: row {number} has {len(row)} values, the first {width}")
@@ -222,7 +222,7 @@ def _of_rows(rows: Sequence[Sequence[object]]) -> pd.DataFrame:
     return _frame(records, "list", list(names))
 
 
-def _numbered(count: int) -> list[str]:
+def _numbered_names(count: int) -> list[str]:
     """Names for so many columns that have none: c1, c2 ..."""
     return [f"c{number}" for number in range(1, count + 1)]
 
@@ -285,7 +285,7 @@ def _table_of(data: object, name: str) -> pa.Table:
     no table in memory, but a path, pictures or a copy. name: of the iterator, for messages."""
     content = held(data)
     if isinstance(content, np.ndarray) and content.ndim <= 2:
-        content = _by_place(content)
+        content = _frame_of_array(content)
     # paths and copies are in files; an array of more axes is one of pictures
     is_elsewhere = isinstance(content, str | os.PathLike | files.Place | CopiedTable)
     if is_elsewhere or isinstance(content, np.ndarray):
@@ -331,7 +331,7 @@ def _batches_in(
     of a schema; columns that a copy lacks are all gaps."""
     # by a schema of all parts, as the type of a column may only be known from a later one
     for copy in copies:
-        table = _as_in(copy.table(), schema)
+        table = _as_in_schema(copy.table(), schema)
         yield from table.to_batches()
 
 
@@ -342,7 +342,7 @@ def _joined(tables: Sequence[pa.Table], name: str) -> pa.Table:
     import pyarrow as pa
 
     schema = _common_schema([table.schema for table in tables], name)
-    parts = [_as_in(table, schema) for table in tables]
+    parts = [_as_in_schema(table, schema) for table in tables]
     return pa.concat_tables(parts).combine_chunks()
 
 
@@ -360,7 +360,7 @@ def _common_schema(schemas: Sequence[pa.Schema], name: str) -> pa.Schema:
         raise DataError(f"{name}: its parts are no one table: {message}") from None
 
 
-def _as_in(table: pa.Table, schema: pa.Schema) -> pa.Table:
+def _as_in_schema(table: pa.Table, schema: pa.Schema) -> pa.Table:
     """A table with the columns, in order, and types of a schema that `_common_schema` made; columns
     that the table lacks are all gaps. Columns that the schema lacks are left out."""
     import pyarrow as pa
@@ -402,20 +402,20 @@ def _of_pandas(data: object) -> pd.DataFrame:
     return series.to_frame(name)
 
 
-def _array(array: Array) -> Held:
+def _of_array(array: Array) -> Held:
     """An array of numbers, truth values, texts or moments, of one to four axes, as it is, as a
     plain ndarray; one of objects, of one or two axes, with fields or with masked values as a
     DataFrame, in which masked values are gaps. DataError for any other."""
     if array.dtype.names is not None:
-        return _of_fields(array, array.dtype.names)
+        return _frame_of_fields(array, array.dtype.names)
     if isinstance(array, np.ma.MaskedArray) and np.ma.is_masked(array):
-        return _masked(array)
+        return _frame_of_masked(array)
     # a matrix of numpy has rows of two dimensions, which nothing expects
     array = np.asarray(array)
     kind = array.dtype.kind
     if kind == "O" and array.ndim in (1, 2):
         # columns of numbers alone become such
-        return _by_place(array).infer_objects()
+        return _frame_of_array(array).infer_objects()
     if kind not in "biufUSM" or not 1 <= array.ndim <= 4:
         raise DataError(
             f"numpy array: {array.dtype} of shape {array.shape}; wanted are numbers, texts or "
@@ -425,17 +425,17 @@ def _array(array: Array) -> Held:
     return array
 
 
-def _by_place(array: Array) -> pd.DataFrame:
+def _frame_of_array(array: Array) -> pd.DataFrame:
     """An array without fields, (rows,) or (rows, columns), as a DataFrame with columns c1, c2 ...;
     masked values become gaps; DataError for texts that are none, with half a surrogate pair."""
     if array.ndim == 1:
         # not reshape(n, -1): of no rows there would be any number of columns
         array = array[:, np.newaxis]
     _, width = array.shape
-    return _frame(array, "numpy array", _numbered(width))
+    return _frame(array, "numpy array", _numbered_names(width))
 
 
-def _masked(array: Masked) -> pd.DataFrame:
+def _frame_of_masked(array: Masked) -> pd.DataFrame:
     """An array some of whose values are masked, (rows,) or (rows, columns), as a DataFrame in which
     these are gaps; DataError for any other number of axes."""
     if array.ndim not in (1, 2):
@@ -443,10 +443,10 @@ def _masked(array: Masked) -> pd.DataFrame:
             f"numpy array: a mask in an array of shape {array.shape}; values can be gaps in "
             "columns, not in pictures: fill them with filled()"
         )
-    return _by_place(array)
+    return _frame_of_array(array)
 
 
-def _of_fields(array: Array, names: tuple[str, ...]) -> pd.DataFrame:
+def _frame_of_fields(array: Array, names: tuple[str, ...]) -> pd.DataFrame:
     """A structured array, (rows,), as a DataFrame, a column for each field. names: of the fields.
     DataError for more axes, and for a field of several values."""
     fields = cast("npt.NDArray[np.void]", array)
@@ -499,7 +499,7 @@ class _Bytes:
         return bytes(piece)
 
 
-def _arrow(data: object) -> Held:
+def _of_arrow_protocol(data: object) -> Held:
     """An object that offers Arrow's protocol (see `offers_arrow`) as an Arrow table, an array of
     structures as a table of their fields, any other array as one column c1; a copy of it in a file
     if it is a stream of more than LARGE (2^26) bytes, which is read to its end. DataError if it is
@@ -510,7 +510,7 @@ def _arrow(data: object) -> Held:
     if isinstance(data, pa.Array | pa.ChunkedArray) and not pa.types.is_struct(data.type):
         return pa.table({"c1": data})
     is_arrow_table = isinstance(data, pa.Table | pa.RecordBatch)
-    is_in_memory = is_arrow_table or _is_of("polars", "DataFrame", data)
+    is_in_memory = is_arrow_table or _is_instance_of("polars", "DataFrame", data)
     if is_in_memory or not hasattr(data, "__arrow_c_stream__"):
         return arrow_files.as_table(data)
     name = type(data).__name__

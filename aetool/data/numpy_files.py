@@ -34,7 +34,8 @@ class ArraySource(TableSource):
         length. suffix: ".npy" or ".npz"."""
         super().__init__(name, {"format": suffix[1:], "suffix": suffix})
         self._columns: dict[str, Json] = {}
-        arrays = {key: array for key, array in arrays.items() if array.ndim}  # scalars say nothing
+        # scalars are no columns
+        arrays = {key: array for key, array in arrays.items() if array.ndim}
         lengths = {len(array) for array in arrays.values()}
         if len(lengths) != 1:
             raise DataError(f"{name}: arrays of one length are needed, found {sorted(lengths)}")
@@ -45,6 +46,7 @@ class ArraySource(TableSource):
             for column, values in columns.items():
                 self._columns[column] = values
                 self.dtypes[column] = str(values.dtype)
+        # of each array [how many columns it has], or [] if it is one column, to write it again
         self.format["arrays"] = {key: list(array.shape[1:]) for key, array in arrays.items()}
 
     def batches(self) -> Iterator[Table]:

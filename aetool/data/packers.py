@@ -118,8 +118,8 @@ def pictured(pixels: Pixels) -> Iterator[Packed]:
 
     # (n, height, width, channels), as Pillow has them
     pictures = pixels.transpose(0, 2, 3, 1)
-    sample_alone = _evenly(pictures, ALONE)
-    sample_on_sheets = _evenly(pictures, ON_SHEETS)
+    sample_alone = _even_sample(pictures, ALONE)
+    sample_on_sheets = _even_sample(pictures, ON_SHEETS)
     for picture_format in FORMATS:
         if not features.check(picture_format.feature):
             continue
@@ -138,7 +138,7 @@ def pictured(pixels: Pixels) -> Iterator[Packed]:
             yield Packed(f"{name} files", setting, size_of_all, mean_square)
 
 
-def _evenly(pictures: Pixels, values: int) -> Pixels:
+def _even_sample(pictures: Pixels, values: int) -> Pixels:
     """A sample of pictures, (n, ...), at even distances, from the first, with about `values` values
     together; all of them if they have no more."""
     step = max(1, round(pictures.size / values))
@@ -184,14 +184,14 @@ class _Encoder:
         sum_of_squares = 0.0
         count = 0
         for group in groups:
-            size_of_file, restored = self._written(group)
+            size_of_file, restored = self._written_and_read(group)
             size += size_of_file
             error = group.astype(np.float64) - restored
             sum_of_squares += float(np.square(error).sum())
             count += group.size
         return size, sum_of_squares / max(1, count)
 
-    def _written(self, group: Pixels) -> tuple[int, Pixels]:
+    def _written_and_read(self, group: Pixels) -> tuple[int, Pixels]:
         """Write the pictures of a group side by side as one file, and read them again: (how many
         bytes the file has; the pictures as restored, in the group's shape). The bytes are those of
         the whole sheet, with what fills it up between and behind the pictures; what is restored is
@@ -241,10 +241,10 @@ class _Sheet:
         return cls(down, across, height, width, channels)
 
     def laid_out(self, group: Pixels) -> Pixels:
-        """(height, width[, channels]), without channels where there is one: the pictures of a
-        group, (n, height, width, channels), on the sheet, row by row. Where a tile is larger than a
-        picture, the picture's last row and column are repeated, and tiles left over repeat the last
-        picture."""
+        """Lay the pictures of a group, (n, height, width, channels), on the sheet, row by row:
+        (height, width, channels) of the sheet, without the last axis where there is one channel.
+        Where a tile is larger than a picture, the picture's last row and column are repeated, and
+        tiles left over repeat the last picture."""
         count, height, width, _ = group.shape
         below = self.height - height
         beside = self.width - width
@@ -257,8 +257,9 @@ class _Sheet:
         return sheet[..., 0] if self.channels == 1 else sheet
 
     def taken_apart(self, sheet: Pixels) -> Pixels:
-        """(down * across, height, width, channels): all tiles of a sheet, (height, width[,
-        channels]); what `laid_out` added, drawn-out edges and tiles left over, is among them."""
+        """Cut a sheet, (height, width[, channels]), into all of its tiles: (down * across, height,
+        width, channels); what `laid_out` added, drawn-out edges and tiles left over, is among
+        them."""
         rows = sheet.reshape(self.down, self.height, self.across, self.width, -1)
         grid = rows.transpose(0, 2, 1, 3, 4)
         return grid.reshape(-1, self.height, self.width, self.channels)

@@ -154,20 +154,20 @@ def pieces_of(source: TableSource, finer: int = 1) -> Iterator[Piece] | None:
     the file cannot be opened.
     """
     if isinstance(source, ChainSource):
-        return _of_chain(source, finer)
+        return _pieces_of_chain(source, finer)
     if isinstance(source, CopiedTable):
         return None
-    # a copy is on this machine alone, and goes when its source goes
+    # a spool, a temporary copy, is on this machine alone, and goes when its source goes
     if source.place is not None and source.place.spool is not None:
         return None
     if isinstance(source, ArrowFileSource) and source.is_parquet:
-        return _of_parquet(source, finer)
-    if isinstance(source, CsvSource) and _is_plain(source):
-        return _of_text(source, finer)
+        return _pieces_of_parquet(source, finer)
+    if isinstance(source, CsvSource) and _is_plain_utf8(source):
+        return _pieces_of_text(source, finer)
     return None
 
 
-def _of_parquet(source: ArrowFileSource, finer: int) -> Iterator[ParquetPiece]:
+def _pieces_of_parquet(source: ArrowFileSource, finer: int) -> Iterator[ParquetPiece]:
     """Yield the records of a Parquet file as pieces, in order: small groups of rows are joined, up
     to MOST_CELLS (2^23) cells or ROWS (65,536) records, whichever is more, divided by `finer`;
     larger ones are sliced, if that is above 1, into at most MOST_SLICES (4). finer: how many times
@@ -207,17 +207,17 @@ def _of_parquet(source: ArrowFileSource, finer: int) -> Iterator[ParquetPiece]:
         yield piece(joined, first, row)
 
 
-def _is_plain(source: CsvSource) -> bool:
+def _is_plain_utf8(source: CsvSource) -> bool:
     """Whether the file is uncompressed UTF-8, by what the user says, else by what was detected, so
     that its bytes are those of the text. OSError if it cannot be opened."""
     encoding = source.dialect.read_as or source.dialect.encoding
     return encoding == encodings.UTF8 and is_uncompressed(source.path)
 
 
-def _of_text(source: CsvSource, finer: int) -> Iterator[TextPiece]:
-    """Yield the pieces of a text that `_is_plain`, in order, each beginning at a record, of about
-    TEXT_BYTES (2^24) / finer bytes; the text is read once for that. Nothing of a text without
-    records. DataError for a record that is too long."""
+def _pieces_of_text(source: CsvSource, finer: int) -> Iterator[TextPiece]:
+    """Yield the pieces of a text file for which `_is_plain_utf8` is true, in order, each beginning
+    at a record, of about TEXT_BYTES (2^24) / finer bytes; the text is read once for that. Nothing
+    of a text without records. DataError for a record that is too long."""
     stamp = source.path.stat().st_size
     dialect = source.dialect
     # for the names of its columns
@@ -253,7 +253,7 @@ def _of_text(source: CsvSource, finer: int) -> Iterator[TextPiece]:
         yield replace(waiting, is_last=True)
 
 
-def _of_chain(chain: ChainSource, finer: int) -> Iterator[ChainedPiece] | None:
+def _pieces_of_chain(chain: ChainSource, finer: int) -> Iterator[ChainedPiece] | None:
     """The pieces of all tables of a chain, in order; None if one of them cannot be cut, is a chain
     itself, or a text with comments. finer: how many times smaller pieces are to be than usual, at
     least 1. DataError, while pieces are yielded, for a record that is too long; OSError if a file
@@ -268,10 +268,10 @@ def _of_chain(chain: ChainSource, finer: int) -> Iterator[ChainedPiece] | None:
         has_comments = isinstance(source, CsvSource) and bool(source.dialect.comment)
         if not is_cut or has_comments:
             return None
-    return _chained(chain, finer)
+    return _pieces_of_each_table(chain, finer)
 
 
-def _chained(chain: ChainSource, finer: int) -> Iterator[ChainedPiece]:
+def _pieces_of_each_table(chain: ChainSource, finer: int) -> Iterator[ChainedPiece]:
     """Yield the pieces of all tables of a chain, none of which is itself a chain and all of which
     can be cut, each with the values that its path adds and the number, from 0, of its first record
     among all. finer: how many times smaller pieces are to be than usual, at least 1. Nothing where
@@ -313,7 +313,7 @@ class Remarks:
 
     def __init__(self) -> None:
         # of the text whose pieces are being added
-        self._of_text = text.LeftOut()
+        self._pieces_of_text = text.LeftOut()
 
     def add(self, piece: Piece, left_out: text.LeftOut) -> None:
         """Note which lines of the next piece are no records; at the last piece of a text those of
@@ -323,11 +323,11 @@ class Remarks:
         part = piece.piece if isinstance(piece, ChainedPiece) else piece
         if not isinstance(part, TextPiece):
             return
-        self._of_text.add(left_out)
+        self._pieces_of_text.add(left_out)
         if not part.is_last:
             return
         tell = functools.partial(notices.say, part.name)
-        if self._of_text.odd_bytes:
-            tell(self._of_text.odd_bytes)
-        self._of_text.say(tell, part.dialect.comment)
-        self._of_text = text.LeftOut()
+        if self._pieces_of_text.odd_bytes:
+            tell(self._pieces_of_text.odd_bytes)
+        self._pieces_of_text.say(tell, part.dialect.comment)
+        self._pieces_of_text = text.LeftOut()

@@ -59,24 +59,26 @@ def source_of(path: Path, name: str) -> CopiedTable | PluginPictures | None:
     owned = reader_of(path, name)
     if owned is None:
         return None
-    batches = _checked(owned, path, name)
+    batches = _checked_batches(owned, path, name)
     # the first tells whether they are pictures or a table
     first = next(batches, None)
     if first is None:
         raise _failed(owned, name, "batches yielded nothing")
     original = files.Place(path, name)
     if isinstance(first, np.ndarray):
-        return _pictures(name, first, batches, original)
-    return arrow_source.copied(name, _again(first, batches), original, owned.reader.is_text)
+        return _copied_pictures(name, first, batches, original)
+    every_batch = _first_and_others(first, batches)
+    is_text = owned.reader.is_text
+    return arrow_source.copied(name, every_batch, original, strings_are_cells=is_text)
 
 
-def _again(first: Batch, others: Iterator[Batch]) -> Iterator[Batch]:
+def _first_and_others(first: Batch, others: Iterator[Batch]) -> Iterator[Batch]:
     """Yield the first batch, which was taken from `others` already, and then those."""
     yield first
     yield from others
 
 
-def _checked(owned: OwnedReader, path: Path, name: str) -> Iterator[Batch]:
+def _checked_batches(owned: OwnedReader, path: Path, name: str) -> Iterator[Batch]:
     """Yield the batches that a reader yields of a path; DataError, which names the plugin, if it
     fails, or one is no batch, or not of the first one's schema or shape. NoRoomError goes through.
     name: of the data, for messages."""
@@ -147,7 +149,7 @@ class PluginPictures(images.ArraySource):
     original: files.Place
 
 
-def _pictures(
+def _copied_pictures(
     name: str,
     first: Batch,
     others: Iterator[Batch],
@@ -161,7 +163,7 @@ def _pictures(
 
     def write(file: BinaryIO) -> None:
         nonlocal count
-        for batch in _again(first, others):
+        for batch in _first_and_others(first, others):
             count += len(batch)
             file.write(np.ascontiguousarray(batch).tobytes())
 

@@ -60,7 +60,7 @@ def places_of(address: str) -> list[files.Place]:
     # of a pattern the folder before its first * is listed, and its names compared with the pattern
     listed = bare if wild is None else bare[: wild.start()].rpartition("/")[0]
     try:
-        store, path = _opened(listed, settings)
+        store, path = _opened_store(listed, settings)
         names = _names_at(store, path, bare)
         if wild is not None:
             pattern = path + bare.removeprefix(listed)
@@ -77,7 +77,7 @@ def places_of(address: str) -> list[files.Place]:
         ) from None
 
 
-def _opened(address: str, settings: str) -> tuple[fs.FileSystem, str]:
+def _opened_store(address: str, settings: str) -> tuple[fs.FileSystem, str]:
     """Open the store that an address names: (its file system, the path in it, beginning with the
     bucket). address: without its "?"; settings: the text behind that, "" for none. Google's store
     is asked again for WAIT (10) seconds only, unless the settings say how long. Errors of pyarrow

@@ -315,7 +315,7 @@ def open_place(
     of how its text is written; model_reading: those of a model's table. DataError for what cannot
     be read, ParamError for a text that is not as the user says; a file of no known kind is an
     UnreadSource."""
-    source = _open(place.path, place.name, reading, model_reading)
+    source = _open_by_kind(place.path, place.name, reading, model_reading)
     source.place = source.place or place
     return source
 
@@ -374,7 +374,7 @@ def _say_left_out(name: str, count: int, others: Sequence[str]) -> None:
     notices.say(name, f"read as one table of {count} files, without {visible[0]}{more}")
 
 
-def _open(path: Path, name: str, reading: Reading, model_reading: Reading) -> Source:
+def _open_by_kind(path: Path, name: str, reading: Reading, model_reading: Reading) -> Source:
     """Open a file or a folder: by the first of the plugins' readers that takes it, which reads it
     into a copy, else by what it holds. name: what messages call it, and its suffix tells the kind
     where the bytes do not; reading: the user's settings of how text is written; model_reading:

@@ -31,13 +31,13 @@ def open_stream(path: Path) -> BinaryIO:
         raise DataError(f"{path}: {error.strerror or error}") from None
     # by the first bytes: a suffix may be missing, or wrong
     if magic.startswith(GZIP):
-        return _checked(gzip.open(path, "rb"), path)
+        return _with_damage_checked(gzip.open(path, "rb"), path)
     if magic.startswith(XZ):
-        return _checked(lzma.open(path, "rb"), path)
+        return _with_damage_checked(lzma.open(path, "rb"), path)
     if magic.startswith(ZSTD):
         import pyarrow as pa
 
-        return _checked(pa.input_stream(str(path), compression="zstd"), path)
+        return _with_damage_checked(pa.input_stream(str(path), compression="zstd"), path)
     return path.open("rb")
 
 
@@ -67,7 +67,7 @@ def unpacked(path: Path, name: str) -> files.Place:
 Decompressing = BinaryIO | gzip.GzipFile | lzma.LZMAFile
 
 
-def _checked(inner: Decompressing, path: Path) -> BinaryIO:
+def _with_damage_checked(inner: Decompressing, path: Path) -> BinaryIO:
     """A decompressing stream as one, read forwards only, that raises DataError where it is damaged.
     path: of the file, for messages."""
     # it has all that readers use of a BinaryIO

@@ -117,8 +117,8 @@ class Cells:
         return [raw[begin:end].decode() for begin, end in spans]
 
     def distinct(self) -> tuple[list[str], Int]:
-        """(the different strings, sorted by their bytes; (n,) int64, the index of each cell's
-        string among them). A missing cell counts as ""."""
+        """Find the different strings among the cells: (these, sorted by their bytes; (n,) int64,
+        for each cell the place of its string among them, from 0). A missing cell counts as ""."""
         width = self.width()
         if width <= SHORT:
             # sorting rows of one width is fast, but takes the longest cell's room for each
@@ -186,7 +186,7 @@ class Table:
 
     @property
     def records(self) -> Int:
-        """(rows,): the numbers of the records in the source, from 0."""
+        """The numbers of the records in the source, from 0: (rows,) int64."""
         if self.numbers is not None:
             return self.numbers
         first = self.first_row

@@ -155,10 +155,10 @@ class _Reader:
         every_piece = cutting.pieces(stream, self.dialect, CHUNK)
         pieces = _without_end_mark(every_piece)
         # the first piece is all that stands before the records
-        head = self._checked(next(pieces))
-        self.names = self._header(head)
+        head = self._in_valid_utf8(next(pieces))
+        self.names = self._names_in_header(head)
         self.lines += lines_in(head)
-        yield from self._records(pieces)
+        yield from self._read_records(pieces)
         self.left_out.say(self.tell, self.dialect.comment)
         # a header alone is a table of no records
         if self.names and not self.left_out.has_records:
@@ -176,14 +176,14 @@ class _Reader:
         # the mark 0x1A stands at the end of the whole text, not of each part
         if before.is_last:
             pieces = _without_end_mark(pieces)
-        yield from self._records(pieces)
+        yield from self._read_records(pieces)
 
-    def _records(self, pieces: Iterator[bytes]) -> Iterator[Table]:
+    def _read_records(self, pieces: Iterator[bytes]) -> Iterator[Table]:
         """Yield the records of pieces, each bytes of whole records, as one batch a piece; none of a
         piece without records. Counts them, and their lines, in `rows` and `lines`; notes in
         `left_out` what is no record. DataError for a piece that is not right."""
         for piece in pieces:
-            text = self._checked(piece)
+            text = self._in_valid_utf8(piece)
             # cut before comments are taken out: their lines are counted, too
             every = fields(text, self.dialect.rule)
             records = self._without_comments(every)
@@ -192,8 +192,8 @@ class _Reader:
             if len(records):
                 # without a header the first record tells how many columns there are
                 if not self.names:
-                    self.names = self._numbered(records)
-                records = self._regular(records)
+                    self.names = self._numbered_names(records)
+                records = self._with_regular_width(records)
             if len(records):
                 self.left_out.has_records = True
                 yield self._table(records)
@@ -232,7 +232,7 @@ class _Reader:
 
     # ---- names
 
-    def _header(self, head: bytes) -> tuple[str, ...]:
+    def _names_in_header(self, head: bytes) -> tuple[str, ...]:
         """The names of the columns, no two equal, from `head`, all that stands before the first
         record; () without a header. Passes lines on what stands above and below the header, and on
         names that repeat, to `tell`."""
@@ -249,8 +249,8 @@ class _Reader:
             records = fields(table, dialect.rule).records()
             # under the names, such as a line of units
             last_record = records[-1]
-            line_below = _joined(last_record, dialect)
-            self.tell(f"under the header, no record: {_quoted(line_below)}")
+            line_below = _joined_by_delimiter(last_record, dialect)
+            self.tell(f"under the header, no record: {_quoted_for_message(line_below)}")
         if dialect.named_again and names:
             line = lines_in(head) + 1
             self.tell(
@@ -267,7 +267,7 @@ class _Reader:
             names = names[1:-1]
         return apart(names, self.tell)
 
-    def _numbered(self, records: Fields) -> tuple[str, ...]:
+    def _numbered_names(self, records: Fields) -> tuple[str, ...]:
         """Names for the columns of a table without header: c1, c2 ..., as many as the first of the
         records, at least one, has fields; passes a line on that to `tell`."""
         width = int(records.width[0])
@@ -279,7 +279,7 @@ class _Reader:
 
     # ---- text
 
-    def _checked(self, piece: bytes) -> bytes:
+    def _in_valid_utf8(self, piece: bytes) -> bytes:
         """The piece as valid UTF-8: bytes that are none are read as Windows-1252, and the first of
         a text is noted in `left_out` and passed to `tell` in a line; where the file is in UTF-16,
         UTF-32 or an encoding that was asked for, halves of a surrogate pair become "?", without
@@ -287,7 +287,7 @@ class _Reader:
         # zeros are in no text, and in nearly every other file
         if b"\0" in piece:
             offset = piece.index(0)
-            row, line = self._place(piece, offset)
+            row, line = self._row_and_line_of(piece, offset)
             raise DataError(
                 f"{self.name}: NUL byte near row {row} (line {line}); this is not a table in text"
             )
@@ -299,10 +299,10 @@ class _Reader:
         except UnicodeDecodeError as error:
             was_wide = self.dialect.encoding in encodings.WIDE
             if was_wide or self.dialect.read_as:
-                return self._of_wide(piece, error)
+                return self._without_surrogates(piece, error)
             # said once, however many there are
             if not self.left_out.odd_bytes:
-                _, line = self._place(piece, error.start)
+                _, line = self._row_and_line_of(piece, error.start)
                 self.left_out.odd_bytes = (
                     f"byte 0x{piece[error.start]:02x} in line {line} is not UTF-8: such bytes are "
                     f"read as Windows-1252; if that is wrong, say {option('--encoding')} NAME"
@@ -311,12 +311,12 @@ class _Reader:
             return encodings.mended(piece)
         return piece
 
-    def _of_wide(self, piece: bytes, error: UnicodeDecodeError) -> bytes:
+    def _without_surrogates(self, piece: bytes, error: UnicodeDecodeError) -> bytes:
         """Re-encode a piece of text whose file is in UTF-16, UTF-32 or an encoding that was asked
         for so that it is valid UTF-8: halves of a surrogate pair become "?". DataError if UTF-8 was
         asked for. error: the one that decoding raised."""
         if self.dialect.read_as == encodings.UTF8:
-            row, line = self._place(piece, error.start)
+            row, line = self._row_and_line_of(piece, error.start)
             raise DataError(
                 f"{self.name}: byte 0x{piece[error.start]:02x} near row {row} (line {line}) is not "
                 f"UTF-8; leave {option('--encoding')} out, or say another, such as cp1252"
@@ -324,7 +324,7 @@ class _Reader:
         text = piece.decode("utf-8", encodings.LONE)
         return text.encode("utf-8", "replace")
 
-    def _place(self, piece: bytes, offset: int) -> tuple[int, int]:
+    def _row_and_line_of(self, piece: bytes, offset: int) -> tuple[int, int]:
         """Where in the text a byte of this piece stands, for messages: (about which row, which
         line), counted from 1; row 0 before the names are known. offset: of the byte in the
         piece."""
@@ -360,7 +360,7 @@ class _Reader:
             has_other_width = columns > 0 and records.width[record] != columns
             is_comment[record] = has_other_width or text.startswith(sure_begins, begin)
         self.left_out.comments += int(is_comment.sum())
-        return self._only(records, ~is_comment)
+        return self._only_chosen(records, ~is_comment)
 
     def _without_drawing(self, records: Fields) -> Fields:
         """The records of a padded table without drawn lines such as ---+--- between them, and
@@ -376,12 +376,12 @@ class _Reader:
             raw = records.text[begins[record] : ends[record]]
             line = raw.decode(errors="replace")
             is_drawn[record] = cells.is_ruler([line.strip()])
-        records = self._only(records, ~is_drawn)
+        records = self._only_chosen(records, ~is_drawn)
         if self.dialect.edge == BOX:
             records = records.inner(records.width > 2)
         return records
 
-    def _only(self, records: Fields, chosen: Mask) -> Fields:
+    def _only_chosen(self, records: Fields, chosen: Mask) -> Fields:
         """Return only the records where the mask `chosen`, (records,) bool, is True, and set
         `numbers` to those of them; where all are chosen, nothing is changed."""
         if chosen.all():
@@ -392,7 +392,7 @@ class _Reader:
         self.numbers = numbers[chosen]
         return records.only(chosen)
 
-    def _regular(self, records: Fields) -> Fields:
+    def _with_regular_width(self, records: Fields) -> Fields:
         """The records with as many fields as there are names; DataError if another is among them.
 
         Empty fields at the end of lines are left out where blanks part fields, or where all records
@@ -415,7 +415,7 @@ class _Reader:
         end = int(regular[-1]) + 1 if len(regular) else 0
         # a regular record follows: it is no footer
         if len(irregular) and irregular[0] < end:
-            raise self._ragged(records, int(irregular[0]))
+            raise self._width_error(records, int(irregular[0]))
         for record in range(end, len(records)):
             self._keep_for_footer(records, record)
         if end < len(records):
@@ -428,7 +428,7 @@ class _Reader:
         is no record if no other follows. DataError if it is the text's first, or neither a drawn
         line nor shorter than the table with no figure in its first cell, or if the footer has more
         than MOST_FOOTER (10) lines."""
-        error = self._ragged(records, record)
+        error = self._width_error(records, record)
         is_this = np.arange(len(records)) == record
         (values,) = records.only(is_this).records()
         texts = [value.decode() for value in values]
@@ -438,15 +438,15 @@ class _Reader:
         if is_first or not (is_short or cells.is_ruler(texts)):
             raise error
         left_out = self.left_out
-        line = _joined(values, self.dialect)
-        left_out.footer.append(_quoted(line))
+        line = _joined_by_delimiter(values, self.dialect)
+        left_out.footer.append(_quoted_for_message(line))
         # the error of its first line, if records follow
         if left_out.footer_error is None:
             left_out.footer_error = error
         if len(left_out.footer) > MOST_FOOTER:
             raise left_out.footer_error
 
-    def _ragged(self, records: Fields, record: int) -> DataError:
+    def _width_error(self, records: Fields, record: int) -> DataError:
         """Return, not raise, the error for record number `record`, from 0, of these fields, which
         has another number of fields than the table has columns: it says the row and the line, from
         1."""
@@ -471,7 +471,7 @@ class _Reader:
         )
 
 
-def _joined(values: Sequence[bytes], dialect: Dialect) -> str:
+def _joined_by_delimiter(values: Sequence[bytes], dialect: Dialect) -> str:
     """The values of a record, each in valid UTF-8, as a text with the delimiter between them, for a
     message: nothing is quoted."""
     return dialect.delimiter.join(value.decode() for value in values)
@@ -518,7 +518,7 @@ def lines_in(text: bytes) -> int:
     return ends
 
 
-def _quoted(text: str) -> str:
+def _quoted_for_message(text: str) -> str:
     """A text in quotes, as Python's repr writes it, for a message; one of more than SHOWN (40)
     characters is cut to as many, the last three "..."."""
     if len(text) > SHOWN:

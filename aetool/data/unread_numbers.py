@@ -29,17 +29,17 @@ def with_all_numbers(read: Callable[[str], pd.DataFrame], usual: str) -> pd.Data
     have the usual one."""
     frame = read(usual)
     other = COMMA if usual == POINT else POINT
-    if other in _read_in_place(frame):
+    if other in _replace_by_numbers(frame):
         frame_of_other = read(other)
-        if usual not in _read_in_place(frame_of_other):
+        if usual not in _replace_by_numbers(frame_of_other):
             # now the columns whose mark nothing shows
-            _read_in_place(frame_of_other, other)
+            _replace_by_numbers(frame_of_other, other)
             return frame_of_other
-    _read_in_place(frame, usual)
+    _replace_by_numbers(frame, usual)
     return frame
 
 
-def _read_in_place(frame: pd.DataFrame, usual: str | None = None) -> set[str]:
+def _replace_by_numbers(frame: pd.DataFrame, usual: str | None = None) -> set[str]:
     """Replace those columns of texts that are all numbers by these numbers, in place: int64, or
     float64 with decimals or gaps. Returns the decimal marks, "." or ",", that were certain from
     cells of these columns.
@@ -55,19 +55,19 @@ def _read_in_place(frame: pd.DataFrame, usual: str | None = None) -> set[str]:
         texts = frame.iloc[:, place]
         if not pd.api.types.is_string_dtype(texts):
             continue
-        numbers, marks = _numbers(texts, usual)
+        numbers, marks = _numbers_in(texts, usual)
         if numbers is not None:
             frame.isetitem(place, numbers.to_numpy())
             sure_marks |= marks
     return sure_marks
 
 
-def _numbers(
+def _numbers_in(
     texts: pd.Series[str],
     usual: str | None,
 ) -> tuple[pd.Series[float] | None, set[str]]:
     """Read a column of texts and gaps as numbers: (the numbers, on its index, NaN in gaps, or None
-    where it stays text, see `_read_in_place`; the decimal marks that are certain from its
+    where it stays text, see `_replace_by_numbers`; the decimal marks that are certain from its
     cells)."""
     import pandas as pd
 

@@ -82,7 +82,8 @@ def _open_sheet(stream: BinaryIO, place: files.Place, wanted: str) -> CopiedTabl
             others = ", ".join(f"{name}::{title}" for title in sheets[1:])
             notices.say(name, f"its first sheet, '{sheets[0]}', is read; others: {others}")
         called = f"{name}::{wanted}" if wanted else name
-        return arrow_source.copied(called, _batches(sheet, called), place, True)
+        batches = _batches(sheet, called)
+        return arrow_source.copied(called, batches, place, strings_are_cells=True)
     finally:
         book.close()
 

@@ -238,27 +238,27 @@ def _arrow_array(column: Restored, dtype: str | None) -> pa.Array:
         array = pa.array(column, mask=is_gap)
     if kind is None:
         return array
-    return _cast(array, kind)
+    return _as_type(array, kind)
 
 
-def _cast(array: pa.Array, kind: pa.DataType) -> pa.Array:
-    """An Arrow array of numbers or moments as one of the type `kind`: as integers, floats become
-    the nearest whole numbers that the type has; moments, which are UTC, get a zone without being
-    moved, and lose what is finer than the type's unit. Levels of a dictionary type are such values.
-    What other types do not hold is cut off; of decimals see `_decimals`. ArrowInvalid, a
-    ValueError, for more levels than a dictionary's indices can count; NotImplementedError of Arrow
-    where it knows no such cast."""
+def _as_type(array: pa.Array, kind: pa.DataType) -> pa.Array:
+    """Convert an Arrow array of numbers or moments to the type `kind`. Floats become the nearest
+    integers that the type has; moments, which are UTC, get a zone without being moved, and lose
+    what is finer than the type's unit; of a dictionary type the levels are such values; of decimals
+    see `_as_decimals`. What other types do not hold is cut off. ArrowInvalid, a ValueError, for
+    more levels than a dictionary's indices can count; NotImplementedError of Arrow where it knows
+    no such cast."""
     import pyarrow as pa
     from pyarrow import types
 
     if types.is_dictionary(kind):
         # as values of the levels' type, by the same rules
-        levels = _cast(array, kind.value_type)
+        levels = _as_type(array, kind.value_type)
         return arrow_texts.as_dictionary(levels, kind)
     if types.is_decimal(kind):
-        return _decimals(array, kind)
+        return _as_decimals(array, kind)
     if types.is_integer(kind) and types.is_floating(array.type):
-        return _integers(array, kind)
+        return _as_integers(array, kind)
     if types.is_timestamp(kind) and kind.tz:
         # Arrow stores moments in UTC, whatever their zone: the values stay the same
         without_zone = pa.timestamp(array.type.unit)
@@ -267,8 +267,8 @@ def _cast(array: pa.Array, kind: pa.DataType) -> pa.Array:
     return array.cast(kind, safe=False)
 
 
-def _integers(array: pa.Array, kind: pa.DataType) -> pa.Array:
-    """An array of floats as integers of the type `kind`: the nearest whole numbers, and its
+def _as_integers(array: pa.Array, kind: pa.DataType) -> pa.Array:
+    """Convert an array of floats to integers of the type `kind`: the nearest whole numbers, and its
     smallest or largest for what lies beyond. Nulls stay."""
     from pyarrow import compute
 
@@ -283,8 +283,9 @@ def _integers(array: pa.Array, kind: pa.DataType) -> pa.Array:
 
 
 def _floats_within(low: int, high: int) -> tuple[float, float]:
-    """(the smallest, the largest) float64 that lies within an integer type of numbers from low to
-    high, so that it can be cast to that. low: 0, or minus a power of two, which floats hold."""
+    """Find the range of float64 that can be cast to an integer type of numbers from low to high:
+    (the smallest, the largest) float within it. low: 0, or minus a power of two, which floats
+    hold."""
     largest = float(high)
     # the largest number of 64 bits is no float: float() rounded it up
     if int(largest) > high:
@@ -292,9 +293,9 @@ def _floats_within(low: int, high: int) -> tuple[float, float]:
     return float(low), largest
 
 
-def _decimals(array: pa.Array, kind: pa.DataType) -> pa.Array:
-    """An array of floats as decimals of the type `kind`: rounded to its places; for floats too
-    large for it, of either sign, about the largest that it has. Nulls stay."""
+def _as_decimals(array: pa.Array, kind: pa.DataType) -> pa.Array:
+    """Convert an array of floats to decimals of the type `kind`: rounded to its places; floats too
+    large for it, of either sign, become about the largest that it has. Nulls stay."""
     from pyarrow import compute
 
     digits = kind.precision - kind.scale
@@ -502,14 +503,14 @@ def frame_of_text(
         # else pandas would take the first record for one
         options["header"] = None
         options["names"] = list(names)
-    if _cut_alike(records, len(names)):
+    if _pandas_cuts_alike(records, len(names)):
         options["sep"] = rule.delimiter
         options["skipinitialspace"] = rule.space
         text = records.text
     else:
         # in a form that pandas cannot read in two ways
         text = _all_quoted(records, len(names))
-    decoded = _decoded(text)
+    decoded = _as_text(text)
 
     def read(mark: str) -> pd.DataFrame:
         """The records, with numbers of this decimal mark."""
@@ -523,7 +524,7 @@ def frame_of_text(
     return unread_numbers.with_all_numbers(read, str(format["decimal"]))
 
 
-def _cut_alike(records: Fields, columns: int) -> bool:
+def _pandas_cuts_alike(records: Fields, columns: int) -> bool:
     """Whether pandas would cut these records, at least one, into the same fields, although it
     strips and skips more than csv.reader does; rather False where that is not certain. columns: how
     many the table has."""
@@ -560,7 +561,7 @@ def _quoted(value: bytes) -> bytes:
     return b'"' + escaped + b'"'
 
 
-def _decoded(text: bytes) -> str:
+def _as_text(text: bytes) -> str:
     """The bytes as text: UTF-8, halves of surrogate pairs allowed, or, if they are not, Latin-1; no
     error."""
     try:

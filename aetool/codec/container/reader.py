@@ -114,7 +114,7 @@ class Reader:
         if self._only_block is not None:
             return self._only_block
         try:
-            return self._verified(self.blocks[index])
+            return self._read_verified_block(self.blocks[index])
         except DamageError as error:
             raise ArchiveError(f"damaged: {error}") from None
 
@@ -134,27 +134,27 @@ class Reader:
         """Read and verify all but the blocks, and set the attributes by it; NoArchiveError if the
         file is no archive, DamageError, ArchiveError or what SENSELESS lists where something does
         not fit, OSError if it cannot be read."""
-        if self._layout(0) & ONE_PIECE:
+        if self._read_layout(0) & ONE_PIECE:
             if self.size >= COPIED_FROM:
                 raise DamageError("longer or shorter than an archive of its layout may be")
-            self._take_piece(self._read(0, self.size))
+            self._set_from_piece(self._read(0, self.size))
             return
         start = self._read_sections(self._read_header(0))
-        self._refuse_cut(start)
+        self._refuse_if_cut_off(start)
         begin, footer = self._read_footer(self.size)
         if footer.offset != begin:
             raise DamageError(NOT_FITTING)
         # each part is right by itself: now they are compared with one another
         if footer.header_seal != self.header_seal:
             raise DamageError("its footer is that of another header")
-        self._compare_copies(footer)
+        self._check_copy_of_header(footer)
         self.blocks = footer.index(start)
         end = self.blocks[-1].end if self.blocks else start
         if end != begin:
             raise DamageError("the index does not cover the file")
-        self._take_footer(footer)
+        self._set_facts_of_footer(footer)
 
-    def _refuse_cut(self, start: int) -> None:
+    def _refuse_if_cut_off(self, start: int) -> None:
         """Raise DamageError if the file does not end with the end mark, as one that was cut off
         does not. start: the offset of its first block."""
         if self._read(self.size - len(END), len(END)) == END:
@@ -171,15 +171,15 @@ class Reader:
         """Whether an undamaged block of this archive begins at this offset, so that some records
         can be brought back whatever stands behind it. The header must have been read."""
         try:
-            head, block_seal = self._read_head(offset)
+            head, block_seal = self._read_block_head(offset)
             length = HEAD_SIZE + head.length
             place = BlockPlace(offset, length, head.first, head.rows, head.number, block_seal)
-            self._verified(place)
+            self._read_verified_block(place)
         except (ArchiveError, DamageError):
             return False
         return True
 
-    def _compare_copies(self, footer: Footer) -> None:
+    def _check_copy_of_header(self, footer: Footer) -> None:
         """Raise DamageError unless the footer has a copy of the header and of the model's digest
         that equal those of the header just where the archive is large, its footer COPIED_FROM
         (2^16) bytes or more from the begin; a smaller one must have none."""
@@ -191,12 +191,12 @@ class Reader:
         if copies != expected:
             raise DamageError("its two headers differ")
 
-    def _take_footer(self, footer: Footer) -> None:
+    def _set_facts_of_footer(self, footer: Footer) -> None:
         """Set facts and sha256 to those of a footer. KeyError if it has no facts."""
         self.facts = dict(footer.described["facts"])
         self.sha256 = footer.whole
 
-    def _take_piece(self, data: bytes, check_digest: bool = True) -> None:
+    def _set_from_piece(self, data: bytes, check_digest: bool = True) -> None:
         """Set model, facts, header, sha256 and blocks from the bytes of an archive of one piece.
         check_digest: whether to compare its digest; DamageError where that does not match.
         DamageError, too, if its parts do not fit; ValueError or TypeError if its JSON is none."""
@@ -228,7 +228,7 @@ class Reader:
             raise DamageError("cut short")
         return data
 
-    def _layout(self, base: int) -> int:
+    def _read_layout(self, base: int) -> int:
         """The layout flags (ONE_PIECE, NAMED) of the archive that begins at offset `base`;
         NoArchiveError if the file is none, ArchiveError if it is called .aez and begins otherwise,
         or for another version of the format, DamageError if it is cut short."""
@@ -262,7 +262,7 @@ class Reader:
         the offset behind it. DamageError if it is too large, cut short, or has not its digest;
         NoArchiveError or ArchiveError for a file that is no archive or of another version;
         ValueError or TypeError for JSON that is no object."""
-        layout = self._layout(base)
+        layout = self._read_layout(base)
         place = base + START.size
         name_length = length_of_name(layout)
         if name_length:
@@ -308,15 +308,15 @@ class Reader:
 
     # ---- blocks
 
-    def _read_head(self, offset: int) -> tuple[BlockHead, bytes]:
+    def _read_block_head(self, offset: int) -> tuple[BlockHead, bytes]:
         """Read the head of the block at this offset: (head, seal); DamageError if there is none.
         The seal is not compared, as the payload is not read."""
         return BlockHead.from_bytes(self._read(offset, HEAD_SIZE))
 
-    def _verified(self, place: BlockPlace) -> StoredBlock:
+    def _read_verified_block(self, place: BlockPlace) -> StoredBlock:
         """The block stored at this place; DamageError if its head, length or digest is not what the
         footer says."""
-        head, block_seal = self._read_head(place.offset)
+        head, block_seal = self._read_block_head(place.offset)
         if (head.number, head.first, head.rows) != (place.number, place.first, place.rows):
             raise DamageError("it is out of place")
         if HEAD_SIZE + head.length != place.length:

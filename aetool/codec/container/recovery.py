@@ -36,7 +36,7 @@ class RecoveringReader(Reader):
     def _open(self) -> None:
         """Set the attributes from the parts of the file that can be read, and note the others in
         `lost`; DamageError if neither the header nor a copy of it in the footer can be."""
-        base = next(self._marks(MAGIC), -1)
+        base = next(self._offsets_of(MAGIC), -1)
         if base > 0:
             self.lost.append(f"{base} bytes before the archive, which are not of it")
         # in one piece it has no footer: it is taken from where its magic bytes are
@@ -46,7 +46,7 @@ class RecoveringReader(Reader):
             self._open_piece(self._read(base, length))
             return
         # the footer first: it has the copy of the header
-        ending = self._last_footer()
+        ending = self._read_last_footer()
         footer = ending[1] if ending else None
         try:
             if base < 0:
@@ -58,14 +58,14 @@ class RecoveringReader(Reader):
             self.lost.append(f"the header ({error})")
             if ending is None:
                 raise DamageError("neither header nor footer can be read") from None
-            self._take_copied_header(*ending)
-        self._look_for_blocks(footer)
+            self._set_copied_header(*ending)
+        self._find_blocks(footer)
 
     def _is_in_one_piece(self, base: int) -> bool:
         """Whether the archive that begins at offset `base` is in one piece; False if its first
         bytes cannot be read."""
         try:
-            return bool(self._layout(base) & ONE_PIECE)
+            return bool(self._read_layout(base) & ONE_PIECE)
         except (ArchiveError, DamageError):
             return False
 
@@ -76,32 +76,32 @@ class RecoveringReader(Reader):
         do not fit, ValueError or TypeError if its JSON is none."""
         length = sealed_length(data)
         if length is None:
-            self._take_piece(data, check_digest=False)
+            self._set_from_piece(data, check_digest=False)
             self.unsealed = True
             self.lost.append(UNSEALED)
             return
         behind = len(data) - length
         if behind:
             self.lost.append(f"{behind} bytes behind the archive, which are not of it")
-        self._take_piece(data[:length])
+        self._set_from_piece(data[:length])
 
     # ---- header and footer
 
-    def _last_footer(self) -> tuple[int, Footer] | None:
+    def _read_last_footer(self) -> tuple[int, Footer] | None:
         """Read the footer before the last end mark of the file, and set facts and sha256 from it:
         (the offset at which it begins, the footer); None, noted in `lost`, if it cannot be read."""
         try:
-            ends = deque(self._marks(END), maxlen=1)
+            ends = deque(self._offsets_of(END), maxlen=1)
             if not ends:
                 raise DamageError("the end is missing")
             begin, footer = self._read_footer(ends[0] + len(END))
-            self._take_footer(footer)
+            self._set_facts_of_footer(footer)
         except UNREADABLE as error:
             self.lost.append(f"the footer ({error})")
             return None
         return begin, footer
 
-    def _take_copied_header(self, begin: int, footer: Footer) -> None:
+    def _set_copied_header(self, begin: int, footer: Footer) -> None:
         """Set header, header_seal and model from the copy in the footer, and read the sections,
         which end where the blocks begin. begin: the footer's offset. DamageError if the archive is
         too small to have a copy. Sections that cannot be read are noted in `lost`."""
@@ -122,7 +122,7 @@ class RecoveringReader(Reader):
 
     # ---- blocks
 
-    def _look_for_blocks(self, footer: Footer | None) -> None:
+    def _find_blocks(self, footer: Footer | None) -> None:
         """Set `blocks` to the undamaged blocks found in the file by their marks, the first of each
         number, ascending, and note in `lost` the records of all others. footer: None if it cannot
         be read; else only the blocks that it lists count."""
@@ -130,15 +130,15 @@ class RecoveringReader(Reader):
         listed = footer.index(0) if footer is not None else None
         by_number: dict[int, BlockPlace] = {}
         end = 0
-        for offset in self._marks(SYNC):
+        for offset in self._offsets_of(SYNC):
             # bytes inside of a block that was found, which look like a mark, begin none
-            place = self._block_at(offset, listed) if offset >= end else None
+            place = self._undamaged_block_at(offset, listed) if offset >= end else None
             if place is not None:
                 end = place.end
                 by_number.setdefault(place.number, place)
         self.blocks = [by_number[number] for number in sorted(by_number)]
         if listed is None:
-            missing = self._gaps()
+            missing = self._missing_between_blocks()
         else:
             missing = [place for place in listed if place.number not in by_number]
         self.misses_records = listed is None or bool(missing)
@@ -147,7 +147,7 @@ class RecoveringReader(Reader):
         if listed is None:  # how many there were is told by the footer alone
             self.lost.append(f"all records behind record {self.rows}, if there were any")
 
-    def _gaps(self) -> list[BlockPlace]:
+    def _missing_between_blocks(self) -> list[BlockPlace]:
         """The records that are missing between the blocks that were recovered: for each gap a
         BlockPlace of no bytes, numbered 0, with its first record and how many are missing. Those
         behind the last block are not among them. `blocks` must be set, in the order of their
@@ -160,15 +160,17 @@ class RecoveringReader(Reader):
             row = max(row, place.first + place.rows)
         return gaps
 
-    def _block_at(self, offset: int, listed: list[BlockPlace] | None) -> BlockPlace | None:
+    def _undamaged_block_at(
+        self, offset: int, listed: list[BlockPlace] | None
+    ) -> BlockPlace | None:
         """The place of the block that begins at `offset`; None unless it is undamaged, of this
         archive, and, if the footer could be read, among those that it lists. listed: these; None
         without a footer."""
         try:
-            head, block_seal = self._read_head(offset)
+            head, block_seal = self._read_block_head(offset)
             length = HEAD_SIZE + head.length
             place = BlockPlace(offset, length, head.first, head.rows, head.number, block_seal)
-            self._verified(place)
+            self._read_verified_block(place)
         except DamageError:
             return None
         if listed is None:
@@ -176,7 +178,7 @@ class RecoveringReader(Reader):
         is_listed = head.number < len(listed) and listed[head.number].seal == block_seal
         return place if is_listed else None
 
-    def _marks(self, mark: bytes) -> Iterator[int]:
+    def _offsets_of(self, mark: bytes) -> Iterator[int]:
         """Yield the offset of each place in the file where the bytes `mark` stand, ascending; bytes
         of a payload may look like one."""
         for base in range(0, self.size, STEP):

@@ -56,7 +56,7 @@ class Writer:
     may_be_one_piece: bool = True
     blocks: list[BlockPlace] = field(default_factory=list)
     rows: int = 0
-    _waiting: NewBlock | None = None  # a first block that may turn out to be the only one
+    _kept_back: NewBlock | None = None  # a first block that may turn out to be the only one
 
     def add(self, rows: int, content: bytes, payload: bytes) -> None:
         """Append a block; a first one may be kept back until the next call, in case it stays the
@@ -66,12 +66,12 @@ class Writer:
         (2^24) bytes."""
         block = NewBlock(rows, content, payload)
         if self.blocks:
-            self._append(block)
-        elif self._may_wait and len(payload) < COPIED_FROM:
-            self._waiting = block
+            self._write_block(block)
+        elif self._may_keep_back and len(payload) < COPIED_FROM:
+            self._kept_back = block
         else:
-            self._begin()
-            self._append(block)
+            self._write_beginning()
+            self._write_block(block)
 
     def finish(self, facts: Mapping[str, object], whole: bytes) -> None:
         """Write the rest: the footer, or a small archive as one piece. To be called once, after all
@@ -80,13 +80,13 @@ class Writer:
         (2^24) bytes."""
         # no block was written yet: there is none, or the only one has been kept back
         if not self.blocks:
-            piece = self._in_one_piece(facts, whole)
+            piece = self._as_one_piece(facts, whole)
             may_be_piece = self.may_be_one_piece and not self.sections
             if may_be_piece and len(piece) < COPIED_FROM:
                 self.file.write(piece)
-                self.rows = self._waiting.rows if self._waiting else 0
+                self.rows = self._kept_back.rows if self._kept_back else 0
                 return
-            self._begin()
+            self._write_beginning()
         offset = self.file.tell()
         described: dict[str, object] = {
             "blocks": [[block.length - HEAD_SIZE, block.rows] for block in self.blocks],
@@ -101,11 +101,11 @@ class Writer:
         self.file.write(footer.to_bytes())
 
     @property
-    def _may_wait(self) -> bool:
+    def _may_keep_back(self) -> bool:
         """Whether the next block, if none was written yet, may be kept back, to see whether it is
         the only one: False if one is kept back already, or the archive has sections or must not be
         one piece."""
-        return self.may_be_one_piece and self._waiting is None and not self.sections
+        return self.may_be_one_piece and self._kept_back is None and not self.sections
 
     @property
     def _model(self) -> bytes:
@@ -122,7 +122,7 @@ class Writer:
         ]
         return {**self.header, **({"sections": listed} if listed else {})}
 
-    def _begin(self) -> None:
+    def _write_beginning(self) -> None:
         """Write what stands before the blocks: the start (magic bytes, version, whether a model is
         named), the digest of the model, the header as deflated JSON behind its length, a seal of
         all this, kept in `_header_seal`, which the blocks' seals continue, and the sections. Then
@@ -138,13 +138,13 @@ class Writer:
         self.file.write(head + self._header_seal)
         for data in self.sections.values():
             self.file.write(data)
-        if self._waiting is not None:
-            self._append(self._waiting)
+        if self._kept_back is not None:
+            self._write_block(self._kept_back)
 
-    def _append(self, block: NewBlock) -> None:
-        """Write a block behind those before it, and note where it lies. DataError if its payload
-        has MAX_PAYLOAD (2^31) bytes or more, or MAX_BLOCKS (2^24) were written before. `_begin`
-        must have been called."""
+    def _write_block(self, block: NewBlock) -> None:
+        """Write a block behind those before it, and note in `blocks` where it lies. DataError if
+        its payload has MAX_PAYLOAD (2^31) bytes or more, or MAX_BLOCKS (2^24) were written before.
+        `_write_beginning` must have been called."""
         size = len(block.payload)
         if size >= MAX_PAYLOAD or len(self.blocks) >= MAX_BLOCKS:
             raise DataError("a block of the archive would be larger than 2 GiB")
@@ -157,12 +157,12 @@ class Writer:
         self.blocks.append(place)
         self.rows += block.rows
 
-    def _in_one_piece(self, facts: Mapping[str, object], whole: bytes) -> bytes:
+    def _as_one_piece(self, facts: Mapping[str, object], whole: bytes) -> bytes:
         """Build the whole archive as one piece, the form of a small archive: with the one block
         that waits, or with none. facts: JSON, what is known once all is written; whole: the SHA-256
         of what is restored, of which 4 bytes are kept. The size of the result is not checked:
         `finish` does that."""
-        block = self._waiting or NewBlock(0, b"", b"")
+        block = self._kept_back or NewBlock(0, b"", b"")
         begin_of_whole = whole[:WHOLE_IN_PIECE]
         piece = OnePiece(self._model, block.rows, facts, self.header, block.payload, begin_of_whole)
         return piece.to_bytes()

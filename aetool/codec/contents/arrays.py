@@ -196,7 +196,7 @@ class ArrayContent(Content):
         are not joint, one. ArchiveError for a block behind the last array."""
         if self.joint:
             return list(range(len(self.arrays)))
-        return [self._array_at(block.first)]
+        return [self._array_with_row(block.first)]
 
     def costs(self, archive: Archive, block: Block, ledger: Ledger) -> Costs:
         """The bits of each row, by the column names that `names` lists. ledger: filled by the
@@ -259,7 +259,7 @@ class ArrayContent(Content):
 
     # ---- which rows are whose
 
-    def _array_at(self, row: int) -> int:
+    def _array_with_row(self, row: int) -> int:
         """The position, in the file, of the array that contains row number `row` of the archive,
         whose rows are those of its arrays one after the other (arrays that are not joint).
         ArchiveError if it is behind the last array."""
@@ -269,7 +269,7 @@ class ArrayContent(Content):
             row -= tensor.rows
         raise ArchiveError("damaged: a block of no array")
 
-    def _rows_of_all(self) -> int:
+    def _row_count(self) -> int:
         """How many rows the archive has if it is complete, by the shapes of its arrays: those of
         one if they are joint, else of all together."""
         if self.joint:
@@ -283,14 +283,14 @@ class ArrayContent(Content):
         one array after the other; an array without values has no item."""
         if self.joint:
             places = list(range(len(self.arrays)))
-            yield from self._items_of(places, 0)
+            yield from self._items_of_arrays(places, 0)
             return
         row = 0
         for place, tensor in enumerate(self.arrays):
-            yield from self._items_of([place], row)
+            yield from self._items_of_arrays([place], row)
             row += tensor.rows
 
-    def _items_of(self, places: list[int], row: int) -> Iterator[Rows]:
+    def _items_of_arrays(self, places: list[int], row: int) -> Iterator[Rows]:
         """Yield the rows of the arrays at these places, which have equally many rows, cut into
         blocks. row: the number of their first row in the archive."""
         arrays = [self.arrays[place] for place in places]
@@ -309,7 +309,7 @@ class ArrayContent(Content):
     def encode(self, item: Rows, hints: Hints) -> list[Encoded]:
         """Encode rows of arrays, as `items` yields them, as one block, within the bounds of their
         columns. hints: of the block before. ArchiveError for a bound that could not be kept."""
-        coded, by_label = self._coded(item)
+        coded, by_label = self._encode_rows(item)
         # dictionaries of values and other ways pay for values that repeat, which residuals do not,
         # and for columns that are looked at one by one, not by a plan that many share
         are_residuals = any(self.arrays[place].orders for place, _ in item.parts)
@@ -321,7 +321,7 @@ class ArrayContent(Content):
         if are_residuals and effort == planning.DEFAULT:
             effort = tensors.OF_RESIDUALS
         first_place, _ = item.parts[0]
-        cells_a_row, period = self._shape_of_block(first_place)
+        cells_a_row, period = self._cells_and_period(first_place)
         words: dict[str, Json] = {}
         # left out where it is 1, as it is of tables
         if cells_a_row != 1:
@@ -351,7 +351,7 @@ class ArrayContent(Content):
         )
         return [encoded]
 
-    def _coded(self, item: Rows) -> tuple[list[Coded], list[list[Coded]]]:
+    def _encode_rows(self, item: Rows) -> tuple[list[Coded], list[list[Coded]]]:
         """Encode the rows of an item: (the columns of a block of these rows, in order; the same
         columns, for each column label, as one label may have several, or none here). ArchiveError
         for texts of more bytes than a block may have, or a bound that could not be kept."""
@@ -370,7 +370,7 @@ class ArrayContent(Content):
                 by_label[label].append(column)
         return coded, by_label
 
-    def _shape_of_block(self, place: int) -> tuple[int, int]:
+    def _cells_and_period(self, place: int) -> tuple[int, int]:
         """How the array at this position is laid out in a block: (how many cells of each column
         belong to one row; after how many columns the next one of the same kind comes, 0 for
         never)."""
@@ -435,7 +435,7 @@ class ArrayContent(Content):
         if wanted is not None:
             self.places(archive, wanted)
         places = self._places_in(block)
-        cells_a_row, _ = self._shape_of_block(places[0])
+        cells_a_row, _ = self._cells_and_period(places[0])
         if block.words.get("each", 1) != cells_a_row:
             raise archive.reader.damaged("a block has not the shape of its array")
         parts = []
@@ -461,18 +461,18 @@ class ArrayContent(Content):
         """Yield rows first:last, a piece for each block; wanted: names of columns, None for all.
         ArchiveError if the archive has not the rows of its arrays, DataError for a part of arrays
         that have no common rows."""
-        self._check_rows(archive)
+        self._check_row_count(archive)
         if (first, last) != (0, archive.rows):
-            self._check_has_rows(str(archive.reader.path))
+            self._check_rows_can_be_chosen(str(archive.reader.path))
         yield from super().pieces(archive, first, last, wanted)
 
-    def _check_rows(self, archive: Archive) -> None:
+    def _check_row_count(self, archive: Archive) -> None:
         """Raise ArchiveError unless the archive has as many rows as its arrays, before memory is
         taken for the size that the header claims. A lenient archive may have any number."""
-        if archive.rows != self._rows_of_all() and not archive.lenient:
+        if archive.rows != self._row_count() and not archive.lenient:
             raise archive.reader.damaged("its blocks have not the rows of its arrays")
 
-    def _check_has_rows(self, name: str) -> None:
+    def _check_rows_can_be_chosen(self, name: str) -> None:
         """Raise DataError if single rows cannot be asked for: they can be of arrays that are one
         table, and of a single array whose rows are those of its first axis alone. name: the file's,
         for the message."""
@@ -497,7 +497,7 @@ class ArrayContent(Content):
         was; of a lenient archive those rows that could be read. ParamError if names are wanted;
         ArchiveError if the archive has not the rows of its arrays, or a block is damaged, unless it
         is lenient, DataError for a part of arrays that have no common rows."""
-        self._check_rows(archive)
+        self._check_row_count(archive)
         pieces = archive.pieces(first, last, wanted)
         members = self._members(archive, pieces, last - first)
         self._write(file, members)
@@ -524,21 +524,21 @@ class ArrayContent(Content):
 
     def rows_own(self) -> int:
         """How many rows the source itself has, by the shapes of its arrays."""
-        return self._rows_of_all()
+        return self._row_count()
 
     def frame_own(self, first: int, last: int) -> pd.DataFrame | Array | Json:
         """Rows first:last of the source itself in memory, as `frame` has those of an archive: joint
         arrays as a DataFrame, a single one as an array, else a dictionary of arrays by name.
         DataError for a part of arrays that have no common rows."""
         rows = self._source_rows(first, last)
-        return self._gathered(self._restored(rows, last - first))
+        return self._as_one_object(self._restored(rows, last - first))
 
     def _source_rows(self, first: int, last: int) -> Iterator[Rows]:
         """Read rows first .. last - 1 of the source itself and yield them, block by block.
         DataError for a part of arrays that have no common rows."""
-        is_part = (first, last) != (0, self._rows_of_all())
+        is_part = (first, last) != (0, self._row_count())
         if is_part and self.source is not None:
-            self._check_has_rows(self.source.name)
+            self._check_rows_can_be_chosen(self.source.name)
         # slices of what the source has: nothing is copied
         for item, inside in cut(self.items(), first, last):
             parts = [(place, values[inside]) for place, values in item.parts]
@@ -605,7 +605,7 @@ class ArrayContent(Content):
         has no axis, keeps its shape."""
         shape = tensor.shape
         # a scalar has one row and no axis
-        if rows != self._rows_of_all() and shape:
+        if rows != self._row_count() and shape:
             shape = (rows, *shape[1:])
         return _member_of(tensor, shape)
 
@@ -619,12 +619,12 @@ class ArrayContent(Content):
         dictionary of arrays by name; of a lenient archive those rows that could be read.
         ArchiveError if the archive has not the rows of its arrays, or a block is damaged, unless it
         is lenient, DataError for a part of arrays that have no common rows."""
-        self._check_rows(archive)
+        self._check_row_count(archive)
         pieces = archive.pieces(first, last)
         members = self._members(archive, pieces, last - first)
-        return self._gathered(members)
+        return self._as_one_object(members)
 
-    def _gathered(self, members: MembersWithValues) -> pd.DataFrame | Array | Json:
+    def _as_one_object(self, members: MembersWithValues) -> pd.DataFrame | Array | Json:
         """All arrays as one object: a DataFrame of joint ones, a single array as it is, else a
         dictionary of arrays by name. members: (array, its values, part by part)."""
         arrays = {}

@@ -154,7 +154,7 @@ class ArrowContent(Content):
         batch = self.decode(archive, block, every_row, None)
         cells = []
         for column in batch.columns:
-            values = _objects(column.take(rows))
+            values = _python_values(column.take(rows))
             cells.append(["" if value is None else str(value) for value in values])
         return cells
 
@@ -394,7 +394,7 @@ class ArrowContent(Content):
         schema = self.schema
         format = self._format
         if wanted is not None:
-            schema = _part_of(schema, places_in(self.labels, wanted))
+            schema = _schema_of_columns(schema, places_in(self.labels, wanted))
             # "sorted" names columns by their places among all, which a choice of them changes
             format = {key: value for key, value in format.items() if key != "sorted"}
         arrow_files.write_table(file, schema, pieces, format, whole)
@@ -449,7 +449,7 @@ class ArrowContent(Content):
         ParamError for a label that is not there, ArchiveError for a damaged block, unless the
         archive is lenient."""
         places = self.places(archive, wanted)
-        schema = _part_of(self.schema, places)
+        schema = _schema_of_columns(self.schema, places)
         pieces = archive.pieces(first, last, wanted)
         return arrow_files.frame_of(schema, pieces, first, last - first)
 
@@ -460,7 +460,7 @@ class ArrowContent(Content):
         return self.coder.owners(metas)
 
 
-def _part_of(schema: pa.Schema, places: Sequence[int]) -> pa.Schema:
+def _schema_of_columns(schema: pa.Schema, places: Sequence[int]) -> pa.Schema:
     """A schema with only the columns at these places, from 0, in that order, and the metadata of
     all."""
     import pyarrow as pa
@@ -474,7 +474,7 @@ def _rows_of(batch: pa.RecordBatch, inside: slice) -> pa.RecordBatch:
     return batch.slice(inside.start, inside.stop - inside.start)
 
 
-def _objects(column: pa.Array) -> list[object]:
+def _python_values(column: pa.Array) -> list[object]:
     """The values of a column as a list of Python's objects, None for missing ones. If Python cannot
     hold one of them (a moment or duration), all are whole numbers of the column's unit instead, or
     text where they lie in a dictionary."""

@@ -107,8 +107,8 @@ class Content:
         return self.mode
 
     def records_of(self, block: Block) -> Mask | None:
-        """(rows,): which rows of a decoded block are records; None where all are. By default
-        None."""
+        """Tell which rows of a decoded block are records: (rows,) bool, or None where all are. By
+        default None."""
         return None
 
     def rows_told(self, archive: Archive) -> str:

@@ -71,6 +71,7 @@ def restored(column: Decoded) -> writers.Restored:
     """The values of a column that `encoded` encoded, (n,): moments, datetime64[us], with NaT,
     floats, float64, with NaN, or a list of strings with None where they are missing. ArchiveError
     if the column is damaged or of anything else."""
+    # `encoded` stores moments, and nothing else, as whole numbers
     if isinstance(column.meta, IntegerMeta):
         return tensors.decode_moments(column, np.dtype(MICROSECONDS))
     if isinstance(column.meta, RealMeta):

@@ -149,7 +149,7 @@ class TypedFile(KeptBytes):
         if wanted is not None and self.kind != "table":
             self.places(archive, wanted)  # raises ParamError: arrays have no columns to choose
         # a part of it is written anew, as a file of the same format
-        with self._in_types(archive) as content:
+        with self._opened_in_own_types(archive) as content:
             if content is None:
                 raise self.without_rows(archive)
             content.restore_own(file, first, last, wanted)
@@ -158,13 +158,13 @@ class TypedFile(KeptBytes):
         """Rows first:last in memory: a table as a DataFrame, pictures as (n, channels, height,
         width) uint8, arrays as a DataFrame, an array, or arrays by name. Of types that none of
         these can hold only an Arrow file, as a DataFrame; DataError for others."""
-        with self._in_types(archive) as content:
+        with self._opened_in_own_types(archive) as content:
             if content is None:
                 return super().frame(archive, first, last)
             return content.frame_own(first, last)
 
     @contextmanager
-    def _in_types(self, archive: Archive) -> Iterator[InTypes | None]:
+    def _opened_in_own_types(self, archive: Archive) -> Iterator[InTypes | None]:
         """Context manager: restore the stored file to a scratch file, which is gone at the end, and
         yield that, opened as a table, arrays or pixels.
 

@@ -115,7 +115,7 @@ class Folder(Content):
         waiting: list[Picture] = []
         size = 0
         # a block holds pictures of one key, in the order of the names
-        for picture in self._pictures():
+        for picture in self._source_files():
             if waiting:
                 # the next piece of a large file is a block of its own
                 is_other = bool(picture.offset) or picture.key != waiting[0].key
@@ -128,7 +128,7 @@ class Folder(Content):
         if waiting:
             yield waiting
 
-    def _pictures(self) -> Iterator[Picture]:
+    def _source_files(self) -> Iterator[Picture]:
         """Yield every file of the source, each call anew: pictures, then the others, large ones in
         pieces. DataError for one that cannot be read."""
         # read anew by each call: once to encode, once to compare
@@ -197,7 +197,7 @@ class Folder(Content):
         name and permissions, and its bytes, or its pixels within the bounds. DataError for a file
         that cannot be read."""
         restored = self.pictures(archive, 0, archive.rows)
-        for picture in self._pictures():
+        for picture in self._source_files():
             restored_picture = next(restored, None)
             expected = [picture]
             is_file = restored_picture is not None and restored_picture.pixels is None

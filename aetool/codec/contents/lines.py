@@ -126,18 +126,18 @@ class JsonLines(ByteContent):
         pairs; [] if it has no record. Blank lines are no records. DataError if the line is no JSON,
         ParamError if it is no object, ArchiveError for a damaged block before it, unless the
         archive is lenient."""
-        # nearly always the first line is a record: only behind it more than a few are looked at
+        # the first record, most often among the first few lines, so that no more are decoded
         for first, last in ((0, FEW), (FEW, archive.rows)):
             end = min(last, archive.rows)
-            for number, line in _numbered(archive, first, end):
-                record = _parsed(archive, line, number, json.loads)
+            for number, line in _numbered_records(archive, first, end):
+                record = _object_of_line(archive, line, number, json.loads)
                 # different keys may be one once halves of surrogate pairs are replaced
                 return list(dict.fromkeys(whole_text(name) for name in record))
         return []
 
     def records_of(self, block: Block) -> Mask | None:
-        """(rows,): which lines of a decoded block are records, as blank ones, and brackets around a
-        list, are not; None where all are. ArchiveError if the block is damaged."""
+        """Tell which lines of a decoded block are records: (rows,) bool, False for blank lines and
+        for brackets around a list; None where all are. ArchiveError if the block is damaged."""
         are_records = jsonlines.have_records(block)
         return None if are_records.all() else are_records
 
@@ -168,7 +168,7 @@ class JsonLines(ByteContent):
             return costs_of_text(ledger, [LINE], of_lines[:, None])
         # what blobs take, such as texts, is charged to the cells that they are of
         attribution.share_blobs(ledger, block.columns)
-        names, owners = _named_once(jsonlines.keys_of(block))
+        names, owners = _without_repeats(jsonlines.keys_of(block))
         # the first column says what frame each line has
         places = [0]
         for owner in owners:
@@ -185,7 +185,7 @@ class JsonLines(ByteContent):
         if jsonlines.is_text(block):
             texts = [line.decode("utf-8", "replace") for line in chosen]
             return [[text.strip() for text in texts]]
-        names, _ = _named_once(jsonlines.keys_of(block))
+        names, _ = _without_repeats(jsonlines.keys_of(block))
         # of each line {key: texts of its values}, of which the keys are the first cell
         values = [jsonlines.values_by_key(line) for line in chosen]
         columns = [[", ".join(of_line) for of_line in values]]
@@ -201,7 +201,7 @@ class JsonLines(ByteContent):
         text. ArchiveError if the block is damaged."""
         if jsonlines.is_text(block):
             return [None]
-        names, owners = _named_once(jsonlines.keys_of(block))
+        names, owners = _without_repeats(jsonlines.keys_of(block))
         numbers: list[Float | None] = [None] * (1 + len(names))
         for place, owner in enumerate(owners):
             # a list of numbers has none of them alone
@@ -236,9 +236,9 @@ class JsonLines(ByteContent):
         for number, line in enumerate(lines, first):
             if not jsonlines.has_record(line):
                 # a blank line stays where it stands; a list's brackets and commas are left out
-                chosen.append(b"" if _is_of_a_list(line) else line)
+                chosen.append(b"" if _is_sign_of_list(line) else line)
                 continue
-            chosen.append(_chosen_text(reader.record(line, number), wanted) + b"\n")
+            chosen.append(_text_with_only(reader.record(line, number), wanted) + b"\n")
         return b"".join(chosen)
 
     def restore(
@@ -261,7 +261,7 @@ class JsonLines(ByteContent):
         # several lists, of the parts of an index, are no list
         is_one_file = archive.content is self
         if is_whole and is_one_file and _begins_a_list(archive):
-            for line in _list_of(archive, wanted):
+            for line in _lines_of_list(archive, wanted):
                 file.write(line)
             return
         super().restore(archive, file, first, last, wanted)
@@ -284,15 +284,16 @@ class JsonLines(ByteContent):
         in this order; a key that a line has not is missing there. ParamError for a key that the
         first record has not; also for a line that is no object, DataError for one that is no
         JSON."""
+        # raises ParamError for a key that is not there
         self.places(archive, wanted)
         records = []
-        # a line can only be read as a whole, but what nobody asked for takes no memory
+        # each line is read as a whole, and only the members of these keys are kept
         for record in _records(archive, first, last):
-            records.append(_chosen(record, wanted))
+            records.append(_with_only(record, wanted))
         return arrow_files.frame_of_records(records, wanted)
 
 
-def _named_once(names: Sequence[str]) -> tuple[list[str], list[int]]:
+def _without_repeats(names: Sequence[str]) -> tuple[list[str], list[int]]:
     """Leave out repeated names: (the different names, in the order of their first use; for each
     name its place, from 0, among these)."""
     once = list(dict.fromkeys(names))
@@ -303,7 +304,7 @@ def _records(archive: Archive, first: int, last: int) -> Iterator[dict[str, Json
     """Yield the JSON object of each line first:last that is not blank, as a _Reader reads it, with
     U+FFFD for halves of surrogate pairs; DataError or ParamError for a line that it refuses."""
     reader = _Reader(archive)
-    for number, line in _numbered(archive, first, last):
+    for number, line in _numbered_records(archive, first, last):
         record = reader.record(line, number)
         # rare, and looking costs less than a copy of every record
         if HALVES.search(line):
@@ -311,7 +312,7 @@ def _records(archive: Archive, first: int, last: int) -> Iterator[dict[str, Json
         yield record
 
 
-def _numbered(archive: Archive, first: int, last: int) -> Iterator[tuple[int, bytes]]:
+def _numbered_records(archive: Archive, first: int, last: int) -> Iterator[tuple[int, bytes]]:
     """Yield (its number, counted from 0 in the archive, the line) of each of the lines first:last
     that is a record, not blank. ArchiveError for a damaged block, unless the archive is lenient."""
     number = first
@@ -322,7 +323,7 @@ def _numbered(archive: Archive, first: int, last: int) -> Iterator[tuple[int, by
             number += 1
 
 
-def _is_of_a_list(line: bytes) -> bool:
+def _is_sign_of_list(line: bytes) -> bool:
     """Whether a line that is no record is not blank either, so that it is a bracket or comma of a
     list of objects."""
     return bool(line.removeprefix(BOM).strip())
@@ -338,7 +339,7 @@ def _begins_a_list(archive: Archive) -> bool:
     return False
 
 
-def _list_of(archive: Archive, wanted: Sequence[str]) -> Iterator[bytes]:
+def _lines_of_list(archive: Archive, wanted: Sequence[str]) -> Iterator[bytes]:
     """Yield the lines of an archive of a list that is written an object a line, each object with
     the wanted keys alone, those that it has, and brackets and commas where they stand. DataError or
     ParamError for a line that cannot be read so."""
@@ -348,7 +349,7 @@ def _list_of(archive: Archive, wanted: Sequence[str]) -> Iterator[bytes]:
     for piece in archive.pieces(0, archive.rows):
         for line in jsonlines.split(piece):
             if jsonlines.has_record(line):
-                object_text = _chosen_text(reader.record(line, number), wanted)
+                object_text = _text_with_only(reader.record(line, number), wanted)
                 text = line.removeprefix(BOM)
                 # of an object no byte before its first brace and behind its last one is a part
                 before = text[: text.find(b"{")].lstrip()
@@ -359,14 +360,14 @@ def _list_of(archive: Archive, wanted: Sequence[str]) -> Iterator[bytes]:
             number += 1
 
 
-def _chosen_text(record: dict[str, Json], wanted: Sequence[str]) -> bytes:
+def _text_with_only(record: dict[str, Json], wanted: Sequence[str]) -> bytes:
     """A JSON object cut to the wanted keys that it has, in the order in which they are wanted, as
     text in UTF-8; halves of surrogate pairs are escapes."""
-    members = _chosen(record, wanted)
+    members = _with_only(record, wanted)
     return with_halves_escaped(json.dumps(members, ensure_ascii=False)).encode()
 
 
-def _chosen(record: dict[str, Json], wanted: Sequence[str]) -> dict[str, Json]:
+def _with_only(record: dict[str, Json], wanted: Sequence[str]) -> dict[str, Json]:
     """The object's members of the wanted keys, in the order in which they are wanted; keys that it
     has not are left out. A key with halves of surrogate pairs is wanted by its `whole_text`, and
     stays as it is."""
@@ -387,7 +388,7 @@ class _Reader:
         object. Warns, once for all lines of the open archive, of a key that comes twice. number: of
         the line, from 0, for messages."""
         try:
-            return _parsed(self.archive, line, number, parsed)
+            return _object_of_line(self.archive, line, number, parsed)
         except RepeatedKeyError as repeated:
             start = line.decode("utf-8", "replace").strip()[:SHOWN]
             self.archive.warn_once(
@@ -395,14 +396,14 @@ class _Reader:
                 f"of the key '{repeated.key}', which comes twice in one object, the last value is "
                 f"read: {start}",
             )
-        return _parsed(self.archive, line, number, json.loads)
+        return _object_of_line(self.archive, line, number, json.loads)
 
 
 class NoRecordError(DataError):
     """A line of JSON lines cannot be read as JSON; the message names the line."""
 
 
-def _parsed(
+def _object_of_line(
     archive: Archive,
     line: bytes,
     number: int,
@@ -416,7 +417,7 @@ def _parsed(
     where = f"{archive.reader.path}: line {number + 1:,}"
     try:
         text = line.decode(encoding, "surrogatepass")
-        record = parse(_of_list(text))
+        record = parse(_without_signs_of_list(text))
     except (ValueError, RecursionError) as error:
         # lines end with the byte 0A, which cuts characters of UTF-16 and UTF-32, of two or four
         # bytes, in two: only the first line of such a file shows its encoding
@@ -425,7 +426,7 @@ def _parsed(
                 f"{where} is {encoding.upper()}, and JSON is UTF-8; decompress the file, save it "
                 "as UTF-8, and compress it again"
             ) from None
-        reason = _reason(error)
+        reason = _fault_in_words(error)
         start = line.decode("utf-8-sig", "replace").strip()[:SHOWN]
         # a line of a JSON document of many lines is no fault that mending that line would help
         advice = WAY_OUT
@@ -437,7 +438,7 @@ def _parsed(
     return record
 
 
-def _reason(error: ValueError | RecursionError) -> str:
+def _fault_in_words(error: ValueError | RecursionError) -> str:
     """Say what is wrong with a line that could not be read as JSON, as the words of a message that
     follow the line's number: "has byte 0xff, which is not UTF-8"."""
     if isinstance(error, UnicodeDecodeError):
@@ -452,7 +453,7 @@ def _reason(error: ValueError | RecursionError) -> str:
     return fault_of(error, error.msg)
 
 
-def _of_list(text: str) -> str:
+def _without_signs_of_list(text: str) -> str:
     """A line of a list of objects without the list's bracket, or comma, before and behind its
     object; any other line as it is."""
     bare = text.strip()

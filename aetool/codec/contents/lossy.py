@@ -143,9 +143,9 @@ class Lossy(Content):
         return [Encoded(rows, content, payload, after)]
 
     def codes_of(self, block: Block) -> Code:
-        """(rows, latent) float32: the code of a block's records, for the model's decoder, units
-        that are not stored at their centre; ArchiveError if the block has other columns than it
-        should, or records of more than MAX_DECODED (2^26) numbers of code."""
+        """The code of a block's records, as the model's decoder takes it: (rows, latent) float32,
+        where units that are not stored have their centre. ArchiveError if the block has other
+        columns than it should, or records of more than MAX_DECODED (2^26) numbers of code."""
         units = len(self.quantiser.kept)
         # before memory is taken for what the decoder makes of it
         check_decoded(block.rows, len(self.quantiser.centre))
@@ -297,7 +297,7 @@ class LossyTable(Lossy):
             code,
             archive.device,
             self.ranges,
-            self._condition(archive, exact),
+            self._conditioning_columns(archive, exact),
         )
         if schema is not None:
             gaps = blobs.unpack(gaps_column.blobs[0])
@@ -316,7 +316,7 @@ class LossyTable(Lossy):
             decoded[name] = values[inside]
         return decoded
 
-    def _condition(
+    def _conditioning_columns(
         self,
         archive: Archive,
         exact: Mapping[str, writers.Restored],

@@ -86,7 +86,7 @@ def is_inside(path: str) -> bool:
     return bool(pure_path.name) and not leads_out and not has_odd_signs
 
 
-def _refuse_doubles(paths: Sequence[str]) -> None:
+def _refuse_repeated_paths(paths: Sequence[str]) -> None:
     """Raise ValueError for the first path that is there twice, as the file of one would take the
     other's place."""
     listed: set[str] = set()
@@ -111,10 +111,10 @@ class Parts(Content):
         super().__init__(LOSSLESS, format)
         if whole not in (TABLE, FOLDER) or not parts:
             raise ValueError("an index of nothing")
-        _refuse_doubles([part.file for part in parts])
+        _refuse_repeated_paths([part.file for part in parts])
         # shards restore one file together, others a file each
         if whole == FOLDER:
-            _refuse_doubles([part.name for part in parts])
+            _refuse_repeated_paths([part.name for part in parts])
         self.whole, self.parts = whole, list(parts)
         # of the first part, read when it is first asked for
         self._lead: Content | None = None
@@ -179,11 +179,11 @@ class Parts(Content):
         opened once. In a lenient reading, which passes over damaged parts, of the first part that
         can be opened. ArchiveError or DataError if none can."""
         if self._lead is None:
-            with self._first_part(archive) as first_part:
+            with self._open_first_part(archive) as first_part:
                 self._lead = first_part.content
         return self._lead
 
-    def _first_part(self, archive: Archive) -> Archive:
+    def _open_first_part(self, archive: Archive) -> Archive:
         """Open the first part, which the caller closes; if the reading is lenient, the first that
         can be opened. ArchiveError or DataError if that fails (if lenient: of the last part)."""
         for number in range(len(self.parts) - 1):
@@ -198,7 +198,7 @@ class Parts(Content):
         """The names of the columns as the first part has them (all parts have the same, but for
         JSON lines, of which these are keys of the first record); if lenient, as the first that can
         be opened has them. ArchiveError or DataError if none can, and errors of that part."""
-        with self._first_part(archive) as first_part:
+        with self._open_first_part(archive) as first_part:
             # kept, so that `owners` and `records_of` know it too
             self._lead = self._lead or first_part.content
             return first_part.content.names(first_part)
@@ -212,8 +212,8 @@ class Parts(Content):
         return self._lead.owners(block)
 
     def records_of(self, block: Block) -> Mask | None:
-        """(rows,): which rows of a block of a part are records, as the first part's content tells;
-        None where all are, and until `lead` has read that."""
+        """Tell which rows of a block of a part are records, as the first part's content does:
+        (rows,) bool; None where all are, and until `lead` has read that content."""
         if self._lead is None:
             return None
         return self._lead.records_of(block)
@@ -249,7 +249,7 @@ class Parts(Content):
             columns."""
             return part.pieces(begin, end, wanted)
 
-        of_each_part = self._of_each(archive, first, last, pieces_of_part)
+        of_each_part = self._pieces_of_each_part(archive, first, last, pieces_of_part)
         lead = self.lead(archive)
         # of text a line end may be missing between two parts; batches need none
         if isinstance(lead, ByteContent):
@@ -259,7 +259,9 @@ class Parts(Content):
         else:
             yield from itertools.chain.from_iterable(of_each_part)
 
-    def _of_each(self, archive: Archive, first: int, last: int, read: Read) -> Iterator[Pieces]:
+    def _pieces_of_each_part(
+        self, archive: Archive, first: int, last: int, read: Read
+    ) -> Iterator[Pieces]:
         """Read records first .. last - 1, counted through all parts from 0, part after part; yield
         for each part an iterator of the pieces of its file, to be used up before the next is asked
         for. In a lenient reading a part that cannot be read is passed over. The header record, with
@@ -339,7 +341,7 @@ class Parts(Content):
             return part.content.utf8_pieces(part, begin, end)
 
         # types are told by the whole text: a column may be of whole numbers in one part alone
-        of_each_part = self._of_each(archive, first, last, text_of_part)
+        of_each_part = self._pieces_of_each_part(archive, first, last, text_of_part)
         pieces = joined(of_each_part, encodings.UTF8)
         # of the whole index: each part counts its own bytes alone
         return lead.frame_of(archive, archive.within_output(pieces, len))

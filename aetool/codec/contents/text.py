@@ -108,7 +108,7 @@ class TextTable(ByteContent):
         # another process gets pieces one by one, and never the source itself
         without_source.origin = dataclasses.replace(
             self.origin,
-            pieces=_nothing,
+            pieces=_no_pieces,
             stream=_no_bytes,
         )
         without_source.stream = None
@@ -476,7 +476,7 @@ class TextTable(ByteContent):
             return head
         line_end = head_records.usual_end("\n").encode()
         if not self._head_is_header(archive):
-            return mark + self._written_names(archive, places, line_end)
+            return mark + self._new_header_record(archive, places, line_end)
         is_cut = head_records.columns == len(self.names(archive))
         if len(head_records) > 1 or not is_cut:
             raise archive.reader.damaged("its head cannot be cut into columns")
@@ -485,7 +485,7 @@ class TextTable(ByteContent):
         selected = writing.selected(head_records, places, line_end)
         return head[:begin_of_record] + selected
 
-    def _written_names(
+    def _new_header_record(
         self,
         archive: Archive,
         places: Sequence[int],
@@ -562,7 +562,7 @@ def read_cell(cell: bytes) -> str:
     return text[1:-1].replace('""', '"')
 
 
-def _nothing() -> Iterator[bytes]:
+def _no_pieces() -> Iterator[bytes]:
     """Yield no pieces: stands for the source where another process encodes."""
     return iter(())
 

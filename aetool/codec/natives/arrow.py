@@ -156,7 +156,7 @@ class WholeNumbers(ColumnKind):
         is_integer = types.is_integer(kind)
         self.numeric = is_integer or types.is_decimal(kind)
         self.scale = int(getattr(kind, "scale", 0))
-        self.stored = self._stored_as()
+        self.stored = self._dtype_of_buffer()
         limits = np.iinfo(self.stored)
         self.low = int(limits.min)
         self.high = int(limits.max)
@@ -168,7 +168,7 @@ class WholeNumbers(ColumnKind):
             self.last = min(largest, self.high)
             self.first = -self.last
 
-    def _stored_as(self) -> Stored:
+    def _dtype_of_buffer(self) -> Stored:
         """The dtype of the numbers in Arrow's buffer, which is little-endian: integers of the
         type's width."""
         from pyarrow import types
@@ -183,7 +183,7 @@ class WholeNumbers(ColumnKind):
         unit, None for exact. ArchiveError for a bound that could not be kept."""
         values = buffer_of(array, self.stored)
         widened = self._widened(values)
-        coded = self._encoded(widened, gaps_of(array), bound)
+        coded = self._encode_stored(widened, gaps_of(array), bound)
         return [coded]
 
     def _widened(self, values: Integers) -> Integers:
@@ -194,7 +194,7 @@ class WholeNumbers(ColumnKind):
             return values.astype(np.uint64)
         return values.astype(np.int64)
 
-    def _encoded(
+    def _encode_stored(
         self,
         values: Integers,
         gaps: Mask | None,
@@ -230,13 +230,13 @@ class WholeNumbers(ColumnKind):
     def decode(self, columns: Columns, rows: int) -> pa.Array:
         """The array of `rows` values, with gaps, of the next column; ArchiveError for a number that
         the type has not."""
-        values, gaps = self._decoded(next(columns))
+        values, gaps = self._decode_stored(next(columns))
         stored = values.astype(self.stored)
         return array_from(self.kind, rows, gaps, stored)
 
-    def _decoded(self, column: Decoded) -> tuple[Integers, Mask | None]:
-        """((n,) stored numbers of 64 bits, 0 in gaps; (n,) bool gaps, None without) of a column;
-        ArchiveError for a number that its type has not."""
+    def _decode_stored(self, column: Decoded) -> tuple[Integers, Mask | None]:
+        """Decode a column as numbers of Arrow's buffer: ((n,) of 64 bits, 0 in gaps; (n,) bool,
+        which are gaps, or None without gaps). ArchiveError for a number that its type has not."""
         meta = column.meta
         # only values that were moved within a bound keep to the digits of their type
         if isinstance(meta, IntegerMeta) and meta.allowed > 0:
@@ -248,7 +248,7 @@ class WholeNumbers(ColumnKind):
         in the column's unit; None without values."""
         values = buffer_of(array, self.stored)
         present = _present(gaps_of(array), values)
-        return self._ends(present)
+        return self._range_of(present)
 
     def agree(
         self,
@@ -286,9 +286,9 @@ class WholeNumbers(ColumnKind):
         allowed = bound * Fraction(10) ** self.scale
         return largest <= allowed
 
-    def _ends(self, values: Integers) -> Ends | None:
-        """(smallest, largest) of stored numbers, (n,), as exact fractions in the column's unit;
-        None if there are none."""
+    def _range_of(self, values: Integers) -> Ends | None:
+        """The range of stored numbers, (n,): (smallest, largest), as exact fractions in the
+        column's unit; None if there are none."""
         if not len(values):
             return None
         unit = Fraction(10) ** self.scale
@@ -308,7 +308,7 @@ class WideDecimals(WholeNumbers):
         width: int = self.kind.bit_width
         return width // 64
 
-    def _stored_as(self) -> Stored:
+    def _dtype_of_buffer(self) -> Stored:
         """The dtype of stored numbers where all values fit one limb: int64, little-endian."""
         # where one limb is enough
         return np.dtype("<i8")
@@ -321,7 +321,7 @@ class WideDecimals(WholeNumbers):
         count = _limbs_needed(limbs)
         lowest = limbs[:, 0].copy()
         if count == 1:
-            return [self._encoded(lowest, gaps, bound)]
+            return [self._encode_stored(lowest, gaps, bound)]
         first = numbers.encode_integers(lowest, gaps)
         meta = integer_meta(first.meta)
         first.meta = dataclasses.replace(meta, limbs=count)
@@ -333,8 +333,8 @@ class WideDecimals(WholeNumbers):
         return coded
 
     def _limbs(self, array: pa.Array) -> tuple[Int64, Mask | None]:
-        """((n, limbs) int64: the values of an array as a copy, lowest limb first, 0 in gaps; (n,)
-        bool: gaps, None without)."""
+        """Take the values of an array apart into limbs, 64 bits each: ((n, limbs) int64, a copy,
+        the lowest limb first, 0 in gaps; (n,) bool, which are gaps, or None without gaps)."""
         gaps = gaps_of(array)
         size = 8 * self.limbs
         # an array may be a part of its buffer
@@ -358,7 +358,7 @@ class WideDecimals(WholeNumbers):
         if count > self.limbs:
             raise ArchiveError("damaged: a decimal of more limbs than its type has")
         limbs = np.empty((rows, self.limbs), "<i8")
-        limbs[:, 0], gaps = self._decoded(column)
+        limbs[:, 0], gaps = self._decode_stored(column)
         for place in range(1, count):
             limbs[:, place] = whole_of(next(columns))
         # the limbs that were left out repeat the sign of the highest that was stored
@@ -397,7 +397,7 @@ class WideDecimals(WholeNumbers):
         limbs, gaps = self._limbs(array)
         present = _present(gaps, limbs)
         if _limbs_needed(present) == 1:
-            return self._ends(present[:, 0])
+            return self._range_of(present[:, 0])
         unit = Fraction(10) ** self.scale
         # rare, and Python's own integers have no end
         values = []
@@ -438,7 +438,8 @@ class FloatNumbers(ColumnKind):
         return [numbers.encode_floats(values, gaps, bound)]
 
     def _values(self, array: pa.Array) -> Floats:
-        """(n,): the floats of an array, of the width of its type; any may stand in gaps."""
+        """The floats of an array, (n,), of the width of its type, as a view; any may stand in
+        gaps."""
         size = self.kind.bit_width // 8
         return buffer_of(array, np.dtype(f"<f{size}"))
 
@@ -539,8 +540,8 @@ class Strings(ColumnKind):
         return [coded]
 
     def _ends_of_cells(self, array: pa.Array) -> Int64:
-        """(n + 1,) int64: where each value begins in the buffer of bytes, and where the last one
-        ends. array: of the type `laid_out`."""
+        """Where each value begins in the buffer of bytes, and where the last one ends: (n + 1,)
+        int64. array: of the type `laid_out`."""
         if self.fixed is not None:
             first = array.offset
             last = first + len(array)
@@ -599,7 +600,7 @@ class Indices(WholeNumbers):
     """Arrow's dictionary type: indices into a dictionary, which is stored once, before all blocks;
     the column's meta says which of the column's dictionaries it is."""
 
-    def _stored_as(self) -> Stored:
+    def _dtype_of_buffer(self) -> Stored:
         """The dtype of the indices, little-endian."""
         # of the indices, not of what the dictionary holds
         plain = self.kind.index_type.to_pandas_dtype()
@@ -627,7 +628,7 @@ class Indices(WholeNumbers):
         if number is None or number >= len(of_column):
             raise ArchiveError("damaged: a block refers to a dictionary that is not there")
         dictionary = of_column[number]
-        values, gaps = self._decoded(column)
+        values, gaps = self._decode_stored(column)
         # in gaps stands 0, which an empty dictionary has not
         count = max(1, len(dictionary))
         beyond = (values < 0) | (values >= count)
@@ -697,8 +698,8 @@ def _same_gaps(one: pa.Array, other: pa.Array) -> bool:
 
 
 def whole_of(column: Decoded) -> Int64:
-    """(rows,): the values of a column of whole numbers, one for each row; ArchiveError if it is no
-    such column."""
+    """The values of a column of whole numbers, one for each row: (rows,) int64; ArchiveError if it
+    is no such column."""
     if not isinstance(column.meta, WholeMeta):
         raise ArchiveError("damaged: a part of a number is not stored as such")
     return column.values

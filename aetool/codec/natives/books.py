@@ -70,7 +70,7 @@ def offer(columns: Sequence[Coded], effort: planning.Effort) -> None:
     share a dictionary."""
     if not effort.ranks:
         return
-    candidates = [_candidate(column) for column in columns]
+    candidates = [_as_candidate(column) for column in columns]
     for group in _Group.all_of(candidates):
         _offer_book(group, effort)
 
@@ -85,7 +85,7 @@ def _offer_book(group: _Group, effort: planning.Effort) -> None:
     for member in group.members:
         # every value is in it, so that this is its place
         place_in_book = np.searchsorted(group.book, member.different)
-        way = _ranked(member, place_in_book)
+        way = _with_ranks(member, place_in_book)
         way.book = book
         # the part of the book that its values fill, but no less than an equal part
         share = len(member.different) / len(group.book)
@@ -99,7 +99,7 @@ def _stream_of_values(column: Coded) -> int:
     return int(column.meta.kinds > 1)
 
 
-def _candidate(column: Coded) -> _Candidate | None:
+def _as_candidate(column: Coded) -> _Candidate | None:
     """The column as a candidate to be stored as ranks; None if it is not of numbers, has errors of
     a bound, has fewer than 48 values, fewer different ones than FEWEST (32), more than MOST (2^16)
     or than two thirds of the values, or different ones that fill more than 1 / LEAST_GAPS (half) of
@@ -133,7 +133,7 @@ def _candidate(column: Coded) -> _Candidate | None:
     return _Candidate(column, different, ranks)
 
 
-def _ranked(member: _Candidate, place_in_book: Int) -> Coded:
+def _with_ranks(member: _Candidate, place_in_book: Int) -> Coded:
     """A further encoding of the column, with ranks in place of its values, and no dictionary yet.
     place_in_book: (k,), for each different value its place in the dictionary."""
     column = member.column

@@ -32,8 +32,9 @@ def float_below(bound: Fraction) -> float:
 
 
 def within(values: Floats, replacements: Floats, bound: Fraction) -> Mask:
-    """(n,) bool: where |value - replacement| <= bound is certain in exact arithmetic; False where
-    either is not finite, or their difference overflows.
+    """Tell where floats differ from their replacements by no more than the bound, in exact
+    arithmetic: (n,) bool, True only where that is certain; False where either is not finite, or
+    their difference overflows.
 
     values, replacements: (n,) of the same floating dtype.
 
@@ -82,8 +83,8 @@ class Grid:
         return 2 * self.allowed + 1
 
     def quantise(self, values: Integers) -> Int:
-        """(n,) int64: for each value the number k of the multiple k * step that is nearest to it.
-        values: (n,) int64 or uint64.
+        """Round each value to the nearest multiple of the step, and return the number k of that
+        multiple, k * step: (n,) int64. values: (n,) int64 or uint64.
 
         There are at most (2^64 - 1) / 3 + 1 multiples: their numbers fit int64 for uint64, too.
         """
@@ -111,8 +112,8 @@ class Grid:
 
 
 def distances(values: Integers, restored: Integers) -> npt.NDArray[np.uint64]:
-    """(n,) uint64: |value - restored|, exactly. values, restored: (n,), both of int64 or both of
-    uint64."""
+    """How far whole numbers lie from the restored ones, exactly: |value - restored|, (n,) uint64.
+    values, restored: (n,), both of int64 or both of uint64."""
     is_larger = values > restored
     # read as uint64, numbers with a sign have the right difference, too, modulo 2^64
     difference = values.view(np.uint64) - restored.view(np.uint64)

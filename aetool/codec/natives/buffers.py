@@ -18,7 +18,7 @@ Number = TypeVar("Number", bound=np.generic)
 
 
 def gaps_of(array: pa.Array) -> Mask | None:
-    """(n,) bool: True where a value of the array is missing; None if none is."""
+    """Which values of an array are missing: (n,) bool; None if none is."""
     if not array.null_count:
         return None
     is_gap = array.is_null()

@@ -32,7 +32,7 @@ class CellColumn:
     gaps: Mask | None
 
     def lengths(self) -> Int:
-        """(n,): how many bytes each cell has."""
+        """How many bytes each cell has: (n,) int64, 0 for gaps."""
         return np.diff(self.ends, prepend=np.int64(0))
 
 

@@ -49,13 +49,13 @@ def whole(dtype: npt.DTypeLike) -> type[np.int32 | np.int64]:
     return np.int32 if size == 4 else np.int64
 
 
-def _float(dtype: npt.DTypeLike) -> type[np.float32 | np.float64]:
+def _float_dtype(dtype: npt.DTypeLike) -> type[np.float32 | np.float64]:
     """The dtype of floats of as many bits as a whole number of this dtype has, 32 or 64."""
     size = np.dtype(dtype).itemsize
     return np.float32 if size == 4 else np.float64
 
 
-def _in_order(bits: Array) -> Array:
+def _sortable(bits: Array) -> Array:
     """Map the bits of floats, as int32 or int64, to whole numbers of this dtype that sort as the
     floats do; applied twice it gives the bits again."""
     limits = np.iinfo(bits.dtype)
@@ -114,25 +114,26 @@ def residuals(values: Array, orders: Sequence[int]) -> Array:
     if loop is not None:
         stored = np.empty_like(bits)
         parameters = _parameters(bits, orders)
+        # False: from floats to residuals
         loop(bits, stored, parameters, False)
         return stored
     extrapolated = []
-    # NaN and infinite predictions, which this may lead to, are replaced by `_bits_of`
+    # NaN and infinite predictions, which this may lead to, are replaced by `_bits_of_predictions`
     with np.errstate(all="ignore"):
         rest = values.astype(np.float64)
         for axis, order in enumerate(orders):
             if not order:
                 continue
-            along_axis = _extrapolated(rest, axis, order)
+            along_axis = _predicted_along(rest, axis, order)
             extrapolated.append(along_axis)
             # the next axis predicts what this one leaves
             rest = rest - along_axis
-        predicted = _sum(extrapolated)
+        predicted = _sum_of_predictions(extrapolated)
     # of each value the one before it along the last axis; 0 for the first ones
     before = np.zeros_like(bits)
     before[..., 1:] = bits[..., :-1]
-    predicted_bits = _bits_of(predicted, before)
-    return np.asarray(_in_order(bits) - _in_order(predicted_bits))
+    predicted_bits = _bits_of_predictions(predicted, before)
+    return np.asarray(_sortable(bits) - _sortable(predicted_bits))
 
 
 def restore(stored: Array, orders: Sequence[int]) -> Array:
@@ -145,10 +146,11 @@ def restore(stored: Array, orders: Sequence[int]) -> Array:
     loop = _loop_of_kernel()
     if loop is not None:
         parameters = _parameters(stored, orders)
+        # True: from residuals to floats
         loop(stored, bits, parameters, True)
     else:
         _restore_by_fronts(stored, bits, orders)
-    kind = _float(bits.dtype)
+    kind = _float_dtype(bits.dtype)
     return bits.view(kind)
 
 
@@ -169,7 +171,7 @@ def _parameters(bits: Array, orders: Sequence[int]) -> Int:
     return np.array(numbers, np.int64)
 
 
-def _extrapolated(
+def _predicted_along(
     rest: Float,
     axis: int,
     order: int,
@@ -186,11 +188,11 @@ def _extrapolated(
         for back in range(1, count + 1):
             befores.append(along[count - back : side - back])
         # predictions from more values take the place of those from fewer
-        expected[count:] = _polynomial(befores)
+        expected[count:] = _next_of_polynomial(befores)
     return np.moveaxis(expected, 0, axis)
 
 
-def _polynomial(befores: Sequence[Float]) -> Float:
+def _next_of_polynomial(befores: Sequence[Float]) -> Float:
     """The next value of the polynomial through the one, two or three values before it, the nearest
     first: a; a + (a - b); a + (d + (d - (b - c))) with d = a - b. Only this order of operations
     gives the floats that were coded."""
@@ -205,7 +207,7 @@ def _polynomial(befores: Sequence[Float]) -> Float:
     return nearest + (step + change)
 
 
-def _sum(extrapolated: Sequence[Float]) -> Float:
+def _sum_of_predictions(extrapolated: Sequence[Float]) -> Float:
     """The sum of the predictions along all axes, at least one array, all of one shape, added from
     the last to the first: only this order gives the floats that were coded."""
     total = extrapolated[-1]
@@ -214,11 +216,11 @@ def _sum(extrapolated: Sequence[Float]) -> Float:
     return total
 
 
-def _bits_of(predicted: Float, before: Array) -> Array:
+def _bits_of_predictions(predicted: Float, before: Array) -> Array:
     """The bits of predictions, rounded to floats of as many bits as `before` has; those of the
     value before, where the rounded prediction is infinite or no number. before: bits, of the same
     shape, int32 or int64."""
-    kind = _float(before.dtype)
+    kind = _float_dtype(before.dtype)
     with np.errstate(all="ignore"):
         rounded = predicted.astype(kind)
     bits = rounded.view(before.dtype)
@@ -252,7 +254,7 @@ class _Axis:
             for back in range(1, count + 1):
                 numbers = chosen - back * self.stride
                 befores.append(self.rest[numbers])
-            expected[has_enough] = _polynomial(befores)
+            expected[has_enough] = _next_of_polynomial(befores)
         return expected
 
 
@@ -273,21 +275,21 @@ def _restore_by_fronts(
             stride = prod(stored.shape[axis + 1 :])
             rest_of_axis = np.zeros(stored.size)
             axes.append(_Axis(order, stride, places[axis], rest_of_axis))
-    kind = _float(bits.dtype)
+    kind = _float_dtype(bits.dtype)
     flat_stored = stored.reshape(-1)
     flat_bits = bits.reshape(-1)
     # as in `residuals`
     with np.errstate(all="ignore"):
         for front in _fronts(places):
             extrapolated = [axis.extrapolated(front) for axis in axes]
-            predicted = _sum(extrapolated)
+            predicted = _sum_of_predictions(extrapolated)
             # of each value the one before it along the last axis; 0 for the first ones
             before = flat_bits[front - 1]
             is_first = places[-1][front] == 0
             before[is_first] = 0
-            predicted_bits = _bits_of(predicted, before)
-            in_order = _in_order(predicted_bits) + flat_stored[front]
-            restored = _in_order(in_order)
+            predicted_bits = _bits_of_predictions(predicted, before)
+            in_order = _sortable(predicted_bits) + flat_stored[front]
+            restored = _sortable(in_order)
             flat_bits[front] = restored
             rest = restored.view(kind).astype(np.float64)
             # each axis keeps what the ones before have left
@@ -337,7 +339,7 @@ def orders_for(sample: Array) -> Orders:
     long as that helps; other orders may be better still. An axis of n places has at most order n -
     1; all are 0 if no axis has two places. ArchiveError if this process cannot add as IEEE 754
     does."""
-    part = _middle(sample)
+    part = _middle_of(sample)
     highest_orders = []
     for side in part.shape:
         highest_orders.append(min(MOST_ORDER, side - 1))
@@ -358,7 +360,7 @@ def orders_for(sample: Array) -> Orders:
         starts.append(tuple(start))
     best = min(starts, key=bits_of)
     while True:
-        neighbours = _steps(best, highest_orders)
+        neighbours = _neighbouring_orders(best, highest_orders)
         best_neighbour = min(neighbours, key=bits_of, default=best)
         # bits get fewer with each step, so that there is an end
         if bits_of(best_neighbour) >= bits_of(best):
@@ -366,7 +368,7 @@ def orders_for(sample: Array) -> Orders:
         best = best_neighbour
 
 
-def _steps(orders: Orders, highest_orders: Sequence[int]) -> Iterator[Orders]:
+def _neighbouring_orders(orders: Orders, highest_orders: Sequence[int]) -> Iterator[Orders]:
     """Yield each choice of orders that differs from these by 1 along one axis alone, none below 0
     or above the highest order of its axis."""
     for axis, limit in enumerate(highest_orders):
@@ -378,7 +380,7 @@ def _steps(orders: Orders, highest_orders: Sequence[int]) -> Iterator[Orders]:
                 yield tuple(changed)
 
 
-def _middle(sample: Array) -> Array:
+def _middle_of(sample: Array) -> Array:
     """The middle of a sample, of at most SEARCHED (2^16) values, as a view of as many axes; all of
     it if it has no more."""
     shape = list(sample.shape)

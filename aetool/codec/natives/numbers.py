@@ -89,7 +89,7 @@ def encode_integers(
         numbers = values[present]
     has_gaps = present is not None
     if grid is None:
-        stored, multiple = _multiples(numbers)
+        stored, multiple = _divided_by_common_divisor(numbers)
         coded = Coded(IntegerMeta(has_gaps, multiple))
     else:
         stored = grid.quantise(numbers)
@@ -104,7 +104,7 @@ def encode_integers(
     return coded
 
 
-def _multiples(numbers: Integers) -> tuple[Int, int]:
+def _divided_by_common_divisor(numbers: Integers) -> tuple[Int, int]:
     """Divide whole numbers by their greatest common divisor, so that they take fewer bits: ((n,)
     int64, the quotients; the divisor). The divisor is 1, and the numbers stay, if there are fewer
     than two, or if it is below LEAST_MULTIPLE (10) or above LARGEST_STEP (2^62 - 1). uint64 is read
@@ -163,7 +163,7 @@ def decode_integers(
         largest = int(values.max())
         if smallest < low or largest > high:
             raise ArchiveError("damaged: a whole number is beyond the range of its type")
-    return _spread(values, column)
+    return _put_at_rows(values, column)
 
 
 def integer_meta(meta: Meta) -> IntegerMeta:
@@ -191,7 +191,7 @@ def _common_divisor(values: Int) -> int:
     return 1
 
 
-def _spread(values: Integers, column: Decoded) -> tuple[Integers, Mask | None]:
+def _put_at_rows(values: Integers, column: Decoded) -> tuple[Integers, Mask | None]:
     """Put the values of a column at their rows: ((rows,), 0 in gaps; (rows,) bool, True at gaps, or
     None without gaps). values: of the rows that are no gaps, in order."""
     if len(values) == len(column.kinds):
@@ -289,17 +289,17 @@ class _FloatColumn:
         if bound is None or bound <= 0:
             return None
         if decimals is None:
-            return self.on_grid(bound)
+            return self.as_multiples_within(bound)
         # a bound of less than one unit of the last decimal leaves nothing to save
         if bound < Fraction(1, 10**decimals):
             return None
-        return self.in_steps(decimals, bound) or self.on_grid(bound)
+        return self.as_decimals_within(decimals, bound) or self.as_multiples_within(bound)
 
     def as_decimals(self, places: int, kind: FloatType) -> Coded:
         """Encode the floats as whole numbers over 10^places, which are floats of `kind`, that of
         the column or the narrower float32; those that this does not restore, as their bits."""
-        numbers, is_exact = _scaled(self.values, places, kind)
-        restored = _decimal(numbers, places, kind)
+        numbers, is_exact = _times_power_of_ten(self.values, places, kind)
+        restored = _over_power_of_ten(numbers, places, kind)
         comes_back = restored == self.values
         fits = self.plain & is_exact & comes_back
         single = kind is not self.kind
@@ -323,7 +323,7 @@ class _FloatColumn:
                 numbers = ordered(bits, 32)
         return self._coded(Bits(width), numbers, fits)
 
-    def in_steps(self, places: int, bound: Fraction) -> Coded | None:
+    def as_decimals_within(self, places: int, bound: Fraction) -> Coded | None:
         """Encode the floats as decimals, rounded to as many units of the last of `places` decimals
         as the bound allows; None if it allows none, or more than MOST_ODD (a quarter) of the finite
         floats cannot be kept within it."""
@@ -333,14 +333,14 @@ class _FloatColumn:
         grid = Grid.of(bound_in_units, -largest, largest)
         if grid is None:
             return None
-        numbers, is_exact = _scaled(self.values, places, self.kind)
+        numbers, is_exact = _times_power_of_ten(self.values, places, self.kind)
         quantised = grid.quantise(numbers)
-        on_grid = grid.restore(quantised, unsigned=False)
-        restored = _decimal(on_grid, places, self.kind)
+        rounded_numbers = grid.restore(quantised, unsigned=False)
+        restored = _over_power_of_ten(rounded_numbers, places, self.kind)
         numerals = Decimals(places, grid.allowed)
-        return self._bounded(numerals, quantised, restored, is_exact, bound)
+        return self._coded_within_bound(numerals, quantised, restored, is_exact, bound)
 
-    def on_grid(self, bound: Fraction) -> Coded | None:
+    def as_multiples_within(self, bound: Fraction) -> Coded | None:
         """Encode the floats as multiples of a float a little below twice the bound; None if more
         than MOST_ODD (a quarter) of the finite ones cannot be kept within the bound, or that float
         would be 0 or infinite."""
@@ -357,11 +357,11 @@ class _FloatColumn:
             steps = np.rint(quotients)
             is_exact = np.abs(steps) < 2.0**53
             numbers = np.where(is_exact, steps, 0).astype(np.int64)
-        restored = _multiple(numbers, spacing, self.kind)
+        restored = _times_spacing(numbers, spacing, self.kind)
         numerals = Multiples(spacing)
-        return self._bounded(numerals, numbers, restored, is_exact, bound)
+        return self._coded_within_bound(numerals, numbers, restored, is_exact, bound)
 
-    def _bounded(
+    def _coded_within_bound(
         self,
         numerals: Numerals,
         numbers: Int,
@@ -434,7 +434,7 @@ def decode_floats(column: Decoded, bits: int) -> tuple[Floats, Mask | None]:
     if not isinstance(meta, RealMeta):
         raise ArchiveError("damaged: a column of floats is not stored as such")
     with np.errstate(all="ignore"):
-        numbers = _floats_behind(meta.numerals, column.values, kind)
+        numbers = _floats_of(meta.numerals, column.values, kind)
     if len(numbers) == len(column.kinds):
         return numbers, None
     # rows that are neither numbers nor odd floats nor gaps are NaNs of the usual bits
@@ -452,7 +452,7 @@ def decode_floats(column: Decoded, bits: int) -> tuple[Floats, Mask | None]:
     return everywhere.view(kind.dtype), gaps
 
 
-def _floats_behind(
+def _floats_of(
     numerals: Numerals,
     values: Int,
     kind: FloatType,
@@ -463,14 +463,14 @@ def _floats_behind(
         if numerals.allowed:
             largest = 1 << 53
             grid = Grid(numerals.allowed, -largest, largest)
-            on_grid = grid.restore(values, unsigned=False)
-            values = on_grid.astype(np.int64, copy=False)
+            rounded_numbers = grid.restore(values, unsigned=False)
+            values = rounded_numbers.astype(np.int64, copy=False)
         if numerals.single:
-            singles = _decimal(values, numerals.places, FLOATS[32])
+            singles = _over_power_of_ten(values, numerals.places, FLOATS[32])
             return singles.astype(kind.dtype)
-        return _decimal(values, numerals.places, kind)
+        return _over_power_of_ten(values, numerals.places, kind)
     if isinstance(numerals, Multiples):
-        return _multiple(values, numerals.spacing, kind)
+        return _times_spacing(values, numerals.spacing, kind)
     # what is left are Bits, of the floats themselves or of narrower ones
     if numerals.width > kind.bits:
         raise ArchiveError("damaged: floats of a width that there is not")
@@ -490,7 +490,7 @@ def ordered(bits: Int, width: int) -> Int:
     return np.asarray(bits ^ (is_negative & below_sign))
 
 
-def _scaled(
+def _times_power_of_ten(
     values: Floats,
     places: int,
     kind: FloatType,
@@ -507,9 +507,10 @@ def _scaled(
     return numbers, is_exact
 
 
-def _decimal(numbers: Integers, places: int, kind: FloatType) -> Floats:
-    """(n,): numbers / 10^places as floats of the dtype of `kind`, infinite where too large: divided
-    in float64, then rounded, which gives the same bits on every machine.
+def _over_power_of_ten(numbers: Integers, places: int, kind: FloatType) -> Floats:
+    """Divide whole numbers, (n,), by 10^places: (n,) floats of the dtype of `kind`, infinite where
+    too large. They are divided in float64, then rounded, which gives the same bits on every
+    machine.
 
     10^places is exact in float64 up to 22 places, and a division rounds correctly (IEEE 754).
     """
@@ -523,15 +524,15 @@ def _are_decimals(values: Floats, places: int, kind: FloatType) -> bool:
     so many places, computed as floats of `kind`; True for no floats."""
     if not len(values):
         return True
-    numbers, is_exact = _scaled(values, places, kind)
-    same = _decimal(numbers, places, kind) == values
+    numbers, is_exact = _times_power_of_ten(values, places, kind)
+    same = _over_power_of_ten(numbers, places, kind) == values
     share = (is_exact & same).mean()
     return bool(share > NEARLY_ALL)
 
 
-def _multiple(numbers: Int, spacing: float, kind: FloatType) -> Floats:
-    """(n,): numbers * spacing, in float64, as floats of the dtype of `kind`; infinite where too
-    large."""
+def _times_spacing(numbers: Int, spacing: float, kind: FloatType) -> Floats:
+    """Multiply whole numbers, (n,), by the spacing, in float64: (n,) floats of the dtype of `kind`;
+    infinite where too large."""
     with np.errstate(over="ignore"):
         products = numbers * spacing
         return np.asarray(products.astype(kind.dtype))

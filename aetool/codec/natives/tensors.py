@@ -136,15 +136,15 @@ class Tensor:
     def from_json(cls, described: Mapping[str, object]) -> Tensor:
         """The tensor that `to_json` wrote; ArchiveError for anything else."""
         with errors_as_damage():
-            (lead,) = _naturals([described.get("lead", 1)])
+            (lead,) = _checked_naturals([described.get("lead", 1)])
             tensor = cls(
                 name=str(described["name"]),
                 dtype=str(described["dtype"]),
                 shape=limits.shape_of(described["shape"]),
                 fortran=bool(described.get("fortran", False)),
-                axes=_naturals(described["axes"]),
+                axes=_checked_naturals(described["axes"]),
                 lead=lead,
-                orders=_naturals(described.get("orders", [])),
+                orders=_checked_naturals(described.get("orders", [])),
             )
             tensor.check()
             return tensor
@@ -183,7 +183,7 @@ def lead_of(count: int) -> int:
     return min(1, count)
 
 
-def _naturals(values: object) -> tuple[int, ...]:
+def _checked_naturals(values: object) -> tuple[int, ...]:
     """A list from JSON as whole numbers, 0 or more and below LARGEST_SIDE (2^40); ArchiveError for
     anything else."""
     if not isinstance(values, list):
@@ -242,13 +242,13 @@ def laid_out(
     # the middle is less likely to be empty than the beginning
     first = (tensor.rows - rows) // 2
     sample = rows_of(tensor, array, first, first + rows)
-    best, _ = _smallest(layouts, sample, QUICK)
+    best, _ = _smallest_layout(layouts, sample, QUICK)
     if may_extrapolate:
         orders, residuals = _extrapolated_sample(tensor, array)
         # the residuals are laid out as whole numbers of as many bits
         dtype = residuals.dtype.str
         layouts_of_residuals = [replace(layout, dtype=dtype) for layout in layouts]
-        smallest, size = _smallest(
+        smallest, size = _smallest_layout(
             layouts_of_residuals,
             residuals,
             QUICK_OF_RESIDUALS,
@@ -261,7 +261,7 @@ def laid_out(
     return best
 
 
-def _smallest(
+def _smallest_layout(
     layouts: Sequence[Tensor],
     sample: Array,
     effort: planning.Effort,
@@ -295,12 +295,12 @@ def _extrapolated_sample(tensor: Tensor, array: Array) -> tuple[tuple[int, ...],
     *row_shape) int32 or int64, the residuals that they leave of these rows). array: the values, of
     its shape. ArchiveError if this process cannot add as IEEE 754 does."""
     rows = SAMPLED // prod(tensor.row_shape)
-    # along the rows, too, there must be something to go by
+    # a few rows at least, as values are predicted from those of the rows before, too
     rows = min(tensor.rows, max(rows, LEAST_ROWS))
     first = (tensor.rows - rows) // 2
-    # those before the sample tell of its first rows, as they do within a block
+    # rows before the sample, from which its first ones are predicted, as within a block
     before = min(first, extrapolation.MOST_ORDER)
-    values = _native(rows_of(tensor, array, first - before, first + rows))
+    values = _in_native_order(rows_of(tensor, array, first - before, first + rows))
     orders = extrapolation.orders_for(values)
     residuals = extrapolation.residuals(values, orders)
     return orders, residuals[before:]
@@ -479,14 +479,14 @@ def encode(
     kept, or residuals in a process that does not add as IEEE 754 says.
     """
     if tensor.orders:
-        array = extrapolation.residuals(_native(array), tensor.orders)
+        array = extrapolation.residuals(_in_native_order(array), tensor.orders)
     dtype = array.dtype
     columns_first = _columns_first(tensor, array)
     flat = columns_first.reshape(tensor.columns, -1)
     coded: list[Coded] = []
     for place, column in enumerate(flat):
         bound = bounds[place] if len(bounds) > 1 else bounds[0]
-        values = _native(column)
+        values = _in_native_order(column)
         if dtype.kind != "c":
             coded.append(_encode_column(values, bound))
             continue
@@ -509,7 +509,7 @@ def _columns_first(tensor: Tensor, array: Array) -> Array:
     return np.moveaxis(array, chosen, range(len(chosen)))
 
 
-def _native(column: Array) -> Array:
+def _in_native_order(column: Array) -> Array:
     """The values in the same shape, of a scalar (1,), contiguous and in the processor's byte order;
     no bit is lost. Without a need to change them no copy is made."""
     plain = np.ascontiguousarray(column)
@@ -535,7 +535,7 @@ def _encode_column(values: Array, bound: Fraction | None) -> Coded:
         lowest = int(limits.min)
         highest = int(limits.max)
         grid = Grid.of(bound, lowest, highest)
-        widened = values.astype(_wide(dtype))
+        widened = values.astype(_dtype_of_64_bits(dtype))
         return numbers.encode_integers(widened, None, grid)
     if dtype.kind == "f":
         return numbers.encode_floats(values, None, bound)
@@ -549,7 +549,7 @@ def _encode_column(values: Array, bound: Fraction | None) -> Coded:
     return _encode_text(values)
 
 
-def _wide(dtype: DType) -> type[np.uint64 | np.int64]:
+def _dtype_of_64_bits(dtype: DType) -> type[np.uint64 | np.int64]:
     """The dtype of 64 bits that holds every integer of a dtype: uint64 for uint64, else int64."""
     if dtype == np.uint64:
         return np.uint64
@@ -582,7 +582,7 @@ def _encode_text(values: Array) -> Coded:
         code_points = values.view(np.uint32)
         filled_up = code_points.reshape(len(values), width)
         # those of all texts, one behind the other, without the zeros behind each
-        points = filled_up[_prefixes(length, width)]
+        points = filled_up[_mask_of_prefixes(length, width)]
     utf32 = points.astype("<u4").tobytes()
     text = utf32.decode("utf-32-le", "surrogatepass")
     utf8 = text.encode("utf-8", "surrogatepass")
@@ -638,8 +638,8 @@ def decode(
 
 
 def _rows_first(tensor: Tensor, flat: Array, rows: int) -> Array:
-    """(rows, *row_shape): the values of `flat`, (columns, cells), with the axes that became columns
-    back in their places, as a view: the inverse of `_columns_first`."""
+    """Put the axes that became columns back in their places, the inverse of `_columns_first`: the
+    values of `flat`, (columns, cells), as a view, (rows, *row_shape)."""
     shift = tensor.lead - 1
     chosen = [axis - shift for axis in tensor.axes]
     shape = (rows, *tensor.row_shape)
@@ -676,13 +676,13 @@ def _decode_column(column: Decoded, dtype: DType) -> Array:
     cell_column = cells.decode_cells(column)
     if dtype.kind == "S":
         lengths = cell_column.lengths()
-        return _padded(cell_column.bytes, lengths, dtype)
+        return _filled_up(cell_column.bytes, lengths, dtype)
     points, length = _code_points(cell_column)
-    return _padded(points, length, dtype)
+    return _filled_up(points, length, dtype)
 
 
 def decode_moments(column: Decoded, dtype: DType) -> Array:
-    """(n,): the moments or durations of a column, in this dtype, datetime64 or timedelta64 of any
+    """Decode a column of moments or durations: (n,) of this dtype, datetime64 or timedelta64 of any
     unit, which the column does not store; NaT in gaps. ArchiveError for a column of anything but
     whole numbers."""
     limits = np.iinfo(np.int64)
@@ -714,10 +714,10 @@ def _code_points(cell_column: cells.CellColumn) -> tuple[Array, Array]:
     return points, length
 
 
-def _padded(units: Array, length: Array, dtype: DType) -> Array:
-    """(n,): fixed-width strings of this dtype, filled up with zeros. units: bytes, uint8, or code
-    points, uint32, of all strings, one behind the other; length: (n,), how many each has.
-    ArchiveError if one is wider than the dtype, or all are too large for a block."""
+def _filled_up(units: Array, length: Array, dtype: DType) -> Array:
+    """Fill strings up with zeros to one width: (n,) of this dtype of fixed-width strings. units:
+    bytes, uint8, or code points, uint32, of all strings, one behind the other; length: (n,), how
+    many each has. ArchiveError if one is wider than the dtype, or all are too large for a block."""
     # before memory is taken for what a damaged archive claims
     limits.check_text(len(length) * dtype.itemsize)
     width = dtype.itemsize // units.dtype.itemsize
@@ -728,11 +728,11 @@ def _padded(units: Array, length: Array, dtype: DType) -> Array:
         return np.zeros(len(length), dtype)
     shape = (len(length), width)
     padded = np.zeros(shape, units.dtype)
-    padded[_prefixes(length, width)] = units
+    padded[_mask_of_prefixes(length, width)] = units
     return padded.reshape(-1).view(dtype)
 
 
-def _prefixes(length: Array, width: int) -> Mask:
+def _mask_of_prefixes(length: Array, width: int) -> Mask:
     """A mask, (n, width) bool, that is True in the first length[i] places of row i."""
     places = np.arange(width)
     return np.asarray(places < length[:, None])
@@ -749,7 +749,7 @@ def ends(tensor: Tensor, array: Array) -> list[tuple[Fraction, Fraction] | None]
     columns = array.reshape(-1, tensor.bounds)
     extremes: list[tuple[Fraction, Fraction] | None] = []
     for column in columns.T:
-        values = _native(column)
+        values = _in_native_order(column)
         if dtype.kind == "f":
             values = values[np.isfinite(values)]
         if not len(values):
@@ -776,14 +776,14 @@ def agree(
     before = source.reshape(-1, tensor.bounds)
     after = restored.reshape(-1, tensor.bounds)
     for place, bound in enumerate(bounds):
-        one = _native(before[:, place])
-        other = _native(after[:, place])
-        if not _agree(one, other, bound):
+        one = _in_native_order(before[:, place])
+        other = _in_native_order(after[:, place])
+        if not _columns_agree(one, other, bound):
             return False
     return True
 
 
-def _agree(one: Array, other: Array, bound: Fraction | None) -> bool:
+def _columns_agree(one: Array, other: Array, bound: Fraction | None) -> bool:
     """Whether two columns, in the processor's byte order, are equal bit for bit, or, if they are
     integers or real floats and there is a bound, differ by no more than that in any value."""
     if one.tobytes() == other.tobytes():
@@ -797,7 +797,7 @@ def _agree(one: Array, other: Array, bound: Fraction | None) -> bool:
         near = within(one, other, bound)
         return bool((near | same).all())
     if one.dtype.kind in "iu":
-        wide = _wide(one.dtype)
+        wide = _dtype_of_64_bits(one.dtype)
         differences = distances(one.astype(wide), other.astype(wide))
         largest = int(differences.max(initial=0))
         return largest <= bound
@@ -813,6 +813,6 @@ def same(one: Array, other: Array) -> bool:
     other_dtype = other.dtype.newbyteorder("=")
     if dtype != other_dtype:
         return False
-    values = _native(one)
-    other_values = _native(other)
+    values = _in_native_order(one)
+    other_values = _in_native_order(other)
     return values.tobytes() == other_values.tobytes()

@@ -177,7 +177,7 @@ def taken_apart(cells: Cells, rows: Int) -> Parts:
         widths[place] = moment.widths
         seconds[place] = moment.clock.seconds
         fraction[place] = moment.clock.fraction
-        styles[place] = _style(moment)
+        styles[place] = _style_of_cell(moment)
     return Parts(
         layout=layout[index],
         separator=separator[index],
@@ -190,7 +190,7 @@ def taken_apart(cells: Cells, rows: Int) -> Parts:
     )
 
 
-def _style(apart: moments.Apart) -> DateStyle:
+def _style_of_cell(apart: moments.Apart) -> DateStyle:
     """The style in which a cell that was taken apart is written; its layout is "" if the cell does
     not tell the order of its numbers."""
     clock = apart.clock
@@ -249,7 +249,7 @@ class DateEvidence:
         return DateEvidence(
             sure=added(self.sure, other.sure),
             untold=added(self.untold, other.untold),
-            varied=_united(self.varied, other.varied),
+            varied=_union_by_separator(self.varied, other.varied),
             styles=added(self.styles, other.styles),
             gaps=added(self.gaps, other.gaps),
             numbers=self.numbers + other.numbers,
@@ -284,12 +284,12 @@ class DateEvidence:
             is_ambiguous = is_ambiguous or is_guess
         # a column is of days or of times alone, whichever are more
         times = self.sure.get(TIME, 0)
-        dated = self._dated(orders)
+        dated = self._count_of_days(orders)
         only_time = times > dated
         fitting = times if only_time else dated
         if not asked and not self._are_dates(fitting, words):
             return None
-        style = self._style(orders, only_time)
+        style = self._commonest_style(orders, only_time)
         return DateNotation(
             orders=orders,
             only_time=only_time,
@@ -303,7 +303,7 @@ class DateEvidence:
         False for fewer than three dates of digits alone and no other. fitting: how many are of the
         kind; gap_words: the user's, which are no odd cells."""
         # a few cells of eight digits, and no other dates, may be plain numbers
-        if self._digits_alone == fitting < LEAST_COMPACT:
+        if self._count_of_digits_alone == fitting < LEAST_COMPACT:
             return False
         # those of the other kind are odd, too
         moments_of_all_kinds = sum(self.sure.values()) + sum(self.untold.values())
@@ -311,7 +311,7 @@ class DateEvidence:
         odd = self.odd.without(folded(gap_words))
         return nearly_all(fitting, odd, few_values=False, others=others)
 
-    def _dated(self, orders: Orders) -> int:
+    def _count_of_days(self, orders: Orders) -> int:
         """How many cells are days, with or without a time, if the three numbers of a day are read
         in these orders. orders: those to try, by each separator that is in `untold`."""
         dated = 0
@@ -319,12 +319,12 @@ class DateEvidence:
             if layout != TIME:
                 dated += count
         for kind, count in self.untold.items():
-            if _fits(kind, orders):
+            if _fits_an_order(kind, orders):
                 dated += count
         return dated
 
     @property
-    def _digits_alone(self) -> int:
+    def _count_of_digits_alone(self) -> int:
         """How many cells are dates of digits alone, as 20241231 or 20241231235900, which may be
         numbers."""
         total = 0
@@ -343,27 +343,28 @@ class DateEvidence:
         that fit at least two cells, and 5 % of all, which the first does not fit; whether the first
         is a guess that no cell proves). separator: one that is in `untold`; usual: the order of
         UNTOLD to assume where cells do not tell it, or None."""
-        kinds: dict[tuple[str, ...], int] = {}
+        # how many cells with the separator fit just these orders
+        counts: dict[tuple[str, ...], int] = {}
         for kind, count in self.untold.items():
             if kind.separator == separator:
-                kinds[kind.orders] = count
-        fits = {order: _fitting(kinds, order) for order in UNTOLD}
-        most = max(fits.values())
-        best = [order for order in UNTOLD if fits[order] == most]
+                counts[kind.orders] = count
+        fitting = {order: _count_fitting(counts, order) for order in UNTOLD}
+        most = max(fitting.values())
+        best = [order for order in UNTOLD if fitting[order] == most]
         first = best[0]
         is_guess = False
         if len(best) > 1:
             first, is_guess = self._order_without_proof(separator, best, usual)
         # another order is tried, too, if enough cells fit it that do not fit the first
         not_of_first = {}
-        for orders, count in kinds.items():
+        for orders, count in counts.items():
             if first not in orders:
                 not_of_first[orders] = count
-        least = max(2, LEAST_OF_ORDER * sum(kinds.values()))
+        least = max(2, LEAST_OF_ORDER * sum(counts.values()))
         chosen = [first]
-        commonest_first = sorted(UNTOLD, key=fits.__getitem__, reverse=True)
+        commonest_first = sorted(UNTOLD, key=fitting.__getitem__, reverse=True)
         for order in commonest_first:
-            if _fitting(not_of_first, order) >= least:
+            if _count_fitting(not_of_first, order) >= least:
                 chosen.append(order)
         return tuple(chosen), is_guess
 
@@ -401,7 +402,7 @@ class DateEvidence:
             return usual_of_separator, True
         return likely[0], True
 
-    def _style(self, orders: Orders, only_time: bool) -> DateStyle:
+    def _commonest_style(self, orders: Orders, only_time: bool) -> DateStyle:
         """The style in which most of the column's dates are written, or most of its times if
         only_time; DateStyle() if there are none. orders: for each separator in `untold` the orders
         of day, month and year to read by: where the cells do not tell the order, the first of them
@@ -421,16 +422,16 @@ class DateEvidence:
         return commonest._replace(layout=orders_of_separator[0])
 
 
-def _fitting(kinds: Mapping[tuple[str, ...], int], order: str) -> int:
-    """How many cells fit an order. kinds: how many cells fit each combination of orders."""
+def _count_fitting(counts: Mapping[tuple[str, ...], int], order: str) -> int:
+    """How many cells fit an order. counts: how many cells fit each combination of orders."""
     fitting = 0
-    for orders, count in kinds.items():
+    for orders, count in counts.items():
         if order in orders:
             fitting += count
     return fitting
 
 
-def _united(
+def _union_by_separator(
     one: Mapping[str, Varied],
     other: Mapping[str, Varied],
 ) -> dict[str, Varied]:
@@ -452,7 +453,7 @@ def _varied(numbers: Iterable[Iterable[int]]) -> Varied:
     return first, second, third
 
 
-def _fits(kind: Untold, orders: Orders) -> bool:
+def _fits_an_order(kind: Untold, orders: Orders) -> bool:
     """Whether cells of this kind fit one of the orders to try with their separator. orders: by
     separator; KeyError if theirs is not in it."""
     orders_of_separator = orders[kind.separator]
@@ -483,14 +484,14 @@ class _Collector:
         is_empty = scan.form == EMPTY
         is_number = scan.form < EMPTY
         # a number of digits alone may be a date, as 20241231
-        is_number &= ~_maybe_compact(self.cells, scan.value)
+        is_number &= ~_may_be_compact_dates(self.cells, scan.value)
         self.numbers = int(is_number.sum())
         if is_empty.any():
             self.gaps[""] = int(is_empty.sum())
         unread = np.flatnonzero(~is_number & ~is_empty)
         if kernel.C and len(unread):
-            unread = self._by_shape(unread)
-        self._one_by_one(unread)
+            unread = self._count_by_shape(unread)
+        self._count_one_by_one(unread)
         varied = {}
         for separator, places in self.varied.items():
             varied[separator] = _varied(places)
@@ -504,7 +505,7 @@ class _Collector:
             odd=OddCells.of(self.odd),
         )
 
-    def _by_shape(self, rows: Int) -> Int:
+    def _count_by_shape(self, rows: Int) -> Int:
         """Count the cells of these rows, (n,) positions in `cells`, that the kernel, which must be
         there, can read, by the shapes of their texts, in `styles`, `sure` and `untold`; returns the
         rows of all others.
@@ -538,7 +539,7 @@ class _Collector:
                 continue
             same_shape = read[index == number]
             is_unread[same_shape] = False
-            style = _style(apart)
+            style = _style_of_cell(apart)
             self.styles[style] += len(same_shape)
             if apart.layout:
                 self.sure[apart.layout] += len(same_shape)
@@ -571,9 +572,9 @@ class _Collector:
                 # from the moment in one of the orders the three numbers follow
                 first_order = orders[0]
                 value = moments_of[first_order][chosen]
-                self._vary(style, first_order, value)
+                self._add_to_varied(style, first_order, value)
 
-    def _vary(self, style: DateStyle, order: str, value: Float) -> None:
+    def _add_to_varied(self, style: DateStyle, order: str, value: Float) -> None:
         """Add the three numbers of dates that several orders fit to those seen with their
         separator. style: in which they are written; value: (n,), their moments in epoch seconds if
         they are read in `order`, DAY_FIRST or MONTH_FIRST."""
@@ -595,7 +596,7 @@ class _Collector:
         none_yet: ThreeSets = (set(), set(), set())
         return self.varied.setdefault(separator, none_yet)
 
-    def _one_by_one(self, rows: Int) -> None:
+    def _count_one_by_one(self, rows: Int) -> None:
         """Count the cells of these rows, (n,) positions in `cells`, each different text parsed
         once, by itself: as gaps, dates, numbers or odd, in the counts that DateEvidence has."""
         if not len(rows):
@@ -616,7 +617,7 @@ class _Collector:
                 self.gaps[text.strip()] += count
                 continue
             if style is None:
-                self._no_date(text, count)
+                self._count_no_date(text, count)
                 continue
             if style.layout and is_day[place]:
                 self.sure[style.layout] += count
@@ -625,7 +626,7 @@ class _Collector:
             orders = tuple(order for order in UNTOLD if fits[order][place])
             # numbers that are a day in no order, or not in the one that their layout tells
             if style.layout or not orders:
-                self._no_date(text, count)
+                self._count_no_date(text, count)
                 continue
             kind = Untold(style.separator, orders)
             self.untold[kind] += count
@@ -636,7 +637,7 @@ class _Collector:
                 for numbers_of_place, number in zip(different, numbers, strict=True):
                     numbers_of_place.add(number)
 
-    def _no_date(self, text: str, count: int) -> None:
+    def _count_no_date(self, text: str, count: int) -> None:
         """Count `count` cells with this text, which is no date, among the plain numbers or among
         the odd cells."""
         if _LIKE_A_NUMBER.fullmatch(text):
@@ -669,7 +670,7 @@ def _kernel_moments(cells: Cells, orders: bytes) -> tuple[Float, Bytes]:
     where not read; (n,) form: 0 where a cell is a date, EMPTY where it is blank, LEFT where the
     kernel cannot read it). orders: a byte for each of SEPARATORS, 1 + the place in UNTOLD of the
     order to read by, or 0 for none."""
-    value, form = _unread(len(cells))
+    value, form = _nothing_read(len(cells))
     start, stop, wide = scanning.spans(cells)
     # it writes into the last two
     kernel.C.moments(
@@ -684,7 +685,7 @@ def _kernel_moments(cells: Cells, orders: bytes) -> tuple[Float, Bytes]:
     return value, form
 
 
-def _unread(count: int) -> tuple[Float, Bytes]:
+def _nothing_read(count: int) -> tuple[Float, Bytes]:
     """The result of a reading for so many cells, none of which is read yet: ((n,) seconds, all NaN;
     (n,) uint8 forms, all LEFT)."""
     value = np.full(count, np.nan)
@@ -692,7 +693,7 @@ def _unread(count: int) -> tuple[Float, Bytes]:
     return value, form
 
 
-def _maybe_compact(cells: Cells, value: Float) -> Mask:
+def _may_be_compact_dates(cells: Cells, value: Float) -> Mask:
     """Which cells that are numbers may be dates of digits alone, 20241231, perhaps with a time:
     (n,) bool. True for a cell of 8, 12 or 14 bytes whose first four digits are a year from 1800 to
     2199; the others are not looked at. value: (n,), the cells' numbers, NaN for none."""
@@ -731,22 +732,22 @@ class DateNotation:
         Layouts that only one meaning fits (ISO 8601, RFC 3339, names of months, 20241231) are read
         in every column of dates, with any zone.
         """
-        value, state, unread = self._plain(cells)
+        value, state, unread = self._read_by_kernel(cells)
         gap = is_gap(cells.take(unread), self.gap_words)
         state[unread] = np.where(gap, GAP, ODD)
         unread = unread[~gap]
         if len(unread):
-            moment, is_date = self._moments(taken_apart(cells, unread))
+            moment, is_date = self._read_by_orders(taken_apart(cells, unread))
             dates = unread[is_date]
             value[dates] = moment[is_date]
             state[dates] = VALUE
         return DateReading(value, state)
 
-    def _plain(self, cells: Cells) -> tuple[Float, Bytes, Int]:
+    def _read_by_kernel(self, cells: Cells) -> tuple[Float, Bytes, Int]:
         """Read the cells that the compiled kernel can read, with the results that `taken_apart` and
-        `_moments` would have: ((n,) value, epoch seconds or NaN; (n,) state, VALUE or GAP; the rows
-        still to be read, ascending, of which both mean nothing). Without the kernel, and in a
-        column of times alone, only null cells are done: they are gaps."""
+        `_read_by_orders` would have: ((n,) value, epoch seconds or NaN; (n,) state, VALUE or GAP;
+        the rows still to be read, ascending, of which both mean nothing). Without the kernel, and
+        in a column of times alone, only null cells are done: they are gaps."""
         if kernel.C and not self.only_time:
             # the kernel tries one order for each separator; cells that fit another are left to be
             # read one by one
@@ -756,7 +757,7 @@ class DateNotation:
                 firsts[place] = 1 + UNTOLD.index(orders[0])
             value, form = _kernel_moments(cells, bytes(firsts))
         else:
-            value, form = _unread(len(cells))
+            value, form = _nothing_read(len(cells))
         form[cells.null] = EMPTY
         value[cells.null] = np.nan
         state = np.full(len(cells), VALUE, np.uint8)
@@ -764,11 +765,11 @@ class DateNotation:
         return value, state, np.flatnonzero(form == LEFT)
 
     def is_gap(self, cells: Cells) -> Mask:
-        """(n,) bool: where a cell is a gap in this column: null, empty, blank, or a word for a gap,
-        the user's included (see gaps.is_gap)."""
+        """Tell which cells are gaps in this column: (n,) bool, True for null, empty and blank ones
+        and for words for a gap, the user's included (see gaps.is_gap)."""
         return is_gap(cells, self.gap_words)
 
-    def _moments(self, parts: Parts) -> tuple[Float, Mask]:
+    def _read_by_orders(self, parts: Parts) -> tuple[Float, Mask]:
         """Read cells that were taken apart as dates of this column: ((n,) epoch seconds; (n,) bool,
         which cells are such dates: of others the seconds mean nothing)."""
         # first those whose own text shows the order of their numbers
@@ -828,11 +829,11 @@ class DateNotation:
         ticks = round(seconds * ticks_a_second / step) * step
         days, clock = divmod(ticks, DAY * ticks_a_second)
         if style.layout == TIME:
-            return _time(ticks, digits, style)
-        date = _day(days, style)
+            return _text_of_time(ticks, digits, style)
+        date = _text_of_day(days, style)
         if not style.fields:
             return date
-        time = _time(clock, digits, style)
+        time = _text_of_time(clock, digits, style)
         zone = "Z" if style.zoned else ""
         return date + style.joint + time + zone
 
@@ -915,7 +916,7 @@ def _is_style(style: DateStyle) -> bool:
     )
 
 
-def _day(days: int, style: DateStyle) -> str:
+def _text_of_day(days: int, style: DateStyle) -> str:
     """The text of a day in a style's layout, separator and widths, without a time. days: since
     1970-01-01, from year 1 to 9999. Names of months are English, of three letters."""
     # the calendar counts arrays, of which this is one of length 1
@@ -969,7 +970,7 @@ def _padded(number: int, width: int) -> str:
     return f"{number:0{width}d}"
 
 
-def _time(ticks: int, digits: int, style: DateStyle) -> str:
+def _text_of_time(ticks: int, digits: int, style: DateStyle) -> str:
     """The text of a time in a style, which has fields of a time, without its zone. ticks: since
     midnight, in units of 10^-digits seconds; digits: how many of a second's fraction are
     written."""

@@ -55,12 +55,12 @@ class OddCells:
         shortened: Counter[str] = Counter()
         for text, count in copies.items():
             shortened[text[:LONGEST_KEPT]] += count
-        return cls(sum(copies.values()), _smallest(shortened))
+        return cls(sum(copies.values()), _of_smallest_hashes(shortened))
 
     def __add__(self, other: OddCells) -> OddCells:
         """The odd cells of both parts together."""
         copies = added(self.copies, other.copies)
-        return OddCells(self.total + other.total, _smallest(copies))
+        return OddCells(self.total + other.total, _of_smallest_hashes(copies))
 
     def without(self, words: Collection[str]) -> OddCells:
         """The odd cells whose text, trimmed and in lower case, is none of these words, which are in
@@ -81,7 +81,7 @@ class OddCells:
         return max(self.copies.values(), default=0)
 
 
-def _smallest(copies: Mapping[str, int]) -> dict[str, int]:
+def _of_smallest_hashes(copies: Mapping[str, int]) -> dict[str, int]:
     """At most ODD_KEPT (1,024) of the texts with their counts, those of the smallest `_hash`,
     sorted by text."""
     chosen = list(copies)
@@ -133,8 +133,9 @@ def nearly_all(fitting: int, odd: OddCells, few_values: bool, others: int = 0) -
 
 
 def different_texts(cells: Cells, rows: Int) -> tuple[list[str], Int]:
-    """([the different texts of these rows, in order of appearance], (rows,) int64, the place, from
-    0, in that list of each row's text). rows: positions in `cells`; a null cell has the text "".
+    """Find the different texts of these rows: (a list of them, in order of appearance; (rows,)
+    int64, for each row the place of its text in that list, from 0). rows: positions in `cells`; a
+    null cell has the text "".
 
     Bytes that are not UTF-8 become U+FFFD; cells of different bytes may have equal texts then.
     """

@@ -43,8 +43,8 @@ RARE_BLANKS = (b"\xe1\x9a", b"\xe3\x80")
 
 
 def is_gap(cells: Cells, words: Iterable[str] = (), country_codes: bool = False) -> Mask:
-    """(n,) bool: where a cell is null, empty, blank, or a gap word (csv.cells.GAP_WORDS), in small
-    or capital letters and with blanks around it.
+    """Tell which cells are gaps: (n,) bool, True where a cell is null, empty, blank, or a gap word
+    (csv.cells.GAP_WORDS), in small or capital letters and with blanks around it.
 
     words: further gap words, as the user wrote them. country_codes: whether the column holds codes
     of countries, so that NA is Namibia (see GapEvidence).
@@ -76,8 +76,9 @@ def is_gap(cells: Cells, words: Iterable[str] = (), country_codes: bool = False)
 
 
 def _may_have_blanks_around(cells: Cells, rows: Int) -> Mask:
-    """(rows,) bool: whether a cell begins or ends with a blank, or a byte that one beyond ASCII may
-    begin or end with. rows: positions in `cells`, of which none is empty."""
+    """Tell which cells may have blanks around their text: (rows,) bool, True where a cell begins or
+    ends with a blank of ASCII, or with any byte beyond ASCII, of which a blank may be. rows:
+    positions in `cells`, of which none is empty."""
     blanks = np.zeros(256, dtype=np.bool_)
     blanks[list(ASCII_BLANKS)] = True
     blanks[128:] = True
@@ -87,16 +88,16 @@ def _may_have_blanks_around(cells: Cells, rows: Int) -> Mask:
 
 
 def are_words(cells: Cells, words: Collection[str]) -> Mask:
-    """(n,) bool: where a cell, trimmed and in lower case, is one of these words, which are in lower
-    case; False for null cells."""
+    """Tell which cells, trimmed and in lower case, are one of these words, which are in lower case:
+    (n,) bool; False for null cells."""
     every_row = np.arange(len(cells))
     texts, index = different_texts(cells, every_row)
     return _among(texts, words)[index] & ~cells.null
 
 
 def _among(texts: Iterable[str], words: Collection[str]) -> Mask:
-    """(texts,) bool: which texts, trimmed and in lower case, are one of these words, which are in
-    lower case."""
+    """Tell which texts, trimmed and in lower case, are one of these words, which are in lower case:
+    (texts,) bool."""
     flags = [text.strip().casefold() in words for text in texts]
     return np.array(flags, dtype=np.bool_)
 

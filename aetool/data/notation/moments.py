@@ -126,9 +126,9 @@ def taken_apart(text: str) -> Apart | None:
         return None
     # the commonest forms first
     if match := _NUMERIC.fullmatch(text):
-        return _numeric(match)
+        return _of_three_numbers(match)
     if match := _COMPACT.fullmatch(text):
-        return _sure(COMPACT, "", match, int(match["m"]), int(match["d"]))
+        return _of_known_order(COMPACT, "", match, int(match["m"]), int(match["d"]))
     if match := (_YEAR_MONTH.fullmatch(text) or _MONTH_YEAR.fullmatch(text)):
         year = int(match["y"])
         month = int(match["m"])
@@ -141,10 +141,10 @@ def taken_apart(text: str) -> Apart | None:
         if clock:
             return Apart(TIME, "", 1970, 1, 1, (0, 0, 0), clock)
         return None
-    return _with_name(text)
+    return _of_named_month(text)
 
 
-def _numeric(match: re.Match[str]) -> Apart | None:
+def _of_three_numbers(match: re.Match[str]) -> Apart | None:
     """A moment of three numbers, such as 2024-12-31 or 1/2/24, taken apart; None if their widths or
     the clock are none of a date. match: of _NUMERIC. A year of four digits in front is YEAR_FIRST;
     any other order is for the column to tell."""
@@ -163,7 +163,9 @@ def _numeric(match: re.Match[str]) -> Apart | None:
     return Apart(layout, match["s"], *numbers, widths, clock)
 
 
-def _sure(layout: str, separator: str, match: re.Match[str], month: int, day: int) -> Apart | None:
+def _of_known_order(
+    layout: str, separator: str, match: re.Match[str], month: int, day: int
+) -> Apart | None:
     """A moment whose year, month and day its text tells, taken apart; None if its clock is no time.
     layout: one of SURE; separator: between its numbers, "" for none; match: of a pattern with the
     group y, a year of two or four digits, and those of a clock; month, day: the numbers."""
@@ -174,14 +176,14 @@ def _sure(layout: str, separator: str, match: re.Match[str], month: int, day: in
     return Apart(layout, separator, year, month, day, (4, 2, 2), clock)
 
 
-def _with_name(text: str) -> Apart | None:
+def _of_named_month(text: str) -> Apart | None:
     """A moment with the name of a month, such as 31 Dec 2024, perhaps with a time, or Dec 2024,
     taken apart; None if the text is none, or the name no month in _MONTHS. text: trimmed."""
     for pattern in _NAMES:
         match = pattern.fullmatch(text)
         month = _MONTH_OF.get(match["n"].casefold()) if match else None
         if match and month:
-            return _sure(NAMED, "", match, month, int(match["d"]))
+            return _of_known_order(NAMED, "", match, month, int(match["d"]))
     match = _NAMED_MONTH.fullmatch(text)
     month = _MONTH_OF.get(match["n"].casefold()) if match else None
     if match and month:
@@ -220,7 +222,7 @@ def _clock(match: re.Match[str]) -> Clock | None:
         or (hour > 23 and not is_end_of_day and match.re is not _TIME.compiled)
     ):
         return None
-    offset = _offset(match["z"])
+    offset = _seconds_ahead_of_utc(match["z"])
     if offset is None:
         return None
     fraction = int(match["f"]) / 10 ** len(match["f"]) if match["f"] else 0.0
@@ -234,7 +236,7 @@ def _clock(match: re.Match[str]) -> Clock | None:
     )
 
 
-def _offset(zone: str | None) -> int | None:
+def _seconds_ahead_of_utc(zone: str | None) -> int | None:
     """Seconds that the clocks of a zone, written as "+01:00", "UTC+0100" or by a name in _ZONES,
     are ahead of UTC, below 0 where they are behind; 0 for None or "", None for an unknown name."""
     if not zone:

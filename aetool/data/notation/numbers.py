@@ -214,7 +214,7 @@ class NumberEvidence:
         family = _family_of_manners(fitting)
         if family is not None:
             fitting = _multiplied_out(fitting, family)
-        unit = self._unit(fitting)
+        unit = self._commonest_unit(fitting)
         numbers = _only_where(fitting, lambda manner: manner.unit in ("", unit))
         if not asked and not self._are_numbers(numbers, words):
             return None
@@ -226,7 +226,7 @@ class NumberEvidence:
             before=before,
             after=after,
             group=_commonest_group(numbers, mark),
-            fractions=unit == PERCENT and self._fractions(numbers),
+            fractions=unit == PERCENT and self._has_fractions(numbers),
             gap_words=words,
             magnitudes=family.name if family else "",
         )
@@ -244,7 +244,7 @@ class NumberEvidence:
         has_few_values = self.values is not None
         return nearly_all(amount + self.infinite, odd, has_few_values, unfit)
 
-    def _unit(self, fitting: Mapping[Manner, int]) -> str:
+    def _commonest_unit(self, fitting: Mapping[Manner, int]) -> str:
         """The commonest unit of the numbers; "" if none has one, or where some have none and fewer
         than two, or than 10 % of all, have this one. fitting: how many numbers are written in each
         manner, of those that fit the column's mark."""
@@ -270,7 +270,7 @@ class NumberEvidence:
         has_one_width = self.shortest == self.longest
         return has_one_width or self.padded >= LEAST_PADDED * amount
 
-    def _fractions(self, numbers: Mapping[Manner, int]) -> bool:
+    def _has_fractions(self, numbers: Mapping[Manner, int]) -> bool:
         """Whether, in a column of percent, numbers without the sign are fractions of 1, as 0.12
         beside 12%: at least two, and 5 % of all numbers, lack the sign, all of these are from -1 to
         1, and one has a decimal mark. numbers: how many are written in each manner."""
@@ -509,7 +509,7 @@ class _Collector:
         # by these the decimal mark of the column is decided
         marked = POINT in number.core or COMMA in number.core
         marks = Marks(with_point is not None, with_comma is not None, marked)
-        manner = _manner(number, marks)
+        manner = _manner_of_numeral(number, marks)
         self.manners[manner] += count
         if reading.padded:
             self.padded += count
@@ -532,8 +532,8 @@ def _count_of_sure_commas(manners: Mapping[Manner, int]) -> int:
 
 
 def _commonest_affixes(manners: Mapping[Manner, int]) -> tuple[str, str]:
-    """(text before, text behind) the digits of most numbers that have a unit; ("", "") if none has.
-    manners: how many are written in each manner."""
+    """The text around the digits that most of the numbers with a unit have: (before, behind); ("",
+    "") if none has a unit. manners: how many are written in each manner."""
     affixes: Counter[tuple[str, str]] = Counter()
     for manner, count in manners.items():
         if manner.unit:
@@ -566,7 +566,7 @@ def _manner_of_form(form: int, style: Style) -> Manner:
     return Manner(before, after, group, marks, either_comma)
 
 
-def _manner(number: Numeral, marks: Marks) -> Manner:
+def _manner_of_numeral(number: Numeral, marks: Marks) -> Manner:
     """How a number is written that was read by itself: its Manner. Where no blank or apostrophe
     groups its thousands, a comma or point that does or may do so is taken for such a mark. marks:
     which decimal marks it may have."""
@@ -636,12 +636,12 @@ class NumberNotation:
             padded = padded or any(are_padded)
         if self.fractions:
             _to_percent(value, decimals, bare)
-        self._numbers_that_are_gaps(value, state, decimals)
+        self._make_gaps_of_numbers(value, state, decimals)
         return Reading(value, state, decimals, padded)
 
     def is_gap(self, cells: Cells) -> Mask:
-        """(n,) bool: where a cell is a gap in this column, by its text alone, see gaps.is_gap. The
-        user's gap words that are numbers, as -999, count only where cells have just that text,
+        """Tell which cells are gaps in this column by their text alone, see gaps.is_gap: (n,) bool.
+        The user's gap words that are numbers, as -999, count only where cells have just that text,
         while `read` takes -999.0 for a gap, too."""
         return is_gap(cells, self.gap_words)
 
@@ -680,7 +680,7 @@ class NumberNotation:
             padded=number.padded,
         )
 
-    def _numbers_that_are_gaps(self, value: Float, state: Bytes, decimals: Int) -> None:
+    def _make_gaps_of_numbers(self, value: Float, state: Bytes, decimals: Int) -> None:
         """Change value, state and decimals, (n,) each, in place: numbers equal to one of the user's
         gap words become gaps (NaN, GAP, 0), -999.0 for -999, too."""
         for word in self.gap_words:

@@ -172,7 +172,7 @@ def by_arrays(cells: Cells, style: Style) -> Scan:
         return scanned
     chosen = cells.take(rows)
     matrix = _byte_matrix(chosen)
-    chosen_form, chosen_decimals, is_number = _forms(matrix, ord(style.decimal))
+    chosen_form, chosen_decimals, is_number = _forms_of_cells(matrix, ord(style.decimal))
     is_blank = ~matrix.any(axis=1)
     has_zero_byte = chosen.buffer == 0
     if has_zero_byte.any():  # a fixed width cannot tell zeros at the end from padding
@@ -186,7 +186,7 @@ def by_arrays(cells: Cells, style: Style) -> Scan:
     form[blank_rows] = EMPTY
     form[number_rows] = chosen_form[is_number]
     decimals[number_rows] = chosen_decimals[is_number]
-    value[number_rows] = _floats(matrix[is_number], style.decimal)
+    value[number_rows] = _floats_of_cells(matrix[is_number], style.decimal)
     return scanned
 
 
@@ -202,7 +202,7 @@ def _byte_matrix(cells: Cells) -> Matrix:
     return fixed.view(np.uint8).reshape(len(cells), width)
 
 
-def _floats(matrix: Matrix, decimal: str) -> Float:
+def _floats_of_cells(matrix: Matrix, decimal: str) -> Float:
     """The values, (n,), of plain numbers. matrix: (n, width) uint8, their bytes, zeros behind each;
     decimal: their decimal mark, "." or ",". ValueError for what is no number."""
     if decimal != POINT:
@@ -214,7 +214,7 @@ def _floats(matrix: Matrix, decimal: str) -> Float:
     return text.reshape(-1).astype(np.float64)
 
 
-def _forms(matrix: Matrix, mark: int) -> tuple[Bytes, npt.NDArray[np.int16], Mask]:
+def _forms_of_cells(matrix: Matrix, mark: int) -> tuple[Bytes, npt.NDArray[np.int16], Mask]:
     """Tell which cells are plain numbers, and in what form: ((n,) form, a sum of MARKED, EITHER and
     PADDED; (n,) decimals, digits behind the mark; (n,) bool: whether it is a plain number, else
     both mean nothing). matrix: (n, width) uint8, at least one byte wide, the cells' bytes, zeros

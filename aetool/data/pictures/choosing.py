@@ -63,9 +63,9 @@ class Asked:
         is no size, for a stride without a tile, and for one that is longer than the tile."""
         asked = cls(
             size_of(option("--resize"), resize),
-            _both(size_of(option("--tile"), tile)),
-            _both(size_of(option("--stride"), stride)),
-            _both(size_of(option("--crop"), crop, (1, 2, 4))),
+            _as_pair(size_of(option("--tile"), tile)),
+            _as_pair(size_of(option("--stride"), stride)),
+            _as_pair(size_of(option("--crop"), crop, (1, 2, 4))),
             bool(grey),
         )
         if asked.stride and not asked.tile:
@@ -140,7 +140,7 @@ def _is_short_number(text: str) -> bool:
     return text.isascii() and text.isdigit() and len(text) <= 6
 
 
-def _both(size: tuple[int, ...]) -> tuple[int, ...]:
+def _as_pair(size: tuple[int, ...]) -> tuple[int, ...]:
     """A size of one number, (width,), as the square (width, width); others stay as they are."""
     return size * 2 if len(size) == 1 else size
 
@@ -149,7 +149,7 @@ def chosen(source: ImageSource, asked: Asked) -> Framing:
     """The framing of pictures that a model is to be fitted on, by their headers and a look at some
     of those with more than 8 bits or with transparent parts; a notice says what it does to them.
     asked: what the user asks for; the rest is chosen: colour if more than half of the pictures have
-    it, and the size as `_target` says.
+    it, and the size as `_usual_and_target` says.
 
     DataError where none can be read, there are none, or the model would see more than check_shape
     allows; ParamError where tiles are larger than the pictures.
@@ -168,7 +168,7 @@ def chosen(source: ImageSource, asked: Asked) -> Framing:
     channels = 3 if 2 * coloured > len(sights) else 1
     if asked.grey:
         channels = 1
-    size, resize = _target(sizes, len(sights), channels, asked)
+    size, resize = _usual_and_target(sizes, len(sights), channels, asked)
     if asked.tile:
         wide, high = resize or size
         tile_width, tile_height = asked.tile
@@ -179,7 +179,7 @@ def chosen(source: ImageSource, asked: Asked) -> Framing:
             )
     width, height = asked.tile or resize or size
     check_shape(source.name, (channels, height, width))
-    black, white = _range(source)
+    black, white = _black_and_white(source)
     framing = Framing(
         channels,
         width,
@@ -212,7 +212,7 @@ def _first_fault(source: ImageSource) -> str:
     return f"{name}: {source.sights[first]}{more}"
 
 
-def _target(
+def _usual_and_target(
     sizes: Sequence[Pair],
     count: int,
     channels: int,
@@ -235,7 +235,7 @@ def _target(
     all_alike = times == len(sizes)
     few_alike = 2 * times < len(sizes)
     if few_alike:
-        usual = _middle(sizes)
+        usual = _typical_size(sizes)
     if len(asked.resize) == 2:
         return usual, asked.resize
     if asked.resize:
@@ -253,7 +253,7 @@ def _target(
         return (least_width, least_height), ()
     # how many values each picture may have if there are so many
     most_values = min(EACH, max(MODEST, AT_ONCE // count))
-    target = _smaller(usual, most_values // channels)
+    target = _shrunk(usual, most_values // channels)
     if target == usual and all_alike:
         return usual, ()
     # sizes differ: this one is a compromise, and its sides become multiples of eight
@@ -268,7 +268,7 @@ def _multiple_of_eight(side: int) -> int:
     return max(1, side // EIGHTH) * EIGHTH
 
 
-def _middle(sizes: Sequence[Pair]) -> Pair:
+def _typical_size(sizes: Sequence[Pair]) -> Pair:
     """A typical size, (width, height), for pictures of different sizes, (width, height) each, at
     least one: it has, rounded, the median of their ratios of width to height, and the median of
     their areas."""
@@ -282,16 +282,16 @@ def _middle(sizes: Sequence[Pair]) -> Pair:
     return max(1, width), max(1, height)
 
 
-def _smaller(size: Pair, most: int) -> Pair:
+def _shrunk(size: Pair, most: int) -> Pair:
     """Shrink a size, (width, height), to at most `most` pixels, at least 1: both sides divided by a
     whole number if that leaves no rest, else by a fraction that keeps the shape, rounded down; a
     side that would be less than 1 is 1. A size that is small enough stays."""
     wide, high = size
     if wide * high <= most:
         return size
-    part = math.ceil(math.sqrt(wide * high / most))
-    if wide % part == 0 and high % part == 0:
-        return wide // part, high // part
+    divisor = math.ceil(math.sqrt(wide * high / most))
+    if wide % divisor == 0 and high % divisor == 0:
+        return wide // divisor, high // divisor
     scale = math.sqrt(most / (wide * high))
     # a long strip keeps its length as far as it can
     width = max(1, int(wide * scale))
@@ -299,7 +299,7 @@ def _smaller(size: Pair, most: int) -> Pair:
     return min(width, most), min(height, most)
 
 
-def _probed(records: Sequence[int]) -> Iterator[int]:
+def _even_sample(records: Sequence[int]) -> Iterator[int]:
     """Choose pictures to look at: yields at most PROBED (200) of these numbers of pictures, evenly
     spaced, all if there are no more."""
     # rounded up: with a shorter step there would be more than PROBED
@@ -307,7 +307,7 @@ def _probed(records: Sequence[int]) -> Iterator[int]:
     yield from records[:: max(1, step)]
 
 
-def _range(source: ImageSource) -> tuple[float, float]:
+def _black_and_white(source: ImageSource) -> tuple[float, float]:
     """Which values of pictures with more than 8 bits a value become black and white, (low, high),
     from a look at some of them that can be read; (0.0, 0.0) if there are none. Floats from 0 to 1,
     or to 255, get that range; all others nearly that of their values, with some room beyond."""
@@ -318,7 +318,7 @@ def _range(source: ImageSource) -> tuple[float, float]:
     ]
     parts = []
     are_whole = True
-    for record in _probed(deep):
+    for record in _even_sample(deep):
         try:
             picture = source.decoded(record)
         except UnreadableError:
@@ -364,7 +364,7 @@ def _background(source: ImageSource) -> int:
     ]
     total = 0.0
     weight = 0.0
-    for record in _probed(with_alpha):
+    for record in _even_sample(with_alpha):
         try:
             picture = source.decoded(record)
         except UnreadableError:

@@ -85,7 +85,7 @@ class Decoded:
 
 
 @contextmanager
-def _quietly(path: Path) -> Iterator[None]:
+def _with_readable_errors(path: Path) -> Iterator[None]:
     """Context manager: warnings are not shown, and any error in the block becomes an
     UnreadableError. path: of the picture, looked at only to tell an empty file."""
     try:
@@ -97,10 +97,10 @@ def _quietly(path: Path) -> Iterator[None]:
         raise
     except Exception as error:
         # decoders meet damaged bytes with errors of any class
-        raise UnreadableError(_in_words(path, error)) from None
+        raise UnreadableError(_why_unreadable(path, error)) from None
 
 
-def _in_words(path: Path, error: Exception) -> str:
+def _why_unreadable(path: Path, error: Exception) -> str:
     """Why the picture file at a path cannot be read, in words for a message without its name, from
     the error that Pillow raised."""
     from PIL import Image, UnidentifiedImageError
@@ -135,7 +135,7 @@ def sights(path: Path) -> list[Sight]:
     frame, or more than MOST_FRAMES (10,000) frames."""
     from PIL import Image
 
-    with _quietly(path), Image.open(path, formats=_formats()) as picture:
+    with _with_readable_errors(path), Image.open(path, formats=_formats()) as picture:
         _check_size(*picture.size)
         first = _sight(picture, path)
         frames = _frames(picture)
@@ -269,7 +269,7 @@ def decoded(path: Path, frame: int = 0) -> Decoded:
     (2^26) pixels, if there is no such frame, or values are not finite."""
     from PIL import Image
 
-    with _quietly(path), Image.open(path, formats=_formats()) as picture:
+    with _with_readable_errors(path), Image.open(path, formats=_formats()) as picture:
         _check_size(*picture.size)
         orientation = _orientation(picture)
         if frame:
@@ -284,9 +284,9 @@ def decoded(path: Path, frame: int = 0) -> Decoded:
 
 
 def pixels_of_bytes(raw: bytes) -> list[Values]:
-    """(channels, height, width) of each frame of a picture file with these bytes, which are written
-    to a temporary file, opacity as the last channel where not all is opaque. UnreadableError if
-    they are no picture; OSError if the file cannot be written."""
+    """Decode a picture file of these bytes, which are written to a temporary file: (channels,
+    height, width) of each of its frames, with opacity as the last channel where not all is opaque.
+    UnreadableError if they are no picture; OSError if the file cannot be written."""
     with tempfile.TemporaryDirectory() as folder:
         path = Path(folder) / "picture"
         path.write_bytes(raw)
@@ -298,8 +298,9 @@ def pixels_of_bytes(raw: bytes) -> list[Values]:
 
 
 def _channels_first(picture: Decoded) -> Values:
-    """(channels, height, width): the values of a picture; behind them, if not all of it is opaque,
-    its opacity, which is 0 .. 255 beside values of any depth."""
+    """The values of a picture with the channels first: (channels, height, width); behind them, if
+    not all of it is opaque, a channel of its opacity, which is 0 .. 255 beside values of any
+    depth."""
     pixels = picture.pixels[None]
     if picture.pixels.ndim == 3:
         pixels = picture.pixels.transpose(2, 0, 1)
@@ -396,7 +397,7 @@ def sight_of_memory(thing: object) -> Sight | str:
             alpha=channels in (2, 4),
         )
     try:
-        with _quietly(Path("picture")):
+        with _with_readable_errors(Path("picture")):
             return _sight(cast("Image.Image", thing), None)
     except UnreadableError as fault:
         return str(fault)
@@ -411,7 +412,7 @@ def of_memory(thing: object) -> Decoded:
             raise UnreadableError("has no pixels")
         return of_array(thing)
     picture = cast("Image.Image", thing)
-    with _quietly(Path("picture")):
+    with _with_readable_errors(Path("picture")):
         pixels = _pixels(picture)
         orientation = _orientation(picture)
         return of_array(upright(pixels, orientation))

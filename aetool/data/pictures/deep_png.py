@@ -46,8 +46,8 @@ def depth_of(head: bytes) -> int:
 
 
 def read(path: Path) -> npt.NDArray[np.uint16]:
-    """(height, width, channels) uint16: the pixels of a PNG that `is_deep` is true of, opacity, if
-    it has any, as the last channel. ValueError or zlib.error if it is damaged."""
+    """Decode a PNG that `is_deep` is true of: its pixels, (height, width, channels) uint16,
+    opacity, if it has any, as the last channel. ValueError or zlib.error if it is damaged."""
     raw = path.read_bytes()
     width, height = struct.unpack(">II", raw[16:24])
     channels = CHANNELS[raw[25]]
@@ -55,7 +55,7 @@ def read(path: Path) -> npt.NDArray[np.uint16]:
     # a byte for the row's filter, then its pixels
     row_bytes = 1 + pixel_bytes * width
     size = height * row_bytes
-    compressed = b"".join(_data_of(raw))
+    compressed = b"".join(_compressed_parts(raw))
     decompressor = zlib.decompressobj()
     # no more than the picture has, whatever the stream would give
     stream = decompressor.decompress(compressed, size)
@@ -71,7 +71,7 @@ def read(path: Path) -> npt.NDArray[np.uint16]:
     return values.view(">u2").astype(np.uint16)
 
 
-def _data_of(raw: bytes) -> list[bytes]:
+def _compressed_parts(raw: bytes) -> list[bytes]:
     """The contents of the IDAT chunks, the compressed picture, of a PNG file's bytes, in order;
     ValueError if one of these is cut short, or its checksum is wrong."""
     parts = []

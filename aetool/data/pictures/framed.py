@@ -89,7 +89,7 @@ class FramedSource(ImageSource):
         size = 0
         for record, picture in enumerate(self.source.pictures()):
             notices.advance(record == 0, f"{record:,} of {self.count:,} pictures read")
-            framed_picture = self._framed(record, picture)
+            framed_picture = self._frame_picture(record, picture)
             if framed_picture is None:
                 continue
             size += framed_picture.nbytes
@@ -99,7 +99,7 @@ class FramedSource(ImageSource):
         if size <= KEPT_BYTES:
             self._kept = readable
 
-    def _framed(self, record: int, picture: Decoded | str) -> Pixels | None:
+    def _frame_picture(self, record: int, picture: Decoded | str) -> Pixels | None:
         """Frame picture number `record`, from 0: (channels, height, width) uint8, not cut into
         tiles. picture: it, decoded, or, as a str, the reason why it is not. None, the reason added
         to `unread`, if that fails; DataError if strict."""
@@ -178,10 +178,10 @@ class FramedSource(ImageSource):
 
     @cached_property
     def sizes(self) -> list[tuple[int, int]]:
-        """(width, height) in pixels of each picture, by its header, once it is cropped and resized,
-        before it is cut into tiles; (0, 0) if its header is unreadable, or it is then smaller than
-        what the model sees, a picture or a tile, or would be cut into too many tiles, as `whole`
-        leaves it out."""
+        """The size of each picture, by its header, once it is cropped and resized, before it is cut
+        into tiles: (width, height) in pixels. (0, 0) for one that `whole` leaves out: its header is
+        unreadable, or it is then smaller than what the model sees, a picture or a tile, or would be
+        cut into too many tiles."""
         framing = self.framing
         sizes = []
         for sight in self.source.sights:
@@ -199,8 +199,8 @@ class FramedSource(ImageSource):
 
     @cached_property
     def starts(self) -> Int:
-        """(pictures + 1,): the number, from 0, of each picture's first tile among all, and at the
-        end how many tiles there are, by the pictures' headers."""
+        """The number, from 0, of each picture's first tile among the tiles of all, and at the end
+        how many tiles there are, by the pictures' headers: (pictures + 1,) int64."""
         counts = [len(self.framing.corners(*size)) if size != (0, 0) else 0 for size in self.sizes]
         return np.concatenate([[0], np.cumsum(counts, dtype=np.int64)])
 

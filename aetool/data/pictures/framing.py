@@ -55,7 +55,7 @@ class Framing:
 
     @property
     def shape(self) -> tuple[int, int, int]:
-        """(channels, height, width) of what the model sees."""
+        """The shape of what the model sees: (channels, height, width)."""
         return self.channels, self.height, self.width
 
     @property
@@ -81,7 +81,7 @@ class Framing:
         # of what is left by the cropping
         if self.resize:
             pixels = resized(pixels, self.resize)
-        self._check(pixels)
+        self._check_size(pixels)
         if pixels.ndim == 2:
             return pixels[None]
         return pixels.transpose(2, 0, 1)
@@ -117,7 +117,7 @@ class Framing:
         levels = (mixed + 127) // 255
         return levels.astype(np.uint8)
 
-    def _check(self, pixels: Bytes) -> None:
+    def _check_size(self, pixels: Bytes) -> None:
         """Raise UnframedError if pixels, (height, width, ...), cropped and resized, are smaller
         than a tile or would be cut into more than MOST_TILES (65,536), or, where there are no
         tiles, are of another size than the model's."""
@@ -133,9 +133,10 @@ class Framing:
             raise UnframedError(f"{size}, and the model takes {of_model}")
 
     def corners(self, wide: int, high: int) -> list[Pair]:
-        """(left, top), in pixels, of each tile of a picture of this width and height, cropped and
-        resized, which are at least a tile's, row by row: a stride apart, the last at the far edge.
-        [(0, 0)] if the framing cuts no tiles. UnframedError for more than MOST_TILES (65,536)."""
+        """The upper left corner, (left, top) in pixels, of each tile of a picture of this width and
+        height, cropped and resized, which are at least a tile's; row by row, a stride apart, the
+        last at the far edge. [(0, 0)] if the framing cuts no tiles. UnframedError for more than
+        MOST_TILES (65,536)."""
         if not self.stride:
             return [(0, 0)]
         lefts, tops = self.offsets(wide, high)
@@ -147,8 +148,8 @@ class Framing:
         tile's; the framing must cut tiles. UnframedError for more than MOST_TILES (65,536)
         tiles."""
         step_right, step_down = self.stride
-        lefts = _steps(wide, self.width, step_right)
-        tops = _steps(high, self.height, step_down)
+        lefts = _offsets_along_side(wide, self.width, step_right)
+        tops = _offsets_along_side(high, self.height, step_down)
         count = len(lefts) * len(tops)
         if count > MOST_TILES:
             raise UnframedError(
@@ -373,7 +374,7 @@ def resized(pixels: Bytes, size: tuple[int, ...]) -> Bytes:
     return np.asarray(image.resize((width, height), kernel))
 
 
-def _steps(side: int, tile: int, stride: int) -> list[int]:
+def _offsets_along_side(side: int, tile: int, stride: int) -> list[int]:
     """The offsets at which tiles begin along a side of a picture, all three in pixels; the last
     tile ends at the edge. side: at least as long as a tile."""
     last = side - tile

@@ -74,7 +74,7 @@ def to_fit(source: ImageSource, label: str | None, normal: Sequence[str]) -> Ima
             raise ParamError(f"{source.name}: no folders, by which pictures are labelled")
         return source
     # first the pictures in train/, then those of the labels among them
-    in_part = _only(source, TO_FIT, "fitted")
+    in_part = _only_in_parts(source, TO_FIT, "fitted")
     labels = labels_of(in_part.names)
     if normal:
         is_normal = [label_of_picture in normal for label_of_picture in labels]
@@ -99,7 +99,7 @@ def to_judge(source: ImageSource) -> ImageSource:
     """The pictures to judge a model by: those in test/, if there are such and others in train/ or
     the like, which a notice says; else all, as the source itself."""
     if isinstance(source, PictureFiles):
-        return _only(source, TO_JUDGE, "judged")
+        return _only_in_parts(source, TO_JUDGE, "judged")
     return source
 
 
@@ -122,7 +122,7 @@ def say_parts(source: ImageSource) -> None:
     )
 
 
-def _only(source: PictureFiles, parts: Sequence[str], verb: str) -> PictureFiles:
+def _only_in_parts(source: PictureFiles, parts: Sequence[str], verb: str) -> PictureFiles:
     """A source of the pictures whose first folder is one of `parts`, in lower case, and a notice
     that says so; the source itself if there are none in these, or none in another of PARTS. verb:
     what is done with them, for the notice."""

@@ -73,7 +73,7 @@ class Palette:
 def palette_of(picture: Image.Image) -> Palette | None:
     """The palette of an open PNG of mode P; None if a PNG written anew, in memory, from it and from
     the places would not be read back as the same, or Pillow has read no palette."""
-    palette = _read(picture)
+    palette = _palette_of_pillow(picture)
     if palette is None:
         return None
     places = np.asarray(picture)[None]
@@ -94,13 +94,13 @@ def _is_written_alike(palette: Palette, places: Places) -> bool:
     picture.save(file, "PNG", compress_level=1)
     file.seek(0)
     with Image.open(file) as written:
-        if written.mode != "P" or _read(written) != palette:
+        if written.mode != "P" or _palette_of_pillow(written) != palette:
             return False
         places_again = np.asarray(written)[None]
     return np.array_equal(places_again, places)
 
 
-def _read(picture: Image.Image) -> Palette | None:
+def _palette_of_pillow(picture: Image.Image) -> Palette | None:
     """The palette that Pillow has read of a picture of mode P; None if it has none in RGB, or one
     that PNG cannot have: of no colours or more than 256, or with more opacities than colours."""
     if picture.palette is None or picture.palette.mode != "RGB":
