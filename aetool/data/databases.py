@@ -112,9 +112,10 @@ def _lists_of_rows(cursor: sqlite3.Cursor) -> Iterator[list[Row]]:
 
 
 def _schema(columns: list[str], cursor: sqlite3.Cursor) -> pa.Schema:
-    """The Arrow type of each column by all its values, as SQLite's own types bind nobody: int64,
-    float64 where some or all are floats, else strings, also where all are NULL. columns: their
-    names. The cursor is read to its end."""
+    """Find the Arrow type of each column by all its values, since SQLite lets a column hold values
+    of any type: int64 if all are integers, float64 if all are integers or floats, else strings,
+    also where all are NULL. NULL fits any type. columns: their names. The cursor is read to its
+    end."""
     import pyarrow as pa
 
     # of each column the Python types of its values

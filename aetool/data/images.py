@@ -129,8 +129,8 @@ def _readable(picture: Decoded | str) -> Decoded:
 
 
 def _channels_last(pixels: PixelsOfAnyDepth) -> PixelsOfAnyDepth:
-    """Pixels, (channels, height, width), as Pillow has them: (height, width) of one channel, else
-    (height, width, channels)."""
+    """Pixels, (channels, height, width), in the order of axes that Pillow has: (height, width) of
+    one channel, else (height, width, channels)."""
     if len(pixels) == 1:
         gray: PixelsOfAnyDepth = pixels[0]
         return gray
@@ -260,8 +260,8 @@ class PictureFiles(ImageSource):
         return list(zip(self.names, self.files, strict=True))
 
     def selected(self, kept: Sequence[bool]) -> PictureFiles:
-        """A source of those files alone for which `kept`, one truth value for each of `files`, is
-        True; even of a folder a plain PictureFiles, which leaves no masks out."""
+        """Make a source of only those files for which `kept`, one truth value for each of `files`,
+        is True. Of a folder, too, it is a plain PictureFiles, which leaves no masks out."""
         every = zip(self.names, self.files, kept, strict=True)
         named = [(name, path) for name, path, is_kept in every if is_kept]
         chosen = PictureFiles(self.name, named)

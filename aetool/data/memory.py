@@ -414,7 +414,7 @@ def _of_array(array: Array) -> Held:
     array = np.asarray(array)
     kind = array.dtype.kind
     if kind == "O" and array.ndim in (1, 2):
-        # columns of numbers alone become such
+        # columns whose objects are all numbers become columns of numbers
         return _frame_of_array(array).infer_objects()
     if kind not in "biufUSM" or not 1 <= array.ndim <= 4:
         raise DataError(

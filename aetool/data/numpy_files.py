@@ -79,8 +79,9 @@ def _columns_of(array: Json, key: str, is_alone: bool) -> dict[str, Json]:
 
 
 def _values_of(part: Json) -> Values:
-    """Some values of a column, (n,) of a dtype of KINDS, in the form in which tables have them:
-    texts as cells (bytes as b'ab'), moments as they are, numbers and truth values as float64."""
+    """Convert some values of a column, (n,) of a dtype of KINDS, to the form in which tables have
+    them: texts to cells (bytes as b'ab'), numbers and truth values to float64; moments stay as they
+    are."""
     if part.dtype.kind in "US":
         return Cells.of([str(value) for value in part])
     if part.dtype.kind == "M":

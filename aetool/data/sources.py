@@ -161,8 +161,7 @@ def open_source(data: object, model_reading: Reading = NOTHING) -> Source:
     with a TextPath. DataError for what cannot be read, or is no data; ParamError for a text that is
     not as the user says.
     """
-    # the first item of an iterator is read now, which shows whether it gives records, paths or
-    # pictures
+    # an iterator, which can be read only once, becomes a list of paths or pictures, or a table
     data = memory.begun(data)
     if decoding.is_picture(data) and not isinstance(data, np.ndarray):
         return images.ListSource([data])
@@ -218,7 +217,7 @@ def _open_path(path: str | os.PathLike[str], reading: Reading, model_reading: Re
     """Open what a path names: a file, a folder, all files of a pattern or of an address, as one
     source, or with "::" a part of a file. reading: the user's settings of how text is written;
     model_reading: those of a model's table. DataError if there is nothing, or it cannot be read, or
-    where what a killed writer of a folder left undone cannot be finished; ParamError for a text
+    if a folder that a killed process was about to replace cannot be repaired; ParamError for a text
     that is not as the user says."""
     inside = inside_of(path)
     if inside is not None:

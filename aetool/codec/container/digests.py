@@ -13,7 +13,7 @@ SEAL = 16  # bytes of one that also binds parts together
 
 
 def digest(data: bytes | memoryview) -> bytes:
-    """An 8-byte BLAKE2b digest of bytes, against accidental damage."""
+    """Compute an 8-byte BLAKE2b digest of bytes, by which accidental damage is noticed."""
     return hashlib.blake2b(data, digest_size=DIGEST).digest()
 
 

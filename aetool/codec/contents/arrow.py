@@ -366,10 +366,10 @@ class ArrowContent(Content):
         wanted: Sequence[str] | None = None,
     ) -> None:
         """Write records first:last to `file`, in the source's kind, of the columns of the wanted
-        labels, in that order; None: all. The source's groups of rows come back with all records
-        alone, of an archive that is one file and not read leniently. ParamError for a label that is
-        not there, ArchiveError for a schema that such a file cannot have, and for a damaged block,
-        unless the archive is lenient."""
+        labels, in that order; None: all. The source's groups of rows are written again only with
+        all records, of an archive that is one file and not read leniently. ParamError for a label
+        that is not there, ArchiveError for a schema that such a file cannot have, and for a damaged
+        block, unless the archive is lenient."""
         pieces = archive.pieces(first, last, wanted)
         # of a damaged archive, or of one of several shards, these are not all records
         is_part = archive.lenient or not archive.is_one_file

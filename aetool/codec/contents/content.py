@@ -420,7 +420,8 @@ class ByteContent(Content):
             place += len(item)
 
     def digested_as_read(self, item: bytes) -> bytes:
-        """The item itself: the digest of the whole is that of the source's bytes."""
+        """The bytes that an item adds to the digest of the whole: the item itself, as the digest is
+        that of the source's bytes."""
         return item
 
     def digested_as_written(self, encoded: list[Encoded]) -> bytes:

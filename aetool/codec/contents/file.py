@@ -156,8 +156,8 @@ class TypedFile(KeptBytes):
 
     def frame(self, archive: Archive, first: int, last: int) -> Piece:
         """Rows first:last in memory: a table as a DataFrame, pictures as (n, channels, height,
-        width) uint8, arrays as a DataFrame, an array, or arrays by name. Of types that none of
-        these can hold only an Arrow file, as a DataFrame; DataError for others."""
+        width) uint8, arrays as a DataFrame, an array, or arrays by name. If the file has types that
+        none of these hold, an Arrow file is a DataFrame all the same, and any other a DataError."""
         with self._opened_in_own_types(archive) as content:
             if content is None:
                 return super().frame(archive, first, last)

@@ -221,11 +221,11 @@ class JsonLines(ByteContent):
         inside: slice,
         wanted: Sequence[str] | None,
     ) -> bytes:
-        """The lines of a block that `inside` slices, byte for byte; if keys are wanted, each
-        written anew as JSON with these keys alone, those that it has, and blank lines as they are;
-        of a list that is written an object a line, brackets and commas are left out. Halves of
-        surrogate pairs are then escapes. DataError or ParamError for a line that cannot be read so,
-        ArchiveError if the block is damaged."""
+        """The lines of a block that `inside` slices, byte for byte; if keys are wanted, each line
+        written anew as JSON with only those of these keys that it has. Then blank lines stay as
+        they are, brackets and commas of a list that is written an object a line are left out, and
+        halves of surrogate pairs become escapes. DataError or ParamError for a line that cannot be
+        read as a JSON object, ArchiveError if the block is damaged."""
         lines = jsonlines.decode(block, block.rows)[inside]
         if wanted is None:
             return b"".join(lines)
@@ -250,15 +250,16 @@ class JsonLines(ByteContent):
         wanted: Sequence[str] | None = None,
     ) -> None:
         """Write lines first:last to `file`. wanted: keys of the first record, to which each line is
-        cut as `decode` does, None: all; ParamError for any other key, DataError or ParamError for a
-        line that cannot be read so. Of a list that is written an object a line these keys of the
-        whole are a list again, and those of a part of it lines of JSON."""
+        cut as `decode` does; None: lines as they are. Of a list that is written an object a line,
+        all lines cut to these keys are a list again, and a part of the lines are lines of JSON.
+        ParamError for a key that the first record has not, DataError or ParamError for a line that
+        cannot be read as a JSON object."""
         if wanted is None:
             super().restore(archive, file, first, last)
             return
         self.places(archive, wanted)
         is_whole = (first, last) == (0, archive.rows)
-        # several lists, of the parts of an index, are no list
+        # an index of several such files is not one list
         is_one_file = archive.content is self
         if is_whole and is_one_file and _begins_a_list(archive):
             for line in _lines_of_list(archive, wanted):
@@ -428,7 +429,7 @@ def _object_of_line(
             ) from None
         reason = _fault_in_words(error)
         start = line.decode("utf-8-sig", "replace").strip()[:SHOWN]
-        # a line of a JSON document of many lines is no fault that mending that line would help
+        # most likely the file is one JSON document, no line of which can be read by itself
         advice = WAY_OUT
         if start.startswith("{") and start != "{" and reason != SEVERAL:
             advice = "decompress the file, mend that line, and compress it again"

@@ -187,8 +187,8 @@ class WholeNumbers(ColumnKind):
         return [coded]
 
     def _widened(self, values: Integers) -> Integers:
-        """The numbers, (n,), as 64 bits: int64, or uint64 if their type goes beyond what that
-        holds."""
+        """Convert numbers, (n,), to 64 bits: int64, or uint64 if the type's numbers go beyond
+        int64."""
         # only uint64 does
         if self.high >= 1 << 63:
             return values.astype(np.uint64)
@@ -219,7 +219,7 @@ class WholeNumbers(ColumnKind):
 
     def _are_valid(self, values: Integers, gaps: Mask | None) -> bool:
         """Whether all values, (n,), outside of gaps have at most the digits that their decimal type
-        allows, which Arrow does not check; of types without digits always."""
+        allows, which Arrow does not check. True for types other than decimals."""
         present = _present(gaps, values)
         if not len(present):
             return True

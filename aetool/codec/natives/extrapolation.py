@@ -197,12 +197,16 @@ def _next_of_polynomial(befores: Sequence[Float]) -> Float:
     first: a; a + (a - b); a + (d + (d - (b - c))) with d = a - b. Only this order of operations
     gives the floats that were coded."""
     nearest = befores[0]
-    steps = [one - other for one, other in pairwise(befores)]
+    # how much each value rises above the one before it
+    steps = [later - earlier for later, earlier in pairwise(befores)]
+    # through one value: a constant
     if not steps:
         return nearest
     step = steps[0]
+    # through two: a straight line
     if len(steps) == 1:
         return nearest + step
+    # through three: a parabola, whose steps change by an equal amount
     change = step - steps[1]
     return nearest + (step + change)
 

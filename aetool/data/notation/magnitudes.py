@@ -49,7 +49,7 @@ class Family:
         text = after.strip()
         if text in self.factors:
             return Magnitude(text, self.factors[text], self.unit)
-        # without a blank all of it is the unit, but for a word before a sign of currency
+        # "Mio. €" is a word and a unit, "kg" a unit alone, "M€" a word before a sign of currency
         word, blank, unit = text.rpartition(" ")
         if not blank and text[-1:] in CURRENCIES:
             word = text[:-1]

@@ -82,10 +82,11 @@ class Numeral:
         return unit_of(self.before, self.after)
 
     def read(self, mark: str, factor: Factor = ONE) -> Read | None:
-        """The number, read with the decimal mark `mark`, "." or ",", and multiplied by factor, with
-        the decimals that the product has; None if it is no number then: other than digits stands
-        behind the mark, or digits before it are not in groups of three, or, where the mark is a
-        point, in Indian groups (1,23,456). A number that float64 does not hold is infinite or 0."""
+        """Read the digits as a number with the decimal mark `mark`, "." or ",", multiplied by
+        factor; its decimals are those of the product. None if they are no number then: other than
+        digits stands behind the mark, or digits before it are not in groups of three, or, where the
+        mark is a point, in Indian groups (1,23,456). A number that float64 does not hold is
+        infinite or 0."""
         core, _, exponent = self.core.replace("E", "e").partition("e")
         whole, _, fraction = core.partition(mark)
         if fraction and not fraction.isdigit():

@@ -61,7 +61,7 @@ class Style:
 
 def scan(cells: Cells, style: Style) -> Scan:
     """Read the cells that are plain numbers of this style, with the values that `numerals` would
-    read; blank ones are EMPTY, all others LEFT.
+    read; blank ones are EMPTY, all others LEFT, to be read one by one.
 
     The compiled kernel, if it is there, and the arrays may differ in which cells they leave.
     """
@@ -224,6 +224,7 @@ def _forms_of_cells(matrix: Matrix, mark: int) -> tuple[Bytes, npt.NDArray[np.in
     is_mark = matrix == mark
     first_byte = matrix[:, 0]
     signed = (first_byte == MINUS) | (first_byte == PLUS)
+    # how many of each a cell has: decimal marks, bytes, digits
     marks = is_mark.sum(axis=1)
     length = (matrix != 0).sum(axis=1)
     digits = is_digit.sum(axis=1)

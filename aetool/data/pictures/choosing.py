@@ -146,10 +146,10 @@ def _as_pair(size: tuple[int, ...]) -> tuple[int, ...]:
 
 
 def chosen(source: ImageSource, asked: Asked) -> Framing:
-    """The framing of pictures that a model is to be fitted on, by their headers and a look at some
-    of those with more than 8 bits or with transparent parts; a notice says what it does to them.
-    asked: what the user asks for; the rest is chosen: colour if more than half of the pictures have
-    it, and the size as `_usual_and_target` says.
+    """Choose the framing of pictures that a model is to be fitted on, by their headers and a look
+    at some of those with more than 8 bits or with transparent parts; a notice says what it does to
+    them. asked: what the user asks for; the rest is chosen: colour if more than half of the
+    pictures have it, and the size as `_usual_and_target` says.
 
     DataError where none can be read, there are none, or the model would see more than check_shape
     allows; ParamError where tiles are larger than the pictures.
@@ -308,9 +308,10 @@ def _even_sample(records: Sequence[int]) -> Iterator[int]:
 
 
 def _black_and_white(source: ImageSource) -> tuple[float, float]:
-    """Which values of pictures with more than 8 bits a value become black and white, (low, high),
-    from a look at some of them that can be read; (0.0, 0.0) if there are none. Floats from 0 to 1,
-    or to 255, get that range; all others nearly that of their values, with some room beyond."""
+    """Choose which values of pictures with more than 8 bits a value become black and white, from a
+    look at some of them that can be read: (low, high); (0.0, 0.0) if there are none. For floats
+    that lie from 0 to 1, or to 255, it is that range; for all others nearly that of their values,
+    with some room beyond."""
     deep = [
         record
         for record, sight in enumerate(source.sights)
@@ -355,8 +356,9 @@ def _black_and_white(source: ImageSource) -> tuple[float, float]:
 
 
 def _background(source: ImageSource) -> int:
-    """The gray level, 0 or 255, on which transparent parts are seen: whichever is farther from the
-    mean of the opaque ones, by a look at some pictures of 8 bits a value; 255 if there are none."""
+    """Choose the gray level, 0 or 255, on which transparent parts are seen: whichever is farther
+    from the mean of the opaque ones, by a look at some pictures of 8 bits a value; 255 if there are
+    none."""
     with_alpha = [
         record
         for record, sight in enumerate(source.sights)

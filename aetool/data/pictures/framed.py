@@ -116,9 +116,10 @@ class FramedSource(ImageSource):
             return None
 
     def numbered(self) -> Iterator[tuple[int, Pixels]]:
-        """Yield (number of the first record, from 0, (n, channels, height, width) uint8): batches
-        of pictures or tiles, in order, whose records follow one another. After something
-        unreadable, which is passed over but counted, a new batch begins; DataError if strict."""
+        """Yield the readable records, pictures or tiles, in batches, in order: (number of the
+        batch's first record, from 0; (n, channels, height, width) uint8). Numbers count unreadable
+        records, too, which are left out: the records of a batch follow one another, and behind a
+        gap a new batch begins. DataError for one that is not readable if strict."""
         first = 0
         if self.as_they_are:
             for pixels in self.source.batches():
@@ -159,8 +160,8 @@ class FramedSource(ImageSource):
             yield numbers, pictures
 
     def batches(self) -> Iterator[Pixels]:
-        """Yield the readable records in order, (n, channels, height, width) uint8 at a time;
-        DataError for one that is not readable if strict."""
+        """Yield the readable records, pictures or tiles, in order, (n, channels, height, width)
+        uint8 at a time; DataError for one that is not readable if strict."""
         for _, pixels in self.numbered():
             yield pixels
 

@@ -25,7 +25,7 @@ NAMED = 8  # folders in a message
 
 
 def labels_of(names: Sequence[str]) -> list[str]:
-    """The label of each picture, in order, by its name, a path with /: the first folder, or the
+    """Find the label of each picture by its name, a path with /, in order: the first folder, or the
     second if the first is one of PARTS, such as train/ or test/, in upper or lower case; "" if
     there is no such folder."""
     labels = []

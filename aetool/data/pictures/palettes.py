@@ -57,7 +57,7 @@ class Palette:
         return np.ascontiguousarray(channels_first)
 
     def picture(self, places: Places) -> Image.Image:
-        """A Pillow image of mode P of places, (1, height, width), with these colours and their
+        """Make a Pillow image of mode P of places, (1, height, width), with these colours and their
         opacity."""
         from PIL import Image
 
