@@ -118,10 +118,10 @@ class ArrayFile:
 
 
 def open_arrays(path: Path, name: str) -> ArrayFile:
-    """Open an .npy or .npz file, of which only headers are read; UnsuitedError, with the reason, if
-    it cannot be read, or its arrays cannot be stored as such: one holds Python objects, takes more
-    than MAX_ARRAY (2^36) bytes or is of a later format than 2.0, two have one name, or an .npz
-    holds anything else. name: for messages."""
+    """Open an .npy or .npz file, of which only headers are read. name: for messages. UnsuitedError,
+    with the reason, if it cannot be read, or its arrays cannot be stored as such: one holds Python
+    objects, takes more than MAX_ARRAY (2^36) bytes or is of a later format than 2.0, two have one
+    name, or an .npz holds anything else."""
     try:
         with path.open("rb") as file:
             is_single = file.read(len(MAGIC)) == MAGIC

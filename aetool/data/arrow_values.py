@@ -152,8 +152,8 @@ def _of_dictionary(
 
 
 def wide_integers(schema: pa.Schema, read: ReadColumns) -> set[int]:
-    """The places, from 0, of the columns that have an integer beyond 2^53 (below -2^53, too), which
-    float64 need not hold exactly, in any record.
+    """Find the columns that have an integer beyond 2^53 (below -2^53, too) in any record, which
+    float64 need not hold exactly: their places, from 0.
 
     read(places): returns all records, as batches, with only the columns at these places; it is not
     called if no column of the schema has integers of 64 bits.

@@ -130,11 +130,11 @@ def _sampled_on_engine(
     cut_pieces: Iterator[pieces.Piece],
     drawer: Drawer,
 ) -> tuple[Table, int] | None:
-    """Draw a sample on an engine and put it together from all pieces, as `sampled` returns it; None
+    """Draw a sample on an engine and put it together from all pieces, as `sampled` returns it. None
     if there are no records, or if a piece has another number of them than was counted when it was
-    cut, as in a text with comments: then the source is to be read here. What is unusual in a text
-    is said as notices. drawer: how many to draw, and the seed. DataError where a piece cannot be
-    read."""
+    cut, as in a text with comments: then the source is to be read in this process. What is unusual
+    in a text is said as notices. drawer: how many to draw, and the seed. DataError where a piece
+    cannot be read."""
     sample = Sample(drawer.most)
     # pieces that were handed out and whose results are still to come, in the same order
     under_way: deque[pieces.Piece] = deque()

@@ -112,10 +112,10 @@ def _overlay_enlarged(
     box: Rectangle | None,
     times: int,
 ) -> Image.Image:
-    """A picture, as an image in RGB, with its map of amounts over it and a frame around the box.
-    picture: (channels, height, width) uint8; amounts: (height, width), in multiples of the pixel
-    threshold, 0 where nothing is odd; box: (left, top, width, height) in pixels of the picture, or
-    None; times: how many times larger each side becomes, a whole number."""
+    """Draw a picture, faded, with its map of amounts over it and a frame around the box: an image
+    in RGB. picture: (channels, height, width) uint8; amounts: (height, width), in multiples of the
+    pixel threshold, 0 where nothing is odd; box: (left, top, width, height) in pixels of the
+    picture, or None; times: how many times larger each side becomes, a whole number."""
     from PIL import Image
 
     _, height, width = picture.shape

@@ -488,9 +488,9 @@ class PlainPicture:
 
 
 def pillow_picture(pixels: Pixels | Deep, mode: str = "") -> Image.Image:
-    """A Pillow image of the pixels of a PlainPicture, (channels, height, width), without a palette.
-    mode: Pillow's name, of which only 1 and CMYK are looked at: of others, and of "", the channels
-    and the type of the pixels tell it (L, LA, RGB, RGBA or I;16)."""
+    """Make a Pillow image, without a palette, of the pixels of a PlainPicture, (channels, height,
+    width). mode: Pillow's name, of which only 1 and CMYK are looked at; otherwise the mode (L, LA,
+    RGB, RGBA or I;16) follows from the channels and the type of the pixels."""
     from PIL import Image
 
     flat = _channels_last(pixels)

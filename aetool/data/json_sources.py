@@ -253,10 +253,10 @@ def _are_all(values: Sequence[object], kind: type) -> bool:
 
 
 def _records_of_object(document: Record, name: str) -> list[Record]:
-    """The records of a JSON object: of columns by name, of records by number, of names beside rows
-    ("columns", "data", and "index", which is left out), or with a schema ("schema", "data"), as
-    pandas writes them; any other object is one record. name: for messages and notices. DataError
-    for rows of different lengths."""
+    """The records of a JSON object in one of the forms in which pandas writes tables: columns by
+    name, records by number, names beside rows ("columns", "data", and "index", which is left out),
+    or with a schema ("schema", "data"). Any other object is one record. name: for messages and
+    notices. DataError for rows of different lengths."""
     # as pandas writes it with orient="split"
     if document.keys() - {"index"} == {"columns", "data"}:
         rows = document["data"]

@@ -500,10 +500,10 @@ class _Bytes:
 
 
 def _of_arrow_protocol(data: object) -> Held:
-    """An object that offers Arrow's protocol (see `offers_arrow`) as an Arrow table, an array of
-    structures as a table of their fields, any other array as one column c1; a copy of it in a file
-    if it is a stream of more than LARGE (2^26) bytes, which is read to its end. DataError if it is
-    no table; errors of Arrow while a stream is read go through."""
+    """Take over an object that offers Arrow's protocol (see `offers_arrow`) as an Arrow table: of
+    an array of structures a table of their fields, of any other array one column c1. A stream of
+    more than LARGE (2^26) bytes, which is read to its end, becomes a copy in a file. DataError if
+    it is no table; errors of Arrow while a stream is read go through."""
     import pyarrow as pa
 
     # a structure is a table of its fields, any other array one column

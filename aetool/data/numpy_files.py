@@ -99,11 +99,10 @@ def is_array_file(head: bytes) -> bool:
 
 def open_arrays(path: Path, name: str, head: bytes) -> TableSource | images.ImageSource:
     """Open a file of numpy's, .npy mapped from the disk or .npz read into memory, as a source of
-    records or pictures; DataError for what is none or is damaged, has a password, holds Python
-    objects or more than MAX_ARRAY (2^33) bytes in one array, or arrays that are neither a table nor
-    pictures.
+    records or pictures. name: for messages; head: the file's first six bytes or more.
 
-    name: for messages; head: the file's first six bytes or more.
+    DataError for what is no such file or is damaged, has a password, holds Python objects or more
+    than MAX_ARRAY (2^33) bytes in one array, or arrays that are neither a table nor pictures.
     """
     try:
         if head.startswith(ZIP):

@@ -108,11 +108,12 @@ def _smallest(
 
 
 def pictured(pixels: Pixels) -> Iterator[Packed]:
-    """Yield sizes and errors of pictures, (n, channels, height, width) of 1 or 3 channels, at least
-    one, in each of FORMATS that Pillow has here, lossless and at QUALITIES as far as the format has
-    these: two of each setting, on contact sheets, "PNG sheet", and each picture in a file of its
-    own, "PNG files". A part of the pictures is written, in memory, and its size scaled to all. A
-    format that has no pictures as large is left out."""
+    """Measure how small other programs make pictures: yield the size and error of pictures, (n,
+    channels, height, width) of 1 or 3 channels, at least one, in each of FORMATS that Pillow has
+    here, lossless and at QUALITIES as far as the format has these. For each setting there are two
+    results: on contact sheets, "PNG sheet", and with each picture in a file of its own, "PNG
+    files". A part of the pictures is written, in memory, and its size scaled to all. A format that
+    has no pictures as large is left out."""
     # only here: who stores tables needs no Pillow
     from PIL import features
 

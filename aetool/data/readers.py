@@ -103,10 +103,10 @@ def _checked_batches(owned: OwnedReader, path: Path, name: str) -> Iterator[Batc
 
 
 def _fault_of_batch(batch: object, first: Batch | None) -> str:
-    """Check a batch that a reader gave: words for what is wrong with it, to go behind "batch 3 of
-    batches is"; "" if nothing is: it is a pyarrow.RecordBatch of the first one's schema, or
-    pictures, uint8 with three axes, or with four and 1 to 4 channels, of the first one's shape.
-    first: the first batch, None if this is it."""
+    """Check a batch that a reader gave, and return what is wrong with it, in words to go behind
+    "batch 3 of batches is"; "" if nothing is. Right are a pyarrow.RecordBatch of the first one's
+    schema, and pictures of the first one's shape, uint8 with three axes, or with four and 1 to 4
+    channels. first: the first batch, None if this is it."""
     import pyarrow as pa
 
     if isinstance(batch, np.ndarray):

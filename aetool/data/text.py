@@ -280,10 +280,11 @@ class _Reader:
     # ---- text
 
     def _in_valid_utf8(self, piece: bytes) -> bytes:
-        """The piece as valid UTF-8: bytes that are none are read as Windows-1252, and the first of
-        a text is noted in `left_out` and passed to `tell` in a line; where the file is in UTF-16,
-        UTF-32 or an encoding that was asked for, halves of a surrogate pair become "?", without
-        such a line. DataError for a NUL byte, and for such bytes if the user asked for UTF-8."""
+        """Return the piece as valid UTF-8. Bytes that are none are read as Windows-1252, and the
+        first of a text is noted in `left_out` and passed to `tell` in a line. Where the file is in
+        UTF-16, UTF-32 or an encoding that was asked for, halves of a surrogate pair become "?"
+        instead, without such a line. DataError for a NUL byte, and for bytes that are no UTF-8 if
+        the user asked for UTF-8."""
         # zeros are in no text, and in nearly every other file
         if b"\0" in piece:
             offset = piece.index(0)
@@ -393,7 +394,8 @@ class _Reader:
         return records.only(chosen)
 
     def _with_regular_width(self, records: Fields) -> Fields:
-        """The records with as many fields as there are names; DataError if another is among them.
+        """Return the records if all have as many fields as there are names; DataError if another is
+        among them.
 
         Empty fields at the end of lines are left out where blanks part fields, or where all records
         have one; lines at the end with other numbers of fields may be no records, and are kept in

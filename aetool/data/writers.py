@@ -66,8 +66,8 @@ def write_table(
 
 
 def text_of(column: Restored, how: Mapping[str, Json]) -> list[str]:
-    """A column, (rows,), of texts (None: a gap), float64 numbers (NaN) or moments (NaT), as the
-    texts of its cells; moments as ISO 8601.
+    """Write a column, (rows,), as the texts of its cells: texts (None: a gap) as they are, float64
+    numbers (NaN: a gap), and moments (NaT: a gap) as ISO 8601.
 
     how, each of which may be missing: "decimals", digits behind the point or None for seven digits
     in all; "token", the text of gaps, "" if missing; "show", a function (number, decimals) -> text,
@@ -215,12 +215,12 @@ def arrow_table(batch: Columns, dtypes: Mapping[str, str]) -> pa.Table:
 
 
 def _arrow_array(column: Restored, dtype: str | None) -> pa.Array:
-    """A column, of texts, float64 numbers or moments, as an Arrow array: of the type that dtype
-    names, else (None, or a name that Arrow does not know) texts, moments in microseconds or
-    numbers; None, NaN and NaT become nulls, and all values of the type "null". Of texts for truth
-    values "true" is True, and any other False. ValueError for a text that is no value of the type;
-    NotImplementedError of Arrow where it knows no such cast; ValueError, TypeError or OverflowError
-    for a name with a part that Arrow does not know."""
+    """Convert a column, of texts, float64 numbers or moments, to an Arrow array of the type that
+    dtype names; if it is None, or a name that Arrow does not know, of texts, numbers or moments in
+    microseconds. None, NaN and NaT become nulls, and all values of the type "null". Of texts for
+    truth values "true" is True, and any other False. ValueError for a text that is no value of the
+    type; NotImplementedError of Arrow where it knows no such cast; ValueError, TypeError or
+    OverflowError for a name with a part that Arrow does not know."""
     import pyarrow as pa
 
     kind = _arrow_type(dtype) if dtype else None

@@ -198,8 +198,8 @@ class Reader:
 
     def _set_from_piece(self, data: bytes, check_digest: bool = True) -> None:
         """Set model, facts, header, sha256 and blocks from the bytes of an archive of one piece.
-        check_digest: whether to compare its digest; DamageError where that does not match.
-        DamageError, too, if its parts do not fit; ValueError or TypeError if its JSON is none."""
+        check_digest: whether to compare its digest. DamageError if that does not match, or its
+        parts do not fit; ValueError or TypeError if its JSON is none."""
         piece = OnePiece.from_bytes(data)
         if check_digest and not is_sealed(data):
             # how long it was, nothing in it says; of one piece there is little to bring back
@@ -229,9 +229,10 @@ class Reader:
         return data
 
     def _read_layout(self, base: int) -> int:
-        """The layout flags (ONE_PIECE, NAMED) of the archive that begins at offset `base`;
-        NoArchiveError if the file is none, ArchiveError if it is called .aez and begins otherwise,
-        or for another version of the format, DamageError if it is cut short."""
+        """Read the layout flags (ONE_PIECE, NAMED, BRIEF) of the archive that begins at offset
+        `base`. NoArchiveError if the file is none, by its first bytes and its name; ArchiveError if
+        it is called .aez and begins otherwise, or for another version of the format; DamageError if
+        it is cut short."""
         start = self._read(base, min(self.size - base, START.size))
         # a name that promises no archive: the user took the wrong file, and nothing is damaged
         if not start.startswith(MAGIC) and self.path.suffix == ".aem":

@@ -125,9 +125,9 @@ class Writer:
     def _write_beginning(self) -> None:
         """Write what stands before the blocks: the start (magic bytes, version, whether a model is
         named), the digest of the model, the header as deflated JSON behind its length, a seal of
-        all this, kept in `_header_seal`, which the blocks' seals continue, and the sections. Then
-        the first block, if it has been waiting in case it is the only one. DataError if the header
-        is longer than MAX_JSON."""
+        all this, and the sections; then the first block, if it was kept back in case it is the only
+        one. The seal is kept in `_header_seal`, as the seals of blocks depend on it. DataError if
+        the header is longer than MAX_JSON."""
         header = self._full_header()
         described = deflate(header)
         if len(canonical(header)) > MAX_JSON:

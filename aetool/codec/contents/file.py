@@ -166,11 +166,8 @@ class TypedFile(KeptBytes):
     @contextmanager
     def _opened_in_own_types(self, archive: Archive) -> Iterator[InTypes | None]:
         """Context manager: restore the stored file to a scratch file, which is gone at the end, and
-        yield that, opened as a table, arrays or pixels.
-
-        Yields None instead where it has a type that tables and arrays cannot hold, or where its
-        number of rows is not the archive's. ArchiveError for damaged blocks.
-        """
+        yield it opened as a table, arrays or pixels; None if it has a type that these cannot hold,
+        or another number of rows than the archive. ArchiveError for damaged blocks."""
         with files.scratch() as spool:
             for piece in archive.pieces(0, archive.rows):
                 spool.write(piece)

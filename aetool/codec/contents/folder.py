@@ -300,10 +300,10 @@ class BoundedFolder(Folder):
         )
 
     def facts_of(self, item: list[Picture]) -> dict[str, Json]:
-        """How many files are stored exactly all the same, as they have no levels (steps of a pixel
-        value): {"stored_exactly": {what: count}}, what as in "files" (stored as bytes), "of two
-        colours" or "with a palette", of all items up to this one; {} if there are none. To be
-        called once for each item, in order."""
+        """Count the files that are stored exactly in spite of the bound, as they have no levels
+        (steps of a pixel value): {"stored_exactly": {what: count}} of all items up to this one, {}
+        if there are none. what: "files" (stored as bytes), "of two colours" or "with a palette". To
+        be called once for each item, in order."""
         first = item[0]
         kind = LEVELLESS.get(first.mode)
         if first.pixels is None:

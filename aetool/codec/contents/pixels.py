@@ -246,10 +246,10 @@ def shape_of(shape: Sequence[int]) -> tuple[int, int, int]:
 
 
 def pixels_of(source: ArrayFile) -> ArraySource | None:
-    """The pictures of a file that has one array, of uint8 in C order, not empty, in the shape of
-    gray or coloured pictures (3 or 4 axes, channels last); None for any other file, also for one
-    too large, and of any number of channels but 1 and 3 (2 and 4 have opacity). ValueError,
-    OSError, BadZipFile or zlib.error if the file cannot be read."""
+    """Open the pictures of an array file, if it has one array that can be stored as such: not
+    empty, uint8 in C order, in the shape of gray or coloured pictures (3 axes, or 4 with 1 or 3
+    channels last). None for any other file, also for pictures with opacity (2 or 4 channels) or too
+    large ones. ValueError, OSError, BadZipFile or zlib.error if the file cannot be read."""
     if len(source.members) != 1:
         return None
     member = source.members[0]
@@ -314,11 +314,14 @@ def write_arrays(
     count: int,
     shape: Sequence[int],
 ) -> None:
-    """Write pictures, batches of (n, channels, height, width) uint8, to an idx file, or as the one
-    array of an .npy or .npz file, as format says: its "format" is "idx", "npy" or, for any other,
-    npz; of the last two "flat" says whether gray pictures are (n, height, width), else all are (n,
-    height, width, channels), and "key" names the array in an npz. count: how many pictures, of
-    which an idx file speaks first; shape: (channels, height, width)."""
+    """Write pictures to an idx file, or as the one array of an .npy or .npz file. batches: of (n,
+    channels, height, width) uint8; count: how many pictures, which an idx file states first; shape:
+    (channels, height, width).
+
+    format: its "format" is "idx", "npy" or, for any other, npz; of the last two "flat" says whether
+    the array is (n, height, width), of gray pictures, else it is (n, height, width, channels), and
+    "key" names the array in an npz.
+    """
     if format["format"] == "idx":
         writers.write_idx(file, batches, count, shape)
         return

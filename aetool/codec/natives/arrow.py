@@ -659,9 +659,9 @@ def kind_of(
 
 def _class_of(kind: pa.DataType) -> type[ColumnKind]:
     """The class that encodes and decodes columns of an Arrow type: Nothing for null, Booleans,
-    Indices for dictionaries, FloatNumbers, WideDecimals for decimals above 64 bits, WholeNumbers
-    for narrower ones, integers, dates, times, moments and durations; Strings for all others, which
-    are not checked."""
+    Indices for dictionaries, FloatNumbers, WideDecimals for decimals above 64 bits. WholeNumbers
+    for narrower decimals, integers, dates, times, moments and durations; Strings for all others,
+    which are not checked."""
     from pyarrow import types
 
     if types.is_null(kind):

@@ -125,8 +125,9 @@ def difference(
     other: pa.RecordBatch,
     bounds: Sequence[Fraction | None] | None = None,
 ) -> str | None:
-    """In what two batches differ, in words for a message: "the schema", "the number of rows", or
-    the first column that differs, "column 2 'name'", counted from 1; None if they are equal.
+    """Compare two batches: None if they are equal, else in what they differ, in words for a
+    message: "the schema", "the number of rows", or the first column that differs, "column 2
+    'name'", counted from 1.
 
     NaN equals NaN of the same bits, and is never a gap; what lies in gaps is not looked at. bounds:
     by how much the numbers of each column may differ; None: by nothing.

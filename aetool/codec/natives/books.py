@@ -100,12 +100,16 @@ def _stream_of_values(column: Coded) -> int:
 
 
 def _as_candidate(column: Coded) -> _Candidate | None:
-    """The column as a candidate to be stored as ranks; None if it is not of numbers, has errors of
-    a bound, has fewer than 48 values, fewer different ones than FEWEST (32), more than MOST (2^16)
-    or than two thirds of the values, or different ones that fill more than 1 / LEAST_GAPS (half) of
-    their range, counted in steps of the common divisor of their differences. To save time also None
-    if some 256 values, evenly spaced over the column, have fewer than FEWEST / 4 (8) different
-    ones, as those of a column of one common value and rare others may have."""
+    """The column as a candidate to be stored as ranks in a dictionary; None if that would hardly
+    pay.
+
+    None is returned if the column is not of numbers, has errors of a bound, has fewer than 48
+    values, fewer different ones than FEWEST (32), more than MOST (2^16) or than two thirds of the
+    values, or different ones that fill more than 1 / LEAST_GAPS (half) of their range, counted in
+    steps of the common divisor of their differences. To save time also if some 256 values, evenly
+    spaced over the column, have fewer than FEWEST / 4 (8) different ones, as those of a column of
+    one common value and rare others may have.
+    """
     if not isinstance(column.meta, NumberedMeta) or column.error:
         return None
     values = column.streams[_stream_of_values(column)].values

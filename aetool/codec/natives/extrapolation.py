@@ -98,10 +98,10 @@ def _check_arithmetic() -> None:
 
 def residuals(values: Array, orders: Sequence[int]) -> Array:
     """Predict each value of an array from its neighbours, by polynomials along each axis (see the
-    module), and return how many floats it lies above its prediction, negative if below: the rank of
-    the value less that of the prediction, where a rank is the place of a float among all floats of
-    its width, in ascending order. Int32 or int64, as wide as the floats, modulo 2^32 or 2^64, in
-    the shape of `values`.
+    module), and return its residual: how many floats it lies above its prediction, negative if
+    below. That is the rank of the value less that of the prediction, where a rank is the place of a
+    float among all floats of its width, in ascending order. Int32 or int64, as wide as the floats,
+    modulo 2^32 or 2^64, in the shape of `values`.
 
     values: 1 to MOST_AXES (4) axes, float32 or float64 in the processor's byte order. orders: of
     the polynomials, one for each axis, 0 to MOST_ORDER (3), not all 0. ArchiveError if this process
@@ -267,10 +267,10 @@ def _restore_by_fronts(
     bits: Array,
     orders: Sequence[int],
 ) -> None:
-    """Fill `bits` with those of the floats that the residuals `stored` restore, as `residuals`
-    returned them for these orders; both of the same shape and type, int32 or int64, and contiguous.
-    Values whose places along all axes have the same sum do not depend on each other: they are a
-    front, and restored at once."""
+    """Restore floats from residuals without the kernel: fill `bits` with the bits of the floats
+    that `residuals` was given, for these orders. stored, bits: of the same shape and type, int32 or
+    int64, and contiguous. Values whose places along all axes have the same sum do not depend on
+    each other: they are a front, and restored at once."""
     places = np.indices(stored.shape).reshape(stored.ndim, -1)
     # only axes with an order predict anything
     axes = []

@@ -150,10 +150,10 @@ class Tensor:
             return tensor
 
     def check(self) -> None:
-        """Raise ArchiveError unless there are as many leading axes as the shape allows (1 at least,
-        of a scalar 0), `axes` are ascending ones behind these, the type can be stored, and there
-        are no orders or such as its floats can have; TypeError for a dtype that numpy does not
-        know."""
+        """Raise ArchiveError unless the description makes sense: as many leading axes as the shape
+        allows (1 at least, of a scalar 0), `axes` in ascending order behind these, a type that can
+        be stored, and no `orders`, or such as its floats can have. TypeError for a dtype that numpy
+        does not know."""
         count = len(self.shape)
         least = lead_of(count)
         if not least <= self.lead <= count:

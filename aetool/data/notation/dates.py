@@ -506,11 +506,11 @@ class _Collector:
         )
 
     def _count_by_shape(self, rows: Int) -> Int:
-        """Count the cells of these rows, (n,) positions in `cells`, that the kernel, which must be
-        there, can read, by the shapes of their texts, in `styles`, `sure` and `untold`; returns the
-        rows of all others.
+        """Count those of the cells of these rows, (n,) positions in `cells`, that the kernel, which
+        must be there, can read, in `styles`, `sure` and `untold`; returns the rows of all others.
 
-        A shape is a text with 0 for every digit: it tells the style, and few are different.
+        A shape is a text with 0 for every digit: it tells the style, and few are different, so that
+        each is parsed once.
         """
         cells = self.cells.take(rows)
         # without an order the kernel reads only cells that show theirs, as 2024-12-31 does
@@ -794,8 +794,8 @@ class DateNotation:
         return value, is_date
 
     def _orders_tried(self) -> Orders:
-        """By each separator, "-", "." and "/", the orders of day, month and year that are tried on
-        cells with it, in turn.
+        """The orders of day, month and year that are tried, in turn, on cells with each separator:
+        {"-": orders, ".": orders, "/": orders}.
 
         A separator that the column did not have when it was decided has the order of the others, if
         these have the same and their year is last; else, and the point in any case, its usual one.

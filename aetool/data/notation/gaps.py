@@ -104,10 +104,10 @@ def _among(texts: Iterable[str], words: Collection[str]) -> Mask:
 
 @functools.cache
 def _beginnings(words: frozenset[str]) -> tuple[Mask, int]:
-    """The pairs of first bytes by which cells that may be one of these words, in any case and with
-    blanks around it, are found quickly: ((256, 256) bool, True where a cell may begin with this
-    byte and that, perhaps too often; bytes of the longest word). words: in lower case, at least
-    one."""
+    """Make a table by which cells that may be one of these words, in any case and with blanks
+    around it, are found quickly: ((256, 256) bool, True for each pair of first bytes that such a
+    cell may begin with, perhaps for more; bytes of the longest word). words: in lower case, at
+    least one."""
     blanks = list(BLANKS)
     pairs = np.zeros((256, 256), dtype=np.bool_)
     for word in words:

@@ -59,11 +59,14 @@ class Family:
         return Magnitude(word, self.factors[word], f" {unit}")
 
     def has(self, counts: Mapping[str, int]) -> bool:
-        """Whether at least 90 % of a column's numbers are written with this family's words, "" for
-        no word among them, and with more than one factor; without unit of the family and without a
-        `k`, two factors, neither of them 1, must be a thousandfold apart, and of a family with
-        sides of accounts two numbers be below 0. counts: for each text behind a number how often it
-        is there."""
+        """Whether a column's numbers are written in this family: at least 90 % with its words, ""
+        for no word among them, and with more than one factor. counts: for each text behind a number
+        how often it is there.
+
+        More is asked for where words may mean something else: without unit of the family and
+        without a `k`, two factors, neither of them 1, must be a thousandfold apart; of a family
+        with sides of accounts two numbers must be below 0.
+        """
         # by the text behind a number: its magnitude, of texts that are of this family
         magnitudes = {}
         for after in counts:
