@@ -434,6 +434,7 @@ def copied(
     first = next(batches)
 
     def write(file: BinaryIO) -> None:
+        """Write all batches to a file, as an Arrow stream."""
         with pa.ipc.new_stream(file, first.schema) as writer:
             writer.write_batch(first)
             for batch in batches:

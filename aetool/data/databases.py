@@ -42,7 +42,8 @@ def open_table(path: Path, name: str, wanted: str) -> CopiedTable:
     except sqlite3.Error as error:
         raise DataError(f"{name}: {error}") from None
     try:
-        # both readings see the same records, whoever writes meanwhile
+        # the records are read twice, first for the types of columns: within a transaction both
+        # readings see the same ones, whoever writes meanwhile
         database.execute("BEGIN")
         query = _query(database, name, wanted)
         cursor = database.execute(query)
@@ -51,10 +52,10 @@ def open_table(path: Path, name: str, wanted: str) -> CopiedTable:
         columns = [described[0] for described in cursor.description]
         schema = _schema(columns, cursor)
         original = None if wanted else files.Place(path, name)
-        called = f"{name}::{wanted}" if wanted else name
+        name_in_messages = f"{name}::{wanted}" if wanted else name
         batches = _batches(schema, database.execute(query))
-        return arrow_source.copied(called, batches, original, strings_are_cells=True)
-    # a name that is no UTF-8, too
+        return arrow_source.copied(name_in_messages, batches, original, strings_are_cells=True)
+    # UnicodeDecodeError of a column's name that is no UTF-8
     except (sqlite3.Error, UnicodeDecodeError) as error:
         raise DataError(f"{name}: {error}") from None
     finally:

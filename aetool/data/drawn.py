@@ -141,6 +141,7 @@ def _sampled_on_engine(
     remarks_in_order: list[tuple[pieces.Piece, LeftOut]] = []
 
     def asked() -> Iterator[Asked]:
+        """Yield a task for each piece, with the bound so far, and note the piece as under way."""
         for piece in cut_pieces:
             under_way.append(piece)
             yield Asked(piece, sample.bound)

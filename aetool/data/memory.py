@@ -234,6 +234,7 @@ def _of_csv(reader: object) -> files.Place:
     errors of the reader go through."""
 
     def write(file: BinaryIO) -> None:
+        """Write the header, if there is one, and the rows to a file, as CSV in UTF-8."""
         in_utf8 = codecs.getwriter("utf-8")
         # bytes that were no UTF-8 when the file was opened come back as they were
         text = in_utf8(file, "surrogateescape")

@@ -138,6 +138,7 @@ def of_arrays(
     for key, array in arrays.items():
         if array.dtype.kind not in KINDS:
             raise DataError(f"{name}: array '{key}' has type {array.dtype}; numbers are needed")
+    # an array of three axes or more is one of pictures, and all others are left out
     for key, array in arrays.items():
         if array.ndim >= 3:
             return images.ArraySource(array, name, suffix, key)

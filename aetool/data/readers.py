@@ -162,6 +162,7 @@ def _copied_pictures(
     count = 0
 
     def write(file: BinaryIO) -> None:
+        """Write the bytes of all pictures to a file, and count the pictures."""
         nonlocal count
         for batch in _first_and_others(first, others):
             count += len(batch)

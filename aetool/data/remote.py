@@ -122,6 +122,7 @@ def _copied(store: fs.FileSystem, path: str, name: str) -> files.Place:
     address, for messages, by which a copy is known."""
 
     def read() -> files.Place:
+        """Copy the file from the store."""
         with store.open_input_stream(path) as stream:
             return files.copied(stream, name)
 

@@ -411,11 +411,11 @@ class _Reader:
         is_regular = records.width == columns
         regular = np.flatnonzero(is_regular)
         irregular = np.flatnonzero(~is_regular)
-        # the lines that looked like a footer have records behind them
+        # an earlier piece ended with lines that looked like a footer, and records follow
         if self.left_out.footer_error is not None and len(regular):
             raise self.left_out.footer_error
         end = int(regular[-1]) + 1 if len(regular) else 0
-        # a regular record follows: it is no footer
+        # irregular lines before a regular record are no footer
         if len(irregular) and irregular[0] < end:
             raise self._width_error(records, int(irregular[0]))
         for record in range(end, len(records)):

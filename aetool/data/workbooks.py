@@ -81,9 +81,9 @@ def _open_sheet(stream: BinaryIO, place: files.Place, wanted: str) -> CopiedTabl
         if not wanted and len(sheets) > 1:
             others = ", ".join(f"{name}::{title}" for title in sheets[1:])
             notices.say(name, f"its first sheet, '{sheets[0]}', is read; others: {others}")
-        called = f"{name}::{wanted}" if wanted else name
-        batches = _batches(sheet, called)
-        return arrow_source.copied(called, batches, place, strings_are_cells=True)
+        name_in_messages = f"{name}::{wanted}" if wanted else name
+        batches = _batches(sheet, name_in_messages)
+        return arrow_source.copied(name_in_messages, batches, place, strings_are_cells=True)
     finally:
         book.close()
 

@@ -289,11 +289,12 @@ def _shrunk(size: Pair, most: int) -> Pair:
     wide, high = size
     if wide * high <= most:
         return size
+    # the least whole number by which both sides must be divided
     divisor = math.ceil(math.sqrt(wide * high / most))
     if wide % divisor == 0 and high % divisor == 0:
         return wide // divisor, high // divisor
     scale = math.sqrt(most / (wide * high))
-    # a long strip keeps its length as far as it can
+    # of a long strip the short side would be less than 1, and the long one more than `most`
     width = max(1, int(wide * scale))
     height = max(1, int(high * scale))
     return min(width, most), min(height, most)
