@@ -227,7 +227,8 @@ def _unless_decimal(decimal: bytes, mark: bytes | None) -> bytes | None:
 
 
 def _decimal_beside(group: bytes) -> bytes:
-    """The decimal mark of numbers with this mark between groups, where no number has one."""
+    """The decimal mark to be expected where numbers have this mark between groups, and none shows
+    its decimal mark: a comma if groups are parted by points, else a point."""
     return COMMA if group == POINT else POINT
 
 

@@ -65,7 +65,7 @@ class Around:
 
     @property
     def longest(self) -> int:
-        """Bytes around a number, at most."""
+        """How many bytes stand around a number at most, before and behind it together."""
         usual = b"".join(self.usual)
         negative = b"".join(self.negative)
         return max(len(usual), len(negative))
@@ -270,8 +270,9 @@ def _framed(
     is_negative: Mask,
     is_quoted: Mask,
 ) -> Spans:
-    """Put numbers without a sign between what stands around them, of those that are negative and of
-    others, and between quotes where they are quoted, (n,) each."""
+    """Put numbers without a sign between the texts that stand around them, and these between quotes
+    where cells are quoted: the cells, one behind the other in a new pool. is_negative: (n,), which
+    of the numbers have the texts of negative ones; is_quoted: (n,), which cells are quoted."""
     # four texts each: around usual numbers, bare and quoted, then around negative ones
     before = []
     behind = []

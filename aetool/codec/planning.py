@@ -824,7 +824,7 @@ class Planner:
         if count <= WIDE:
             return list(range(count))
         # the fewer rows, the less the search of each parent takes, and the more may be looked at
-        most = next(most for rows, most in PARENTS if self.known.rows >= rows)
+        parent_count = next(most for rows, most in PARENTS if self.known.rows >= rows)
         # those of the streams that came since the last look
         outlined = len(self._outlines)
         for values in self.known.values[outlined:]:
@@ -838,9 +838,10 @@ class Planner:
         correlations = window @ estimates.outline(values)
         # streams that go against each other tell as much; ties in their order, on every machine
         by_likeness = np.argsort(-np.abs(correlations), kind="stable")
-        alike = by_likeness[:most] + first
-        near = range(count - most // 2, count)
-        return sorted({*range(most // 4), *near, *alike.tolist()})
+        alike = by_likeness[:parent_count] + first
+        # a quarter as many of the first streams, half as many of the last ones
+        near = range(count - parent_count // 2, count)
+        return sorted({*range(parent_count // 4), *near, *alike.tolist()})
 
     def best_features(self, stream: Stream, symbols: rans.U16, most: int) -> list[Feature]:
         """At most `most` features, each of a different earlier stream, with which the symbols of

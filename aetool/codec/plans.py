@@ -338,8 +338,8 @@ class OwnSymbol(Classes):
 
     @classmethod
     def parsed(cls, raw: list[Json]) -> OwnSymbol:
-        """The feature of these parts, its edges alone; ArchiveError for one out of range,
-        ValueError for more or fewer parts."""
+        """The feature that `to_json` wrote. raw: its parts, what followed the letter: its edges
+        alone; ArchiveError for one out of range, ValueError for more or fewer parts."""
         (edges,) = raw
         return cls(edges=summed(edges, MAX_CLASSES - 1, "classes"))
 
@@ -358,8 +358,8 @@ class Repeat(Classes):
 
     @classmethod
     def parsed(cls, raw: list[Json]) -> Repeat:
-        """The feature of these parts, edges and size; ArchiveError for one out of range, ValueError
-        for more or fewer parts."""
+        """The feature that `to_json` wrote. raw: its parts, what followed the letter: edges and
+        size; ArchiveError for one out of range, ValueError for more or fewer parts."""
         edges, size = raw
         return cls(
             edges=summed(edges, MAX_CLASSES - 1, "classes"),
@@ -390,8 +390,8 @@ class OtherSymbol(Classes):
 
     @classmethod
     def parsed(cls, raw: list[Json]) -> OtherSymbol:
-        """The feature of these parts, stream and edges; ArchiveError for one out of range,
-        ValueError for more or fewer parts."""
+        """The feature that `to_json` wrote. raw: its parts, what followed the letter: stream and
+        edges; ArchiveError for one out of range, ValueError for more or fewer parts."""
         of, edges = raw
         return cls(
             of=whole_number(of, 0, MAX_STREAM, "a stream's number"),
@@ -429,8 +429,8 @@ class Unchanged(Feature):
 
     @classmethod
     def parsed(cls, raw: list[Json]) -> Unchanged:
-        """The feature of these parts, the stream's number alone; ArchiveError for one out of range,
-        ValueError for more or fewer parts."""
+        """The feature that `to_json` wrote. raw: its parts, what followed the letter: the stream's
+        number alone; ArchiveError for one out of range, ValueError for more or fewer parts."""
         (of,) = raw
         return cls(whole_number(of, 0, MAX_STREAM, "a stream's number"))
 

@@ -263,7 +263,7 @@ def _block_of_text(compressed: bytes, cells: Fields, layout: Layout) -> Encoded:
         # the block's columns are not those of the shared model
         words["own"] = 1
     usual = cells.usual_end("\n")
-    # columns that are taken out of it end as its records do
+    # the line end of its records: columns that are read from the text are written with it
     if usual != "\n":
         words["e"] = usual
     column = bytes_column(compressed)

@@ -209,10 +209,10 @@ def with_odd_cells(
 
 
 def put_together(meta: Pattern, values: Stream, kinds: Int, rest_cells: list[bytes]) -> Coded:
-    """Build a column from its parts. kinds: (n,), the kind of each row's cell, below `kind_of_rest`
-    + 1; values: those of the cells whose kind is below meta.valued; rest_cells: the cells that are
-    stored as their text, in order. A copy of the meta then says that it has a rest; one that said
-    so already still does without any, with an empty blob."""
+    """Build a column from its parts. kinds: (n,), the kind of each row's cell, at most
+    `kind_of_rest`; values: those of the cells whose kind is below meta.valued; rest_cells: the
+    cells that are stored as their text, in order. A copy of the meta then says that it has a rest;
+    one that said so already still does without any, with an empty blob."""
     if rest_cells:
         meta = dataclasses.replace(meta, has_rest=True)
     streams = [values]

@@ -265,8 +265,8 @@ def _as_floats(cells: ParsedCells) -> Coded | None:
 
 
 def _cells_of_floats(cells: ParsedCells) -> TextCells:
-    """The cells as floats are written: in plain notation, unless something stands around them, as
-    nothing does around floats."""
+    """The cells in which a column's floats are to be read: the plain decimals of its notation, if
+    nothing stands around its numbers, as nothing does around floats; else the cells as they are."""
     if cells.notation is not None and cells.affixes == NO_AFFIXES:
         return cells.plain
     return cells.text
