@@ -167,7 +167,7 @@ def test_ranks_that_point_nowhere_are_damage(meta, values, said):
 def test_any_floats_come_back_as_they_are_written(numbers, bare):
     meta, stored, kinds, fits = floats.taken_apart(np.array(numbers), bare)
     back = floats.restored(meta, stored, kinds)
-    expected = floats.written(np.array(numbers), bare)
+    expected = floats.shortest_texts(np.array(numbers), bare)
     assert [text for text, fit in zip(back, fits, strict=True) if fit] == [
         text for text, fit in zip(expected, fits, strict=True) if fit
     ]
@@ -553,14 +553,14 @@ def test_digits_come_back(meta, numbers):
     values, good = digits.read(meta, (buffer, np.append(0, ends[:-1]).astype(np.int32), ends))
     assert good[:-1].all() and not good[-1]
     assert values[:-1].view(np.uint64).tolist() == numbers
-    written, length = digits.written(meta, values[:-1])
+    written, length = digits.cells_of_digits(meta, values[:-1])
     assert written.tobytes() == b"".join(cells) and length.sum() == len(written)
 
 
 @pytest.mark.parametrize("value", [1000, -1])
 def test_a_number_of_more_digits_than_its_column_is_damage(value):
     with pytest.raises(ArchiveError, match="more digits than its column"):
-        digits.written(DigitsMeta(base=10, width=3), np.array([value]))
+        digits.cells_of_digits(DigitsMeta(base=10, width=3), np.array([value]))
 
 
 LETTERS_OF_SENTENCES = st.text("019af-.: x\u00e9", max_size=40)

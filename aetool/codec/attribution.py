@@ -157,7 +157,7 @@ def _share_parts(
     with a mark for every number in it) and the numbers; ArchiveError if it is damaged."""
     # the inner block has a cell of each of its columns for every cell of this one
     rows = len(column.kinds)
-    # how many columns there are, the inner block's description says, too
+    # the number of columns is not needed: the inner block says it, too
     _, at = read_varint(blob, 0)
     inner = Ledger()
     block = blocks.decode(blob[at:], rows, None, ledger=inner)
@@ -185,7 +185,7 @@ def _share_book(
     uses = np.zeros(count, np.int64)
     for place, column in enumerate(columns):
         meta = column.meta
-        # the owner itself names nobody
+        # meta.of is the place of the column whose dictionary is used; of the owner it is None
         if isinstance(meta, RankMeta) and owner in (meta.of, place):
             readers.append(place)
             uses += np.bincount(column.values, minlength=count)

@@ -199,8 +199,9 @@ def _may_meet(nodes: Int) -> bool:
     if len(nodes) != 2:
         return len(nodes) > 1
     first, last = nodes.tolist()
-    has_both_signs = first == -1 and last == 0
-    return not has_both_signs
+    # halved, rounded down, -1 and 0 stay as they are
+    stay_apart = first == -1 and last == 0
+    return not stay_apart
 
 
 def _levels_alone(nodes: Int) -> int:

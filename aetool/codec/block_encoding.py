@@ -232,6 +232,7 @@ class BlockEncoder:
         all columns are added. Not under a shared model, whose tables have few texts, nor by an
         effort that takes the first way to store a column."""
         effort = self.planner.effort
+        # without ranks the first way to store a column is taken, and none is looked for
         if self.shared is not None or not effort.ranks:
             return
         most_bytes = JOINED_QUICKLY

@@ -136,7 +136,7 @@ def encode(
     columns are done, as notices.advance does; not wanted of what is only a part of a block, such as
     a dictionary.
     """
-    # of so few rows the description is a good part
+    # of so few rows the description is a large part of the payload
     mixes_words = effort.mixes or (rows <= JOINED and not effort.quick)
     efforts = [effort]
     if effort.also_usual:
@@ -159,7 +159,8 @@ def encode(
         )
         codings.append(coding)
         if coding.is_doubtful:
-            # the columns after a combined one look at what is left of it: no search of one sees it
+            # contexts of later columns are then classes of a combined column's residuals, which may
+            # say less than those of its values: a search column by column does not see that
             plainer = dataclasses.replace(one_effort, combinations=False)
             hints_of_other = hints
             if rows > SEARCHED_AGAIN:
@@ -526,6 +527,7 @@ class _Decoder:
         of the earlier column that meta names; ArchiveError if that one has none. blobs: the
         column's."""
         place = len(self.out.columns)
+        # meta.of is the place of the column whose dictionary is used; None: its own is
         if meta.of is None:
             self.cell_books[place] = Book(blobs[0])
             return self.cell_books[place]

@@ -49,7 +49,7 @@ def combinations(stream: Stream, parents: Sequence[int], known: Known) -> Iterat
     fewer than FEWEST (48) rows have a value, or those in the sample are all equal. The plans have
     no bins and no features yet. parents: the numbers of earlier streams; known: these streams.
     """
-    rows = _rows(stream, known.rows)
+    rows = _sampled_rows(stream, known.rows)
     if len(rows) < FEWEST or not parents:
         return
     # a row for each of the block's: other streams are looked at by row
@@ -87,7 +87,7 @@ def _regressors(parents: Sequence[int], known: Known, rows: Int) -> list[_Regres
     return regressors
 
 
-def _rows(stream: Stream, rows: int) -> Int:
+def _sampled_rows(stream: Stream, rows: int) -> Int:
     """Choose rows to sample, of those in which the stream has a value: their numbers, (sampled
     rows,) int64, ascending; all of them, or, if they are more than ROWS (4,096), four stretches of
     together as many. rows: how many the block has."""
@@ -225,6 +225,7 @@ def _product_of_two(
         return None
     # a median, so that a few rows that are otherwise do not matter
     ratio = float(np.median(target / product))
+    # a whole factor, or of a ratio below 1 a whole divisor
     factor = round(ratio)
     divisor = 1
     if 0 < abs(ratio) < 1:

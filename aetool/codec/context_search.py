@@ -280,11 +280,11 @@ class ContextSearch:
         ordered = _own_first(chosen)
         keys_of_features = [candidate.key for candidate in ordered]
         key = (sample.digest, alphabet, strength, self.limits.cells, *keys_of_features)
-        coded = KEPT_COSTS.get(key)
-        if coded is None:
-            coded = self._coded_bits(sample.symbols, alphabet, ordered, strength)
-            KEPT_COSTS.keep(key, coded)
-        return coded + of_features
+        bits_of_symbols = KEPT_COSTS.get(key)
+        if bits_of_symbols is None:
+            bits_of_symbols = self._coded_bits(sample.symbols, alphabet, ordered, strength)
+            KEPT_COSTS.keep(key, bits_of_symbols)
+        return bits_of_symbols + of_features
 
     def _coded_bits(
         self,

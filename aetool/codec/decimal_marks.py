@@ -89,7 +89,7 @@ class MarkEvidence:
         for mark, count in self.numbers.sure_marks.items():
             if count:
                 shown.add(mark)
-        # a few numbers among words say nothing of the table
+        # `decide` returns None where most cells are words: a few numbers among these say nothing
         if not shown or self.numbers.decide() is None:
             return frozenset()
         return frozenset(shown)

@@ -70,7 +70,7 @@ def read(meta: DigitsMeta, cells: Cells) -> tuple[Int, Mask]:
     return values.view(np.int64), is_read
 
 
-def written(meta: DigitsMeta, values: Int) -> tuple[Bytes, I32]:
+def cells_of_digits(meta: DigitsMeta, values: Int) -> tuple[Bytes, I32]:
     """Write numbers, (n,) int64, whose bits count as a number without a sign, as cells of digits
     with zeros in front: (the bytes of all cells, one behind the other; (n,), the length of each
     cell in bytes). meta: the width of the cells, the base and the text around the digits.

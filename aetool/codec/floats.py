@@ -34,19 +34,19 @@ POINT = ".0"
 
 
 def read(cells: Sequence[bytes]) -> tuple[Doubles, Mask, bool]:
-    """Read cells as floats: (numbers, (n,) bool: which cells are just what `written` writes of
-    their number, whether whole numbers have no point).
+    """Read cells as floats: (numbers, (n,) bool: which cells are just what `shortest_texts` writes
+    of their number, whether whole numbers have no point).
 
     cells: n texts as bytes. A cell that Python's float does not read, or not as a finite number,
     has the number 0, without an error. Whole numbers have no point if more cells are then written
     as they are.
     """
-    # every byte a character, so that a text is the cell's and no other's
+    # latin-1 makes a character of every byte, so that different cells are different texts
     texts = [cell.decode("latin-1") for cell in cells]
     numbers = _numbers(texts)
-    with_points = written(numbers, bare=False)
+    with_points = shortest_texts(numbers, bare=False)
     fits = _are_same(texts, with_points)
-    bare_texts = written(numbers, bare=True)
+    bare_texts = shortest_texts(numbers, bare=True)
     fits_bare = _are_same(texts, bare_texts)
     # whichever way writes more of the cells
     if fits_bare.sum() > fits.sum():
@@ -55,14 +55,14 @@ def read(cells: Sequence[bytes]) -> tuple[Doubles, Mask, bool]:
 
 
 def read_as(cells: Sequence[bytes], bare: bool) -> tuple[Doubles, Mask]:
-    """Read cells as floats: (numbers, (n,) bool: which cells are just what `written` writes of
-    their number). cells: n texts as bytes. bare: whole numbers have no point. A cell that is no
+    """Read cells as floats: (numbers, (n,) bool: which cells are just what `shortest_texts` writes
+    of their number). cells: n texts as bytes. bare: whole numbers have no point. A cell that is no
     finite number has the number 0, without an error."""
-    # every byte a character, so that a text is the cell's and no other's
+    # latin-1 makes a character of every byte, so that different cells are different texts
     texts = [cell.decode("latin-1") for cell in cells]
     numbers = _numbers(texts)
     # what is written otherwise would not come back
-    is_read = _are_same(texts, written(numbers, bare))
+    is_read = _are_same(texts, shortest_texts(numbers, bare))
     return numbers, is_read
 
 
@@ -86,7 +86,7 @@ def _are_same(texts: list[str], others: list[str]) -> Mask:
     return np.array(comparisons, np.bool_)
 
 
-def written(numbers: Doubles, bare: bool) -> list[str]:
+def shortest_texts(numbers: Doubles, bare: bool) -> list[str]:
     """The shortest text of each number, (n,), that reads as the same float, as Python's repr writes
     it. bare: whole numbers without ".0"."""
     texts = [repr(number) for number in numbers.tolist()]
@@ -220,7 +220,7 @@ def restored(meta: FloatMeta, stored: Int, kinds: Int) -> list[str]:
         nearest = _nearest_floats(stored, meta.places, meta.single)
         offsets = np.array(meta.offsets, np.int64)
         ordered = ordered_bits(nearest) + offsets[kinds]
-    return written(from_ordered_bits(ordered), meta.bare)
+    return shortest_texts(from_ordered_bits(ordered), meta.bare)
 
 
 def _decimals_of_sample(sample: Doubles, single: bool = False) -> int | None:

@@ -41,6 +41,7 @@ class JoinedTexts:
     def costs(self) -> dict[int, Float]:
         """Estimate how many bits each byte of the texts took: by the place of a column (bytes of
         its text,) float64. Takes as long as to decode them."""
+        # the code begins with the delimiter of fields
         delimiter = self.code[0]
         joined_text = b"".join(self.texts)
         bits = mixing.costs(joined_text, delimiter, widely=True)
@@ -153,7 +154,7 @@ def separate(columns: Sequence[Decoded]) -> JoinedTexts | None:
         code = blob[begin_of_code:]
     if not heads:
         return None
-    # of texts without a byte, too, it has the delimiter
+    # even of empty texts the code has a byte: it begins with a delimiter
     if not code:
         raise ArchiveError("damaged: joined texts have no data of their mixture")
     texts = _texts_of(code, lengths)

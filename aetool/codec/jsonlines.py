@@ -327,8 +327,8 @@ def _check_size(
         rows = np.flatnonzero(frame_of == number)
         size_of_frame = sum(len(part) for part in frame)
         # no value is empty, so that each is at least a byte
-        least = size_of_frame + len(places)
-        size += len(rows) * least
+        least_of_line = size_of_frame + len(places)
+        size += len(rows) * least_of_line
         check_text(size)
         for place in places:
             lengths_of_values = lengths[place][rows]

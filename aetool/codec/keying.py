@@ -135,15 +135,15 @@ class Keying:
         keys = self.prepared[number]
         assert keys is not None
         numbers = []
-        for other, others in self.prepared.items():
-            if others is None or other == number or other >= before:
+        for other, keys_of_other in self.prepared.items():
+            if keys_of_other is None or other == number or other >= before:
                 continue
             common = np.intersect1d(
                 keys.different,
-                others.different,
+                keys_of_other.different,
                 assume_unique=True,
             )
-            smaller = min(len(keys.different), len(others.different))
+            smaller = min(len(keys.different), len(keys_of_other.different))
             if len(common) >= IN_COMMON * smaller:
                 numbers.append(other)
         return numbers

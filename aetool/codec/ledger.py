@@ -145,6 +145,7 @@ class Ledger:
                 mixture = integers.mixture_layout(plan, stream, known, len(symbols))
                 taken = raw_bits + symbol_mixing.costs(symbols, mixture)
             contexts = rans.contexts_of(symbols, base, layout, lanes)
+            # as if all other symbols were known before
             judged = raw_bits + by_all_others(symbols, contexts, layout)
             # a value that nothing predicts is not judged as one that its prediction misses
             unpredicted = transforms.beginning(plan, stream, known)
@@ -282,9 +283,10 @@ def by_all_others(
     probability = np.full(len(used), 1 / alphabet)
     # from one table for all contexts, feature by feature, to that of each context
     for level in range(len(layout.radices) + 1):
-        finer = int(np.prod(layout.radices[level:], dtype=np.int64))
-        of_level = counts.reshape(-1, finer, alphabet).sum(axis=1)
-        table = context // finer
+        # at each level so many contexts share one table
+        contexts_a_table = int(np.prod(layout.radices[level:], dtype=np.int64))
+        of_level = counts.reshape(-1, contexts_a_table, alphabet).sum(axis=1)
+        table = context // contexts_a_table
         # the symbol itself is left out
         others_equal = of_level[table, symbol] - 1
         others = of_level.sum(axis=1)[table] - 1

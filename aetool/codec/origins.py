@@ -194,7 +194,7 @@ def restored(
         before = floats.ordered_bits(nearest)
         ordered[is_of_kind] = before + origin.offset
     numbers = floats.from_ordered_bits(ordered)
-    return floats.written(numbers, meta.bare)
+    return floats.shortest_texts(numbers, meta.bare)
 
 
 def taken_apart(

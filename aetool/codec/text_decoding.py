@@ -161,7 +161,7 @@ def _written_digits(meta: DigitsMeta, values: Int) -> Spans:
     width = meta.width + len(around)
     # before anything is written: a damaged block may ask for more text than there is memory
     check_text(len(values) * width)
-    pool, length = digits.written(meta, values)
+    pool, length = digits.cells_of_digits(meta, values)
     return _one_behind_the_other(pool, length)
 
 
