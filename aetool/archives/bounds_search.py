@@ -314,6 +314,8 @@ class BoundsSearch:
         TURNS (5) sets at most. A column that still misses its error before the last of them stays
         exact there."""
         limits = self._root_mean_squares(rival.squares)
+        # errors that are spread evenly within a bound have it over the root of 3 for their root
+        # mean square
         bounds = {name: 3**0.5 * limit for name, limit in limits.items()}
         if self.is_small and self.text is not None:
             for share in SHARES:
@@ -329,10 +331,11 @@ class BoundsSearch:
             for name in bounds:
                 error = errors.get(name)
                 ratio = limits[name] / error if error else WIDEST
-                # an error that is as large is none too large, however it was added up
+                # too large an error; one that is as large is not, however it was added up
                 if ratio * EQUAL < 1:
                     bounds[name] *= TIGHTER * max(ratio, NARROWEST)
                     missed.append(name)
+                # as large or smaller: in the first turns the bound may be wider
                 elif turn < WIDENINGS:
                     bounds[name] *= min(ratio, WIDEST)
             if turn >= WIDENINGS and not missed:

@@ -125,7 +125,7 @@ class Lead:
             return blocks.NO_HINTS
         return self.blocks[-1].hints
 
-    def before(
+    def then_others(
         self,
         content: Content,
         items: Iterable[Sent],

@@ -239,7 +239,7 @@ class ExactJob:
             # its plans are hints for the other items
             lead = encoding.Lead(lambda: self._encode_first(first_item, checks))
             decoder = None if checks is None else checks.decoder
-            yield from lead.before(content, items, self.engine, decoder)
+            yield from lead.then_others(content, items, self.engine, decoder)
         # whatever it is, even an interrupt: workers must not go on checking
         except BaseException:
             if checks is not None:

@@ -196,8 +196,8 @@ def _write_detection(
     reasons_by_row = dict(zip((detection.row + 1).tolist(), detection.named, strict=True))
     for record in records:
         # pictures have no columns to name
-        columns_named = reasons_by_row.get(record["row"], [])
-        reasons = [{"column": c, "found": f, "expected": e} for c, f, e in columns_named]
+        named_columns = reasons_by_row.get(record["row"], [])
+        reasons = [{"column": c, "found": f, "expected": e} for c, f, e in named_columns]
         record["why"] = reasons or record["why"]
     if form == "jsonl":
         for record in records:

@@ -113,6 +113,7 @@ class Sampler:
         none.
         """
         kind = self.recipe.prior
+        # the values of the columns that records are judged by
         condition = None
         if self.columns:
             of_records = x[:, self.places].astype(np.float64)
