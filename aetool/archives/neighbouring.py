@@ -111,6 +111,7 @@ def starts(
         start = {}
         for name, bound in bounds.items():
             narrower = on_grid(share * bound, decimals[name])
+            # narrowed until it errs little enough; left as it was if it never does
             for _ in range(NARROWINGS):
                 if prices.square(name, narrower) <= limits[name]:
                     break

@@ -192,6 +192,7 @@ def _say_usage(error: click.ClickException) -> None:
     if isinstance(error, click.exceptions.NoArgsIsHelpError):
         terminal.say(*error.format_message().splitlines(), err=True)
         return
+    # of which command it is; None where click does not say
     context = getattr(error, "ctx", None)
     if context is not None:
         hint = f"{context.command_path} {context.help_option_names[0]}"

@@ -277,6 +277,7 @@ def _warn_of_rate(model: Bundle | None) -> None:
             "records fall off, anomalies among them"
         )
         cure = "-m MODEL with --calibration CLEAN makes it exact"
+    # by records kept apart it is exact
     elif model.facts.get("calibrated_apart"):
         return
     else:

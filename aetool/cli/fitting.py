@@ -162,6 +162,7 @@ def _notes(bundle: Bundle) -> Iterator[str]:
             f"joins {', '.join(facts['members'])}: a record that one of them finds very rare is "
             "flagged (the score is a mean of their bits in which the highest count most)"
         )
+    # why there are too few held-out rows for a threshold; None if there are enough
     short = bundle.calibration.shortage()
     if short is not None:
         yield f"note: held-out rows: {short}: detect with --top N, or give more records"

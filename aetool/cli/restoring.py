@@ -93,7 +93,9 @@ def _rows(text: str | None) -> tuple[int, int | None] | None:
     if text is None:
         return None
     first, sign, last = (part.strip() for part in text.partition(":"))
+    # A alone is one row
     last = last if sign else first
+    # longer ones are no numbers of rows, and slow to read
     short = [part for part in (first, last) if len(part) <= MOST_DIGITS]
     numbers = [int(part) for part in short if part.isascii() and part.isdigit()]
     parts_given = [part for part in (first, last) if part]
@@ -106,4 +108,5 @@ def _rows(text: str | None) -> tuple[int, int | None] | None:
         raise ParamError(
             f"--rows {text}: write A:B, A:, :B or A; rows count from 1, both ends are included"
         )
+    # from 0, and the end itself is not included
     return (int(first) - 1 if first else 0), (int(last) if last else None)

@@ -64,6 +64,7 @@ class Category(Modelled):
         never fails."""
         if not asked and not _repeats_itself(summary):
             return None
+        # the different texts, the most frequent first, and how often each is there
         texts, counts_of_texts = summary.counted
         truth = are_truths(texts)
         levels, counts = _joined_by_meaning(texts, counts_of_texts, truth)

@@ -132,6 +132,7 @@ def code_among(numbers: Float) -> float | None:
     lowest, highest = float(numbers.min()), float(numbers.max())
     for code in (lowest, highest):
         is_code = numbers == code
+        # in how many of the cells it stands
         part = float(is_code.mean())
         if not MOST < part <= MOST_OF_CODE:
             continue
@@ -191,6 +192,7 @@ def _counts_apart(rising: Float, units: Float, may_be_far: bool) -> tuple[int, i
     if may_be_far:
         below = _beyond_gap(-units[::-1])
         above = _beyond_gap(units)
+    # what is asked of the upper end is asked of the lower one by the numbers with the other sign
     reflected = -rising[::-1]
     below = max(
         below,

@@ -551,6 +551,7 @@ def conditioned(schema: Schema, names: Sequence[str]) -> Schema:
                 f"({column.understood()}); say what it is "
                 f"with {option('--type')} {name}=category, or =number"
             )
+        # in its place: the order of columns stays
         column_of[name] = dataclasses.replace(column, condition=True)
     return dataclasses.replace(schema, columns=tuple(column_of.values()))
 

@@ -163,5 +163,6 @@ def _pieces_in_utf8(stream: BinaryIO, encoding: str) -> Iterator[bytes]:
             ) from None
         if text:
             yield text.encode(UTF8, LONE)
+        # the end, at which the decoder has given all that it held back
         if not data:
             return

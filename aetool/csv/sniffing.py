@@ -170,6 +170,7 @@ def _is_regular(rows: list[list[str]]) -> bool:
         return False
     columns = len(rows[0])
     end = len(rows)
+    # shorter records at the end may stand behind the table
     least = max(LEAST_BELOW, len(rows) - MOST_FOOTER)
     while end > least and len(rows[end - 1]) < columns:
         end -= 1

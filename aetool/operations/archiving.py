@@ -363,6 +363,7 @@ def _makers_of_exact(source: opening.Opened, model: Bundle | None) -> list[rival
     if _model_stores_pictures(source, model):
         pictures = picture_models.model_of(model)
         return [plain, lambda options: exact_job.job_of(source, options, model, pictures=pictures)]
+    # the model knows nothing of such a table
     if _why_unused(source, model, CompressOptions()) is not None:
         return [plain]
     shared = shared_of(model, is_bounded=False)

@@ -172,6 +172,7 @@ def _outputs_described(graphs: Mapping[str, bytes]) -> Described:
             shape = ", ".join(sizes) if len(sizes) != 1 else f"{sizes[0]},"
             line = f"({shape}) {kind}"
             meaning = MEANINGS.get(output.name.removesuffix("_low"))
+            # the second part of a number that is a pair of float32
             if output.name.endswith("_low"):
                 meaning = f"what float32 has left of {output.name.removesuffix('_low')}"
             outputs[output.name] = f"{line}: {meaning}" if meaning else line

@@ -176,6 +176,7 @@ def _line_on_damage(lost: str, archive: Archive, is_whole: bool) -> str:
     piece does not match, whether what was restored can be trusted. lost: as the archive has it.
     is_whole: whether all of its rows and columns were restored, and so compared with their own
     digest: had they differed, nothing would have been restored."""
+    # any other damage than a digest of a file in one piece that does not match
     if lost != UNSEALED:
         return lost
     if not is_whole:

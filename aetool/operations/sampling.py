@@ -73,6 +73,7 @@ class Sampler:
             self.places = model.schema.conditions
         self.chosen = _chosen_values(model, condition or {})
         self.recipe = Recipe.of(model)
+        # "features": a model without codes, whose features are drawn one by one
         draws_codes = self.recipe.prior != "features"
         if self.chosen and draws_codes and not condition_names(model):
             raise ParamError(

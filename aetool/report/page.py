@@ -552,6 +552,7 @@ def _row_of_column(column: ColumnRead, total: int, with_model: bool) -> str:
         _number_cell(column.gaps, gaps),
     ]
     if with_model:
+        # None for a column that the model does not see
         before = column.gaps_before
         share = "" if before is None else f"{100 * before:.2g} %"
         cells.append(_number_cell(before or 0.0, share or " "))
