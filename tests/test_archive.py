@@ -105,10 +105,16 @@ def test_target_error_is_met_or_refused(whole_air, tmp_path):
         assert facts["error"] <= target
         sizes.append(facts["bytes"]["code"])
     assert sizes[0] < sizes[1]
+    # what two units do not reach, corrections do
     small = CompressOptions(lossy_only=True, target=0.001, fit=FitOptions(params={"latent": 2}))
+    facts = operations.compress(whole_air, tmp_path / "u.aez", options=small)
+    assert 0.0005 < facts["error"] <= 0.001
+    # pictures have no columns to correct
+    pixels = np.random.default_rng(0).integers(0, 255, (60, 8, 8)).astype(np.uint8)
+    np.save(tmp_path / "p.npy", pixels)
     with pytest.raises(ParamError, match="reaches .* at best"):
-        operations.compress(whole_air, tmp_path / "u.aez", options=small)
-    assert not (tmp_path / "u.aez").exists()
+        operations.compress(tmp_path / "p.npy", tmp_path / "v.aez", options=small)
+    assert not (tmp_path / "v.aez").exists()
 
 
 def test_fewer_code_units_are_smaller(whole_air, tmp_path):

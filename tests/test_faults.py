@@ -31,7 +31,7 @@ from tests.forked import forked
 MOST_LINES, MOST_BYTES = 100_000, 64 << 20  # of reading one small archive, hostile or not
 
 ENV = {**os.environ, "PYTHONPATH": ""}
-MODES = ("text", "typed", "bounded", "bytes", "pictures", "lossy", "shared")
+MODES = ("text", "typed", "bounded", "bytes", "pictures", "lossy", "corrected", "shared")
 
 
 @pytest.fixture(scope="module")
@@ -56,6 +56,7 @@ def made(tmp_path_factory):
         ("bytes", folder / "t.parquet", None, {"keep_files": True}),
         ("pictures", folder / "p.npy", None, {}),
         ("lossy", text, model, {"lossy_only": True, "embed": True}),
+        ("corrected", text, model, {"lossy_only": True, "embed": True, "target": 0.01}),
         ("shared", text, model, {}),
     ):
         target = folder / f"{mode}.aez"

@@ -6,11 +6,13 @@ import dataclasses
 import hashlib
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass, field
+from decimal import ROUND_CEILING, Context, Decimal
 from pathlib import Path
 from typing import Any, BinaryIO
 
 import numpy as np
 
+from aetool.archives.correcting import Correcting
 from aetool.arguments import CheckedOptions
 from aetool.bundle import Bundle
 from aetool.canonical import Json
@@ -19,7 +21,15 @@ from aetool.codec.archive import read_back
 from aetool.codec.columns import whole_column
 from aetool.codec.container import Writer
 from aetool.codec.contents.content import BLOCK_BYTES
-from aetool.codec.contents.lossy import CodedRecords, Lossy, LossyPictures, LossyTable, stored_as
+from aetool.codec.contents.lossy import (
+    CodedRecords,
+    CorrectedTable,
+    Lossy,
+    LossyPictures,
+    LossyTable,
+    stored_as,
+)
+from aetool.codec.corrections import Corrections
 from aetool.columns.column import ODD, Modelled
 from aetool.columns.schema import Schema
 from aetool.data.images import ImageSource
@@ -32,7 +42,7 @@ from aetool.detection.calibration import Calibration
 from aetool.engine import Chosen
 from aetool.errors import DataError, ParamError
 from aetool.fits import fitting
-from aetool.model import Array, Records
+from aetool.model import Array, Int, Records
 from aetool.spelling import option
 
 SAMPLE = 4096  # records that the steps of the quantiser are chosen on
@@ -41,6 +51,7 @@ MOST_WRONG = 0.05  # a category restored wrongly more often than this is stored 
 FAITHFUL = 0.05  # of a deviation: a root mean square error nobody asks to be smaller by default
 TRIES = 6  # times that an archive is written before its target is given up
 LARGEST = 2.0**53  # whole numbers up to here are exact in float64
+DIGITS = 4  # of errors, as an archive holds them
 MARGIN = 0.98  # of the target that was missed: what the next try aims at
 
 
@@ -148,6 +159,17 @@ class _Errors:
 Judge = Callable[[dict[str, Json]], float]
 
 
+@dataclass(frozen=True, eq=False)
+class _Choice:
+    """A way to store a code. size: about how many bytes the sample takes; apart: the names of the
+    columns that are stored exactly beside the code; quantiser, corrections: as they are stored."""
+
+    size: int
+    apart: set[str]
+    quantiser: lossy.Quantiser
+    corrections: Corrections
+
+
 def mean_error(figures: dict[str, Json]) -> float:
     """The entry "error" of a lossy archive's figures: the mean error over columns, each as a part
     of its range; of pictures RMSE / 255."""
@@ -189,6 +211,7 @@ class LossyJob:
         self.ranges: dict[str, list[float]] = {}
         self.irregular: set[str] = set()
         self.not_carried: set[str] = set()
+        self.corrections = Corrections()
         self.rows = 0
         self.squares: dict[str, float] = {}
         self.compared: dict[str, int] = {}
@@ -315,57 +338,151 @@ class LossyJob:
         """Choose the quantiser that codes the sample, records as `_sample_and_ranges` returns them,
         in the fewest bytes at an error, as `judge` computes it, of at most `target`; None: at the
         default fineness. A code of whole numbers, and any code if there are no records, gets steps
-        of 1, whatever the target. Sets `not_carried`, the columns that the archive then stores
-        exactly beside the code. ParamError if `target` cannot be reached. DataError where the
-        squares of errors are too large to be added up."""
+        of 1. Sets `not_carried`, the columns that the archive then stores exactly beside the code,
+        and `corrections`, those that it corrects. ParamError if `target` cannot be reached.
+        DataError where the squares of errors are too large to be added up."""
         self.not_carried = self.irregular
-        # a fact that models with codes of whole numbers have
+        self.corrections = Corrections()
+        # codes of whole numbers are stored as they are: no offset, steps of 1, and every unit
+        size = self.model.latent
+        every = np.arange(size)
+        as_it_is = lossy.Quantiser(np.zeros(size), np.ones(size), every)
+        if not len(sample):
+            return as_it_is
         has_whole_codes = "code_levels" in self.model.facts
-        if not len(sample) or has_whole_codes:
-            # such codes are stored as they are: no offset, steps of 1, and every unit
-            size = self.model.latent
-            every_unit = np.arange(size)
-            return lossy.Quantiser(np.zeros(size), np.ones(size), every_unit)
+        # pictures have no columns to correct, and without a target there is nothing to reach
+        is_correctable = target is not None and self.model.schema is not None
+        if has_whole_codes and not is_correctable:
+            return as_it_is
         encoder = self.model.session("encoder.onnx", self.options.device)
         z = encoder(sample)["z"]
         decoded_sample = self._decode(z, sample)
-        candidates = []
-        unreachable_errors: list[ParamError] = []
-        for stored_exactly in self._sets_stored_exactly(sample, decoded_sample):
-            self.not_carried = stored_exactly
+        choices: list[_Choice] = []
+        refused: list[ParamError] = []
+        for apart in self._sets_stored_exactly(sample, decoded_sample):
+            self.not_carried = apart
             try:
-                quantiser = self._fit_quantiser(sample, z, target)
-            # with another set of columns stored exactly it may be reached
+                choices += self._choices(sample, z, target, as_it_is if has_whole_codes else None)
+            # with other categories apart it may be reached
             except ParamError as unreachable:
-                unreachable_errors.append(unreachable)
-                continue
-            # the price: the code, a row of whole numbers for each unit, and the columns beside it
-            units = list(quantiser.quantise(z).T)
-            size = _coded_size(units) + self._size_stored_exactly(sample)
-            candidates.append((size, stored_exactly, quantiser))
-        if not candidates:
-            raise unreachable_errors[-1]
+                refused.append(unreachable)
+        if not choices:
+            raise refused[-1]
         # of several of one size the first is taken
-        cheapest = min(candidates, key=lambda candidate: candidate[0])
-        _, self.not_carried, quantiser = cheapest
-        return quantiser
+        cheapest = min(choices, key=lambda choice: choice.size)
+        self.not_carried = cheapest.apart
+        self.corrections = cheapest.corrections
+        return cheapest.quantiser
+
+    def _choices(
+        self,
+        sample: Records,
+        z: Array,
+        target: float | None,
+        fixed: lossy.Quantiser | None,
+    ) -> list[_Choice]:
+        """The ways to store the codes z, (rows, latent), of the sample, (rows, ...), at an error of
+        at most `target`, None: at a default fineness, with the columns in `not_carried` stored
+        exactly: by the code alone, and of a table with a target also with corrections. fixed: the
+        only quantiser that the code may have, None: any. ParamError if `target` cannot be
+        reached."""
+        if target is None or self.model.schema is None:
+            quantisers = self._quantisers(sample, z)
+            return [self._choice(sample, z, self._fit_quantiser(sample, z, quantisers, target))]
+        names = [column.name for column in self.modelled]
+        correcting = Correcting(
+            names=names,
+            records=sample,
+            z=z,
+            deviations=self._deviations(sample),
+            decode=self._decoder_output,
+            error=self._error,
+        )
+        if fixed is not None:
+            reached = correcting.reaching(target, lambda step: fixed)
+            if reached is None:
+                raise ParamError(
+                    f"{option('--target-error')} {target:g}: this model's code cannot reach it; "
+                    "allow more"
+                )
+            return [self._choice(sample, z, *reached)]
+        quantisers = self._quantisers(sample, z)
+        choices = []
+        refused: ParamError | None = None
+        try:
+            plain = self._fit_quantiser(sample, z, quantisers, target)
+            choices.append(self._choice(sample, z, plain))
+        except ParamError as unreachable:
+            refused = unreachable
+        reached = correcting.cheapest_reaching(target, quantisers)
+        if reached is not None:
+            choices.append(self._choice(sample, z, *reached))
+        if not choices and refused is not None:
+            raise refused
+        return choices
+
+    def _choice(
+        self,
+        sample: Records,
+        z: Array,
+        quantiser: lossy.Quantiser,
+        corrections: Corrections | None = None,
+    ) -> _Choice:
+        """A way to store the codes z, (rows, latent), of the sample, with the bytes that it takes
+        about: those of the code, of corrections, and of the columns in `not_carried`."""
+        corrections = corrections or Corrections()
+        quantised = quantiser.quantise(z)
+        columns = list(quantised.T)
+        if corrections.step:
+            decoded = self._decoder_output(quantiser.restore(quantised), sample)
+            columns += list(self._corrected_by(corrections, sample, decoded).T)
+        size = _coded_size(columns) + self._size_stored_exactly(sample)
+        return _Choice(size, self.not_carried, quantiser, corrections)
+
+    def _deviations(self, sample: Records) -> dict[str, float]:
+        """By name the standard deviation, in its unit, of each column of numbers that the code
+        carries; columns that do not vary are left out. sample: (rows, columns)."""
+        deviations = {}
+        for place, column in enumerate(self.modelled):
+            if not column.measured or not self._is_carried_by_code(column):
+                continue
+            values = sample[:, place]
+            finite = values[np.isfinite(values)]
+            # of numbers beyond 1e154 there is none
+            with np.errstate(over="ignore", invalid="ignore"):
+                deviation = float(finite.std()) if len(finite) else 0.0
+            if 0 < deviation < np.inf:
+                deviations[column.name] = deviation
+        return deviations
+
+    def _quantisers(self, sample: Records, z: Array) -> lossy.ScaledQuantisers:
+        """The quantisers of the codes z, (rows, latent), of the sample, of any fineness, by what
+        each unit does to the columns that the code carries. ParamError if options.latent is out of
+        range."""
+        return lossy.ScaledQuantisers.of(
+            z,
+            # gains are probed on the first rows
+            lambda code: self._decode(code, sample[: len(code)]),
+            self._distance,
+            self.options.latent,
+        )
 
     def _fit_quantiser(
         self,
         sample: Records,
         z: Array,
+        quantisers: lossy.ScaledQuantisers,
         target: float | None,
     ) -> lossy.Quantiser:
-        """Fit a quantiser to the codes z, (rows, latent), of the sample, (rows, ...), with the
-        columns in `not_carried` stored exactly and not counted as errors. target: the most that
-        `judge` may compute, None: a default fineness. ParamError if `target` cannot be reached.
-        DataError where the squares of errors are too large to be added up."""
+        """Choose of these quantisers of the codes z, (rows, latent), of the sample, (rows, ...),
+        with the columns in `not_carried` stored exactly and not counted as errors. target: the most
+        that `judge` may compute, None: a default fineness. ParamError if `target` cannot be
+        reached. DataError where the squares of errors are too large to be added up."""
 
         def decode(code: Array) -> Array:
-            """The records that the archive will restore of codes, (rows, latent), of the sample's
-            first rows."""
-            # gains are probed on the first rows
-            return self._decode(code, sample[: len(code)])
+            """The records that the archive will restore of the codes, (rows, latent), of the
+            sample."""
+            return self._decode(code, sample)
 
         def error(decoded: Array) -> float:
             """The error of the decoded sample, in its shape, as `judge` computes it. DataError
@@ -381,28 +498,54 @@ class LossyJob:
 
         return lossy.choose(
             z,
+            quantisers,
             decode,
-            self._distance,
             error,
             distortion,
             self._error_fine_enough(),
-            self.options.latent,
             target,
         )
 
     def _decode(self, code: Array, x: Array) -> Array:
-        """The records that the archive will restore: (rows, columns) float64 in the units of the
-        data, NaN in gaps, or pictures as x. code: (rows, latent), quantised; x: the source's
-        records, whose gaps and conditions the archive stores."""
+        """The records that the archive will restore without corrections: (rows, columns) float64
+        in the units of the data, NaN in gaps, or pictures as x. code: (rows, latent), quantised; x:
+        the source's records, whose gaps and conditions the archive stores."""
+        return self._restored(self._decoder_output(code, x), x, {})
+
+    def _decoder_output(self, code: Array, x: Array) -> Array:
+        """What the decoder gives for codes, (rows, latent), before it is rounded as a file may have
+        it: (rows, columns) in the units of the data, or pixels as x. x: the source's records, whose
+        conditions the archive stores."""
         schema = self.model.schema
-        device = self.options.device
-        if schema is None:
-            return decoding.decode(self.model, code, device, self.ranges, condition=None)
-        condition = x[:, schema.conditions]
-        decoded = decoding.decode(self.model, code, device, self.ranges, condition)
-        gaps = decoding.gaps_of(x)
-        decoding.put_gaps(schema, decoded, gaps)
-        return decoded
+        condition = None if schema is None else x[:, schema.conditions]
+        outputs = decoding.decoded(self.model, code, self.options.device, condition)
+        return outputs["x_hat"]
+
+    def _restored(self, decoded: Array, x: Array, amounts: Mapping[str, Array]) -> Array:
+        """The records that the archive will restore of what the decoder gives, which may be changed
+        in place. amounts: by corrected column what is added to its numbers, (rows,); x: the
+        source's records, whose gaps the archive stores."""
+        restored = decoding.as_written(self.model, decoded, self.ranges, amounts)
+        if self.model.schema is not None:
+            gaps = decoding.gaps_of(x)
+            decoding.put_gaps(self.model.schema, restored, gaps)
+        return restored
+
+    def _corrected_by(self, corrections: Corrections, x: Array, decoded: Array) -> Int:
+        """The steps that correct what the decoder gives, `decoded`, of records x, both (rows,
+        columns): (rows, corrected) int64."""
+        names = [column.name for column in self.modelled]
+        return corrections.counted(names, x, decoded)
+
+    def _error(self, sample: Records, decoded: Array, corrections: Corrections) -> float:
+        """The error, as `judge` computes it, of the sample restored with corrections. decoded:
+        (rows, columns), what the decoder gives, which stays as it is. DataError where the squares
+        of errors are too large to be added up."""
+        steps = self._corrected_by(corrections, sample, decoded)
+        restored = self._restored(decoded.copy(), sample, corrections.amounts(steps))
+        measured = _Errors()
+        self._measure(measured, sample, restored)
+        return self.judge(self._figures_of_errors(measured))
 
     def _sets_stored_exactly(self, sample: Records, decoded: Array) -> list[set[str]]:
         """The sets of columns, by name, that may be stored exactly beside the code, one or two to
@@ -572,10 +715,15 @@ class LossyJob:
         for x, table, names in self._read_blocks():
             z = encoder(x)["z"]
             code = quantiser.quantise(z)
-            decoded = quantiser.restore(code)
-            restored = self._decode(decoded, x)
+            decoded = self._decoder_output(quantiser.restore(code), x)
+            steps = None
+            amounts: Mapping[str, Array] = {}
+            if table is not None:
+                steps = self._corrected_by(self.corrections, x, decoded)
+                amounts = self.corrections.amounts(steps)
+            restored = self._restored(decoded, x, amounts)
             self._measure(measured, x, restored)
-            coded_records = CodedRecords(x, code, table, names)
+            coded_records = CodedRecords(x, code, table, names, steps)
             for block in self.content.encode(coded_records, hints):
                 digest.update(block.content)
                 writer.add(block.rows, block.content, block.payload)
@@ -585,7 +733,8 @@ class LossyJob:
         sizes = self.content.sizes.of
         facts: dict[str, Json] = {"fidelity": "lossy", "bytes": sizes}
         facts |= self._figures_of_errors(measured)
-        writer.finish(facts, digest.digest())
+        # readers are told of errors in few digits
+        writer.finish(facts | _in_few_digits(facts), digest.digest())
         # of no use inside the archive, which has them otherwise
         worst = worst_column(facts.get("errors", {}), self.ranges)
         if worst:
@@ -654,13 +803,16 @@ class LossyJob:
                 carried.add(column.name)
         # one record shows the kinds of all columns, as none does of an empty table
         columns = stored_as(self.source.head(1), carried)
-        return LossyTable(
+        # readers of before know no corrections: they are told by the version
+        kind = CorrectedTable if self.corrections.step else LossyTable
+        return kind(
             format,
             quantiser,
             columns,
             self.source.dtypes,
             self.ranges,
             effort,
+            self.corrections,
         )
 
     def _embeds_model(self) -> bool:
@@ -705,6 +857,27 @@ class LossyJob:
             return {}
         model = packed_models.packed(self._decoder_only())
         return {"model": model}
+
+
+def _in_few_digits(facts: dict[str, Json]) -> dict[str, Json]:
+    """The entry "errors" of a table's figures, with its numbers rounded up to DIGITS (4) digits,
+    which an archive of many columns has room for; {} of pictures, which have none."""
+    if "errors" not in facts:
+        return {}
+    errors = {}
+    for name, figures in facts["errors"].items():
+        errors[name] = {figure: _rounded_up(value) for figure, value in figures.items()}
+    return {"errors": errors}
+
+
+def _rounded_up(value: float) -> float:
+    """A number, 0 or more, rounded to DIGITS (4) digits, so that it is never below the number."""
+    if not value:
+        return value
+    exact = Decimal(value)
+    digits = Context(prec=DIGITS, rounding=ROUND_CEILING)
+    rounded = digits.plus(exact)
+    return float(rounded)
 
 
 def _summary_of_pictures(measured: _Errors) -> dict[str, Json]:

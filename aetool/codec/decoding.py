@@ -33,13 +33,30 @@ def decode(
     there is no such device; BundleError for a model without a decoder; DataError for codes of
     another width, or that are no numbers.
     """
-    records = decoded(model, code, device, condition)["x_hat"]
+    return as_written(model, decoded(model, code, device, condition)["x_hat"], ranges)
+
+
+def as_written(
+    model: Bundle,
+    records: Array,
+    ranges: Mapping[str, Sequence[float]] | None = None,
+    amounts: Mapping[str, Float] | None = None,
+) -> Records:
+    """Bring the output "x_hat" of a model's decoder to the values that a file may have, as `decode`
+    returns them; a table's records are changed in place. amounts: by column's name what is added to
+    its numbers before, (rows,) in its unit; columns that are not in it stay as they are. ranges: as
+    for `decode`."""
     if model.schema is None:
         return np.rint(records).astype(np.uint8)
     for place, column in enumerate(model.schema.modelled):
+        values = records[:, place]
+        if amounts and column.name in amounts:
+            # the sum may overflow, and is limited with what overshoots
+            with np.errstate(over="ignore"):
+                values = values + amounts[column.name]
         # a decoder may overshoot; what was never in the file is never restored
         range_of_column = (ranges or {}).get(column.name)
-        records[:, place] = column.within(records[:, place], range_of_column)
+        records[:, place] = column.within(values, range_of_column)
     return records
 
 

@@ -103,62 +103,88 @@ def _floats_from_hexadecimal(texts: Json) -> Float:
     return np.array([float.fromhex(text) for text in texts])
 
 
+@dataclass(frozen=True, eq=False)
+class ScaledQuantisers:
+    """The quantisers of one code that differ in nothing but a common factor of their steps.
+
+    Steps are inversely proportional to what a unit does to the output, so that each unit adds the
+    same distortion (reverse water-filling: Cover & Thomas 2006, section 10.3.3).
+
+    centre: (latent,) float64, the mean of each unit. kept: (kept,) int64, the places, from 0, of
+    the units that are stored. relative_step: (latent,) float64, the step of each unit that moves
+    the decoded records by 1. typical_effect: by how far the kept units move the decoded records, in
+    the root mean square, above 0.
+    """
+
+    centre: Float
+    kept: Int
+    relative_step: Float
+    typical_effect: float
+
+    @classmethod
+    def of(
+        cls,
+        z: Code,
+        decode: Callable[[Code], Decoded],
+        distance: Callable[[Decoded, Decoded], Float],
+        latent: int | None,
+    ) -> ScaledQuantisers:
+        """The quantisers of codes z, (rows, latent) float32, at least one row. decode: of codes.
+        distance(a, b): (rows,), squared difference of each record in two decodings. latent: how
+        many units to keep, those that change the decoded records most; None: all. ParamError where
+        it is not 1 to the size of the code."""
+        size = z.shape[1]
+        if latent is not None and not 1 <= latent <= size:
+            raise ParamError(
+                f"{option('--latent')} {latent}: this model's code has {size} units; give 1 .. "
+                f"{size}"
+            )
+        centre = z.mean(axis=0, dtype=np.float64)
+        deviation = z.std(axis=0, dtype=np.float64)
+        # a unit that never changes is moved by something, too
+        deviation = np.maximum(deviation, 1e-9)
+        gain = _gains(z[:PROBED_ROWS], deviation, decode, distance)
+        effect = gain * deviation
+        strongest = np.argsort(-effect)[: latent or size]
+        kept = np.sort(strongest)
+        # a step in inverse proportion to the gain; that of a unit that does next to nothing is
+        # limited
+        largest_gain = max(float(gain.max()), 1e-12)
+        relative_step = 1 / np.maximum(gain, 1e-6 * largest_gain)
+        # 1 where no unit changes anything: any step will do but 0
+        mean_square = float((effect[kept] ** 2).mean())
+        typical_effect = mean_square**0.5 or 1.0
+        return cls(centre, kept, relative_step, typical_effect)
+
+    def at(self, scale: float) -> Quantiser:
+        """The quantiser whose steps each move the decoded records by scale * typical_effect."""
+        step = scale * self.typical_effect * self.relative_step
+        return Quantiser(self.centre, step, self.kept)
+
+
 def choose(
     z: Code,
+    quantisers: ScaledQuantisers,
     decode: Callable[[Code], Decoded],
-    distance: Callable[[Decoded, Decoded], Float],
     error: Callable[[Decoded], float],
     distortion: Callable[[Decoded], float],
     floor: float,
-    latent: int | None,
     target: float | None,
 ) -> Quantiser:
-    """Choose the coarsest quantiser of a model's codes whose decoded records keep within a target,
-    judged on codes z, (rows, latent).
+    """The coarsest of these quantisers whose decoded records keep within the error that is asked
+    for, judged on codes z, (rows, latent).
 
-    z: float32, at least one row. decode: of codes. distance(a, b): (rows,), squared difference of
-    each record in two decodings. error(decoded): what must be at most `target`, in the same unit;
-    with target None distortion(decoded), a squared error, may rise by a quarter above that of the
-    finest steps, or up to floor. latent: how many units to keep, those that change the decoded
-    records most; None: all. ParamError where even the finest steps miss the target, or latent is
-    not 1 to the size of the code.
-
-    Steps are inversely proportional to what a unit does to the output, so that each unit adds the
-    same distortion (reverse water-filling: Cover & Thomas 2006, section 10.3.3); only their common
-    scale is searched.
+    z: float32, at least one row. decode: of codes. error(decoded): what must be at most `target`,
+    in the same unit; with target None distortion(decoded), a squared error, may rise by a quarter
+    above that of the finest steps, or up to floor. ParamError where even the finest steps miss the
+    target.
     """
-    size = z.shape[1]
-    if latent is not None and not 1 <= latent <= size:
-        raise ParamError(
-            f"{option('--latent')} {latent}: this model's code has {size} units; give 1 .. {size}"
-        )
-    centre = z.mean(axis=0, dtype=np.float64)
-    deviation = z.std(axis=0, dtype=np.float64)
-    # a unit that never changes is moved by something, too
-    deviation = np.maximum(deviation, 1e-9)
-    gain = _gains(z[:PROBED_ROWS], deviation, decode, distance)
-    effect = gain * deviation
-    strongest = np.argsort(-effect)[: latent or size]
-    kept = np.sort(strongest)
-    # a step in inverse proportion to the gain; that of a unit that does next to nothing is limited
-    largest_gain = max(float(gain.max()), 1e-12)
-    relative_step = 1 / np.maximum(gain, 1e-6 * largest_gain)
-    # 1 where no unit changes anything: any step will do but 0
-    mean_square = float((effect[kept] ** 2).mean())
-    typical_effect = mean_square**0.5 or 1.0
-
-    def quantiser_of(scale: float) -> Quantiser:
-        """The quantiser whose steps are those at which every unit adds as much distortion, all
-        multiplied by `scale`."""
-        step = scale * typical_effect * relative_step
-        return Quantiser(centre, step, kept)
-
     judge = distortion if target is None else error
 
     def error_at(scale: float) -> float:
         """The error, or with target None the distortion, of the records that come back with steps
         of this scale."""
-        quantiser = quantiser_of(scale)
+        quantiser = quantisers.at(scale)
         q = quantiser.quantise(z)
         restored = quantiser.restore(q)
         return judge(decode(restored))
@@ -180,7 +206,7 @@ def choose(
             low = middle
         else:
             high = middle
-    return quantiser_of(float(2.0**low))
+    return quantisers.at(float(2.0**low))
 
 
 def _gains(

@@ -137,14 +137,20 @@ class Number(Modelled):
         return column._with_statistics(numbers.value, decimals)
 
     def restoring(self) -> Self:
-        """A copy without quantiles, counts and reach, and without the units of its scale: decoders
-        give numbers in the user's own. The median is put where a number is not known."""
-        plain = Scale(
-            center=self.scale.center,
-            curved=self.scale.curved,
-            resolution=self.scale.resolution,
+        """A copy with its decimals, its notation, and the median, which is put where a number is
+        not known. Decoders give numbers in the user's own units, and an archive says itself from
+        where to where they go."""
+        # as a column has them that has seen no number
+        unseen = type(self)(self.name)
+        return dataclasses.replace(
+            self,
+            low=unseen.low,
+            high=unseen.high,
+            quantiles=unseen.quantiles,
+            counts=unseen.counts,
+            reach=unseen.reach,
+            scale=Scale(center=self.scale.center),
         )
-        return dataclasses.replace(self, quantiles=(), counts=(), reach=None, scale=plain)
 
     def _with_statistics(self, values: Float, decimals: int | None) -> Self:
         """A copy of the column with the statistics (scale, range, quantiles, counts, gaps) of these

@@ -98,6 +98,9 @@ def decoded_columns(header, columns, rows, model):
     kept = len(header["quantiser"]["kept"])
     code = code_of(header["quantiser"], columns[:kept], rows)
     x = session.run(["x_hat"], {session.get_inputs()[0].name: code})[0]
+    for name, step in header.get("corrections", []):
+        x[:, names.index(name)] += columns[kept].values * float.fromhex(step)
+        kept += 1
     bits = np.frombuffer(blob(columns[kept].blob), np.uint8)
     gaps = np.unpackbits(bits, count=x.size).reshape(x.shape) if len(bits) else x * 0
     exact = iter(columns[kept + 1 :])

@@ -6,6 +6,7 @@ Each is a table for which the stage pays, and its archive. An archive that is th
 anew: name those that are.
 """
 
+import dataclasses
 import sys
 from pathlib import Path
 
@@ -13,7 +14,7 @@ import numpy as np
 
 from aetool import operations
 from aetool.codec import planning
-from aetool.operations import CompressOptions
+from aetool.operations import CompressOptions, FitOptions
 
 HOME = Path(__file__).parent / "3.1"
 LATER = Path(__file__).parent / "3.3"
@@ -28,6 +29,7 @@ COMMON = Path(__file__).parent / "3.15"
 ORIGINS = Path(__file__).parent / "3.16"
 COMPOSED = Path(__file__).parent / "3.17"
 TEXTS = Path(__file__).parent / "3.18"
+CORRECTED = Path(__file__).parent / "3.19"
 DEMO = Path(__file__).parents[2] / "aetool" / "demo" / "beijing_air.csv"
 
 
@@ -434,11 +436,45 @@ TYPED_FLOAT_SOURCES = {"doubles": doubles}
 TYPED_SOURCES = {"numbers": numbers, "remarks": remarks}
 
 
+def channels(rows=90):
+    """Six columns of one cause, of which the last is mostly noise, words, and two gaps."""
+    rng = np.random.default_rng(19)
+    cause = rng.normal(size=rows)
+    lines = []
+    for row, level in enumerate(cause):
+        noise = rng.normal(size=6) * (0.05, 0.05, 0.1, 0.1, 0.1, 3)
+        cells = [f"{(place + 1) * level + off:.2f}" for place, off in enumerate(noise)]
+        if row in (5, 50):
+            cells[5] = ""
+        lines.append(",".join([*cells, "high" if level > 0 else "low"]) + "\n")
+    return "a,b,c,d,e,f,word\n" + "".join(lines)
+
+
+def write_corrected():
+    """Write the table, its model, its archive by a code of one unit with corrections, and what that
+    restores."""
+    CORRECTED.mkdir(exist_ok=True)
+    source = CORRECTED / "channels.csv"
+    source.write_text(channels())
+    model = operations.fit(source, FitOptions("pca", {"latent": 1}))
+    decoder = {"decoder.onnx": model.graphs["decoder.onnx"]}
+    model = dataclasses.replace(
+        model, graphs=decoder | {"encoder.onnx": model.graphs["encoder.onnx"]}
+    )
+    model.save(CORRECTED / "model.aem")
+    options = CompressOptions(lossy_only=True, target=0.01, embed=False)
+    operations.compress(source, CORRECTED / "channels.aez", model, options)
+    operations.decompress(CORRECTED / "channels.aez", CORRECTED / "restored.csv", model=model)
+
+
 def main(names):
     """Write NAME.csv and NAME.aez."""
     sources = SOURCES | LATER_SOURCES | LAST_SOURCES | FLOAT_SOURCES | COMPUTED_SOURCES
     sources |= COMMON_SOURCES | ORIGIN_SOURCES | COMPOSED_SOURCES | TEXT_SOURCES
     for name in names:
+        if name == "channels":
+            write_corrected()
+            continue
         if name == "fields":
             FIELDS.mkdir(exist_ok=True)
             source = FIELDS / f"{name}.npz"

@@ -9,7 +9,7 @@ from aetool.codec.contents.content import Content
 from aetool.codec.contents.file import TypedFile
 from aetool.codec.contents.folder import BoundedFolder, FilteredFolder, Folder
 from aetool.codec.contents.lines import JsonLines
-from aetool.codec.contents.lossy import LossyPictures, LossyTable
+from aetool.codec.contents.lossy import CorrectedTable, LossyPictures, LossyTable
 from aetool.codec.contents.parts import Parts
 from aetool.codec.contents.pixels import BoundedPixels, FilteredPixels, PixelArray
 from aetool.codec.contents.text import TextTable
@@ -25,6 +25,7 @@ KNOWN: dict[tuple[str, int], type[Content]] = {
         ExtrapolatedArrays,
         JsonLines,
         LossyTable,
+        CorrectedTable,
         LossyPictures,
         PixelArray,
         BoundedPixels,

@@ -25,6 +25,7 @@ from aetool.codec.contents.exact import (
     strings_of,
 )
 from aetool.codec.contents.pixels import counted, stacked, write_arrays
+from aetool.codec.corrections import Corrections
 from aetool.codec.folders import Picture
 from aetool.codec.limits import check_decoded
 from aetool.codec.lossy import Code, Quantiser
@@ -47,12 +48,14 @@ class CodedRecords(NamedTuple):
     """Records of a source with their code. inputs: what the model takes, (rows, columns) float64,
     NaN in gaps, or pictures, (rows, channels, height, width) uint8; code: (rows, kept) int64, in
     steps of the quantiser; table: the records as they are, None of pictures; names: of pictures, []
-    of a table."""
+    of a table. corrections: (rows, corrected) int64, the steps by which the decoder's numbers are
+    corrected; None of pictures."""
 
     inputs: Records
     code: Int
     table: Table | None
     names: list[str]
+    corrections: Int | None = None
 
 
 @dataclass(eq=False)
@@ -187,9 +190,12 @@ class LossyTable(Lossy):
     whole numbers, and back; effort: how far to search, only for writing. columns: (name, how it is
     stored) of each, in order: "model", or, stored exactly, the kind of its values: "cells",
     "moments" or "floats". dtypes: of the source, Arrow's names, by column. ranges: [lowest,
-    highest] number of the source, by column, within which restored numbers are kept."""
+    highest] number of the source, by column, within which restored numbers are kept. corrections:
+    of columns that are "model", what is added to the decoder's numbers; only CorrectedTable has
+    any."""
 
     name = "lossy table"
+    has_corrections = False
 
     def __init__(
         self,
@@ -199,11 +205,13 @@ class LossyTable(Lossy):
         dtypes: Mapping[str, str],
         ranges: Mapping[str, list[float]],
         effort: Effort | None = None,
+        corrections: Corrections | None = None,
     ) -> None:
         super().__init__(format, quantiser, effort)
         self.columns = list(columns)
         self.dtypes = dict(dtypes)
         self.ranges = dict(ranges)
+        self.corrections = corrections or Corrections()
 
     def header(self) -> dict[str, Json]:
         """The entries of the archive's header, by name: "content", "mode", "format", "quantiser",
@@ -215,12 +223,14 @@ class LossyTable(Lossy):
         header["columns"] = columns
         header["dtypes"] = self.dtypes
         header["ranges"] = self.ranges
+        if self.has_corrections:
+            header["corrections"] = self.corrections.to_json()
         return header
 
     @classmethod
     def from_header(cls, header: dict[str, Json]) -> LossyTable:
-        """The content of a header, for reading; ValueError, KeyError or TypeError if it is none of
-        a lossy table."""
+        """The content of a header, for reading; ValueError, KeyError, TypeError or AttributeError
+        if it is none of a lossy table, or corrects a column that the model does not restore."""
         columns = []
         for column in header["columns"]:
             name = str(column["name"])
@@ -230,12 +240,20 @@ class LossyTable(Lossy):
         # numbers of JSON may be whole
         for name, (low, high) in header["ranges"].items():
             ranges[name] = [float(low), float(high)]
+        corrections = None
+        if cls.has_corrections:
+            corrections = Corrections.from_json(header["corrections"])
+            by_model = {name for name, stored in columns if stored == "model"}
+            # of a damaged archive the header may say anything
+            if not by_model.issuperset(corrections.names):
+                raise ValueError("corrects a column that the model does not restore")
         return cls(
             format=dict(header["format"]),
             quantiser=Quantiser.from_json(header["quantiser"]),
             columns=columns,
             dtypes=dict(header["dtypes"]),
             ranges=ranges,
+            corrections=corrections,
         )
 
     @property
@@ -247,16 +265,21 @@ class LossyTable(Lossy):
     @property
     def labels(self) -> list[str]:
         """For each column of a block the name of what it holds: "code 3" and the like for units of
-        the code, then "gaps" and the names of the exact columns."""
-        return [*super().labels, "gaps", *self.exact]
+        the code, then the names of the corrected columns, "gaps", and the names of the exact
+        columns."""
+        return [*super().labels, *self.corrections.names, "gaps", *self.exact]
 
     def beside(self, item: CodedRecords) -> list[Coded]:
-        """Encode, as columns: which values of the model's columns are missing, one bit each, then
-        each exact column of item.table, in the order of `exact`. ArchiveError for texts of more
-        bytes than a block may have."""
+        """Encode, as columns: the corrections of each corrected column, which values of the model's
+        columns are missing, one bit each, then each exact column of item.table, in the order of
+        `exact`. ArchiveError for texts of more bytes than a block may have."""
         assert item.table is not None
+        columns = []
+        if item.corrections is not None:
+            for steps in item.corrections.T:
+                columns.append(whole_column(np.ascontiguousarray(steps)))
         gaps = blobs.pack(decoding.gaps_of(item.inputs))
-        columns = [bytes_column(gaps)]
+        columns.append(bytes_column(gaps))
         # in the order of `exact`, which decoding relies on
         exact = item.table.only(self.exact)
         for values in exact.values:
@@ -285,19 +308,25 @@ class LossyTable(Lossy):
         modelled = schema.modelled if schema else ()
         check_decoded(block.rows, len(modelled))
         code = self.codes_of(block)
-        # behind the units of the code: the gaps, then what is stored exactly
+        # behind the units of the code and the corrections: the gaps, then what is stored exactly
         units = len(self.quantiser.kept)
-        gaps_column, *exact_columns = block.columns[units:]
+        corrected = len(self.corrections.names)
+        gaps_column, *exact_columns = block.columns[units + corrected :]
         exact: writers.Columns = {}
         for name, column in zip(self.exact, exact_columns, strict=True):
             exact[name] = restored(column)
         # the decoder is given whole blocks, so that rows do not depend on which are asked for
-        records = decoding.decode(
+        restored_by_code = decoding.decoded(
             archive.model,
             code,
             archive.device,
-            self.ranges,
             self._conditioning_columns(archive, exact),
+        )
+        records = decoding.as_written(
+            archive.model,
+            restored_by_code["x_hat"],
+            self.ranges,
+            self._corrections_in(block),
         )
         if schema is not None:
             gaps = blobs.unpack(gaps_column.blobs[0])
@@ -315,6 +344,18 @@ class LossyTable(Lossy):
             values = modelled[place].restored(records[:, place])
             decoded[name] = values[inside]
         return decoded
+
+    def _corrections_in(self, block: Block) -> dict[str, Float]:
+        """What a block adds to the decoder's numbers: by corrected column (rows,) float64, in its
+        unit. ArchiveError if the block stores something else in its place."""
+        first = len(self.quantiser.kept)
+        names = self.corrections.names
+        steps = np.zeros((block.rows, len(names)), np.int64)
+        for place, column in enumerate(block.columns[first : first + len(names)]):
+            if not isinstance(column.meta, WholeMeta):
+                raise ArchiveError("damaged: a block's corrections are not stored as such")
+            steps[:, place] = column.values
+        return self.corrections.amounts(steps)
 
     def _conditioning_columns(
         self,
@@ -399,6 +440,14 @@ class LossyTable(Lossy):
         # the dtypes of the DataFrame that was compressed, if it was one
         dtypes_of_frame = self._format.get("pandas", {})
         return writers.frame_of(batches, self.dtypes, dtypes_of_frame)
+
+
+class CorrectedTable(LossyTable):
+    """A table by a model's code, of which some columns are corrected: it stores, in steps, how far
+    the decoder's numbers are off. It is a version of its own, which readers of before refuse."""
+
+    version = 2
+    has_corrections = True
 
 
 class LossyPictures(Lossy):
