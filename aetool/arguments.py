@@ -149,20 +149,20 @@ def checked_options(
     of the declared type, and for a negative `seed`. Types that TAKEN does not list pass unchecked.
     verb: what the message begins with; declared: the function or dataclass; options: by name.
     """
-    known = inspect.signature(declared).parameters
-    taken: dict[str, Value] = {}
+    parameters = inspect.signature(declared).parameters
+    checked_values: dict[str, Value] = {}
     for name, value in options.items():
-        if name not in known:
-            raise ParamError(f"{verb}: no option '{name}'; there are {', '.join(known)}")
-        annotation = str(known[name].annotation)
-        has_default = known[name].default is not inspect.Parameter.empty
+        if name not in parameters:
+            raise ParamError(f"{verb}: no option '{name}'; there are {', '.join(parameters)}")
+        annotation = str(parameters[name].annotation)
+        has_default = parameters[name].default is not inspect.Parameter.empty
         if value is None and has_default and "None" not in annotation.split(" | "):
             continue
-        taken[name] = cast("Value", checked(verb, name, value, annotation))
-        number = taken[name]
+        checked_values[name] = cast("Value", checked(verb, name, value, annotation))
+        number = checked_values[name]
         if name == "seed" and is_whole(number) and number < 0:  # type: ignore[operator]
             raise ParamError(f"{verb}: seed must be 0 or more; got {shown(value)}")
-    return taken
+    return checked_values
 
 
 class CheckedOptions:
@@ -175,11 +175,11 @@ class CheckedOptions:
     def __post_init__(self) -> None:
         """Take each option over as it is checked, None for its default; ParamError for one of a
         wrong type, and for a negative `seed`, as `checked_options` raises it."""
-        taken = checked_options(self.verb, type(self), vars(self))
+        checked_values = checked_options(self.verb, type(self), vars(self))
         for field in fields(self):  # type: ignore[arg-type]
             value = field.default if field.default_factory is MISSING else field.default_factory()
             # the class is frozen, and this is still its making
-            object.__setattr__(self, field.name, taken.get(field.name, plain(value)))
+            object.__setattr__(self, field.name, checked_values.get(field.name, plain(value)))
 
 
 def errors_by_column(max_error: object) -> object:
@@ -204,24 +204,24 @@ def errors_by_column(max_error: object) -> object:
 def refuse_misspelt(
     verb: str,
     declared: Callable[..., object],
-    given: Sequence[str],
+    names: Sequence[str],
     parameters: Sequence[str],
 ) -> None:
     """Raise ParamError for a name that is nearly an argument of a verb or a parameter of its model,
     or is what the command line calls one.
 
-    given: the names of further arguments that the user wrote; those of parameters pass. declared:
-    the verb's function. parameters: the names of the model's. Names that are like none of these
-    pass: the model judges them.
+    names: those of further arguments that the user wrote; those of parameters pass. declared: the
+    verb's function. parameters: the names of the model's. Names that are like none of these pass:
+    the model judges them.
     """
     arguments = [name for name in inspect.signature(declared).parameters if name != "params"]
-    for name in given:
+    for name in names:
         if name in parameters:
             continue
         # what is called otherwise on the command line, such as engine for executor
         dashed = "--" + name.replace("_", "-")
-        meant = option(dashed) if dashed in PYTHON else ""
-        near = [meant] if meant in arguments else []
+        name_in_python = option(dashed) if dashed in PYTHON else ""
+        near = [name_in_python] if name_in_python in arguments else []
         near += difflib.get_close_matches(name, [*arguments, *parameters], 1, NEAR)
         if near:
             raise ParamError(f"{verb}: no argument '{name}'; did you mean {near[0]}?")
@@ -235,44 +235,45 @@ def checked(verb: str, name: str, value: object, annotation: str) -> object:
     kinds = annotation.split(" | ")
     if any(kind not in TAKEN for kind in kinds):
         return value
-    is_taken = [OF_ITEMS[kind] for kind in kinds if kind in OF_ITEMS and _may_be(value, kind)]
+    item_checks = [OF_ITEMS[kind] for kind in kinds if kind in OF_ITEMS and _may_be(value, kind)]
     # a list may have millions of items, and be wrong from the first on
-    strays = _strays(value, is_taken) if is_taken else iter(())
-    own: object = None
+    strays = _strays(value, item_checks) if item_checks else iter(())
+    plain_value: object = None
+    # True if there is no stray: `next` then gives back its default
     is_right = next(strays, strays) is strays
     if is_right:
         # what is said is added to the caller's own list, which a copy is not
-        own = value if "list[str]" in kinds else plain(value)
-        is_right = any(TAKEN[kind][1](own) for kind in kinds)
+        plain_value = value if "list[str]" in kinds else plain(value)
+        is_right = any(TAKEN[kind][1](plain_value) for kind in kinds)
     if not is_right:
         words = " or ".join(TAKEN[kind][0] for kind in kinds)
-        said = shown(value)
-        for stray in _strays(value, is_taken or [TAKEN["str"][1]]):
-            said += f" with {shown(stray)}"
+        got = shown(value)
+        for stray in _strays(value, item_checks or [TAKEN["str"][1]]):
+            got += f" with {shown(stray)}"
             break
-        raise ParamError(f"{verb}: {name} must be {words}; got {said}")
-    return own
+        raise ParamError(f"{verb}: {name} must be {words}; got {got}")
+    return plain_value
 
 
 def _may_be(value: object, kind: str) -> bool:
-    """Whether a value, if it is a dictionary, may be of a kind of TAKEN, as one of dictionaries; if
-    it is none, whether it may be, as one of anything else."""
+    """Whether a value could be of a kind, a key of TAKEN, as far as being a dictionary goes: only a
+    dictionary can be of a kind that begins with "Mapping", and it can be of no other kind."""
     return kind.startswith("Mapping") == isinstance(value, Mapping)
 
 
-def _strays(value: object, is_taken: Sequence[Callable[[object], bool]]) -> Iterator[object]:
+def _strays(value: object, item_checks: Sequence[Callable[[object], bool]]) -> Iterator[object]:
     """Yield the items of a list, or the values of a dictionary, that are none of what is taken; of
-    any other value nothing. One after the other: who takes the first waits for no other. is_taken:
-    each says of an item whether it is one of its own."""
+    any other value nothing. One after the other: who takes the first waits for no other.
+    item_checks: functions, each of which says whether an item is of one kind that is taken."""
     items: Iterable[object] = ()
     if isinstance(value, Mapping):
         items = value.values()
     elif _is_row(value) or isinstance(value, list | AbstractSet):
         items = cast("Iterable[object]", value)
     for item in items:
-        own = plain(item)
-        if not any(is_one(own) for is_one in is_taken):
-            yield item if _is_row(item) else own
+        plain_item = plain(item)
+        if not any(is_of_kind(plain_item) for is_of_kind in item_checks):
+            yield item if _is_row(item) else plain_item
 
 
 def check_kind(
@@ -365,27 +366,27 @@ class Bytes(int):
     written: str
 
 
-def bytes_of(written: str, option_name: str) -> Bytes:
+def bytes_of(text: str, option_name: str) -> Bytes:
     """A number of bytes from a text such as 500000, 64M or 10kB: K, M, G and T are powers of 1,024,
     kB, MB, GB and TB of 1,000, in either case of letters. ParamError for anything else, a fraction,
     a sign or a blank among it. option_name: the option's, for errors."""
-    digits = written.rstrip("kKmMgGtTbB")
-    unit = written[len(digits) :].upper()
+    digits = text.rstrip("kKmMgGtTbB")
+    unit = text[len(digits) :].upper()
     is_number = digits.isascii() and digits.isdecimal()
     if not is_number or unit not in UNITS:
         raise ParamError(
-            f"{option_name} {written}: write a number of bytes such as 500000, 64M or 10kB"
+            f"{option_name} {text}: write a number of bytes such as 500000, 64M or 10kB"
         )
     number = Bytes(int(digits) * UNITS[unit])
-    number.written = written
+    number.written = text
     return number
 
 
-def part_of(written: str, option_name: str) -> float:
+def part_of(text: str, option_name: str) -> float:
     """A share as a number from a text: 0.01 from "1%" and from "0.01". Its range is not checked.
     ParamError for what is no finite number, one with a decimal comma among it. option_name: for
     errors."""
-    number = written.removesuffix("%")
+    number = text.removesuffix("%")
     try:
         part = float(number)
         # 1e400, and nan, which passes comparisons
@@ -393,10 +394,8 @@ def part_of(written: str, option_name: str) -> float:
             raise ValueError(number)
     except ValueError:
         # who writes numbers with a comma elsewhere does so here
-        with_point = written.replace(",", ".")
+        with_point = text.replace(",", ".")
         if re.fullmatch(r"\d*\.\d+%?", with_point):
-            raise ParamError(
-                f"{option_name} {written}: write a decimal point: {with_point}"
-            ) from None
-        raise ParamError(f"{option_name} {written}: write a number such as 0.01 or 1%") from None
-    return part / 100 if number != written else part
+            raise ParamError(f"{option_name} {text}: write a decimal point: {with_point}") from None
+        raise ParamError(f"{option_name} {text}: write a number such as 0.01 or 1%") from None
+    return part / 100 if number != text else part

@@ -272,22 +272,22 @@ def _pack(manifest: dict[str, Json], graphs: dict[str, bytes]) -> bytes:
     """The bytes of a bundle's file: a ZIP, not compressed, of the manifest and of those of `graphs`
     whose names are in MEMBERS, in the order of MEMBERS; others are left out. The same content gives
     the same bytes on every system."""
-    written = io.BytesIO()
-    with zipfile.ZipFile(written, "w", zipfile.ZIP_STORED) as archive:
+    buffer = io.BytesIO()
+    with zipfile.ZipFile(buffer, "w", zipfile.ZIP_STORED) as archive:
         members = {"manifest.json": canonical(manifest)}
         members |= {_MEMBER + graph: graphs[graph] for graph in MEMBERS if graph in graphs}
         for name, content in members.items():
             entry = zipfile.ZipInfo(name, date_time=(1980, 1, 1, 0, 0, 0))
             entry.create_system = 3  # Unix, whatever the system: one model, one file
             archive.writestr(entry, content)
-    return written.getvalue()
+    return buffer.getvalue()
 
 
 def _arrived(kind: type[Bundle], data: bytes, name: str) -> Bundle:
     """Load a bundle that another process pickled, as an object of its class `kind`. data: the bytes
     of its file; name: its name. BundleError if they are damaged."""
-    plain = from_bytes(data, name)
-    return kind(**{field.name: getattr(plain, field.name) for field in dataclasses.fields(plain)})
+    bundle = from_bytes(data, name)
+    return kind(**{field.name: getattr(bundle, field.name) for field in dataclasses.fields(bundle)})
 
 
 def from_bytes(data: bytes, name: str) -> Bundle:
@@ -305,14 +305,14 @@ def from_bytes(data: bytes, name: str) -> Bundle:
         manifest = parse_canonical(members.pop("manifest.json"))
         graphs = {path.removeprefix(_MEMBER): content for path, content in members.items()}
         bundle = _rebuild(manifest, graphs, name)
-        canonical_bytes = bundle.to_bytes() == data
+        is_canonical = bundle.to_bytes() == data
     except AetoolError as error:
         if str(error).startswith(name):
             raise
         raise BundleError(f"{name}: {error}") from None
     except (ValueError, KeyError, TypeError, AttributeError, IndexError, OverflowError) as error:
         raise BundleError(f"{name}: damaged, or not an aetool bundle ({error})") from None
-    if not canonical_bytes:
+    if not is_canonical:
         raise BundleError(f"{name}: damaged: its bytes are not the canonical ones")
     for graph, content in bundle.graphs.items():
         if graph not in GRAPHS:

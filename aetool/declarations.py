@@ -32,23 +32,23 @@ def check_hooks(name: str, module: ModuleType) -> None:
     name: the plugin's. What the module imports from others is not looked at.
     """
     hooks = hook_names()
-    for given, function in vars(module).items():
+    for function_name, function in vars(module).items():
         # what is imported from elsewhere is not this plugin's
         if not inspect.isfunction(function) or function.__module__ != module.__name__:
             continue
         marked = hasattr(function, MARK)
         place = _place(module, function.__code__.co_firstlineno)
-        if given in hooks:
+        if function_name in hooks:
             if not marked:
                 raise PluginError(
-                    f"plugin '{name}': {given} ({place}) is not marked as a hook and never called; "
-                    "write @hookimpl above it (from aetool import hookimpl)"
+                    f"plugin '{name}': {function_name} ({place}) is not marked as a hook and never "
+                    "called; write @hookimpl above it (from aetool import hookimpl)"
                 )
             continue
-        near = difflib.get_close_matches(given, hooks, 1, NEAR)
+        near = difflib.get_close_matches(function_name, hooks, 1, NEAR)
         if marked or near:
             guess = f"did you mean {near[0]}?" if near else f"there are {' and '.join(hooks)}"
-            raise PluginError(f"plugin '{name}': {given} ({place}) is no hook; {guess}")
+            raise PluginError(f"plugin '{name}': {function_name} ({place}) is no hook; {guess}")
 
 
 def models(name: str, results: list[object]) -> list[Model]:
@@ -90,14 +90,14 @@ def check_reader(reader: Reader, owner: str) -> None:
     for needed in ("matches", "batches"):
         if getattr(kind, needed) is getattr(Reader, needed):
             raise PluginError(f"{owner}has no {needed}(self, path)")
-    for called, arguments in READER_ARGUMENTS.items():
+    for method, arguments in READER_ARGUMENTS.items():
         try:
-            inspect.signature(getattr(reader, called)).bind(*arguments)
+            inspect.signature(getattr(reader, method)).bind(*arguments)
         except TypeError:
-            declared = f"{called}{inspect.signature(getattr(reader, called))}"
-            wanted = f"{called}({', '.join(arguments)})"
+            declared = f"{method}{inspect.signature(getattr(reader, method))}"
+            wanted = f"{method}({', '.join(arguments)})"
             raise PluginError(
-                f"{owner}{called} is declared {declared}; it is called as {wanted}"
+                f"{owner}{method} is declared {declared}; it is called as {wanted}"
             ) from None
 
 

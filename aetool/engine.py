@@ -213,16 +213,16 @@ class _Sending(Generic[Piece, Result]):
         executor = self.engine.executor
         try:
             if self.engine.is_here:
-                task = executor.submit(_computed, self.job, piece, spelling.in_shell())
+                future = executor.submit(_computed, self.job, piece, spelling.in_shell())
             else:
-                task = executor.submit(_run, self.key, content, piece)
+                future = executor.submit(_run, self.key, content, piece)
         except BrokenExecutor as error:
             # what is submitted to a broken pool is lost as what it holds is
-            task = Future()
-            task.set_exception(error)
+            future = Future()
+            future.set_exception(error)
         except (RuntimeError, OSError) as error:
             raise self.engine.gone(_one_line(error)) from None
-        return Task(piece, task)
+        return Task(piece, future)
 
     def result(self, waiting: deque[Task[Piece]]) -> Result:
         """Wait for the result of the piece that has waited longest, take it off `waiting`, and
@@ -358,11 +358,11 @@ def opened(chosen: Chosen) -> Iterator[Engine | None]:
 
 def _workers_of(executor: Executor) -> int:
     """How many workers an executor has, at least 1; 2 where it does not say."""
-    known = getattr(executor, "_max_workers", None)
+    count = getattr(executor, "_max_workers", None)
     client = getattr(executor, "_client", None)
-    if known is None and client is not None:
-        known = len(client.nthreads())
-    return max(1, int(known or 2))
+    if count is None and client is not None:
+        count = len(client.nthreads())
+    return max(1, int(count or 2))
 
 
 def check(chosen: Chosen) -> None:
@@ -412,13 +412,13 @@ def _of_processes(workers: int, chosen: str) -> Iterator[Engine]:
     # runtimes have threads, which a forked process would lack
     import multiprocessing
 
-    begin = multiprocessing.get_context("spawn")
+    spawning = multiprocessing.get_context("spawn")
 
     def pool() -> Executor:
         """New worker processes, which start with the first piece."""
         # an interrupt ends a worker without a word: the process that started it says what is so
         quiet = (signal.SIGINT, signal.SIG_DFL)
-        return ProcessPoolExecutor(workers, begin, initializer=signal.signal, initargs=quiet)
+        return ProcessPoolExecutor(workers, spawning, initializer=signal.signal, initargs=quiet)
 
     engine = Engine(pool(), workers, chosen, pool)
     try:
@@ -485,7 +485,7 @@ def _of_local_cluster(workers: int, chosen: str) -> Iterator[Engine]:
     """
     import distributed
 
-    began = time.monotonic()
+    started = time.monotonic()
     try:
         with warnings.catch_warnings():
             # the page that a scheduler shows of itself is nobody's here, whatever its port
@@ -501,7 +501,7 @@ def _of_local_cluster(workers: int, chosen: str) -> Iterator[Engine]:
 
     def has_workers() -> bool:
         """Whether a worker is there, or may still come."""
-        return bool(scheduler.workers) or time.monotonic() < began + BEGINNING
+        return bool(scheduler.workers) or time.monotonic() < started + BEGINNING
 
     try:
         client = distributed.Client(  # type: ignore[no-untyped-call]

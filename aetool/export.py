@@ -47,7 +47,7 @@ class Whole(nn.Module):
             return inputs
         with torch.no_grad():
             inputs["z"] = self.net.encode(x)
-            if is_told(self.net):
+            if takes_condition(self.net):
                 inputs["condition"] = self.net.condition(x)
         return inputs
 
@@ -76,7 +76,7 @@ class Whole(nn.Module):
         return tuple(results)
 
 
-def is_told(net: AutoEncoder) -> bool:
+def takes_condition(net: AutoEncoder) -> bool:
     """Whether the decoder takes a condition: the network's decode has an argument for it, and the
     data have conditioning columns."""
     return bool(net.spec.conditions) and "condition" in takes(net.decode)
@@ -136,7 +136,7 @@ def _decoder(
     size: the shape of one code; schema: None for pictures."""
     g = Graph()
     inputs = {"z": g.input("z", TensorProto.FLOAT, size)}
-    if schema is not None and is_told(net):
+    if schema is not None and takes_condition(net):
         condition = g.input("condition", TensorProto.DOUBLE, [len(schema.conditions)])
         inputs["condition"] = prepare_condition(g, schema, condition)
     likely = _embedded(g, model, "decode", inputs)
@@ -237,11 +237,11 @@ def _score(
     All weights of the network are stored in it. model: the traced network; schema: None for
     pictures."""
     g = Graph()
-    both = _needed_for(model, ["parts", "expected"])
+    parts_and_expected = _needed_for(model, ["parts", "expected"])
     features = _input(g, spec, schema)
-    # both share the encoder, which is embedded once
-    outputs = g.embed(both, {"x": features}, keep_names=True)
-    _keep(g, net)
+    # parts and expected share the encoder, which is embedded once
+    outputs = g.embed(parts_and_expected, {"x": features}, keep_names=True)
+    _store_merged_weights(g, net)
     parts = outputs["parts"]
     if net.likelihood.error == "bits":
         parts = _in_bits(g, schema, parts, len(spec.columns))
@@ -281,7 +281,7 @@ def _in_bits(
     return write_cap(g, bits, knee(rows))
 
 
-def _keep(g: Graph, net: AutoEncoder) -> None:
+def _store_merged_weights(g: Graph, net: AutoEncoder) -> None:
     """Store, in the score graph g, weights that the exporter has merged into others, so that
     `aetool.nn.load` finds all of the network's weights."""
     state = net.state_dict()

@@ -44,8 +44,8 @@ def is_name(word: object) -> bool:
 
 
 def _places() -> str:
-    """The folders that Python imports from, and when each was last changed: an equal text until
-    something is installed, or taken away."""
+    """A text of the folders that Python imports from, and when each was last changed: it stays the
+    same until something is installed, or taken away."""
     places = []
     for name in sys.path:
         # people put paths there, too
@@ -152,11 +152,11 @@ def get_model(name: str) -> Model:
     installed = ", ".join(sorted(model_names))
     # a frequent slip: -p with a file
     if name.endswith(".aem"):
-        fitted = f"; a model that was fitted is given with {option('-m')} {name}"
+        advice = f"; a model that was fitted is given with {option('-m')} {name}"
     else:
-        fitted = did_you_mean(name, model_names)
+        advice = did_you_mean(name, model_names)
     raise PluginError(
-        f"no installed plugin has a model '{name}'; there are: {installed or 'none'}{fitted}"
+        f"no installed plugin has a model '{name}'; there are: {installed or 'none'}{advice}"
     )
 
 

@@ -60,13 +60,13 @@ def among_few(expected: Expected, rows: int) -> Expected:
     """What is expected of the tail of scores by which `rows` records judge themselves; of 500 or
     more it is `expected`, and the fewer there are, the less their own excesses decide."""
     share = max(0.0, 1 - rows / FEW_RECORDS)
-    doubt = min(expected.doubt, DOUBT_OF_FEW)
+    doubt_of_fewest = min(expected.doubt, DOUBT_OF_FEW)
     body = BODY_OF_FEW * share
     return dataclasses.replace(
         expected,
         shape=expected.shape * (1 - share),
         # from the one to the other by equal factors
-        doubt=expected.doubt * (doubt / expected.doubt) ** share,
+        doubt=expected.doubt * (doubt_of_fewest / expected.doubt) ** share,
         body=max(expected.body, body),
         doubt_by_body=max(expected.doubt_by_body, body),
     )
@@ -124,8 +124,8 @@ class Rarity:
         if len(held_out) < rows:
             # what was left out would have told how far the tail reaches: as far as the body lets
             # expect, at least
-            median, high = np.quantile(held_out, [0.5, 1 - TAIL]).tolist()
-            scale = max(scale, scale_of_body(median, high))
+            median, highest_tenth = np.quantile(held_out, [0.5, 1 - TAIL]).tolist()
+            scale = max(scale, scale_of_body(median, highest_tenth))
         scale = max(scale, least)
         # of equal scores the lowest part holds: a score that most records have is not rare
         rises = np.diff(scores) > 1e-6 * scale
@@ -186,18 +186,18 @@ def _scale_beyond(held_out: Float, tail: float, expected: float) -> float:
     off between their median and their highest tenth; 0: not at all.
     """
     # quantiles, and not the extremes: one far record would stretch the scale
-    low, median, high = np.quantile(held_out, [0.1, 0.5, 0.9])
+    low, median, highest_tenth = np.quantile(held_out, [0.1, 0.5, 0.9])
     excess = held_out[held_out > tail] - tail
     scale = tail_scale(excess)
     if expected:
-        body = scale_of_body(float(median), float(high))
+        body = scale_of_body(float(median), float(highest_tenth))
         excesses = len(excess)
         # the mean of both scales, each counted by its excesses
         total = excesses * scale + expected * body
         scale = total / (excesses + expected)
     # a scale of nearly 0, as of scores that are all equal, would make every other one impossible
-    least = LEAST_SCALE * float(high - low)
-    rounding = ROUNDED * max(1.0, abs(float(high)))
+    least = LEAST_SCALE * float(highest_tenth - low)
+    rounding = ROUNDED * max(1.0, abs(float(highest_tenth)))
     return max(scale, least, rounding)
 
 
@@ -260,12 +260,12 @@ def joined(
         bits_of_models.append(rarity.of_scores(scores))
     bits = np.stack(bits_of_models)  # (models, rows)
     # the largest is taken out before the powers of 2, which could not hold thousands of bits
-    top = bits.max(axis=0)
-    powers = np.exp2(SHARPNESS * (bits - top))
+    highest_bits = bits.max(axis=0)
+    powers = np.exp2(SHARPNESS * (bits - highest_bits))
     weight_of_models = np.asarray(weights)[:, None]
     weighed = powers * weight_of_models
     mean = weighed.sum(axis=0) / sum(weights)
-    score = top + np.log2(mean) / SHARPNESS
+    score = highest_bits + np.log2(mean) / SHARPNESS
     # a model that finds nothing has no share in what others find
     blame = weighed * (bits + LITTLE)
     # of each record all models together have all of the score
@@ -328,8 +328,8 @@ def write_score(g: Graph, bits: str, models: int) -> tuple[str, str]:
     the name of float32 bits, (B, models)."""
     bits_of_models = g.term(bits)
     axis = bits_of_models.constant([1], np.int64)
-    top = bits_of_models.op("ReduceMax", bits_of_models, axis, keepdims=1)
-    score, blame = _write_score(bits_of_models, top, [1.0] * models)
+    highest_bits = bits_of_models.op("ReduceMax", bits_of_models, axis, keepdims=1)
+    score, blame = _write_score(bits_of_models, highest_bits, [1.0] * models)
     return score.name, blame.name
 
 

@@ -85,11 +85,11 @@ def sync_tree(tree: Path) -> None:
     """Write a folder's files to the disk: by one call for its file system, or for all file systems,
     where there is one; else file by file, but for those that may not be opened. OSError if it
     cannot be."""
-    system = _c_library()
-    if hasattr(system, "syncfs"):
+    library = _c_library()
+    if hasattr(library, "syncfs"):
         handle = os.open(tree, os.O_RDONLY)
         try:
-            if system.syncfs(handle):
+            if library.syncfs(handle):
                 raise _last_error(tree)
         finally:
             os.close(handle)
@@ -106,12 +106,12 @@ def exchange(first: Path, second: Path) -> bool:
     """Exchange the names of two files or folders in one step; returns True if it was done, False if
     the system or this file system never can. OSError for any other failure, as if one is not
     there."""
-    system = _c_library()
+    library = _c_library()
     names = os.fsencode(first), os.fsencode(second)
-    if hasattr(system, "renamex_np"):  # macOS
-        status = system.renamex_np(*names, EXCHANGE_MACOS)
-    elif hasattr(system, "renameat2"):
-        status = system.renameat2(HERE, names[0], HERE, names[1], EXCHANGE_LINUX)
+    if hasattr(library, "renamex_np"):  # macOS
+        status = library.renamex_np(*names, EXCHANGE_MACOS)
+    elif hasattr(library, "renameat2"):
+        status = library.renameat2(HERE, names[0], HERE, names[1], EXCHANGE_LINUX)
     else:
         return False
     if status == 0:

@@ -26,7 +26,8 @@ def traced(
     inputs: dict[str, Tensor],
     outputs: list[str],
 ) -> onnx.ModelProto:
-    """Convert a torch module to an ONNX model with these inputs, by name, and these outputs.
+    """Convert a torch module to an ONNX model with these inputs, by name, and these outputs, by
+    torch's own exporter.
 
     module: is left in eval mode. inputs: an example of each, (rows, ...); the number of rows is
     left open. outputs: the names of what it returns, in that order. Raises torch's errors where it
@@ -246,7 +247,7 @@ def _become(node: fx.Node, target: Callable[..., object], *arguments: object) ->
     return True
 
 
-def _left_out(node: fx.Node) -> bool:
+def _leave_out(node: fx.Node) -> bool:
     """Take a node out of its graph, and what it is given for its result; True. False, and nothing
     changed, if the result is an output of the program, which is known by the node's name."""
     if any(user.op == "output" for user in node.users):
@@ -284,7 +285,7 @@ def _converted(node: fx.Node) -> bool:
     if before.device != after.device:
         return False
     if before.dtype == after.dtype:
-        return _left_out(node)
+        return _leave_out(node)
     _become(node, aten._to_copy.default, node.args[0])
     node.kwargs = {"dtype": after.dtype}
     return True
@@ -298,7 +299,7 @@ def _flattened(node: fx.Node) -> bool:
     after = node.meta["val"]
     # one axis is flat already
     if before.dim() == after.dim():
-        return _left_out(node)
+        return _leave_out(node)
     # what is not known yet is a symbol, no int
     size = [length if isinstance(length, int) else -1 for length in after.shape]
     return size.count(-1) <= 1 and _view(node, size)
@@ -336,16 +337,16 @@ def _transposed(node: fx.Node) -> bool:
 
 
 def _convolved_back(node: fx.Node) -> bool:
-    """Let a node that calls conv_transpose2d(x, weight, bias, stride, padding, more, groups,
-    dilation) call the general convolution; arguments at the end may be missing. False, and nothing
-    changed, where any is given by name."""
+    """Let a node that calls conv_transpose2d(x, weight, bias, stride, padding, output_padding,
+    groups, dilation) call the general convolution; arguments at the end may be missing. False, and
+    nothing changed, where any is given by name."""
     if node.kwargs:
         return False
     # torch's own defaults, from the bias on
     defaults: list[object] = [None, [1, 1], [0, 0], [0, 0], 1, [1, 1]]
-    x, weight, *given = node.args
-    given += defaults[len(given) :]  # type: ignore[arg-type]
-    bias, stride, padding, more, groups, dilation = given
+    x, weight, *optional_arguments = node.args
+    optional_arguments += defaults[len(optional_arguments) :]  # type: ignore[arg-type]
+    bias, stride, padding, output_padding, groups, dilation = optional_arguments
     is_transposed = True
     return _become(
         node,
@@ -357,7 +358,7 @@ def _convolved_back(node: fx.Node) -> bool:
         padding,
         dilation,
         is_transposed,
-        more,
+        output_padding,
         groups,
     )
 

@@ -80,9 +80,9 @@ def _distances_by_covariance(numbers: _Winsorised, weights: Float) -> Float:
     weighed = moments(numbers, weights)
     # where most rows are 0 the variance is that of the others, not of how rare they are
     variance = np.diag(weighed.cov)
-    missing = np.maximum(1 - variance, 0)
-    added = np.where(numbers.rare, missing, 0)
-    return weighed.squares(numbers, added)
+    lacking_to_one = np.maximum(1 - variance, 0)
+    added_variance = np.where(numbers.is_mostly_one, lacking_to_one, 0)
+    return weighed.squares(numbers, added_variance)
 
 
 class _Winsorised:
@@ -105,7 +105,7 @@ class _Winsorised:
         self.middle = np.zeros(size)
         self.scale = np.full(size, np.inf)
         self.usual = np.full(size, np.nan)  # the value that most rows have, if there is one
-        self.rare = mostly_one(spec, few)
+        self.is_mostly_one = mostly_one(spec, few)
         for number, feature in enumerate(spec.numeric):
             values = few[:, feature]
             gate = spec.gate[number]

@@ -240,8 +240,8 @@ class Builder:
         return self.columns_of(x, [0]) * 0.0
 
     def scored(self, x: Value) -> Value:
-        """Features x, (batch, features), with 0 in place of those that are context and are not
-        judged."""
+        """(batch, features): features x, (batch, features), with 0 in place of those that belong to
+        context columns, which are not judged."""
         is_judged = self.spec.owners() >= 0
         return x * is_judged
 

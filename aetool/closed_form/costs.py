@@ -11,7 +11,7 @@ from aetool.closed_form.builder import Builder, Value
 from aetool.model import Float, Spec
 from aetool.rarity import knee, write_cap
 
-NATS = math.log(2 * math.pi)
+NATS = math.log(2 * math.pi)  # twice what a number at the mean of N(0, 1) costs by its density
 IN_BITS = 1 / math.log(2)
 RARER = 0.1  # of how often a level occurs, or would if once: the least that it is taken for
 UNSEEN = 0.001  # the same, of a level that never occurred

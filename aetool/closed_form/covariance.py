@@ -73,14 +73,14 @@ class _Sums:
         rows, features = x.shape
         mass = float(weights.sum())
         if mass <= 0:
-            # there is no mean to divide for
+            # without weight there is no mean
             no_mean = np.zeros(features)
             no_products = np.zeros((features, features))
             return cls(rows, 0.0, no_mean, no_products)
         mean = weights @ x / mass
-        off = x - mean
-        weighed = off * weights[:, None]
-        return cls(rows, mass, mean, weighed.T @ off)
+        centred = x - mean
+        weighed = centred * weights[:, None]
+        return cls(rows, mass, mean, weighed.T @ centred)
 
     def with_those_of(self, other: _Sums) -> _Sums:
         """The sums of two sets of rows, as one set (Chan, Golub & LeVeque 1979, equation 2.1)."""
@@ -88,11 +88,11 @@ class _Sums:
         mass = self.mass + other.mass
         if not mass:
             return _Sums(rows, mass, self.mean, self.products)
-        off = other.mean - self.mean
-        mean = self.mean + off * (other.mass / mass)
+        difference = other.mean - self.mean
+        mean = self.mean + difference * (other.mass / mass)
         # what both lie off their common mean; without a difference of two large sums of squares,
         # which would lose the digits of a small variance
-        between = np.outer(off, off) * (self.mass * other.mass / mass)
+        between = np.outer(difference, difference) * (self.mass * other.mass / mass)
         products = self.products + other.products + between
         return _Sums(rows, mass, mean, products)
 
@@ -144,9 +144,9 @@ def mostly_one(spec: Spec, few: Float) -> npt.NDArray[np.bool_]:
     """Which numbers have one value in more than half of the rows, (numbers,) bool. few: (rows,
     features), a sample of at least one row, with 0 for a missing number."""
     # of each number, in how many rows its commonest value is
-    most = np.zeros(len(spec.numeric), dtype=np.int64)
+    commonest_count = np.zeros(len(spec.numeric), dtype=np.int64)
     for number, feature in enumerate(spec.numeric):
         values = few[:, feature]
         _, counts = np.unique(values, return_counts=True)
-        most[number] = counts.max()
-    return most > 0.5 * len(few)
+        commonest_count[number] = counts.max()
+    return commonest_count > 0.5 * len(few)

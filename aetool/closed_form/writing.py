@@ -22,7 +22,7 @@ DECODER = "decoder.onnx"
 SCORE = "score.onnx"
 FLOAT = TensorProto.FLOAT
 DOUBLE = TensorProto.DOUBLE
-Written = Callable[[Builder, Value], Value]
+Computation = Callable[[Builder, Value], Value]
 
 
 def write(
@@ -165,17 +165,17 @@ def _close_graph(
     g.output(name, values, DOUBLE, [columns])
 
 
-def evaluated(written: Written, spec: Spec, rows: Features | Float) -> Float:
+def evaluated(computation: Computation, spec: Spec, rows: Features | Float) -> Float:
     """Run on the CPU what a member of a solution, such as its `encode`, writes as a graph: its
-    result, (rows, n) float64. rows: (rows, features), which are rounded to float32 first, as
-    the graphs of a bundle take them. written: called with a builder and the features as a value,
+    result, (rows, n) float64. rows: (rows, features), which are rounded to float32 first, as the
+    graphs of a bundle take them. computation: called with a builder and the features as a value,
     and returns a value. PluginError where that is not (batch, n), BundleError where it makes no
     graph that can run."""
     g = Graph()
     builder = Builder(g, spec)
     features = g.input("x", FLOAT, [rows.shape[1]])
     x = Value(builder, features)
-    value = written(builder, x)
+    value = computation(builder, x)
     width = g.width_of(value.name)
     g.output("value", value.name, FLOAT, [width])
     graph = g.build("value")

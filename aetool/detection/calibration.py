@@ -38,8 +38,8 @@ def tail_scale(excess: Float) -> float:
         return 0.0
     scale = float(excess.mean())
     for _ in range(ROUNDS):
-        cut = np.minimum(excess, CUT * scale)
-        scale = float(cut.mean())
+        cut_excess = np.minimum(excess, CUT * scale)
+        scale = float(cut_excess.mean())
     return scale
 
 
@@ -51,11 +51,11 @@ class Expected:
     beside the observed ones. doubt: a score is taken for an anomaly if fewer than one in `doubt`
     files of the same length would have an ordinary score as high, or such a gap below it. least:
     the smallest scale, in the unit of scores; differences far below it say nothing. body: as how
-    many excesses the body counts, that is how fast scores fall off between their median and
-    their highest tenth. doubt_by_body: the same where it is asked which scores are anomalies.
-    body_if_wider: the same as `body`, of scores whose body falls off more slowly than the excesses
-    do. in_bits: 1 where scores are bits of rarity, from 0; else 0, and bits are counted from
-    their median on, as the author's unit is mostly bits or smaller.
+    many excesses the body counts, that is how fast scores fall off between their median and their
+    highest tenth. doubt_by_body: the same, used only to find the score from which on scores are
+    taken for anomalies. body_if_wider: used in place of `body`, if larger, where the body falls off
+    more slowly than the excesses do. in_bits: 1 where scores are bits of rarity, from 0; else 0,
+    and bits are counted from their median on, as the author's unit is mostly bits or smaller.
     """
 
     shape: float = 0.1
@@ -167,15 +167,15 @@ def _farthest_ordinary(
     excess = scores[scores > start] - start
     scale = body
     if len(excess):
-        cut = np.minimum(excess, FAR * body)
+        cut_excess = np.minimum(excess, FAR * body)
         # where two or three lie above the start all of them may be anomalies, which hide each other
-        total = float(cut.sum()) + expected.doubt_by_body * body
-        scale = total / (len(cut) + expected.doubt_by_body)
+        total = float(cut_excess.sum()) + expected.doubt_by_body * body
+        scale = total / (len(cut_excess) + expected.doubt_by_body)
     scale = max(scale, least)
     # of an exponential so many scales are exceeded by one score in `doubt` such files
-    excesses_of_files = TAIL * len(scores) * expected.doubt
-    scales = math.log(excesses_of_files + 1)
-    return start + scale * scales
+    excesses_in_all_files = TAIL * len(scores) * expected.doubt
+    scales_above_start = math.log(excesses_in_all_files + 1)
+    return start + scale * scales_above_start
 
 
 def _shape_of(excess: Float, expected: Expected) -> float:
@@ -192,8 +192,8 @@ def _shape_of(excess: Float, expected: Expected) -> float:
     shape = 2 - mean / rest
     # a few excesses may seem to have any shape
     shape = min(max(shape, LEAST_SHAPE), MOST_SHAPE)
-    weighed = shape * count + expected.shape * expected.weight
-    return weighed / (count + expected.weight)
+    weighted_sum = shape * count + expected.shape * expected.weight
+    return weighted_sum / (count + expected.weight)
 
 
 @dataclass(frozen=True, eq=False)
@@ -486,8 +486,8 @@ def _kept_places(rows: int, kept: int) -> Int:
     in all, more than 64.
 
     Of very many, what is spread evenly leaves a gap below the highest, in which scores rise faster
-    and faster: a straight line across it would be far above them. There each is CLOSER (1.15) times
-    as far from the top as the one above it.
+    and faster: a straight line across it would be far above them. So in that gap further places are
+    stored, each CLOSER (1.15) times as far from the top as the one above it.
     """
     if rows <= kept:
         return np.arange(rows)
@@ -509,7 +509,7 @@ def _is_finite(values: Tail | Expected) -> bool:
 
 
 def _beside_defaults(expected: Expected) -> dict[str, Json]:
-    """Those fields of `expected` that differ from the defaults of Expected, by name."""
+    """The fields of `expected` whose values are not the defaults, {name: value}."""
     defaults = dataclasses.asdict(Expected())
     values = dataclasses.asdict(expected)
     return {name: value for name, value in values.items() if value != defaults[name]}
@@ -518,9 +518,9 @@ def _beside_defaults(expected: Expected) -> dict[str, Json]:
 def highest_of_each(scores: Float, owner: Int) -> Float:
     """The highest score among the rows of each record, (records,). scores: (rows,); owner: (rows,),
     the number of each row's record, by which the result is sorted."""
-    records, place = np.unique(owner, return_inverse=True)
+    records, record_of_row = np.unique(owner, return_inverse=True)
     highest = np.full(len(records), -np.inf)
-    np.maximum.at(highest, place, scores)
+    np.maximum.at(highest, record_of_row, scores)
     return highest
 
 

@@ -34,9 +34,12 @@ class Choice:
     def check(self) -> None:
         """Raise ParamError if two fields are not None, top is below 0, threshold is NaN, or fpr,
         fdr or contamination is not above 0 and below 1."""
-        said = [option(f"--{f.name}") for f in fields(self) if getattr(self, f.name) is not None]
-        if len(said) > 1:
-            raise ParamError(f"{said[0]} and {said[1]} exclude each other: leave one of them out")
+        options_in_use = [
+            option(f"--{f.name}") for f in fields(self) if getattr(self, f.name) is not None
+        ]
+        if len(options_in_use) > 1:
+            first, second, *_ = options_in_use
+            raise ParamError(f"{first} and {second} exclude each other: leave one of them out")
         if self.top is not None and self.top < 0:
             raise ParamError(f"{option('--top')} must be 0 or more, got {self.top}")
         if self.threshold is not None and math.isnan(self.threshold):
@@ -60,35 +63,35 @@ class Choice:
 
     def count(self, p_values: Float) -> int:
         """How many of the highest scores are flagged, where `is_by_rank`. p_values: (n,), of all
-        records. With top it is that number, even if there are fewer records; with contamination it
-        is rounded."""
+        records. With top it is that number, even if there are fewer records; with contamination
+        that part of the records, rounded; with fdr as many as calibration.discoveries chooses."""
         if self.fdr is not None:
             return int(discoveries(p_values, self.fdr).sum())
         if self.top is not None:
             return self.top
         return round(len(p_values) * (self.contamination or 0))
 
-    def flags(self, scores: Float, known: Calibration) -> tuple[Mask, float]:
+    def flags(self, scores: Float, calibration: Calibration) -> tuple[Mask, float]:
         """Which records are flagged where the scores of all are known: ((n,) True for flagged ones;
         the score that they lie above, infinite where none is flagged or all are). scores: (n,);
-        known: the calibration, by which rates are met and p-values computed."""
+        calibration: by which rates are met and p-values computed."""
         if not self.is_by_rank:
-            cut = self.threshold_by(known)
-            return scores > cut, cut
-        p_values = known.p_of_discoveries(scores)
+            threshold = self.threshold_by(calibration)
+            return scores > threshold, threshold
+        p_values = calibration.p_of_discoveries(scores)
         count = self.count(p_values)
-        places, cut = highest(scores, count)
+        places, threshold = highest(scores, count)
         # by place, since scores alone do not tell equal ones apart
         is_flagged = np.zeros(len(scores), np.bool_)
         is_flagged[places] = True
-        return is_flagged, cut
+        return is_flagged, threshold
 
-    def threshold_by(self, known: Calibration) -> float:
+    def threshold_by(self, calibration: Calibration) -> float:
         """The score above which a record is flagged, where `is_by_rank` is False: the user's own,
-        or that which a known part of ordinary records exceeds. known: the calibration."""
+        or the score that the part `fpr` of ordinary records exceeds by the calibration."""
         if self.threshold is not None:
             return self.threshold
-        return known.threshold(self.fpr)
+        return calibration.threshold(self.fpr)
 
 
 def highest(scores: Float, count: int) -> tuple[list[int], float]:

@@ -75,17 +75,18 @@ def highest_below_gap(
     rank_of_start = int(np.searchsorted(scores, start, side="right"))
     above_start = len(scores) - rank_of_start
     # below the lowest of these there has to be one score that is ordinary
-    count = min(above_start, len(scores) - 1)
-    if count < FEWEST:
+    candidates_above = min(above_start, len(scores) - 1)
+    if candidates_above < FEWEST:
         return math.inf
     # from the highest down to the first at or below the start
-    falling = scores[::-1][: count + 1]
+    falling = scores[::-1][: candidates_above + 1]
     excess = np.maximum(falling - start, 0.0)
     scale = _scales_below(excess, body)
-    # one in `doubt` files has one that is as unlikely as that
-    candidates = len(WIDTHS) * count
-    limit = -math.log(candidates * doubt)
-    lowest = 0
+    # the log of the chance that makes a gap: among so many that are looked at, one in `doubt` files
+    # of ordinary scores has one as unlikely
+    gaps_looked_at = len(WIDTHS) * candidates_above
+    limit = -math.log(gaps_looked_at * doubt)
+    scores_above_lowest = 0
     width_of_lowest = 1
     for width in WIDTHS:
         size = _sizes_of_gaps(excess, scale, width)
@@ -99,18 +100,18 @@ def highest_below_gap(
         bits = falling[: len(size)] - zero
         is_gap &= bits >= bits_by_number + LEAST_RARER
         # how many scores lie above the lower end of each gap
-        above = np.flatnonzero(is_gap) + width
-        above = above[above <= most * len(scores)]
-        if above.max(initial=0) > lowest:
-            lowest = int(above.max())
+        scores_above = np.flatnonzero(is_gap) + width
+        scores_above = scores_above[scores_above <= most * len(scores)]
+        if scores_above.max(initial=0) > scores_above_lowest:
+            scores_above_lowest = int(scores_above.max())
             width_of_lowest = width
-    if not lowest:
+    if not scores_above_lowest:
         return math.inf
     # of its steps the widest parts the ordinary scores from the others
-    first = lowest - width_of_lowest
-    steps = -np.diff(falling[first : lowest + 1])
-    place = first + int(steps.argmax()) + 1
-    return float(falling[place])
+    first = scores_above_lowest - width_of_lowest
+    steps = -np.diff(falling[first : scores_above_lowest + 1])
+    highest_ordinary = first + int(steps.argmax()) + 1
+    return float(falling[highest_ordinary])
 
 
 def without_apart(scores: Float) -> Float:

@@ -65,9 +65,9 @@ class PixelCalibration:
         is 0 and scale 1.
         """
         deviation = _deviation_for(height, width)
-        values = len(parts) * height * width
+        pixels_of_all = len(parts) * height * width
         # of many pictures evenly spaced ones
-        step = max(1, math.ceil(values / MOST_VALUES))
+        step = max(1, math.ceil(pixels_of_all / MOST_VALUES))
         by_pixel = pixel_parts(parts[::step], height, width)
         amounts = blurred(by_pixel, deviation)
         if not len(amounts):
@@ -140,11 +140,11 @@ def kernel(side: int, deviation: float) -> Float:
     this deviation in pixels; pixels more than four deviations apart have no weight, and each row
     adds up to 1, at the edges, too."""
     places = np.arange(side)
-    apart = places[:, None] - places
-    deviations_apart = apart / deviation
-    weights = np.exp(-0.5 * deviations_apart**2)
+    distances = places[:, None] - places
+    in_deviations = distances / deviation
+    weights = np.exp(-0.5 * in_deviations**2)
     # farther away there is next to nothing of a Gaussian
-    is_far = np.abs(deviations_apart) > 4
+    is_far = np.abs(in_deviations) > 4
     weights[is_far] = 0.0
     total = weights.sum(axis=1, keepdims=True)
     return np.asarray(weights / total)

@@ -93,11 +93,11 @@ class Mender:
     threshold: float
 
     def told(self, X: Float) -> Told:
-        """Why each of these records, (rows, columns) in user units, is odd.
+        """Find why each of these records, (rows, columns) in user units, is odd.
 
         In each turn that cell is mended whose mending lowers the score most, or at once all those
         that hold nothing and hardly ever do, or all those whose values are impossible by
-        themselves; until the record is put right (see `_enough`), three columns are named, or
+        themselves; until the record is put right (see `_p_put_right`), three columns are named, or
         nothing helps. Where nothing ever does, the columns that cost more than usual are named.
         """
         # what changes from turn to turn: the records as they are by now, which of their cells hold
@@ -105,27 +105,27 @@ class Mender:
         judged = self.judge(X.copy())
         blank = self._rarely_blank(judged)
         named: list[list[int]] = [[] for _ in X]
-        enough = self._enough(judged.scores)
-        seen = self._filled(judged, blank)
+        p_put_right = self._p_put_right(judged.scores)
+        filled = self._filled(judged, blank)
         # a gap is as surprising as gaps are rare in its column, whatever the others hold
         bits_of_blank = reasons.blank_bits(self.schema, X)
         bits_alone = reasons.marginal_bits(self.schema, X)
         surprise = np.where(
             blank,
             self.usual + bits_of_blank,
-            seen.surprise,
+            filled.surprise,
         )
-        expected = seen.expected.copy()
+        expected = filled.expected.copy()
         mended = np.zeros(blank.shape, np.bool_)
-        odd = np.arange(len(X))
-        while len(odd):
-            before = judged.of(odd)
-            is_blank = blank[odd]
-            names = [named[row] for row in odd]
-            costly = self._costly(seen, is_blank, names)
-            better, cells = self._mended(before, seen, is_blank, costly)
-            self._mend_impossible(before, is_blank, mended[odd], better, cells)
-            for index, row in enumerate(odd):
+        still_odd = np.arange(len(X))
+        while len(still_odd):
+            before = judged.of(still_odd)
+            is_blank = blank[still_odd]
+            names = [named[row] for row in still_odd]
+            costly = self._costly(filled, is_blank, names)
+            better, cells = self._mended(before, filled, is_blank, costly)
+            self._mend_impossible(before, is_blank, mended[still_odd], better, cells)
+            for index, row in enumerate(still_odd):
                 places = np.flatnonzero(cells[index])
                 # of several cells the rarest first
                 rarest_first = np.argsort(-bits_alone[row, places], kind="stable")
@@ -136,30 +136,30 @@ class Mender:
                 if not named[row]:
                     # nothing helps: what costs more than usual is all there is to say
                     named[row] += costly[index]
-            blank[odd] &= ~cells
-            mended[odd] |= cells
+            blank[still_odd] &= ~cells
+            mended[still_odd] |= cells
             # what was expected beside a wrong value was wrong, too
-            better = self._expected_again(better, mended[odd])
-            expected[odd] = np.where(mended[odd], better.X, expected[odd])
-            judged.put(odd, better)
+            better = self._expected_again(better, mended[still_odd])
+            expected[still_odd] = np.where(mended[still_odd], better.X, expected[still_odd])
+            judged.put(still_odd, better)
             # the others are done: put right, beyond help, or told by three columns
-            is_odd = self.p_values(better.scores) < enough[odd]
+            is_odd = self.p_values(better.scores) < p_put_right[still_odd]
             is_helped = cells.any(axis=1)
-            counts = np.array([len(named[row]) for row in odd])
-            odd = odd[is_odd & is_helped & (counts < reasons.MOST)]
-            seen = self._filled(judged.of(odd), blank[odd])
+            counts = np.array([len(named[row]) for row in still_odd])
+            still_odd = still_odd[is_odd & is_helped & (counts < reasons.MOST)]
+            filled = self._filled(judged.of(still_odd), blank[still_odd])
         first_named = [places[: reasons.MOST] for places in named]
         return Told(first_named, surprise, expected)
 
-    def _enough(self, scores: Float) -> Float:
+    def _p_put_right(self, scores: Float) -> Float:
         """(rows,): the p-value from which on each record counts as put right: it is no anomaly, and
         no more than half as rare, in bits -log2 p. scores: of the records as they are."""
         threshold = np.array([self.threshold])
         p_of_threshold = self.p_values(threshold)
         # half of the bits are the root of the probability
         p_of_half = np.sqrt(self.p_values(scores))
-        enough: Float = np.maximum(p_of_half, p_of_threshold)
-        return enough
+        p_put_right: Float = np.maximum(p_of_half, p_of_threshold)
+        return p_put_right
 
     def _rarely_blank(self, judged: Judged) -> Mask:
         """(rows, columns): the cells that hold nothing which their column could, a gap or something
@@ -182,8 +182,8 @@ class Mender:
         return np.asarray(blank & is_filled)
 
     def _filled(self, judged: Judged, blank: Mask) -> Judged:
-        """The records with what is expected in place of blank cells, (rows, columns), judged again;
-        there that stays what is expected."""
+        """The records with what is expected in place of blank cells, (rows, columns), judged again.
+        In the cells that were filled, `expected` stays what it was before."""
         rows = np.flatnonzero(blank.any(axis=1))
         # most records lack nothing, and are not judged twice
         if not len(rows):
@@ -194,37 +194,37 @@ class Mender:
         again = self.judge(X)
         again.expected[cells] = before.expected[cells]
         every_row = np.arange(len(judged.X))
-        filled = judged.of(every_row)
-        filled.put(rows, again)
-        return filled
+        all_records = judged.of(every_row)
+        all_records.put(rows, again)
+        return all_records
 
     def _costly(
         self,
-        seen: Judged,
+        filled: Judged,
         blank: Mask,
         named: Sequence[Sequence[int]],
     ) -> list[list[int]]:
         """For each record the columns that cost more than usual, at most three, that one first
         whose mending lowers the score most; none that is blank, (rows, columns), or named already,
-        columns by record. seen: the records with their blank cells filled."""
+        columns by record. filled: the records with their blank cells filled."""
         schema = self.schema
         # two values that nobody would expect are hardly told apart by how many bits they cost:
         # there the one counts more that is also odd by itself
-        excess = seen.surprise - self.usual
+        excess = filled.surprise - self.usual
         in_full = np.maximum(excess, IN_FULL)
         excess = np.minimum(excess, IN_FULL + np.log2(in_full / IN_FULL))
-        alone = reasons.marginal_bits(schema, seen.X)
+        alone = reasons.marginal_bits(schema, filled.X)
         # a value may be impossible by itself, and yet near to what the others let expect
         excess = np.where(self._is_impossible(alone), np.maximum(excess, alone), excess)
         surprise = np.where(blank, -np.inf, self.usual + excess)
         for row, places in enumerate(named):
             surprise[row, places] = -np.inf
-        alike = reasons.as_expected(schema, seen.X, seen.expected)
+        alike = reasons.as_expected(schema, filled.X, filled.expected)
         costly = reasons.columns(surprise, self.usual, alone, alike, most=CANDIDATES)
         costly = reasons.by_mending(
             schema,
-            seen.X,
-            seen.expected,
+            filled.X,
+            filled.expected,
             costly,
             self._scores,
         )
@@ -243,8 +243,8 @@ class Mender:
         )
         decisive = reasons.by_rarity(
             schema,
-            seen.X[unnamed],
-            seen.expected[unnamed],
+            filled.X[unnamed],
+            filled.expected[unnamed],
             costliest,
             self._scores,
             self.p_values,
@@ -261,23 +261,23 @@ class Mender:
     def _mended(
         self,
         judged: Judged,
-        seen: Judged,
+        filled: Judged,
         blank: Mask,
         costly: Sequence[Sequence[int]],
     ) -> tuple[Judged, Mask]:
         """(the records with the first of their costly columns mended, or with all blank cells
-        filled, as in `seen`, where that lowers the score more; the cells that were replaced, (rows,
-        columns), none of a record that neither helps). judged: the records as they are."""
+        filled, as in `filled`, where that lowers the score more; the cells that were replaced,
+        (rows, columns), none of a record that neither helps). judged: the records as they are."""
         cells = np.zeros(blank.shape, np.bool_)
         for row, places in enumerate(costly):
             cells[row, places[:1]] = True
-        X = self._replaced(judged.X, seen.expected, cells)
+        X = self._replaced(judged.X, filled.expected, cells)
         better = self.judge(X)
         fall = judged.scores - better.scores
         # 0 where nothing is blank, as then nothing was filled
-        fall_by_filling = judged.scores - seen.scores
+        fall_by_filling = judged.scores - filled.scores
         is_filled = (fall_by_filling > 0) & (fall_by_filling >= fall)
-        better.put(is_filled, seen.of(is_filled))
+        better.put(is_filled, filled.of(is_filled))
         cells[is_filled] = blank[is_filled]
         is_in_vain = ~is_filled & (fall <= 0)
         cells[is_in_vain] = False
@@ -309,19 +309,21 @@ class Mender:
         before = judged.of(rows)
         wrong = impossible[rows]
         # what the others let expect, without what wrong values let expect of each other
-        without = np.where(wrong, np.nan, before.X)
-        expected = self.judge(without).expected
-        right = self.judge(self._replaced(before.X, expected, wrong))
-        right = self._expected_again(right, wrong)
-        fall = before.scores - right.scores
+        without_wrong = np.where(wrong, np.nan, before.X)
+        expected = self.judge(without_wrong).expected
+        put_right = self.judge(self._replaced(before.X, expected, wrong))
+        put_right = self._expected_again(put_right, wrong)
+        fall = before.scores - put_right.scores
         fall_of_better = before.scores - better.scores[rows]
         is_chosen = (fall > 0) & (fall >= TOGETHER * fall_of_better)
-        better.put(rows[is_chosen], right.of(is_chosen))
+        better.put(rows[is_chosen], put_right.of(is_chosen))
         cells[rows[is_chosen]] = wrong[is_chosen]
 
     def _expected_again(self, better: Judged, mended: Mask) -> Judged:
-        """The records, of which several cells are mended, (rows, columns), each of these by what is
-        expected now that the others are, as long as that lowers the score."""
+        """Mend the cells of records once more, (rows, columns) bool, where a record has several:
+        each gets what is expected now that the others are mended, at most ROUNDS (3) times, and
+        only as long as that lowers the score. Changes `better`, the records with these cells
+        mended, and returns it."""
         rows = np.flatnonzero(mended.sum(axis=1) > 1)
         # the first was mended by what another wrong value let expect, and the next by that
         for _ in range(ROUNDS):
@@ -357,5 +359,6 @@ class Mender:
         return replaced
 
     def _scores(self, X: Float) -> Float:
+        """The scores, (rows,), of records X, (rows, columns) in user units."""
         judged = self.judge(X)
         return judged.scores

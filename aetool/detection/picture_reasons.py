@@ -86,21 +86,23 @@ def difference(box: Box, excess: Float, picture: Values, expected: Values) -> st
     if not weight.any():
         weight = np.ones(weight.shape)
     pixels = picture[:, rows, columns].astype(np.float64)
-    apart = pixels - expected[:, rows, columns].astype(np.float64)
-    by_channel = (apart * weight).sum(axis=(1, 2)) / weight.sum()
+    differences = pixels - expected[:, rows, columns].astype(np.float64)
+    by_channel = (differences * weight).sum(axis=(1, 2)) / weight.sum()
     # what all channels share is brightness, what is left of each is colour
-    level = float(by_channel.mean())
-    colour = by_channel - level
-    if len(colour) == len(COLOURS) and np.abs(colour).max() >= max(DIFFERENT, abs(level)):
+    mean_of_channels = float(by_channel.mean())
+    colour = by_channel - mean_of_channels
+    if len(colour) == len(COLOURS) and np.abs(colour).max() >= max(
+        DIFFERENT, abs(mean_of_channels)
+    ):
         channel = int(np.abs(colour).argmax())
         more = "more" if colour[channel] > 0 else "less"
         return f"{more} {COLOURS[channel]} than expected"
-    if abs(level) >= DIFFERENT:
-        if level < 0:
+    if abs(mean_of_channels) >= DIFFERENT:
+        if mean_of_channels < 0:
             return "darker than expected"
         return "brighter than expected"
     # pixels may differ one by one, though they do not on the average
-    roughly = float((np.abs(apart).mean(axis=0) * weight).sum() / weight.sum())
-    if roughly >= DIFFERENT:
+    mean_difference = float((np.abs(differences).mean(axis=0) * weight).sum() / weight.sum())
+    if mean_difference >= DIFFERENT:
         return "of another pattern than expected"
     return ""

@@ -49,9 +49,9 @@ def columns(
     """
     excess = parts - typical
     if alike is not None:
-        others = np.where(alike, 0.0, excess)
-        some = (others > 0).any(axis=1, keepdims=True)
-        excess = np.where(some, others, excess)
+        excess_of_different = np.where(alike, 0.0, excess)
+        another_is_odd = (excess_of_different > 0).any(axis=1, keepdims=True)
+        excess = np.where(another_is_odd, excess_of_different, excess)
     ranked = excess
     if marginal is not None:
         # how odd a value is on its own tells culprits apart, and makes none
@@ -85,22 +85,22 @@ def leave_one_out(schema: Schema, X: Float, scores: Scores) -> tuple[Float, Floa
     best = X[:, : len(columns)].copy()
     if not len(X):
         return surprise, best
-    score = scores(X)
+    score_as_is = scores(X)
     for place, column in enumerate(columns):
         lowest = np.full(len(X), np.inf)
         if column.predicted:
-            tried = list(column.tried(TRIED))
+            values_tried = list(column.tried(TRIED))
         else:
-            tried = [column.mended(X[:, place], best[:, place])]
-        for value in tried:
+            values_tried = [column.mended(X[:, place], best[:, place])]
+        for value in values_tried:
             # in all records at once: the graph is run once for each value
-            other = X.copy()
-            other[:, place] = value
-            trial_score = scores(other)
+            changed = X.copy()
+            changed[:, place] = value
+            trial_score = scores(changed)
             is_better = trial_score < lowest
             lowest[is_better] = trial_score[is_better]
-            best[is_better, place] = other[is_better, place]
-        surprise[:, place] = np.maximum(score - lowest, 0.0)
+            best[is_better, place] = changed[is_better, place]
+        surprise[:, place] = np.maximum(score_as_is - lowest, 0.0)
     return surprise, best
 
 
@@ -121,8 +121,8 @@ def by_mending(
     """
     score = scores(X)
     ranked = []
-    mended = _scores_mended(schema, X, expected, named, scores)
-    falls = score[:, None] - mended
+    scores_mended = _scores_mended(schema, X, expected, named, scores)
+    falls = score[:, None] - scores_mended
     for places, of_columns in zip(named, -falls, strict=True):
         # of equal falls the order stays as it is
         ranked.append(sorted(places, key=of_columns.__getitem__))
@@ -145,16 +145,16 @@ def by_rarity(
     ordinary records that score as high, above 0. X, expected, scores: as `by_mending` takes them.
     """
     bits = -np.log2(p_values(scores(X)))
-    mended = _scores_mended(schema, X, expected, candidates, scores)
+    scores_mended = _scores_mended(schema, X, expected, candidates, scores)
     named = []
     for row, places in enumerate(candidates):
-        falls = {}
+        minus_falls = {}
         for place in places:
-            (p,) = p_values(mended[row, place : place + 1])
+            (p,) = p_values(scores_mended[row, place : place + 1])
             fall = float(bits[row] + np.log2(p))
             if fall > 0 and fall >= LEAST_FALL * bits[row]:
-                falls[place] = -fall
-        named.append(sorted(falls, key=falls.__getitem__))
+                minus_falls[place] = -fall
+        named.append(sorted(minus_falls, key=minus_falls.__getitem__))
     return named
 
 
@@ -237,13 +237,13 @@ def explain(
         for place in places:
             column = modelled[place]
             value = float(X[row, place])
-            written = column.found(table[column.name], row, value)
-            wanted = float(expected[row, place])
+            found_text = column.found(table[column.name], row, value)
+            expected_value = float(expected[row, place])
             if contrast:
-                expectation = column.contrast(written, value, wanted)
+                expectation = column.contrast(found_text, value, expected_value)
             else:
-                expectation = column.expectation(value, wanted)
-            reasons_of_row.append((column.name, written, expectation))
+                expectation = column.expectation(value, expected_value)
+            reasons_of_row.append((column.name, found_text, expectation))
         reasons.append(reasons_of_row)
     return reasons
 
@@ -255,13 +255,14 @@ def line(named: Sequence[tuple[str, str, str]], is_anomaly: bool) -> str:
     if not named:
         return TOGETHER if is_anomaly else NOTHING
     phrases = []
-    for column, value, wanted in named:
-        phrases.append(f"{column}={value} ({in_words(wanted)})")
+    for column, value, expected in named:
+        phrases.append(f"{column}={value} ({in_words(expected)})")
     return "; ".join(phrases)
 
 
-def in_words(wanted: str) -> str:
-    """Words for the expected value of a reason, `wanted` as `explain` has it."""
-    if wanted in IN_WORDS:
-        return wanted
-    return f"expected {wanted}"
+def in_words(expected: str) -> str:
+    """Words for the expected value of a reason, the third text of a triple of `explain`: "expected
+    " and the value, or the words themselves that stand in place of one."""
+    if expected in IN_WORDS:
+        return expected
+    return f"expected {expected}"

@@ -69,13 +69,13 @@ def labelled(mask: Mask) -> tuple[Int, int]:
     first = np.flatnonzero(steps == 1)
     behind = np.flatnonzero(steps == -1)
     region_of_run = _joined_runs(first, behind, row_length)
-    names, number = np.unique(region_of_run, return_inverse=True)
+    lowest_runs, number_of_run = np.unique(region_of_run, return_inverse=True)
     labels = np.zeros((height, width), dtype=np.int64)
     rows, columns = np.nonzero(mask)
     places = rows * row_length + columns
     run_of_pixel = np.searchsorted(first, places, side="right") - 1
-    labels[rows, columns] = number[run_of_pixel] + 1
-    return labels, len(names)
+    labels[rows, columns] = number_of_run[run_of_pixel] + 1
+    return labels, len(lowest_runs)
 
 
 def _joined_runs(first: Int, behind: Int, row_length: int) -> list[int]:

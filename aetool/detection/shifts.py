@@ -168,8 +168,9 @@ class Comparison:
 
 class Kept:
     """Some of the values of a column, at equal distances in their order, in bounded memory: all of
-    them up to MOST_KEPT, then every second, every fourth and so on. How they come in batches does
-    not matter."""
+    them up to MOST_KEPT, then every second, every fourth and so on. The result is the same however
+    the values are cut into batches. values: those that are kept; step: every how many-th; seen: how
+    many values came so far."""
 
     def __init__(self) -> None:
         self.values = np.zeros(0)
@@ -338,12 +339,12 @@ class Tally:
         new_words = int(self.outside[place])
         if not column.ordered and new_words:
             # words that were seen once are as many as those yet to be seen (Good & Turing)
-            once = int((reference == 1).sum())
+            words_seen_once = int((reference == 1).sum())
             known_values = int(reference.sum())
             new_levels = share_test(
                 name,
                 "new levels",
-                (once, known_values),
+                (words_seen_once, known_values),
                 (new_words, present),
                 LEAST_NEW,
                 more=True,
@@ -419,15 +420,15 @@ def holm(shifts: Sequence[Shift]) -> list[Shift]:
     order, with `adjusted` set. If the data are the same, the least adjusted p-value is at most
     alpha with a chance of at most alpha, for each alpha (Holm 1979)."""
     order = sorted(range(len(shifts)), key=lambda place: shifts[place].p)
-    judged = list(shifts)
+    adjusted_shifts = list(shifts)
     highest = 0.0
     for rank, place in enumerate(order):
         shift = shifts[place]
         # as many times as tests are left, and never below a smaller p-value's
         raised = (len(shifts) - rank) * shift.p
         highest = max(highest, min(1.0, raised))
-        judged[place] = dataclasses.replace(shift, adjusted=highest)
-    return judged
+        adjusted_shifts[place] = dataclasses.replace(shift, adjusted=highest)
+    return adjusted_shifts
 
 
 def share_test(
@@ -486,14 +487,14 @@ def _fisher(before: tuple[int, int], now: tuple[int, int], more: bool) -> float:
         marked_now = cells_now - marked_now
         marked = unmarked
     # of so many marked cells in all, those that the new records may have
-    fewest = max(0, marked - cells_before)
-    most = min(marked, cells_now)
+    fewest_new = max(0, marked - cells_before)
+    most_new = min(marked, cells_now)
     log_ways = []
-    for new in range(fewest, most + 1):
+    for new in range(fewest_new, most_new + 1):
         old = marked - new
         log_ways.append(_log_choose(cells_now, new) + _log_choose(cells_before, old))
     chances = np.exp(np.array(log_ways) - _log_choose(cells, marked))
-    observed = marked_now - fewest
+    observed = marked_now - fewest_new
     if more:
         as_odd = chances[observed:]
     else:
@@ -549,17 +550,17 @@ def location_test(
     now, or some of them, at least one: they tell where the middle lies."""
     before = float(reference.sum())
     now = float(counts.sum())
-    every = before + now
-    both = reference + counts
-    ranks = np.cumsum(both) - (both - 1) / 2
+    all_values = before + now
+    of_both = reference + counts
+    ranks = np.cumsum(of_both) - (of_both - 1) / 2
     # the chance that a new value is larger than one before, ties counting half
     rank_sum = float((ranks * counts).sum())
     least_sum = now * (now + 1) / 2
     larger = (rank_sum - least_sum) / (before * now)
     ties = 0.0
-    if every > 1:
-        ties = float((both**3 - both).sum()) / (every * (every - 1))
-    variance = (every + 1 - ties) / (12 * before * now)
+    if all_values > 1:
+        ties = float((of_both**3 - of_both).sum()) / (all_values * (all_values - 1))
+    variance = (all_values + 1 - ties) / (12 * before * now)
     effect = abs(larger - 0.5)
     p = 1.0
     # all values in one bin have none
@@ -612,9 +613,9 @@ def shape_test(column: Modelled, reference: Float, counts: Float) -> Shift:
     group = _joined_bins(expected)
     old = np.bincount(group, reference)
     new = np.bincount(group, counts)
-    both = (old + new) / (before + now)
+    of_both = (old + new) / (before + now)
     difference = new / now - old / before
-    statistic = float((difference**2 / both).sum() / (1 / before + 1 / now))
+    statistic = float((difference**2 / of_both).sum() / (1 / before + 1 / now))
     effect = 0.5 * float(np.abs(difference).sum())
     p = chi_square(statistic, len(old) - 1)
     # told by the bin that has gained or lost most

@@ -127,7 +127,8 @@ class FitOptions(CheckedOptions):
     grey: bool = False
 
     def __post_init__(self) -> None:
-        """Raise ParamError for an option of a wrong type, and for a time that is none."""
+        """Raise ParamError for an option of a wrong type, and for a max_time that is not above
+        0."""
         super().__post_init__()
         if self.max_time is not None and self.max_time <= 0:
             raise ParamError(f"{option('--max-time')} must be above 0, got {self.max_time:g}")
@@ -189,15 +190,15 @@ def is_helper() -> bool:
 def _refuse_many_processes(model: Model, checkpoint: str | None) -> None:
     """Raise ParamError if torchrun has started several processes, or a checkpoint is asked for, and
     the model is not one network. PluginError as of plugins.resolve."""
-    asked = option("--resume") if checkpoint is not None else ""
+    used_option = option("--resume") if checkpoint is not None else ""
     if TORCHRUN in os.environ and os.environ.get("WORLD_SIZE", "1") != "1":
-        asked = "torchrun"
-    if not asked:
+        used_option = "torchrun"
+    if not used_option:
         return
     if not _is_network(model):
         raise ParamError(
-            f"{asked}: is for one network, such as {option('-p')} ae, which is trained in steps; "
-            f"fit {model.name} without it"
+            f"{used_option}: is for one network, such as {option('-p')} ae, which is trained in "
+            f"steps; fit {model.name} without it"
         )
 
 
@@ -271,9 +272,9 @@ def fit_source(
     if reading:
         bundle = dataclasses.replace(bundle, facts={**bundle.facts, READING: reading}, _sessions={})
     all_ordinary = bool(options.normal) and not options.robust and not labelled
-    known = dataclasses.replace(bundle.calibration, ordinary=all_ordinary)
+    calibration = dataclasses.replace(bundle.calibration, ordinary=all_ordinary)
     lineage = _lineage(prepared)
-    bundle = dataclasses.replace(bundle, calibration=known, lineage=lineage, _sessions={})
+    bundle = dataclasses.replace(bundle, calibration=calibration, lineage=lineage, _sessions={})
     if prepared.owner is not None and isinstance(source, ImageSource):
         bundle = _by_all_tiles(bundle, framed(source, prepared.view), options.device)
     if options.codec:
@@ -314,12 +315,12 @@ def _say_what_was_understood(name: str, schema: Schema) -> None:
         notices.say(name, line)
     keys = keys_of(schema)
     if keys:
-        one = len(keys) == 1
+        is_one = len(keys) == 1
         notices.say(
             name,
-            f"{', '.join(keys[:MOST_SAID])} {'looks like a key' if one else 'look like keys'}, and "
-            f"{'is' if one else 'are'} judged as numbers: {option('--drop')} leaves "
-            f"{'it' if one else 'them'} out",
+            f"{', '.join(keys[:MOST_SAID])} {'looks like a key' if is_one else 'look like keys'}, "
+            f"and {'is' if is_one else 'are'} judged as numbers: {option('--drop')} leaves "
+            f"{'it' if is_one else 'them'} out",
         )
 
 
@@ -396,9 +397,9 @@ class _JointFit:
         return "image" if self.prepared.schema is None else "table"
 
     @property
-    def asked(self) -> set[str]:
-        """What a member must be able to do: "robust" and "context", or neither: "plain", as in
-        model.Member.fits."""
+    def required(self) -> set[str]:
+        """What the options require a member to be able to do, in the words of model.Member.fits:
+        "robust", "context" or both; {"plain"} for neither."""
         return {name for name in WHY_NOT if getattr(self.options, name)} or {"plain"}
 
     @property
@@ -415,8 +416,9 @@ class _JointFit:
 
     @property
     def meant(self) -> list[Member]:
-        """The members that are for such data and such a fit, of which progress is told."""
-        return [member for member in self.suited if self.asked <= member.fits]
+        """The suited members that can do what the options require; each has an equal share of the
+        progress that is reported."""
+        return [member for member in self.suited if self.required <= member.fits]
 
     def fit(self) -> Bundle:
         """Fit the members, and join them to one bundle. Members that cannot be fitted here (no
@@ -449,7 +451,7 @@ class _JointFit:
         features = self.prepared.spec.features
         has_words = bool(self.prepared.spec.categories)
         for member in self.model.members:
-            is_meant = self.kind in member.data and self.asked <= member.fits
+            is_meant = self.kind in member.data and self.required <= member.fits
             # of as many as it takes it would be one of these
             if is_meant and 0 < member.most < features and member.suits(member.most, has_words):
                 self.left_out[member.model] = (
@@ -467,7 +469,7 @@ class _JointFit:
             self.left_out[name] = f"takes {seconds:g} s{_missing_packages(name)}"
             self.needed[name] = seconds
             return False
-        missing = self.asked - member.fits
+        missing = self.required - member.fits
         if missing and "plain" in member.fits and name not in self.left_out:
             self.left_out[name] = WHY_NOT[min(missing)]
         return not missing

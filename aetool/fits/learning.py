@@ -48,15 +48,15 @@ def refuse_unlearnable(source: TableSource, max_error: Mapping[str, str], studen
     both only choose the option that the message names."""
     if _files_of(source):
         return
-    asked = option("--codec")
+    used_option = option("--codec")
     # both imply it
     if students:
-        asked = option("--students")
+        used_option = option("--students")
     if max_error:
-        asked = option("--max-error")
+        used_option = option("--max-error")
     raise ParamError(
-        f"{asked}: what small archives share is learned from tables in text, such as CSV, "
-        f"and from pictures, and {source.name} is neither; leave {asked} out"
+        f"{used_option}: what small archives share is learned from tables in text, such as CSV, "
+        f"and from pictures, and {source.name} is neither; leave {used_option} out"
     )
 
 
@@ -137,20 +137,23 @@ def _learned_of(
     if max_error:
         marks = source_texts.marks_of(files, layout, files[0].said.decimal)
         layout = dataclasses.replace(layout, marks=marks.known)
-        # for them, as for an archive's, the whole table is read for its ranges
-        # the header may have a name twice, or none
-        apart: Collection[int] = ()
+        # fields whose column gets a bound only where max_error has its name; fields are matched to
+        # columns by place, as the header may have a name twice, or none
+        bounded_by_name_alone: Collection[int] = ()
         if schema is not None:
             names_in_schema = next(iter(files[0].batches())).names
-            by_field = source_texts.names_by_field(files[0], names_in_schema, form.names)
-            apart = places_of_names(schema, by_field)
-        every_bound = source_texts.bounds_of(files, layout, max_error, form.names, apart)
+            name_of_field = source_texts.names_by_field(files[0], names_in_schema, form.names)
+            bounded_by_name_alone = places_of_names(schema, name_of_field)
+        every_bound = source_texts.bounds_of(
+            files, layout, max_error, form.names, bounded_by_name_alone
+        )
         for name, bound in every_bound.items():
             if name not in marks.unclear:
                 bounds[name] = bound
-    every = max(1, -(-_bytes_of(files) // MOST))
+    # of large files each second piece, or third, and so on, rounded up so that MOST bytes are left
+    step = max(1, -(-_bytes_of(files) // MOST))
     pieces = _joined(_records_of(files), PIECE)
-    chosen_pieces = [piece for i, piece in enumerate(pieces) if i % every == 0]
+    chosen_pieces = [piece for i, piece in enumerate(pieces) if i % step == 0]
     learned = shared.learn(
         b"".join(chosen_pieces),
         form.head,
@@ -200,9 +203,9 @@ def _commonest_form(source: TableSource) -> Form:
     files = by_form[largest]
     _say_left_out(source, files)
     # what most files have need not be stored with each archive
-    [((head, written), _)] = beginnings[largest].most_common(1)
+    [((head, format_bytes), _)] = beginnings[largest].most_common(1)
     names, *_ = largest
-    return Form(files, head, parse_canonical(written), names)
+    return Form(files, head, parse_canonical(format_bytes), names)
 
 
 def _say_left_out(source: TableSource, files: Sequence[CsvSource]) -> None:

@@ -30,8 +30,8 @@ def with_pictures(model: Bundle, source: ImageSource) -> Bundle:
             channels = 3 if sight.coloured else 1
             values += sight.width * sight.height * channels
     # of many pictures groups from everywhere among them
-    every = max(1, values // MOST_VALUES)
-    groups = itertools.islice(_alike(source), None, None, every)
+    step = max(1, values // MOST_VALUES)
+    groups = itertools.islice(_alike(source), None, None, step)
     learned = picture_models.to_bytes(pictures.learn(groups, MOST_VALUES))
     return dataclasses.replace(model, graphs={**model.graphs, CODEC: learned})
 
@@ -43,8 +43,8 @@ def _alike(source: ImageSource) -> Iterator[Samples]:
     readable = (picture for picture in source.pictures() if isinstance(picture, Decoded))
     arrays = (_channels_first(picture) for picture in readable)
     for _, group in itertools.groupby(arrays, lambda array: (array.shape, array.dtype.str)):
-        while some := list(itertools.islice(group, GROUPED)):
-            yield np.stack(some)
+        while pictures := list(itertools.islice(group, GROUPED)):
+            yield np.stack(pictures)
 
 
 def _channels_first(picture: Decoded) -> Samples:

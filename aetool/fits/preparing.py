@@ -130,7 +130,7 @@ def paired(source: Source, options: FitOptions) -> tuple[Prepared, Features]:
             "stay side by side"
         )
     prepared = prepare(clean, options)
-    # the same rows of both: the draw depends on the count and the seed alone
+    # the same rows of both, as the draw depends on the count and the seed alone; 10^12 is all
     most = 10**12 if options.all_rows else RESERVOIR
     if isinstance(source, ImageSource):
         pixels = framed(source, prepared.view).sample(most, options.seed)
@@ -188,25 +188,25 @@ def prepare(
             f"{option('--group')} and {option('--order')} say which rows come before: give "
             f"{option('--context')} N, too"
         )
-    # with context every row is needed: a sample of rows has no rows before each
-    most = 10**12 if options.all_rows or options.context else RESERVOIR
+    # 10^12 is all; with context every row is needed, as rows of a sample have no rows before
+    most_rows = 10**12 if options.all_rows or options.context else RESERVOIR
     if isinstance(source, ImageSource):
         if options.context:
             raise ParamError(f"{option('--context')} is of the rows of a table, not of pictures")
         for name in OF_COLUMNS:
             if getattr(options, name):
-                named = option(f"--{name}")
-                raise ParamError(f"{named} names columns of a table: pictures have none")
-        for named, value in ((option("--type"), options.types), (option("--na"), options.na)):
+                used_option = option(f"--{name}")
+                raise ParamError(f"{used_option} names columns of a table: pictures have none")
+        for used_option, value in ((option("--type"), options.types), (option("--na"), options.na)):
             if value:
-                raise ParamError(f"{named} says how a table is read: pictures have no cells")
-        return _prepared_pictures(source, options, most)
+                raise ParamError(f"{used_option} says how a table is read: pictures have no cells")
+        return _prepared_pictures(source, options, most_rows)
     if options.of_pictures.named:
         raise ParamError(f"{options.of_pictures.named} is of pictures; {source.name} is a table")
     # each row has a number of its own by which it is drawn, so that workers draw what one process
     # would
     with opened(executor) as engine:
-        table, total = sampled(source, most, options.seed, engine)
+        table, total = sampled(source, most_rows, options.seed, engine)
     signs = known_labels(table, options, source.name) if labelled else None
     if options.context:
         return _with_context(source, table, options, signs)
@@ -276,12 +276,12 @@ def _with_context(
     schema = infer_schema(source, ordinary, options)
     order = schema[options.order] if options.order in ordinary.names else None
     if options.order and (order is None or not order.ordered):
-        found = f"{option('--order')} {options.order}: {source.name} has no such date or number"
+        message = f"{option('--order')} {options.order}: {source.name} has no such date or number"
         if order is not None:
             # whole numbers that rise may be taken for names of rows
             numbers = f"{option('--type')} {options.order}=number"
-            found += f": it is taken for {order.kind}; if its cells are numbers, add {numbers}"
-        raise ParamError(found)
+            message += f": it is taken for {order.kind}; if its cells are numbers, add {numbers}"
+        raise ParamError(message)
     if options.group and options.group not in ordinary.names:
         raise ParamError(
             f"{option('--group')} {options.group}: no such column; "
@@ -395,18 +395,19 @@ def _say_far_numbers(schema: Schema, name: str) -> None:
     """Say in a notice which columns hold numbers that lie far beyond all others, and are about to
     be learned as usual; nothing if none does. Of more than MOST_TOLD (6) columns the first are
     named. name: of the source."""
-    far = []
+    descriptions = []
     for column in schema.modelled:
         # dates have a reach, too, which a fit that trusts its rows keeps
         reach = column.far_out if isinstance(column, Number) else None
         if reach is not None:
             ends = f"{column.show(reach.first)} to {column.show(reach.last)}"
-            far.append(f"{column.name} ({reach.beyond}, the others {ends})")
-    if far:
+            descriptions.append(f"{column.name} ({reach.beyond}, the others {ends})")
+    if descriptions:
         notices.say(
             name,
-            f"numbers far beyond all others are learned as usual: {', '.join(far[:MOST_TOLD])}; "
-            f"if they are errors, fit with {option('--robust')}",
+            "numbers far beyond all others are learned as usual: "
+            f"{', '.join(descriptions[:MOST_TOLD])}; if they are errors, fit with "
+            f"{option('--robust')}",
         )
 
 
@@ -415,7 +416,7 @@ def _say_codes(prepared: Prepared, name: str) -> None:
     that it is learned as usual; nothing if none does. Of more than MOST_TOLD (6) columns the first
     are named. name: of the source."""
     assert prepared.schema is not None
-    told = []
+    descriptions = []
     codes = []
     for column, values in zip(prepared.schema.modelled, prepared.inputs.T, strict=False):
         if not isinstance(column, Number):
@@ -428,13 +429,14 @@ def _say_codes(prepared: Prepared, name: str) -> None:
         count = len(numbers) - len(others)
         shown_code = shortest(code)
         ends = f"{column.show(float(others.min()))} to {column.show(float(others.max()))}"
-        told.append(f"{column.name} ({shown_code} in {count:,}, the others {ends})")
+        descriptions.append(f"{column.name} ({shown_code} in {count:,}, the others {ends})")
         codes.append(f"{option('--na')} {shown_code}")
-    if told:
+    if descriptions:
         notices.say(
             name,
             f"one number far from all others comes so often that it is taken for usual: "
-            f"{', '.join(told[:MOST_TOLD])}; if it stands for no answer, {codes[0]} makes it a gap",
+            f"{', '.join(descriptions[:MOST_TOLD])}; if it stands for no answer, {codes[0]} makes "
+            "it a gap",
         )
 
 
@@ -494,7 +496,8 @@ def _check_label(table: Table, label: str, name: str) -> None:
 
 
 def _in_full(value: float) -> str:
-    """A number as a person would type it: "1" for 1.0, and "1234567" with all its digits."""
+    """A number as text, as a person would type it: "1" for 1.0, "1234567" with all its digits,
+    "0.5" as Python writes it."""
     # beyond 2^53 a float64 no longer tells whole numbers apart
     if isinstance(value, float) and value.is_integer() and abs(value) < 2**53:
         value = int(value)

@@ -55,14 +55,16 @@ def is_sorted_by_content(inputs: Float, schema: Schema) -> bool:
     grouping = [cells for cells in words if _is_grouped(cells)]
     grouping += [cells for cells in sorted_numbers if _has_inner_order(cells, numbers + times)]
     for time in times:
-        # many rows in order, group after group, are sorted as a whole but for a few
+        # a time that begins anew in each long group counts as sorted, but for few rows, and yet
+        # it is the groups that rows are sorted by
         if not any(_has_inner_order(cells, [time]) for cells in grouping):
             return False
     return bool(grouping) or any(_is_uneven(cells) for cells in sorted_numbers)
 
 
 def _steps(cells: Float) -> Float:
-    """The differences of neighbouring values that are there, (values - 1,)."""
+    """(n - 1,): the differences of each of the n finite values of a column from the finite value
+    before it; gaps are passed over."""
     return np.diff(cells[np.isfinite(cells)])
 
 
@@ -102,7 +104,9 @@ def _is_uneven(cells: Float) -> bool:
 
 
 def _is_grouped(places: Float) -> bool:
-    """Whether equal words of a column, as their places, NaN for gaps, lie side by side."""
+    """Whether equal words of a column lie side by side, with few exceptions, in at least three
+    groups of three rows on average. places: (rows,), the index of each row's word among the
+    column's words, NaN for gaps."""
     in_order = places[np.isfinite(places)]
     words = len(np.unique(in_order))
     if words < LEAST_GROUPS or len(in_order) < FEWEST_IN_A_RUN * words:
@@ -113,23 +117,26 @@ def _is_grouped(places: Float) -> bool:
 
 
 def _has_inner_order(cells: Float, numbers: list[Float]) -> bool:
-    """Whether a sorted column, NaN for gaps, holds groups of equal numbers, in each of which one of
-    the `numbers`, columns likewise, rises throughout, or falls, and then begins anew."""
-    changes = np.diff(cells) != 0
-    groups = int(changes.sum()) + 1
+    """Whether runs of equal values in a column, NaN for gaps, are groups, of three rows on average
+    at least, in each of which another column rises throughout, or falls, and then begins anew.
+    numbers: the other columns, (rows,) each."""
+    is_change = np.diff(cells) != 0
+    groups = int(is_change.sum()) + 1
     if len(cells) < FEWEST_IN_A_RUN * groups:
         return False
-    return any(_begins_anew(np.diff(other), changes) for other in numbers)
+    return any(_begins_anew(np.diff(other), is_change) for other in numbers)
 
 
-def _begins_anew(steps: Float, changes: npt.NDArray[np.bool_]) -> bool:
-    """Whether the steps of a column from row to row go one way within groups, and back where one
-    group ends. changes: True where the next row is of another group."""
-    if changes.all() or not changes.any():
+def _begins_anew(steps: Float, is_change: npt.NDArray[np.bool_]) -> bool:
+    """Whether the steps of a column from row to row go one way within groups, and the other way
+    where one group ends, 98 % of them at least. steps: (rows - 1,); is_change: (rows - 1,), True
+    where the next row is of another group. False where there is only one group, or no two rows
+    share one."""
+    if is_change.all() or not is_change.any():
         return False
     direction = np.sign(steps)
-    within = direction[~changes]
-    between = direction[changes]
+    within = direction[~is_change]
+    between = direction[is_change]
     for forwards in (1, -1):
         forth = np.mean(within == forwards)
         back = np.mean(between == -forwards)

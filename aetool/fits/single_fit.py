@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from aetool import closed_form
-from aetool import folds as content
+from aetool import folds as folding
 from aetool.bundle import MAPS, SAMPLING, Bundle
 from aetool.canonical import Json
 from aetool.closed_form import BLOCK, writing
@@ -70,7 +70,7 @@ def are_few(prepared: Prepared) -> bool:
     return has_numbers_alone and is_small and is_short
 
 
-def written(
+def graphs_of(
     solution: closed_form.Solution,
     params: object,
     prepared: Prepared,
@@ -101,7 +101,7 @@ def solve(
         rows_of_block = rows[first : first + BLOCK]
         blocks.append(flat[rows_of_block])
     solution = net(prepared.spec, params).fit(blocks)
-    return written(solution, params, prepared, score_alone), solution
+    return graphs_of(solution, params, prepared, score_alone), solution
 
 
 def _fitted_among(prepared: Prepared, chosen: Mask) -> Int:
@@ -138,7 +138,7 @@ def out_of_fold(
             graphs = _graphs_without(net, params, prepared, solution, is_in_fold)
         else:
             # there are too few rows to leave any out
-            graphs = written(solution, params, prepared, True)
+            graphs = graphs_of(solution, params, prepared, True)
         scorer = bundle_of("fold", params, prepared, graphs, _no_scores(), {})
         in_fold = np.flatnonzero(is_in_fold)
         # this model is of no more use once the fold is scored
@@ -169,7 +169,7 @@ def _graphs_without(
     left_out = _fitted_among(prepared, is_in_fold)
     solution_of_others = solution.without(left_out)
     if solution_of_others is not None:
-        return written(solution_of_others, params, prepared, True)
+        return graphs_of(solution_of_others, params, prepared, True)
     others = ~is_in_fold & prepared.kept
     graphs, _ = solve(net, params, prepared, others, True)
     return graphs
@@ -202,12 +202,12 @@ def fair_score(
     folds = CONTENT_FOLDS
     if flat.size > MANY_NUMBERS:
         folds = FEW_CONTENT_FOLDS
-    fold = content.content_folds(flat, prepared.spec, folds)
-    stays = content.staying(flat, kept)
+    fold = folding.content_folds(flat, prepared.spec, folds)
+    is_in_every_fit = folding.staying(flat, kept)
     scores = []
     for number in range(folds):
         is_other = fold != number
-        others = (kept & is_other) | stays
+        others = (kept & is_other) | is_in_every_fit
         # of rows of few contents a fold may hold most
         if others.sum() < LEAST_OTHERS * kept.sum():
             others = kept
@@ -215,7 +215,7 @@ def fair_score(
         scores.append(graphs["score.onnx"])
         if steps is not None:
             steps.advance()
-    return content.fair(scores, prepared.spec, prepared.schema)
+    return folding.fair(scores, prepared.spec, prepared.schema)
 
 
 @one_thread()
@@ -335,14 +335,14 @@ def _stretches(prepared: Prepared, folds: int, leaves_out: bool) -> Int:
         # tiles of a picture tell too much of each other to be in different folds
         _, records = np.unique(prepared.owner, return_inverse=True)
     count = int(records.max()) + 1
-    stretches = content.STRETCHES
+    stretches = folding.STRETCHES
     if leaves_out and count < FEW_RECORDS:
         folds = min(count, FEW_RECORDS_FOLDS)
         stretches = 1
     if prepared.is_sorted:
-        fold_of_records = content.short_stretch_folds(count, folds)
+        fold_of_records = folding.short_stretch_folds(count, folds)
     else:
-        fold_of_records = content.stretch_folds(count, folds, stretches)
+        fold_of_records = folding.stretch_folds(count, folds, stretches)
     # of few pictures some folds have none: those that have any are numbered anew
     _, fold = np.unique(fold_of_records[records], return_inverse=True)
     return np.asarray(fold)
@@ -463,9 +463,9 @@ def finished_network(
     held_out = trained.held_out
     graphs = export.write(trained.net, spec, prepared.schema)
     few = prepared.features[held_out[: recipes.FEW]]
-    drawn = training.for_samples(trained.net, few)
+    codes_likely_mixture = training.for_samples(trained.net, few)
     if not spec.given:
-        graphs[SAMPLING] = recipes.learn(trained.net.prior, spec, few, *drawn)
+        graphs[SAMPLING] = recipes.learn(trained.net.prior, spec, few, *codes_likely_mixture)
     facts = _first_facts(prepared)
     facts["seed"] = options.seed
     if prepared.labels is not None:

@@ -59,12 +59,12 @@ def _nats(spec: Spec, numbers: Term, mean: Term, half: Term, scale: Float) -> Te
     width of a bucket; scale: (k,). A sigma counts as LEAST_SIGMA (0.35) half-widths at least,
     LEAST_PIXEL_SIGMA (4) of pictures."""
     least = LEAST_PIXEL_SIGMA if spec.shape else LEAST_SIGMA
-    wanted = numbers.constant(scale)
+    scales = numbers.constant(scale)
     narrowest = half * least
-    sigma = wanted.at_least(narrowest)
-    off = abs(numbers - mean)
+    sigma = scales.at_least(narrowest)
+    distance = abs(numbers - mean)
     # d: how far the value lies from its mean, t: half its bucket, both in sigmas
-    d = off / sigma
+    d = distance / sigma
     d = d.at_most(FARTHEST)
     t = half / sigma
     log_mass = _thin_log_mass(d, t)
@@ -84,13 +84,13 @@ def _half_of_curved(spec: Spec, numbers: Term, half: Term) -> Term:
     that are not curved the result is `half`.
     """
     scaled = numbers * spec.deviation
-    bent = scaled + spec.mean
+    unstandardised = scaled + spec.mean
     # 0 for numbers that are not curved, so that they are divided by cosh(0) = 1
-    bent = bent * spec.curved
-    rising = bent.exp()
-    falling = (-bent).exp()
-    both = rising + falling
-    cosh = both * 0.5
+    unstandardised = unstandardised * spec.curved
+    rising = unstandardised.exp()
+    falling = (-unstandardised).exp()
+    twice_cosh = rising + falling
+    cosh = twice_cosh * 0.5
     return half / cosh
 
 
@@ -127,8 +127,8 @@ def _thin_log_mass(d: Term, t: Term) -> Term:
     log_bend = bend.log()
     log_density = (d * d) * -0.5
     log_density = log_density + t.log()
-    bent = log_density + log_bend
-    return bent + LOG_DENSITY
+    log_mass_without_constant = log_density + log_bend
+    return log_mass_without_constant + LOG_DENSITY
 
 
 def mixture_nats(g: Graph, spec: Spec, z: str, mean: str, scales: Float, weights: Float) -> str:
@@ -140,8 +140,8 @@ def mixture_nats(g: Graph, spec: Spec, z: str, mean: str, scales: Float, weights
     components, count = scales.shape
     numbers = g.term(z)
     # the components side by side, as if they were further numbers: a third of the nodes
-    each = np.arange(count)
-    index = np.tile(each, components)
+    every_number = np.arange(count)
+    index = np.tile(every_number, components)
     if spec.curved.any():
         # of each record, by its own numbers
         half = numbers.constant(spec.half)
@@ -167,8 +167,8 @@ def mixture_nats(g: Graph, spec: Spec, z: str, mean: str, scales: Float, weights
     least = first.op("Min", *costs)
     shares = [(least - cost).exp() for cost in costs]
     total = first.op("Sum", *shares)
-    joined = least - total.log()
-    return joined.name
+    mixed_nats = least - total.log()
+    return mixed_nats.name
 
 
 def log_tail(g: Graph, v: str) -> str:

@@ -49,11 +49,13 @@ class Graph:
         self.outputs: list[onnx.ValueInfoProto] = []
         self._count = 0  # of names that were given
         # the name of each constant and of the result of each node, by its contents
-        self._known: dict[bytes, str] = {}
+        self._name_of_contents: dict[bytes, str] = {}
         # the same of nodes without attributes, by their operator and inputs
-        self._plain: dict[tuple[str, ...], str] = {}
+        self._name_of_plain_node: dict[tuple[str, ...], str] = {}
         # the names of short constants once more, by what they were made of
-        self._short: dict[tuple[np.dtype[np.generic], tuple[int, ...], bytes], str] = {}
+        self._name_of_short_constant: dict[
+            tuple[np.dtype[np.generic], tuple[int, ...], bytes], str
+        ] = {}
 
     def name(self, stem: str) -> str:
         """A name for a node or constant that is not used yet. stem: how it begins; a count
@@ -70,11 +72,11 @@ class Graph:
             return self._stored(tensor)
         # formulas name the same numbers again and again
         key = (array.dtype, array.shape, array.tobytes())
-        name = self._short.get(key)
+        name = self._name_of_short_constant.get(key)
         if name is None:
             tensor = _tensor_of(array)
             name = self._stored(tensor)
-            self._short[key] = name
+            self._name_of_short_constant[key] = name
         return name
 
     def exact(self, value: npt.ArrayLike) -> str:
@@ -110,12 +112,12 @@ class Graph:
         # the bytes themselves are the key: equal constants have equal ones
         contents = tensor.SerializeToString(deterministic=True)
         key = b"constant" + contents
-        if key not in self._known:
+        if key not in self._name_of_contents:
             name = self.name("c")
             tensor.name = name
-            self._known[key] = name
+            self._name_of_contents[key] = name
             self.constants.append(tensor)
-        return self._known[key]
+        return self._name_of_contents[key]
 
     def _computed(self, node: onnx.NodeProto) -> str:
         """Add a node without name and outputs to the graph, unless an equal one is there; returns
@@ -123,24 +125,24 @@ class Graph:
         # equal inputs have equal names here, so that equal computations have equal contents
         contents = node.SerializeToString(deterministic=True)
         key = b"node" + contents
-        if key not in self._known:
+        if key not in self._name_of_contents:
             stem = node.op_type.lower()
             name = self.name(stem)
             node.output.append(name)
-            self._known[key] = name
+            self._name_of_contents[key] = name
             self.nodes.append(node)
-        return self._known[key]
+        return self._name_of_contents[key]
 
     def _plainly_computed(self, kind: str, inputs: Sequence[str]) -> str:
         """Add a node without attributes to the graph, unless an equal one is there; returns the
         name of its result. kind: the operator; inputs: the names of values."""
         # most nodes are of this sort: what they are made of tells them apart without their bytes
         key = (kind, *inputs)
-        name = self._plain.get(key)
+        name = self._name_of_plain_node.get(key)
         if name is None:
             name = self.name(kind.lower())
             node = onnx.NodeProto(op_type=kind, input=inputs, output=[name])
-            self._plain[key] = name
+            self._name_of_plain_node[key] = name
             self.nodes.append(node)
         return name
 
@@ -163,14 +165,14 @@ class Graph:
         returns the name of their indices, (B, count) int64, that of the least first."""
         size = self.const([count], np.int64)
         key = f"smallest {x} {count}".encode()
-        if key not in self._known:
+        if key not in self._name_of_contents:
             # of the two results of the operator only the second is read
             values = self.name("values")
             index = self.name("smallest")
             node = helper.make_node("TopK", [x, size], [values, index], axis=1, largest=0)
             self.nodes.append(node)
-            self._known[key] = index
-        return self._known[key]
+            self._name_of_contents[key] = index
+        return self._name_of_contents[key]
 
     def cast(self, x: str, to: int = TensorProto.FLOAT) -> str:
         """Convert x to another element type, float32 if none is named; returns the name of the

@@ -160,22 +160,25 @@ def _of_strays(schema: Schema, values: Term) -> Term | None:
 
 
 def meant(g: Graph, schema: Schema, x: str, expected: str) -> str:
-    """Add to graph g what is expected, with the word that was meant in place of a slip; returns its
-    name. x: the name of the records, (B, n) float64; expected: of what a model expects, (B,
-    columns) float64."""
+    """Add to graph g what is expected of records, where a record's word is a slip (a misspelling of
+    a common word) changed to the word that was meant; returns the name of the result, (B, columns)
+    float64, `expected` itself where no column has slips. x: the name of the records, (B, n)
+    float64; expected: of what a model expects, (B, columns) float64."""
     slips = _slips_in_turns(schema, stray_too=True)
     if not slips:
         return expected
     values = _row_itself(g, schema, x)
-    wanted = g.exact_term(expected)
+    expected_values = g.exact_term(expected)
     for slips_of_columns in slips:
         place, level = _infinite(schema), _infinite(schema)
         for column, slip in slips_of_columns.items():
             place[column] = slip.place
             level[column] = slip.meant
         # the word meant stands only where the slip is, which no infinite place is
-        wanted = values.equals(place).choose(wanted.constant(level), wanted)
-    return wanted.name
+        expected_values = values.equals(place).choose(
+            expected_values.constant(level), expected_values
+        )
+    return expected_values.name
 
 
 def _of_slips(schema: Schema, values: Term) -> Term | None:
@@ -193,23 +196,25 @@ def _of_slips(schema: Schema, values: Term) -> Term | None:
 
 
 def _slips_in_turns(schema: Schema, stray_too: bool) -> list[dict[int, Slip]]:
-    """The first slip of every column that has one, then the second, and so on: by the column's
-    place. stray_too: also those that stray among words which all come often, and have a cost as
-    such."""
+    """Lay out the slips (misspelt words) of all columns in dicts {index of the column: slip}: the
+    first dict has the first slip of every column that has one, the next the second slips, and so
+    on; [] without slips. stray_too: also those that stray among words which all come often, and
+    have a cost as such."""
     turns: list[dict[int, Slip]] = []
     for column, modelled in enumerate(schema.modelled):
         strays = modelled.strays
         first_stray = math.inf if stray_too or strays is None else strays.first
         slips = [slip for slip in modelled.slips if slip.place < first_stray]
-        for number, slip in enumerate(slips):
-            if number == len(turns):
+        for nth, slip in enumerate(slips):
+            if nth == len(turns):
                 turns.append({})
-            turns[number][column] = slip
+            turns[nth][column] = slip
     return turns
 
 
 def _infinite(schema: Schema) -> Float:
-    """(columns,): infinity, which is no level of any column."""
+    """(columns,): infinity for each column of the schema, which stands for no level, as no column
+    has one of that number."""
     return np.full(len(schema.modelled), math.inf)
 
 
@@ -231,12 +236,12 @@ def nats_of_odd(cells: int, rows: int) -> float:
     NEVER_SEEN (log 1,000), as of a level of a category that was never seen; with more of them it
     is that cost times log((rows + 1) / cells) / log(rows + 1). Without rows it is NEVER_SEEN.
     """
-    never = math.log(rows + 1)
+    nats_of_unseen = math.log(rows + 1)
     counted = max(cells, 1)
     rarity = math.log((rows + 1) / counted)
     if not rows:
         return NEVER_SEEN
-    return rarity * (1 + NEVER_SEEN / never)
+    return rarity * (1 + NEVER_SEEN / nats_of_unseen)
 
 
 def nats_of_mark(cells: int, rows: int) -> float:

@@ -287,14 +287,14 @@ class Stacked(AutoEncoder):
         if seen is None:
             seen = self.corrupt(x, rng)
         # what the level is to restore is what those below it make of the clean rows
-        wanted = x
+        clean_units = x
         for below in encoder_levels[: self.level]:
-            wanted = below(wanted)
+            clean_units = below(clean_units)
             seen = below(seen)
         units = encoder_levels[self.level](seen)
         restored = decoder_levels[self.level](units)
         if self.level == 0:
             return self.likelihood(x, restored).sum(dim=1)
         # the levels below are trained already: nothing is to pull at them
-        difference = restored - wanted.detach()
+        difference = restored - clean_units.detach()
         return difference.square().flatten(1).sum(dim=1)

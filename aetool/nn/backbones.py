@@ -55,9 +55,9 @@ class Backbone(nn.Module):
         where there is neither. An nn.Linear, or if tied a module with a bias alone; of a single
         level of pictures its convolution or linear layer."""
         if self.straight is not None:
-            return _weighted(self.straight)
+            return _first_with_bias(self.straight)
         if len(self.levels) == 1:
-            return _weighted(self.levels[0])
+            return _first_with_bias(self.levels[0])
         return None
 
     def silence(self) -> None:
@@ -65,7 +65,7 @@ class Backbone(nn.Module):
         is left; nothing without a straight map."""
         if self.straight is None:
             return
-        last = _weighted(self.levels[-1])
+        last = _first_with_bias(self.levels[-1])
         # its own weight and bias, and none of the encoder's that it may be tied to
         for weight in last.parameters(recurse=False):
             nn.init.zeros_(weight)
@@ -147,7 +147,7 @@ def _linear_levels(
     return downs, ups
 
 
-def _weighted(layers: nn.Module) -> nn.Module:
+def _first_with_bias(layers: nn.Module) -> nn.Module:
     """The first layer with a bias among the layers of a level: its linear map or convolution. A
     layer that is no nn.Sequential is itself returned; StopIteration if none has a bias."""
     if not isinstance(layers, nn.Sequential):

@@ -24,11 +24,12 @@ Result = TypeVar("Result")
 
 
 def call(member: Callable[..., Result], *arguments: object, **optional: object) -> Result:
-    """Call an author's method with these arguments, and with those of the optional ones that it has
-    an argument of the same name for; returns its result."""
-    known = takes(member)
-    told = {name: value for name, value in optional.items() if name in known}
-    return member(*arguments, **told)
+    """Call an author's method with these arguments, in order, and pass by name those of `optional`
+    for which it has a parameter of that name; returns its result. Optional arguments that it does
+    not take are dropped."""
+    names_taken = takes(member)
+    arguments_by_name = {name: value for name, value in optional.items() if name in names_taken}
+    return member(*arguments, **arguments_by_name)
 
 
 def loss_of(

@@ -22,31 +22,33 @@ def load(bundle: bundles.Bundle | str | os.PathLike[str]) -> AutoEncoder:
     where that now takes other parameters; the errors of plugins.get_model where it is not
     installed, of bundle.load for a file that cannot be read.
     """
-    found = bundle if isinstance(bundle, bundles.Bundle) else bundles.load(bundle)
-    model = plugins.get_model(found.plugin)
+    loaded = bundle if isinstance(bundle, bundles.Bundle) else bundles.load(bundle)
+    model = plugins.get_model(loaded.plugin)
     if model.members:
-        raise BundleError(f"{found.name}: {found.plugin} is several models: fit the one you want")
-    made = plugins.resolve(model.net)
-    if not (isinstance(made, type) and issubclass(made, AutoEncoder)):
-        raise BundleError(f"{found.name}: {found.plugin} is a closed form: it has no torch network")
+        raise BundleError(f"{loaded.name}: {loaded.plugin} is several models: fit the one you want")
+    net_class = plugins.resolve(model.net)
+    if not (isinstance(net_class, type) and issubclass(net_class, AutoEncoder)):
+        raise BundleError(
+            f"{loaded.name}: {loaded.plugin} is a closed form: it has no torch network"
+        )
     with torch.random.fork_rng():
-        net = made(found.spec, make_params(model, found.params))
+        net = net_class(loaded.spec, make_params(model, loaded.params))
     # weights lie in all of the graphs, each in those that it takes part in
     stored: dict[str, Array] = {}
-    for data in found.graphs.values():
+    for data in loaded.graphs.values():
         stored |= graphs.weights_of(data)
-    own = net.state_dict()
-    known = {k: torch.from_numpy(v.copy()) for k, v in stored.items() if k in own}
-    for name, value in known.items():
-        if value.shape != own[name].shape:
+    own_weights = net.state_dict()
+    stored_weights = {k: torch.from_numpy(v.copy()) for k, v in stored.items() if k in own_weights}
+    for name, value in stored_weights.items():
+        if value.shape != own_weights[name].shape:
             raise BundleError(
-                f"{found.name}: {name} is {tuple(value.shape)}, this {found.plugin} has "
-                f"{tuple(own[name].shape)}: it was fitted with another version"
+                f"{loaded.name}: {name} is {tuple(value.shape)}, this {loaded.plugin} has "
+                f"{tuple(own_weights[name].shape)}: it was fitted with another version"
             )
     # by address: tied weights are one tensor of two names, of which one may be stored
-    alike = {own[k].data_ptr() for k in known}
-    left = [k for k in own if own[k].data_ptr() not in alike]
-    if left:
-        raise BundleError(f"{found.name}: {', '.join(left)} cannot be found in its graphs")
-    net.load_state_dict(known, strict=False)
+    stored_addresses = {own_weights[k].data_ptr() for k in stored_weights}
+    not_stored = [k for k in own_weights if own_weights[k].data_ptr() not in stored_addresses]
+    if not_stored:
+        raise BundleError(f"{loaded.name}: {', '.join(not_stored)} cannot be found in its graphs")
+    net.load_state_dict(stored_weights, strict=False)
     return net.eval()

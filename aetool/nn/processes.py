@@ -60,10 +60,10 @@ class Team:
         # all of them in one message: small ones cost as much time as large ones
         all_numbers = torch.cat(flattened)
         torch.distributed.all_reduce(all_numbers)
-        place = len(parameters)
+        start = len(parameters)
         for number, parameter in enumerate(parameters):
-            summed = all_numbers[place : place + parameter.numel()].reshape(parameter.shape)
-            place += parameter.numel()
+            summed = all_numbers[start : start + parameter.numel()].reshape(parameter.shape)
+            start += parameter.numel()
             parameter.grad = summed.to(parameter.device) if all_numbers[number] else None
 
     def make_alike(self, tensors: Iterable[Tensor]) -> None:
@@ -73,9 +73,9 @@ class Team:
         for tensor in tensors:
             if tensor.dtype == torch.bool:  # what is so is not learned, and gloo does not send it
                 continue
-            first_one = tensor.detach().cpu().contiguous()
-            torch.distributed.broadcast(first_one, 0)
-            tensor.detach().copy_(first_one)
+            of_first_process = tensor.detach().cpu().contiguous()
+            torch.distributed.broadcast(of_first_process, 0)
+            tensor.detach().copy_(of_first_process)
 
     def agreed(self, value: float) -> float:
         """The value that the first process passed, in every process, so that all decide alike; all
@@ -104,6 +104,6 @@ def joined() -> Team:
         try:
             torch.distributed.init_process_group("gloo")
         except (RuntimeError, ValueError) as error:
-            said = " ".join(str(error).split())[:200]
-            raise EngineError(f"torchrun: its processes cannot be joined: {said}") from None
+            message = " ".join(str(error).split())[:200]
+            raise EngineError(f"torchrun: its processes cannot be joined: {message}") from None
     return Team(torch.distributed.get_rank(), size)

@@ -122,10 +122,10 @@ def start_at_pca(
     to_code, from_code = maps
     flat = x.flatten(1).cpu().numpy()
     is_tied = not isinstance(from_code, nn.Linear)
-    beside = 0
+    inputs_beside_code = 0
     if isinstance(from_code, nn.Linear):
-        beside = from_code.in_features - latent
-    components = _components(spec, flat, latent, beside)
+        inputs_beside_code = from_code.in_features - latent
+    components = _components(spec, flat, latent, inputs_beside_code)
     count = len(components.variance)
     # weights that serve both ways cannot be stretched one way and shrunk the other
     stretch = np.ones(count)
@@ -138,7 +138,7 @@ def start_at_pca(
     _set(to_code.weight, weight)
     _set(to_code.bias, bias)
     code = flat @ weight[:count].T + bias[:count]
-    weight, bias = _decoder_weights(spec, components, stretch, latent, beside)
+    weight, bias = _decoder_weights(spec, components, stretch, latent, inputs_beside_code)
     _start_logits(weight, bias, spec, flat, code)
     if not is_tied:
         _set(from_code.get_parameter("weight"), weight)
@@ -188,13 +188,14 @@ def _components(
     spec: Spec,
     flat: Float,
     latent: int,
-    beside: int,
+    inputs_beside_code: int,
 ) -> _Components:
     """The principal components of rows: `latent`, or fewer, one at least, where rows vary along
     fewer axes; what the condition explains, where the decoder takes one, is taken out before. flat:
-    (rows, features) float32; beside: how many inputs the decoder has besides the code."""
+    (rows, features) float32; inputs_beside_code: how many inputs the decoder has besides the
+    code."""
     scored = np.flatnonzero(spec.owners() >= 0)
-    conditions = _condition_features(spec, beside)
+    conditions = _condition_features(spec, inputs_beside_code)
     condition = flat[:, conditions]
     explained = _explained(condition, flat[:, scored])
     by_condition = condition @ explained.astype(np.float32)
@@ -280,15 +281,15 @@ def _decoder_weights(
     components: _Components,
     stretch: Float,
     latent: int,
-    beside: int,
+    inputs_beside_code: int,
 ) -> tuple[Float, Float]:
-    """(weight (features, latent + beside), bias (features,)) of the decoder's linear map: from the
-    code, and the condition behind it, to means. stretch: (k,), what one unit of each code is along
-    its axis; beside: how many inputs it has behind the code. What the components say nothing of is
-    0."""
+    """(weight (features, latent + inputs_beside_code), bias (features,)) of the decoder's linear
+    map: from the code, and the condition behind it, to means. stretch: (k,), what one unit of each
+    code is along its axis; inputs_beside_code: how many inputs it has behind the code. What the
+    components say nothing of is 0."""
     bias = np.zeros(spec.features)
     bias[components.scored] = components.mean
-    weight = np.zeros((spec.features, latent + beside))
+    weight = np.zeros((spec.features, latent + inputs_beside_code))
     weight[components.scored, : len(stretch)] = components.axes * stretch
     # and the decoder adds what the condition explains
     behind_code = slice(latent, latent + len(components.conditions))
@@ -314,24 +315,24 @@ def _start_logits(
     # a flag has two levels and one logit: that of a gap less that of a number
     for feature, _ in spec.flags:
         flag = flat[:, feature]
-        present_weight, present_bias = _level(flag == 0, code)
-        gap_weight, gap_bias = _level(flag == 1, code)
+        present_weight, present_bias = _logit_of_level(flag == 0, code)
+        gap_weight, gap_bias = _logit_of_level(flag == 1, code)
         weight[feature] = 0.0
         weight[feature, :count] = gap_weight - present_weight
         bias[feature] = gap_bias - present_bias
     for _, first, width in spec.categories:
         for feature in range(first, first + width):
             has_level = flat[:, feature] == 1
-            level_weight, level_bias = _level(has_level, code)
+            level_weight, level_bias = _logit_of_level(has_level, code)
             weight[feature] = 0.0
             weight[feature, :count] = level_weight
             bias[feature] = level_bias
 
 
-def _condition_features(spec: Spec, beside: int) -> Int:
-    """The indices of the condition's features, (conditions,), if a decoder that takes `beside`
-    inputs after the code takes exactly these; else (0,)."""
-    if beside != spec.conditions:
+def _condition_features(spec: Spec, inputs_beside_code: int) -> Int:
+    """The indices of the condition's features, (conditions,), if a decoder that takes
+    `inputs_beside_code` inputs after the code takes exactly these; else (0,)."""
+    if inputs_beside_code != spec.conditions:
         return np.zeros(0, dtype=np.int64)
     # the rows before a row come last, and the condition just before them
     end = spec.features - spec.given
@@ -352,7 +353,7 @@ def _explained(condition: Float, x: Float) -> Float:
     return np.asarray(matrix, dtype=np.float64)
 
 
-def _level(has_level: npt.NDArray[np.bool_], code: Float) -> tuple[Float, float]:
+def _logit_of_level(has_level: npt.NDArray[np.bool_], code: Float) -> tuple[Float, float]:
     """(weights (k,), bias) of the logit of a level. has_level: (n,), True where a row has the
     level; code: (n, k), the codes of all rows."""
     # of a level that never occurs the logarithm would be infinite

@@ -50,18 +50,18 @@ def code_use(
     counted, present = _counted(spec, flat)
     if counted is None or present is None:
         return None
-    wanted = flat[:, counted]
-    explained = _explained(wanted, restored[:, counted], present)
+    targets = flat[:, counted]
+    explained = _explained(targets, restored[:, counted], present)
     numbers = _numbers_of_code(model, z)
     by_pca, pca_numbers = _restored_by_pca(spec, rows, seen, flat, numbers)
-    pca_explained = _explained(wanted, by_pca[:, counted], present)
+    pca_explained = _explained(targets, by_pca[:, counted], present)
     # the model knows better what counts as active
     if "active_units" in report:
         active = float(report["active_units"])
     elif isinstance(model.code, Discrete):
         active = _codes_in_use(z)
     else:
-        variance = wanted.var(axis=0).sum()
+        variance = targets.var(axis=0).sum()
         moving = _moving(model, z[:ABLATED], seen[:ABLATED], variance, counted)
         active = float(moving)
     figures: dict[str, Json] = {

@@ -213,19 +213,20 @@ def _check_finite_tiles(
     ends: Int,
 ) -> None:
     """Raise DataError if parts of tiles, (tiles, pixels + 1), are not all finite; it names the
-    picture of the first such tile, and where the tile lies in it. numbers, pictures: the positions
-    in the source, from 0, of the pictures that the tiles are of, and these; ends: for each the
-    number of its last tile, plus 1."""
+    picture of the first such tile, and where the tile lies in it. pictures: those that the tiles
+    are of, in order; numbers: their positions in the source, from 0; ends: for each picture the
+    index in `parts` of its last tile, plus 1."""
     is_finite = np.isfinite(parts).all(axis=1)
     if is_finite.all():
         return
-    broken = int(np.flatnonzero(~is_finite)[0])
-    place = int(np.searchsorted(ends, broken, side="right"))
-    first_tile = int(ends[place - 1]) if place else 0
-    _, height, width = pictures[place].shape
-    left, top = source.framing.corners(width, height)[broken - first_tile]
+    broken_tile = int(np.flatnonzero(~is_finite)[0])
+    # the first picture that ends behind the tile
+    picture = int(np.searchsorted(ends, broken_tile, side="right"))
+    first_tile = int(ends[picture - 1]) if picture else 0
+    _, height, width = pictures[picture].shape
+    left, top = source.framing.corners(width, height)[broken_tile - first_tile]
     raise DataError(
-        f"{source.name}: {source.title(numbers[place])} has no finite score in its tile {left} "
+        f"{source.name}: {source.title(numbers[picture])} has no finite score in its tile {left} "
         f"pixels from the left and {top} from the top; the model is broken"
     )
 
@@ -242,10 +243,11 @@ def looker(
     graph: ScoreGraph,
     pixels: PixelCalibration | None,
 ) -> Callable[[Int], list[Pictured]] | None:
-    """Make a function that scores pictures a second time, by their numbers in the source, (n,) from
-    0, and returns each with its map and box, in this order, with KeyError for a number that no
-    readable picture has; returns None for tables, where `pixels`, what pixels ordinarily cost, is
-    None. bundle, graph: the model, and its score graph."""
+    """Make a function that looks at single pictures again, once all records are scored; None for
+    tables, where `pixels`, what pixels ordinarily cost, is None. The function takes numbers of
+    pictures in the source, (n,) from 0, scores the source a second time, and returns each with its
+    map and box, in the order of the numbers; KeyError for a number that no readable picture has.
+    bundle, graph: the model, and its score graph."""
     if pixels is None:
         return None
     return functools.partial(_looked_at, source, bundle, graph, pixels)

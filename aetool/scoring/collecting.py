@@ -148,31 +148,33 @@ class Collector:
         self.bundle = bundle
         self.wishes = wishes
         self.calibration = wishes.calibration
-        # as the records are written, which their first batch tells where nobody else did
+        # with how dates and numbers are written; None until the first batch shows it
         self.schema = schema
 
         def scores(inputs: Float) -> Float:
             parts = graph(inputs)["parts"]
             return np.asarray(parts.sum(axis=1, dtype=np.float64))
 
-        # how records are scored with other values in place of theirs, to find out which is wrong;
-        # None where that is not done
-        self.repaired: Scores | None = None
+        # scores records that have other values in place of theirs, to find out which is wrong;
+        # None where that is not done for one column after the other
+        self.scores_repaired: Scores | None = None
         self.mends = False
         self.threshold = np.inf
         self.graph = graph
         if bundle.schema is not None:
             outputs = bundle.session("score.onnx", device).outputs
-            # models whose parts are of each column given some of the others do not say by them
-            # alone which value is wrong; those that tell surprise given all the others nearly do,
-            # and where the rows before a row are given those tell what to expect
+            # Where one value is wrong, others look odd, too, as they are judged by it. The output
+            # "surprise", of each column given all others, nearly tells which it is: expected
+            # values are put in place of the few most odd ones (detection.mending), but not where
+            # the rows before a row tell what to expect. With the output "likely" instead, other
+            # values are tried in every column.
             tells_surprise = "surprise" in outputs
             self.mends = tells_surprise and not bundle.schema.context
             if self.mends:
                 # once, and not for each batch
                 self.threshold = self.calibration.threshold()
             if "likely" in outputs and not tells_surprise:
-                self.repaired = scores
+                self.scores_repaired = scores
         self.pixels: PixelCalibration | None = None
         if bundle.shape is not None:
             self.pixels = pixels_of(bundle)
@@ -265,7 +267,7 @@ class Collector:
         assert batch.table is not None and batch.expected is not None
         assert self.bundle.schema is not None
         if self.schema is None:
-            # told by the first batch, and the same for all others
+            # shown by the first batch, and the same for all others
             self.schema = self.bundle.schema.as_written(batch.table, self.wishes.decimal)
         schema = self.schema
         inputs = batch.inputs[keep]
@@ -273,9 +275,9 @@ class Collector:
         usual = self.calibration.typical[: len(schema.modelled)]
         surprise = batch.surprise[keep]
         expected = batch.expected[keep]
-        if self.repaired is not None and len(keep):
-            # of others the parts must do: it takes many scores each
-            gains, best = reasons.leave_one_out(schema, inputs[odd], self.repaired)
+        if self.scores_repaired is not None and len(keep):
+            # only of odd records, as each is scored many times
+            gains, best = reasons.leave_one_out(schema, inputs[odd], self.scores_repaired)
             surprise[odd] = gains
             expected[odd] = best
             # a gain is beyond the usual already, which is subtracted below
@@ -289,15 +291,17 @@ class Collector:
         if self.mends and odd.any():
             places = np.flatnonzero(odd)
             mender = Mender(schema, self._judged, usual, self.calibration.p_values, self.threshold)
-            told = mender.told(inputs[places])
-            surprise[places] = told.surprise
-            expected[places] = told.expected
-            for place, columns in zip(places.tolist(), told.named, strict=True):
+            mended = mender.told(inputs[places])
+            surprise[places] = mended.surprise
+            expected[places] = mended.expected
+            for place, columns in zip(places.tolist(), mended.named, strict=True):
                 named[place] = columns
         return Blame(schema, inputs, expected, surprise - usual, named)
 
     def _judged(self, inputs: Float) -> Judged:
-        """What the model says of records, (rows, inputs), of which it tells surprise."""
+        """Run the score graph on records, (rows, inputs), and return their scores, the surprise of
+        each of their columns and what was expected there. Only for a graph that has the output
+        "surprise"."""
         outputs = self.graph(inputs)
         return Judged(
             X=inputs,
@@ -329,11 +333,12 @@ class Collector:
         return table.take(keep)
 
 
-def picture_line(batch: Scored, place: int, picture: Pictured, known: Calibration) -> str:
-    """A line of text that says where a picture is odd. place: its index in the batch; known: the
-    calibration of the model, by the usual parts of which it is told from other pictures."""
+def picture_line(batch: Scored, place: int, picture: Pictured, calibration: Calibration) -> str:
+    """A line of text that says where a picture is odd. The line also says if the picture as a whole
+    is unlike those that were fitted. place: its index in the batch; calibration: the model's, which
+    holds what is usual."""
     # the part of no pixel: the picture as a whole is unlike those that were fitted
-    usual_shared_part = known.typical[-1]
+    usual_shared_part = calibration.typical[-1]
     shared_part = batch.parts[place, -1]
     return picture_reasons.line(
         picture.box,

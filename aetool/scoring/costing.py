@@ -89,8 +89,8 @@ class ArchiveLedger:
         return sum(self.columns.values())
 
     def told(self) -> str:
-        """A line that says how many bytes the file has, how many of these the records took, and how
-        many belong to no record."""
+        """One line of text that says how many bytes the file has, how many of these the records
+        took, and how many belong to no record."""
         of_no_record = dict(self.overhead)
         if self.records:
             of_no_record = {"learning": self.learning, **self.overhead}
@@ -213,7 +213,7 @@ def refuse_fit(
     reading text, which a TextPath has. None is nothing given."""
     useless = []
     if options is not None:
-        # with a model nothing is fitted, and what it takes to fit is not loaded
+        # loaded only here: detection in an archive needs nothing of what fits
         from aetool.fits.asked import names_asked
 
         useless += names_asked(options)
@@ -239,7 +239,7 @@ def refuse_engine(data: str | os.PathLike[str], executor: Chosen) -> None:
 
 
 @dataclass(eq=False)
-class _Read:
+class _FirstReading:
     """Results of the first reading of an archive, a list entry for each block: of its records their
     rows, from 0, scores, bits taken and p-values, (rows,) each; and for the archive its bits by
     column and by other names. usual: by column a list of the bits that three of four cells cost at
@@ -302,7 +302,7 @@ class _Pricing:
         self.archive = archive
         self.choice = choice
         self.columns = list(dict.fromkeys(columns))  # one that is named twice counts once
-        self.known = _Read()
+        self.totals = _FirstReading()
         self.trace = ScoreTrace()
         self._only: list[tuple[Block, Costs]] = []
         self._prices_of_only: _Prices | None = None
@@ -312,17 +312,17 @@ class _Pricing:
 
     def read(self) -> None:
         """Read the archive for the first time, and remember the score of every record, and where
-        its bits went, in `known` and `trace`. DataError where some columns were chosen and a block
+        its bits went, in `totals` and `trace`. DataError where some columns were chosen and a block
         stores its rows as one text, and for a content that does not tell what a record costs."""
-        known = self.known
+        totals = self.totals
         # first: an index knows which of its rows are records once it has opened a part
         self._rows_told = self.archive.content.rows_told(self.archive)
         for block, every_cost in self._costs():
             costs, rows = _of_records(every_cost, self.archive.content.records_of(block))
-            known.rows.append(block.first + rows)
+            totals.rows.append(block.first + rows)
             # such as the last bracket of a list, where a block begins before it
             if block.rows and not len(rows):
-                known.add_overhead(costs)
+                totals.add_overhead(costs)
                 self.trace.add(np.zeros(block.rows))
                 continue
             prices = self._prices(block, costs, rows)
@@ -330,10 +330,10 @@ class _Pricing:
             bits = costs.taken[:, prices.places].sum(axis=1)
             # blocks have plans and frequencies of their own, so ranks are among a block's records
             ranks = Calibration.of(scores[:, None], kept=KEPT)
-            known.scores.append(scores)
-            known.bits.append(bits)
-            known.p_values.append(ranks.p_values(scores))
-            known.add(costs)
+            totals.scores.append(scores)
+            totals.bits.append(bits)
+            totals.p_values.append(ranks.p_values(scores))
+            totals.add(costs)
             # in the place of its row
             traced = np.zeros(block.rows)
             traced[rows] = scores
@@ -341,7 +341,8 @@ class _Pricing:
 
     def _costs(self, wanted: Sequence[int] | None = None) -> Iterator[tuple[Block, Costs]]:
         """Yield each block with the costs of its cells, in order. wanted: the numbers of the
-        blocks, from 0; None for all. An archive of one block is decoded only once."""
+        blocks, from 0; None for all. The block of an archive that has only one is kept, so that it
+        is decoded once however often this is called."""
         if self._only:
             yield from self._only
             return
@@ -352,7 +353,8 @@ class _Pricing:
 
     def _prices(self, block: Block, costs: Costs, rows: Int) -> _Prices:
         """The prices of the cells of a block's records. costs: of its records alone; rows:
-        (records,), their indices in the block. Those of an archive of one block are found once."""
+        (records,), their indices in the block. Where the archive has only one block, they are
+        computed once and kept."""
         if self._prices_of_only is not None:
             return self._prices_of_only
         places = self._places(block, costs)
@@ -387,18 +389,18 @@ class _Pricing:
 
     def ledger(self) -> ArchiveLedger:
         """The ledger of all bits of the archive, after the first reading, `read`."""
-        known = self.known
-        payload_bits = sum(known.columns.values()) + sum(known.overhead.values())
-        usual = {name: float(np.mean(of_blocks)) for name, of_blocks in known.usual.items()}
+        totals = self.totals
+        payload_bits = sum(totals.columns.values()) + sum(totals.overhead.values())
+        usual = {name: float(np.mean(of_blocks)) for name, of_blocks in totals.usual.items()}
         return ArchiveLedger(
-            records=sum(map(len, known.rows)),
-            columns=dict(known.columns),
+            records=sum(map(len, totals.rows)),
+            columns=dict(totals.columns),
             usual=usual,
-            learning=known.learning,
-            overhead=dict(known.overhead),
+            learning=totals.learning,
+            overhead=dict(totals.overhead),
             payload=round(payload_bits / 8),
             file=self.archive.size,
-            shown=tuple(known.columns),
+            shown=tuple(totals.columns),
         )
 
     def run(self, all_rows: bool, append: Sequence[str] | None) -> Detection:
@@ -412,10 +414,10 @@ class _Pricing:
             check_columns(append, apart(self.archive.content.names(self.archive)))
         self.read()
         nothing = [np.zeros(0)]
-        scores = np.concatenate(self.known.scores or nothing)
-        p_values = np.concatenate(self.known.p_values or nothing)
-        bits = np.concatenate(self.known.bits or nothing)
-        row_of = np.concatenate(self.known.rows or [np.zeros(0, np.int64)])
+        scores = np.concatenate(self.totals.scores or nothing)
+        p_values = np.concatenate(self.totals.p_values or nothing)
+        bits = np.concatenate(self.totals.bits or nothing)
+        row_of = np.concatenate(self.totals.rows or [np.zeros(0, np.int64)])
         flagged, threshold, rate = self._flagged(scores)
         wanted = np.arange(len(scores)) if all_rows else np.flatnonzero(flagged)
         named: list[Reasons] = []
@@ -483,20 +485,20 @@ class _Pricing:
             yield block, costs, wanted[is_inside] - block.first
 
 
-def _of_records(costs: Costs, found: Mask | None) -> tuple[Costs, Int]:
-    """(the costs of the rows of a block that are records, their indices in it). What the others
-    took counts as overhead. found: (rows,), which rows are records; None for all."""
-    if found is None:
+def _of_records(costs: Costs, is_record: Mask | None) -> tuple[Costs, Int]:
+    """(the costs of the rows of a block that are records, their indices in it). What the other rows
+    took counts as overhead. is_record: (rows,), True for rows that are records; None if all are."""
+    if is_record is None:
         return costs, np.arange(len(costs.taken))
     overhead = dict(costs.overhead)
-    overhead[NO_RECORDS] = float(costs.taken[~found].sum())
+    overhead[NO_RECORDS] = float(costs.taken[~is_record].sum())
     kept = dataclasses.replace(
         costs,
-        taken=costs.taken[found],
-        judged=costs.judged[found],
+        taken=costs.taken[is_record],
+        judged=costs.judged[is_record],
         overhead=overhead,
     )
-    return kept, np.flatnonzero(found)
+    return kept, np.flatnonzero(is_record)
 
 
 def _usual(bits: Float) -> Float:

@@ -190,24 +190,24 @@ class _Run:
         """((records,) True for flagged records, or None where a record's own score decides; the
         score that flagged ones lie above). That score may be infinite, where no record is flagged
         or all are."""
-        known = self.judge.calibration
+        calibration = self.judge.calibration
         if not self.choice.is_by_rank:
-            return None, self.choice.threshold_by(known)
+            return None, self.choice.threshold_by(calibration)
         _, scores = self.scoring.scores()
-        return self.choice.flags(scores, known)
+        return self.choice.flags(scores, calibration)
 
     def _reported(self, kept: Kept, threshold: float) -> Detection:
         """The detection that reports the kept records. threshold: the score that flagged ones lie
         above."""
         judge = self.judge
-        known = judge.calibration
+        calibration = judge.calibration
         scores = np.array(kept.score, dtype=np.float64)
         # pictures without names have tables without columns
         tables = kept.tables if kept.tables and kept.tables[0].names else []
         return Detection(
             row=np.array(kept.row, dtype=np.int64),
             score=scores,
-            p=known.p_values(scores),
+            p=calibration.p_values(scores),
             anomaly=np.array(kept.anomaly, dtype=np.bool_),
             why=kept.why,
             named=kept.named,
@@ -219,9 +219,11 @@ class _Run:
             table=concat(tables) if tables else None,
             unread=unread_of(judge.source),
             told_of_sizes=of_other_sizes(judge.source),
-            rate=known.rate(self.choice.fpr) if self.choice.is_by_rate and known.rows else None,
-            held_out=known,
-            calibrated_on=known.rows,
+            rate=calibration.rate(self.choice.fpr)
+            if self.choice.is_by_rate and calibration.rows
+            else None,
+            held_out=calibration,
+            calibrated_on=calibration.rows,
             is_by_rank=self.choice.is_by_rank,
             is_listing=self.choice.top is not None,
             # who asks for columns has chosen what is shown

@@ -78,14 +78,14 @@ def file_stems(names: Sequence[str]) -> list[str]:
 def _apart(stems: Sequence[str]) -> list[str]:
     """Make paths different from each other, large letters and small ones counting as equal: the
     second and later of equal ones get a number, from 2 on, that makes them no other's."""
-    taken = {stem.lower() for stem in stems}
+    all_stems = {stem.lower() for stem in stems}
     used: set[str] = set()
     different = []
     for stem in stems:
         path = stem
         number = 2
         # of equal ones the first keeps its path, and no number makes one that is another's
-        while path.lower() in used or (path != stem and path.lower() in taken):
+        while path.lower() in used or (path != stem and path.lower() in all_stems):
             path = f"{stem}.{number}"
             number += 1
         used.add(path.lower())
@@ -128,13 +128,13 @@ class Heatmaps:
         if batch.names and not self._stems:
             self._stems = file_stems(batch.names)
         places = explained.places.tolist()
-        for place, one in zip(places, explained.pictures, strict=True):
+        for place, pictured in zip(places, explained.pictures, strict=True):
             if not flagged[place]:
                 continue
             record = int(batch.records[place])
-            self._write(record, one)
+            self._write(record, pictured)
 
-    def _write(self, record: int, one: Pictured) -> None:
+    def _write(self, record: int, pictured: Pictured) -> None:
         """Write the three files of one picture into `folder`, in folders as its name has them, and
         count it; a file of the same name is overwritten. OSError if one cannot be written. record:
         its number from 0."""
@@ -142,11 +142,11 @@ class Heatmaps:
         stem = f"picture_{record + 1:06d}"
         if self._stems:
             stem = self._stems[record]
-        laid = heatmaps.overlay(one.picture, one.amounts, rectangle(one.box))
+        overlay = heatmaps.overlay(pictured.picture, pictured.amounts, rectangle(pictured.box))
         contents = {
-            "overlay": heatmaps.png(laid, {"Description": heatmaps.LEGEND}),
-            "map": heatmaps.gray_map(one.amounts),
-            "mask": heatmaps.mask(one.amounts),
+            "overlay": heatmaps.png(overlay, {"Description": heatmaps.LEGEND}),
+            "map": heatmaps.gray_map(pictured.amounts),
+            "mask": heatmaps.mask(pictured.amounts),
         }
         for kind in KINDS:
             path = self.folder / f"{stem}_{kind}.png"
@@ -185,28 +185,29 @@ class Worst:
             self._has_flagged = True
             # those that are not flagged were of interest only while nothing else was
             self._kept.clear()
-        most = MOST_ON_A_SHEET if self._has_flagged else MOST_UNFLAGGED
+        most_kept = MOST_ON_A_SHEET if self._has_flagged else MOST_UNFLAGGED
         if self._has_flagged:
-            for place, one in zip(explained.places.tolist(), explained.pictures, strict=True):
+            for place, pictured in zip(explained.places.tolist(), explained.pictures, strict=True):
                 if flagged[place]:
-                    self._keep(batch, place, float(scores[place]), one)
+                    self._keep(batch, place, float(scores[place]), pictured)
         else:
-            highest = np.argsort(-scores, kind="stable")[:most]
+            highest = np.argsort(-scores, kind="stable")[:most_kept]
             for place in highest.tolist():
-                one = batch.pictured(place, self._pixels)
-                self._keep(batch, place, float(scores[place]), one)
+                pictured = batch.pictured(place, self._pixels)
+                self._keep(batch, place, float(scores[place]), pictured)
         # of equal scores the first picture
         self._kept.sort(key=lambda kept: (-kept[0], kept[1]))
         # memory is bounded, however many are flagged
-        del self._kept[most:]
+        del self._kept[most_kept:]
 
-    def _keep(self, batch: Scored, place: int, score: float, one: Pictured) -> None:
-        """Add a picture to those that are kept. place: its index in the batch."""
+    def _keep(self, batch: Scored, place: int, score: float, pictured: Pictured) -> None:
+        """Add a picture to those that are kept, with the text that the sheet shows beside it.
+        place: its index in the batch."""
         record = int(batch.records[place])
         name = title(batch.names, record)
         caption = f"{name}: score {score:.6g} {self._unit}"
-        why = picture_line(batch, place, one, self._calibration)
-        self._kept.append((score, record, shown(one, caption, why)))
+        why = picture_line(batch, place, pictured, self._calibration)
+        self._kept.append((score, record, shown(pictured, caption, why)))
 
     def shown(self) -> list[Shown]:
         """The kept pictures as a sheet shows them, the highest score first, each with its name, its
@@ -230,11 +231,11 @@ def sheet_of(detection: Detection) -> heatmaps.Sheet:
         names = files.strings()
     looked_at = detection.look(ranked.row[places])
     pictures = []
-    for place, one in zip(places.tolist(), looked_at, strict=True):
+    for place, pictured in zip(places.tolist(), looked_at, strict=True):
         record = int(ranked.row[place])
         name = names[place] if names else title((), record)
         score = f"score {ranked.score[place]:.6g} {ranked.unit}"
-        pictures.append(shown(one, f"{name}: {score}", ranked.why[place]))
+        pictures.append(shown(pictured, f"{name}: {score}", ranked.why[place]))
     return heatmaps.sheet(pictures, heading(detection, len(pictures)))
 
 
@@ -259,28 +260,28 @@ def title(names: Sequence[str], record: int) -> str:
     return f"picture {record + 1:,}"
 
 
-def shown(one: Pictured, name: str, why: str) -> Shown:
+def shown(pictured: Pictured, name: str, why: str) -> Shown:
     """A picture with its map in the form that sheets draw, its expected values rounded to bytes, 0
     to 255. name, why: the words beside it."""
     expected = None
-    if one.expected is not None:
-        levels = np.round(one.expected)
+    if pictured.expected is not None:
+        levels = np.round(pictured.expected)
         expected = np.clip(levels, 0, 255).astype(np.uint8)
     return Shown(
-        one.picture,
+        pictured.picture,
         expected,
-        one.amounts,
-        rectangle(one.box),
+        pictured.amounts,
+        rectangle(pictured.box),
         title=name,
         words=why,
     )
 
 
-def _check_pictures(name: str, bundle: Bundle, given: str) -> None:
-    """Raise ParamError for a model of tables. name: of the data; given: the option that is of
-    pictures, as messages name it."""
+def _check_pictures(name: str, bundle: Bundle, used_option: str) -> None:
+    """Raise ParamError for a model of tables. name: of the data; used_option: the option that only
+    pictures can have, as messages name it."""
     if bundle.shape is None:
-        raise ParamError(f"{given} is of pictures, and {name} holds a table")
+        raise ParamError(f"{used_option} is of pictures, and {name} holds a table")
 
 
 class Files:
@@ -297,12 +298,12 @@ class Files:
     def watches(self) -> list[Watch]:
         """The objects to which detect passes every batch of records, so that they gather pictures:
         `heatmap`, then `sheet`, without what was not asked for; [] if neither was."""
-        found: list[Watch] = []
+        watches: list[Watch] = []
         if self.heatmap is not None:
-            found.append(self.heatmap)
+            watches.append(self.heatmap)
         if self.sheet is not None:
-            found.append(self.sheet)
-        return found
+            watches.append(self.sheet)
+        return watches
 
     @property
     def remark(self) -> str:
@@ -327,8 +328,8 @@ class Files:
         if self.sheet is None:
             return
         pictures = self.sheet.shown()
-        drawn = heatmaps.sheet(pictures, heading(detection, len(pictures)))
-        self.written = drawn.png
+        sheet = heatmaps.sheet(pictures, heading(detection, len(pictures)))
+        self.written = sheet.png
 
 
 @contextmanager

@@ -95,10 +95,12 @@ def _check_size(source: ImageSource, model: Bundle) -> None:
     takes_any_size = framing.resize or framing.stride or framing.crop
     is_size_of_model = (width, height) == (framing.width, framing.height)
     if not takes_any_size and not is_size_of_model:
-        own = f"{width} x {height} x {channels}"
-        taken = f"{framing.width} x {framing.height} x {framing.channels}"
+        commonest = f"{width} x {height} x {channels}"
+        needed = f"{framing.width} x {framing.height} x {framing.channels}"
         remedy = f"fit with {option('--resize')} {framing.width}x{framing.height} for any size"
-        raise DataError(f"{source.name}: pictures of {own}, {model.name} takes {taken}; {remedy}")
+        raise DataError(
+            f"{source.name}: pictures of {commonest}, {model.name} takes {needed}; {remedy}"
+        )
     if mostly_coloured and framing.channels == 1:
         notices.say(source.name, "in colour, and seen in gray, as the model was fitted")
     if not mostly_coloured and framing.channels == 3:

@@ -71,15 +71,15 @@ def _learned_here(source: Source, options: FitOptions | None, device: str) -> Ju
     chosen = fitting.declared(options, fitting.DEFAULT)
     # a closed form has a fit of its own, and a network none; an ensemble has members
     if not chosen.members and not hasattr(plugins.resolve(chosen.net), "fit"):
-        first = f"aetool.fit(data, plugin={chosen.name!r})"
+        how_to_fit = f"aetool.fit(data, plugin={chosen.name!r})"
         if in_shell():
-            first = f"aetool fit {source.name} -p {chosen.name}"
+            how_to_fit = f"aetool fit {source.name} -p {chosen.name}"
         raise ParamError(
-            f"detect without a model takes a closed form, not {chosen.name}; first: {first}"
+            f"detect without a model takes a closed form, not {chosen.name}; first: {how_to_fit}"
         )
     # the records are judged that the model is fitted on: anomalies are among them
     robustly = dataclasses.replace(options, robust=True, closed=True)
-    # what is judged once is not drawn from
+    # a model that judges once is not asked to draw random records
     bundle = fitting.fit_source(source, robustly, telling.to_the_reader, samples=False)
     session = bundle.session("score.onnx", device)
     source = seen_by(source, bundle)
@@ -120,9 +120,9 @@ def calibration_by(
             "and p will be too low for others; calibrate by ordinary records that were not fitted",
         )
     expected = model.calibration.expected
-    known = _by_scores(scores, model, kept, expected)
+    calibration = _by_scores(scores, model, kept, expected)
     # the user says so of each of these records
-    return dataclasses.replace(known, ordinary=True)
+    return dataclasses.replace(calibration, ordinary=True)
 
 
 def _are_fitted(source: Source, model: Bundle) -> bool:
@@ -143,9 +143,9 @@ def _by_scores(
     """Make a calibration from these scores, (n,), of which at most `kept` are stored, but for what
     Calibration.of says of very many; the usual parts of columns are those of the model's own.
     expected: what is assumed of the tail."""
-    column = scores[:, None]
+    scores_as_column = scores[:, None]
     calibration = Calibration.of(
-        column,
+        scores_as_column,
         kept=kept,
         expected=expected,
     )

@@ -61,12 +61,12 @@ def pixel_figures(
             f"{folder}: no mask of a picture, or none with a defect; the mask of scratch/003.png "
             "is scratch/003_mask.png, or scratch/003.png, in that folder"
         )
-    found = tally.figures()
+    pixel_scores = tally.figures()
     figures = {
-        "pixel_auroc": found.auroc,
-        "pro": found.pro,
-        "box_hits": found.hits,
-        "defective_pictures": found.defective,
-        "defective_regions": found.regions,
+        "pixel_auroc": pixel_scores.auroc,
+        "pro": pixel_scores.pro,
+        "box_hits": pixel_scores.hits,
+        "defective_pictures": pixel_scores.defective,
+        "defective_regions": pixel_scores.regions,
     }
     return figures | ({"without_mask": unmasked} if unmasked else {})

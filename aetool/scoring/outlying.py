@@ -48,17 +48,17 @@ def bits_of(columns: Sequence[Float | None], rows: int) -> tuple[Float, Float]:
     for place, numbers in enumerate(columns):
         if numbers is None:
             continue
-        placed = _placed(numbers)
-        if placed is None:
+        bits_in_column = _bits_by_place(numbers)
+        if bits_in_column is None:
             continue
-        by_column[:, place] = placed
+        by_column[:, place] = bits_in_column
         scaled[place] = _scaled(numbers)
     count = len(scaled)
-    foretell = 2 <= count <= MOST_COLUMNS
-    if not foretell or rows < LEAST_ROWS * count:
+    has_others = 2 <= count <= MOST_COLUMNS
+    if not has_others or rows < LEAST_ROWS * count:
         return by_column, by_others
-    together = np.stack([*scaled.values()], axis=1)
-    distances = np.abs(_departures(together))
+    all_scaled = np.stack([*scaled.values()], axis=1)
+    distances = np.abs(_departures(all_scaled))
     for place, of_column in zip(scaled, distances.T, strict=True):
         # what is not there departs from nothing, and costs nothing in its column
         is_number = by_column[:, place] > 0
@@ -67,7 +67,7 @@ def bits_of(columns: Sequence[Float | None], rows: int) -> tuple[Float, Float]:
     return by_column, by_others
 
 
-def _placed(numbers: Float) -> Float | None:
+def _bits_by_place(numbers: Float) -> Float | None:
     """(rows,): the bits that the numbers of a column, NaN for gaps, cost by how many of them,
     counted from the nearer end, lie as far out, 0 for a gap and for an infinity. None if fewer than
     half of the rows have one, there are fewer than three different ones, or they follow their
@@ -77,23 +77,26 @@ def _placed(numbers: Float) -> Float | None:
     count = len(found)
     if count < LEAST_NUMBERS * len(numbers):
         return None
-    values, place, counts = np.unique(
+    # of each number the index of its value
+    values, value_of, counts = np.unique(
         found,
         return_inverse=True,
         return_counts=True,
     )
     if len(values) < LEAST_VALUES:
         return None
+    # how many numbers are as small as each value or smaller
     at_most = np.cumsum(counts)
     # equal numbers share the mean of their ranks
     middle = at_most - counts / 2
-    if _step(middle[place]) < LEAST_STEP:
+    if _step(middle[value_of]) < LEAST_STEP:
         return None
     at_least = count - at_most + counts
     as_far = np.minimum(at_most, at_least)
+    # one more of each, so that a number that no other is as far out as costs less than log2(count)
     bits = np.log2((count + 1) / (as_far + 1))
     of_rows = np.zeros(len(numbers))
-    of_rows[is_number] = bits[place]
+    of_rows[is_number] = bits[value_of]
     return of_rows
 
 
@@ -102,8 +105,8 @@ def _step(ranks: Float) -> float:
     ranks: in the order of the rows, not all the same."""
     steps = np.diff(ranks)
     # in random order it is twice the variance
-    usual = 2 * np.var(ranks)
-    return float(np.mean(steps**2) / usual)
+    in_random_order = 2 * np.var(ranks)
+    return float(np.mean(steps**2) / in_random_order)
 
 
 def _scaled(numbers: Float) -> Float:
@@ -113,11 +116,11 @@ def _scaled(numbers: Float) -> Float:
     is_number = np.isfinite(numbers)
     # of 1e308 the squares, and even differences, are infinite
     with np.errstate(over="ignore", invalid="ignore"):
-        away = numbers - np.median(numbers[is_number])
-        distances = np.abs(away[is_number])
-        drawn_in = away / _unit(distances)
+        differences = numbers - np.median(numbers[is_number])
+        distances = np.abs(differences[is_number])
+        drawn_in = differences / _unit(distances)
     drawn_in = np.clip(drawn_in, -FARTHEST, FARTHEST)
-    # also what two infinities leave
+    # gaps, and what is left of two infinities
     drawn_in = np.nan_to_num(drawn_in)
     mean = drawn_in[is_number].mean()
     centred = np.where(is_number, drawn_in - mean, 0.0)
@@ -153,13 +156,14 @@ def _bits_of_far(distances: Float) -> Float:
     smaller = np.searchsorted(ascending, distances, "left")
     as_large = rows - smaller
     by_count = np.log2((rows + 1) / (as_large + 1))
+    # the density of Student's t of two degrees falls with x as (1 + x^2 / 2) ^ -1.5
     by_length = 1.5 * np.log2(1 + (distances / _unit(distances)) ** 2 / 2)
     return np.minimum(by_count, by_length)
 
 
 def _unit(distances: Float) -> float:
-    """The median distance; where that is 0, as most cells are the same number, the mean; above
-    0."""
+    """The unit by which distances, (n,), 0 or more, are divided: their median; where that is 0, as
+    most cells are the same number, their mean; never 0."""
     unit = float(np.median(distances))
     if not unit:
         unit = float(np.mean(distances))

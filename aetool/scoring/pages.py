@@ -110,10 +110,10 @@ class Watcher:
             if self.schema is not None:
                 self._explain(number, float(scores[record]), explained, place)
                 assert explained.expected is not None
-                wanted = explained.expected[place]
+                expected_or_excess = explained.expected[place]
             else:
-                wanted = self._excess(explained.pictures[place])
-            self._keep(float(scores[record]), number, explained.inputs[place], wanted)
+                expected_or_excess = self._excess(explained.pictures[place])
+            self._keep(float(scores[record]), number, explained.inputs[place], expected_or_excess)
 
     def _labels(self, batch: Scored) -> Texts:
         """The label of each record of a batch, (rows,) texts: from the column of labels, or of
@@ -161,12 +161,13 @@ class Watcher:
         group = self.groups.setdefault(key, Group(*key, first=record))
         group.add(record, score, [columns[other].name for other in others])
 
-    def _keep(self, score: float, record: int, own: Float, wanted: Float) -> None:
+    def _keep(self, score: float, record: int, inputs: Float, expected_or_excess: Float) -> None:
         """Remember a record in `highest`, if only until others score higher: at most about twice as
-        many as are shown. record: its number, from 0. own: what the graphs took, (inputs,) or (C,
-        H, W); wanted: what was expected, (columns,), or of pictures the excess, (H, W)."""
+        many as are shown. record: its number, from 0. inputs: what the graphs took, (inputs,) or
+        (C, H, W); expected_or_excess: what was expected, (columns,), or of pictures the excess, (H,
+        W)."""
         # sorting every second time that they fill up costs less than a sorted list
-        self.highest.append((score, record, np.array(own), np.array(wanted)))
+        self.highest.append((score, record, np.array(inputs), np.array(expected_or_excess)))
         if len(self.highest) >= 2 * self.most + 2:
             self._shorten()
 
@@ -231,7 +232,7 @@ class Watcher:
     ) -> Finding:
         """A kept record as a page shows it: of a table with a reason for each named column, of
         pictures with two small PNG images. place: the record's index in the detection."""
-        score, record, own, wanted = kept
+        score, record, inputs, expected_or_excess = kept
         p = float(detection.p[place])
         why = detection.why[place]
         if self.schema is None:
@@ -241,16 +242,16 @@ class Watcher:
                 p,
                 why,
                 name=self.names[record] if self.names else "",
-                picture=images.thumbnail(own.astype(np.uint8), MOST_SIDE),
-                heat=images.heat(wanted, MOST_SIDE),
+                picture=images.thumbnail(inputs.astype(np.uint8), MOST_SIDE),
+                heat=images.heat(expected_or_excess, MOST_SIDE),
             )
         by_name = {column.name: i for i, column in enumerate(self.schema.modelled)}
-        told = []
+        page_reasons = []
         for name, found, expected in detection.named[place]:
             i = by_name[name]
             column = self.schema.modelled[i]
-            value = float(own[i])
-            usual = float(wanted[i])
+            value = float(inputs[i])
+            usual = float(expected_or_excess[i])
             reason = Reason(
                 name,
                 found,
@@ -260,8 +261,8 @@ class Watcher:
                 column.middle,
                 column.often(value),
             )
-            told.append(reason)
-        return Finding(record, score, p, why, told)
+            page_reasons.append(reason)
+        return Finding(record, score, p, why, page_reasons)
 
     def _columns(self, with_model: bool) -> list[ColumnRead]:
         """How each column of the table was read, first those that models see; [] for pictures.
@@ -269,7 +270,7 @@ class Watcher:
         if self.schema is None:
             return []
         tally = self.tally
-        told = []
+        columns_read = []
         for i, column in enumerate(self.schema.modelled):
             remark = column.remark()
             understood = column.understood() + (f", {remark}" if remark else "")
@@ -285,12 +286,12 @@ class Watcher:
                 # a model that was learned here has seen these very gaps
                 gaps_before=column.missing / rows if with_model else None,
             )
-            told.append(read)
+            columns_read.append(read)
         for left_out in self.schema.columns:
             if not isinstance(left_out, Modelled):
                 words = f"{left_out.understood()}; not modelled"
-                told.append(ColumnRead(left_out.name, words, modelled=False))
-        return told
+                columns_read.append(ColumnRead(left_out.name, words, modelled=False))
+        return columns_read
 
     def _curves(self) -> Curves | None:
         """The curves of how well the scores of all records tell anomalies apart; None without
@@ -329,13 +330,15 @@ def of_archive(name: str, detection: Detection, most: int) -> Findings:
             groups.setdefault(columns[0], costly).add(record, score, columns[1:])
     records = []
     for place in order[:most].tolist():
-        told = [Reason(column, cell, price) for column, cell, price in detection.named[place]]
+        page_reasons = [
+            Reason(column, cell, price) for column, cell, price in detection.named[place]
+        ]
         finding = Finding(
             int(detection.row[place]),
             float(detection.score[place]),
             float(detection.p[place]),
             detection.why[place],
-            told,
+            page_reasons,
         )
         records.append(finding)
     columns_read = []
@@ -402,23 +405,23 @@ def curves(scores: Float, truth: Mask) -> Curves:
     # of equal scores all are called (taken for anomalies), or none
     ends = np.append(np.flatnonzero(np.diff(scores[order])), len(scores) - 1)
     hits = np.cumsum(truth[order])[ends]
-    called = ends + 1
+    count_called = ends + 1
     anomalies = int(truth.sum())
     caught = hits / anomalies
-    alarms = (called - hits) / (len(truth) - anomalies)
-    precision = hits / called
+    alarms = (count_called - hits) / (len(truth) - anomalies)
+    precision = hits / count_called
     evenly = np.linspace(0, len(ends) - 1, POINTS).astype(np.int64)
     # the steep beginnings of both curves are drawn in full
     beginning = np.arange(min(POINTS, len(ends)))
     drawn = np.union1d(evenly, beginning)
     roc = list(zip(alarms[drawn].tolist(), caught[drawn].tolist(), strict=True))
-    both = list(zip(caught[drawn].tolist(), precision[drawn].tolist(), strict=True))
+    precision_recall = list(zip(caught[drawn].tolist(), precision[drawn].tolist(), strict=True))
     return Curves(
         anomalies,
         auroc(scores, truth),
         average_precision(scores, truth),
         [(0.0, 0.0), *roc],
-        both,
+        precision_recall,
     )
 
 
@@ -434,10 +437,10 @@ class Page:
         """Write the HTML page of what the watcher gathered, and of what detect returned, to the
         file. Called once. Raises as of Watcher.findings."""
         if detection.ledger is not None:
-            told = of_archive(self.watcher.name, detection, self.watcher.most)
+            findings = of_archive(self.watcher.name, detection, self.watcher.most)
         else:
-            told = self.watcher.findings(detection)
-        self.file.write(page.page(told))
+            findings = self.watcher.findings(detection)
+        self.file.write(page.page(findings))
 
 
 @contextmanager

@@ -184,18 +184,18 @@ class Detection:
         rest = f"; {len(self.unread):,} more could not be read" if self.unread else ""
         if not self.total:
             return f"0 of 0 records {self.flagged_in_words}: it holds no records{rest}"
-        wanted = f"score above {self.threshold:.4g} {self.unit}"
+        criterion = f"score above {self.threshold:.4g} {self.unit}"
         # a number was asked for, and the score that it happens to lead to is no threshold
         if self.is_by_rank and self.flagged:
-            wanted = self._highest_flagged()
+            criterion = self._highest_flagged()
         # with as many asked for as there are, no score is too low
         if self.threshold == float("-inf"):
-            wanted = "whatever their score"
+            criterion = "whatever their score"
         if self.threshold == float("inf"):
-            wanted = "no score is high enough"
+            criterion = "no score is high enough"
         word = self.flagged_in_words
         flagged = f"{self.flagged:,} of {self.total:,} records {word} ({part:.3g} %)"
-        return f"{flagged}: {wanted}{rare}{rest}"
+        return f"{flagged}: {criterion}{rare}{rest}"
 
     def is_fewer_at(self, rate: float) -> bool:
         """Whether a model flags fewer of these records at a threshold that this part of ordinary
@@ -292,9 +292,10 @@ class Detection:
             among = "them"
         if not self.flagged:
             return f"{words}, and can hardly show that one is odd" if words else ""
-        # a record of which the file itself tells how rare it is counts itself among these
-        first = 2 if self.held_out is None else 1
-        least = f"p, a rank among {among}, is at least {first}/{rows + 1}"
+        # p is (records that score as high + 1) / (rows + 1), and where a file judges itself, each
+        # record is one of the rows
+        numerator = 2 if self.held_out is None else 1
+        least = f"p, a rank among {among}, is at least {numerator}/{rows + 1}"
         return "; ".join(filter(None, [words, least]))
 
     def _missed_rate_in_words(self) -> str:
@@ -313,21 +314,21 @@ class Detection:
         is_fewer = self.flagged < expected
         verb = "is" if self.flagged == 1 else "are"
         if self.is_calibrated_apart:
-            others = "records that it was calibrated by"
-            how = "lower" if is_fewer else "higher, as records that have drifted do"
-            clean = "other ordinary records"
+            held_out_in_words = "records that it was calibrated by"
+            scores_in_words = "lower" if is_fewer else "higher, as records that have drifted do"
+            calibrated_by = "other ordinary records"
         else:
-            others = "rows held out of the fit, in stretches"
-            how = "lower, as rows that were fitted do, and rows that lie between such"
+            held_out_in_words = "rows held out of the fit, in stretches"
+            scores_in_words = "lower, as rows that were fitted do, and rows that lie between such"
             if not is_fewer:
-                how = "higher, as records that have drifted since the fit do"
-            clean = "ordinary records that were not fitted"
+                scores_in_words = "higher, as records that have drifted since the fit do"
+            calibrated_by = "ordinary records that were not fitted"
         return (
             f"{option('--fpr')} {part}% is about {expected:,.0f} of {self.total:,} records, and "
             f"{self.flagged:,} {verb} flagged: the threshold is the score exceeded by {part} % of "
-            f"the {others}, and these records score {how}; {option('--contamination')} {part}% "
-            f"flags that part of these very records, {option('--calibration')} CLEAN takes the "
-            f"threshold from {clean}"
+            f"the {held_out_in_words}, and these records score {scores_in_words}; "
+            f"{option('--contamination')} {part}% flags that part of these very records, "
+            f"{option('--calibration')} CLEAN takes the threshold from {calibrated_by}"
         )
 
     def _many_in_words(self) -> str:
@@ -473,10 +474,10 @@ class Detection:
                 # whole numbers with gaps
                 kind = BOX[name].replace("int64", "Int64")
             typed[name] = pd.Series(values, dtype=kind)
-        found = pd.DataFrame(typed)
+        frame = pd.DataFrame(typed)
         if self.index is not None:
-            found.index = self.index[self.row]
-        return found
+            frame.index = self.index[self.row]
+        return frame
 
     def to_arrow(self) -> pa.Table:
         """The output of `columns(everything=True)` as an Arrow table, of the same types as
@@ -499,9 +500,9 @@ class Detection:
             import polars as pl
         except ImportError:
             raise ParamError("polars is not installed: pip install polars") from None
-        found = pl.from_arrow(self.to_arrow())
-        assert isinstance(found, pl.DataFrame)
-        return found
+        frame = pl.from_arrow(self.to_arrow())
+        assert isinstance(frame, pl.DataFrame)
+        return frame
 
 
 def _of_box(box: Box, name: str) -> float | int:

@@ -111,8 +111,8 @@ class Worker:
 
 @dataclass(frozen=True, eq=False)
 class Coded:
-    """A batch of records with their codes, (rows, latent) float32. first: how many records
-    were scored before these; records: (rows,), their numbers in the source, from 0, which leave out
+    """A batch of records with their codes, (rows, latent) float32. first: how many records of the
+    source come before these; records: (rows,), their numbers in the source, from 0, which leave out
     what is no record; table: their columns to carry along, None for pictures."""
 
     first: int

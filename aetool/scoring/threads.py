@@ -64,5 +64,5 @@ def _files_of(source: TableSource) -> Sequence[Path]:
     or a pipe it is the temporary copy that was made of it. Parts of a chain that are no files are
     left out."""
     sources = source.sources if isinstance(source, ChainSource) else [source]
-    paths = [getattr(one, "path", None) for one in sources]
+    paths = [getattr(part, "path", None) for part in sources]
     return [path for path in paths if isinstance(path, Path) and path.is_file()]

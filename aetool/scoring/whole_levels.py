@@ -73,6 +73,7 @@ class LevelCounts:
             together = float(of_word[is_whole].sum())
             if together < most:
                 continue
+            # another column must have more, not as many
             most = together + 1
             whole = np.flatnonzero(is_whole)
             words = _with_counts(column.listed, whole, of_word, records)
@@ -86,12 +87,14 @@ def _counted(places: Float, words: int) -> Int:
 
 
 def _with_counts(words: Sequence[str], whole: Int, flagged: Int, records: Int) -> str:
-    """The words of which most records are flagged, with how many of how many, such as "187 of 187
-    Houston"; the first few, those with the most flagged records before others."""
+    """Text that lists words of a column with how many of their records are flagged, such as "187 of
+    187 Houston, 12 of 14 Rome": the three with the most flagged records, and how many more there
+    are. words: all of the column; whole: the indices of those to list; flagged, records: (words,),
+    counts of each."""
     order = np.argsort(-flagged[whole], kind="stable")
-    told = []
+    words_with_counts = []
     for place in whole[order].tolist():
-        told.append(f"{flagged[place]:,} of {records[place]:,} {words[place]}")
-    more = len(told) - MOST_TOLD
-    listed = ", ".join(told[:MOST_TOLD])
+        words_with_counts.append(f"{flagged[place]:,} of {records[place]:,} {words[place]}")
+    more = len(words_with_counts) - MOST_TOLD
+    listed = ", ".join(words_with_counts[:MOST_TOLD])
     return f"{listed} and {more:,} more" if more > 0 else listed

@@ -38,8 +38,8 @@ def split(rows: int, seed: int, owner: Int | None = None) -> tuple[Int, Int]:
     if rows < FEWEST_TO_HOLD:
         every_row = np.sort(order)
         return every_row, every_row.copy()
-    wanted = max(2, round(HELD_OUT * rows))
-    count = min(MOST_HELD_OUT, wanted)
+    tenth = max(2, round(HELD_OUT * rows))
+    count = min(MOST_HELD_OUT, tenth)
     fitted = np.sort(order[count:])
     held_out = np.sort(order[:count])
     return fitted, held_out

@@ -255,16 +255,16 @@ class Run:
         its own share of the batch. parameters: those of this stage; the gradients are shortened to
         a norm of CLIP_NORM (5). batch: all processes' rows. The model's after_step is called, and
         its `progress` is 1 afterwards."""
-        own = batch
+        own_share = batch
         if not self.team.is_alone:
-            own = batch.at(self.team.part())
-        loss = self._loss(own, self.rng).mean()
-        # until the next step the loss is only looked at, and then the one that is meant
+            own_share = batch.at(self.team.part())
+        loss = self._loss(own_share, self.rng).mean()
+        # until the next step the loss is only compared, as it is at the end of training
         self.model.progress = 1.0
         optimiser.zero_grad(set_to_none=True)
         loss.backward()  # type: ignore[no-untyped-call]
         if not self.team.is_alone:
-            self.team.average(parameters, len(own), len(batch))
+            self.team.average(parameters, len(own_share), len(batch))
         torch.nn.utils.clip_grad_norm_(parameters, CLIP_NORM)
         optimiser.step()
         self.model.after_step(self.rng)

@@ -52,12 +52,12 @@ class Dependences(Solution):
         index = g.as_index(place)
         medians = g.look_up(np.concatenate(tables), index)
         # behind the usual values, in place of which they are taken
-        both = g.side_by_side(usual, medians)
+        usual_and_medians = g.side_by_side(usual, medians)
         order = np.arange(g.spec.features)
         for column, number in enumerate(numbers):
             variable = self.variables[number]
             order[variable.feature] = g.spec.features + column
-        return g.columns_of(both, order)
+        return g.columns_of(usual_and_medians, order)
 
     def parts(self, g: Builder, x: Value) -> Value:
         """(batch, columns + 1), in nats: the surprise of each column's value in x, (batch,
@@ -118,10 +118,10 @@ class Dependences(Solution):
         children = np.array(places)
         parents = self.parents[children]
         # a root hangs on nothing, and its table has one row
-        hangs = parents != children
+        has_parent = parents != children
         cells_of_parents = g.columns_of(cells, parents)
-        weighed: Value = cells_of_parents * hangs
-        return weighed
+        cells_or_0: Value = cells_of_parents * has_parent
+        return cells_or_0
 
 
 class DependenceTree(ClosedForm):
@@ -140,18 +140,18 @@ class DependenceTree(ClosedForm):
         medians = []
         for place, variable in enumerate(variables):
             parent = int(parents[place])
-            beside = cells[parent]
-            cells_of_parent = sizes[parent]
+            parent_cells = cells[parent]
+            parent_size = sizes[parent]
             if parent == place:
                 # a root hangs on what is the same in all rows
-                beside = np.zeros_like(beside)
-                cells_of_parent = 1
-            counts = _counts(beside, cells[place], cells_of_parent, variable.size)
+                parent_cells = np.zeros_like(parent_cells)
+                parent_size = 1
+            counts = _counts(parent_cells, cells[place], parent_size, variable.size)
             nats_of_pairs = _nats(counts, self.params.prior)
             if self.params.widths:
                 nats_of_pairs = nats_of_pairs + variable.nats_of_widths
             nats.append(nats_of_pairs)
-            medians_of_cells = _medians(variable, x, beside, cells_of_parent)
+            medians_of_cells = _medians(variable, x, parent_cells, parent_size)
             medians.append(medians_of_cells)
         # how often a flag or level occurs
         centre = x.mean(axis=0)
@@ -164,12 +164,13 @@ def _cells_of_numbers(
     x: Value,
     numbers: Sequence[Variable],
 ) -> Value:
-    """(batch, numbers): the cell of each of the numbers, one at least, of x, (batch, features)."""
+    """(batch, numbers): the cell of each of the numbers, one at least, of x, (batch, features):
+    whole numbers in float32, the last cell for a missing number."""
     # all at once: a graph of a search for each would be long
-    most = max(len(number.edges) for number in numbers)
+    most_edges = max(len(number.edges) for number in numbers)
     count_of_numbers = len(numbers)
-    edges = np.full((count_of_numbers, most), np.inf)
-    cell_of_step = np.zeros((count_of_numbers, most + 1))
+    edges = np.full((count_of_numbers, most_edges), np.inf)
+    cell_of_step = np.zeros((count_of_numbers, most_edges + 1))
     for place, number in enumerate(numbers):
         count = len(number.edges)
         edges[place, :count] = number.edges
@@ -190,8 +191,8 @@ def _cells_of_numbers(
     # a missing number has its place between all others, too, which does not count
     present = 1.0 - missing
     of_missing = missing * last_cells
-    together: Value = cells * present + of_missing
-    return together
+    cells_with_missing: Value = cells * present + of_missing
+    return cells_with_missing
 
 
 def _cells_of_categories(
@@ -231,16 +232,17 @@ def _sample(batches: Batches, spec: Spec) -> Float:
 
 
 def _counts(
-    beside: Int,
+    parent_cells: Int,
     cells: Int,
-    cells_of_parent: int,
+    parent_size: int,
     size: int,
 ) -> Int:
-    """(cells of the parent, cells): how many rows lie in each two cells. beside, cells: (rows,),
-    the cell of the parent and that of the variable, which has `size` of them."""
-    pair = beside * size + cells
-    counts = np.bincount(pair, minlength=cells_of_parent * size)
-    return counts.reshape(cells_of_parent, size)
+    """(parent_size, size): how many rows lie in each pair of a cell of the parent and a cell of the
+    variable. parent_cells, cells: (rows,), these cells of each row, from 0; parent_size, size: how
+    many cells each of the two has."""
+    pair = parent_cells * size + cells
+    counts = np.bincount(pair, minlength=parent_size * size)
+    return counts.reshape(parent_size, size)
 
 
 def _nats(counts: Int, prior: float) -> Float:
@@ -269,17 +271,17 @@ def _nats(counts: Int, prior: float) -> Float:
     return nats
 
 
-def _medians(variable: Variable, x: Float, beside: Int, cells: int) -> Float:
-    """(cells,): the median of a number where the parent lies in each cell, that of all rows where
-    no row does; (0,) of a category. x: (rows, features); beside: (rows,), the cells of the
-    parent."""
+def _medians(variable: Variable, x: Float, parent_cells: Int, parent_size: int) -> Float:
+    """(parent_size,): the median of a number over the rows whose parent lies in each of its cells;
+    of a cell without rows that of all rows; (0,) of a category. x: (rows, features); parent_cells:
+    (rows,), the parent's cell of each row, from 0 to parent_size - 1."""
     if not variable.is_number:
         return np.zeros(0)
     values = x[:, variable.feature]
     of_all = np.median(values)
-    medians = np.full(cells, of_all)
+    medians = np.full(parent_size, of_all)
     # a cell in which no row lies has the median of all
-    for cell in np.unique(beside).tolist():
-        is_in_cell = beside == cell
+    for cell in np.unique(parent_cells).tolist():
+        is_in_cell = parent_cells == cell
         medians[cell] = np.median(values[is_in_cell])
     return medians

@@ -120,9 +120,9 @@ def _split(x: Float) -> tuple[Float, Float]:
     if len(x) <= 3:
         return x, x
     # of few rows more of them, for those that the decoder restores by heart tell nothing
-    every = ASIDE if len(x) > 2 * ASIDE else 3
-    others = np.delete(x, slice(None, None, every), axis=0)
-    return x[::every], others
+    step = ASIDE if len(x) > 2 * ASIDE else 3
+    others = np.delete(x, slice(None, None, step), axis=0)
+    return x[::step], others
 
 
 def _ridge(z: Float, rows: Float, copies: int) -> tuple[Float, Float]:

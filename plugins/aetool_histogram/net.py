@@ -233,9 +233,9 @@ def _side_by_side(cells: list[Cells]) -> tuple[Float, Float]:
     shorter ones are filled up with infinite edges, and 0 nats."""
     numbers = len(cells)
     counts = [len(histogram.edges) for histogram in cells]
-    most = max(counts, default=0)
-    edges = np.full((numbers, most), np.inf)
-    nats = np.zeros((numbers, most + 1))
+    most_edges = max(counts, default=0)
+    edges = np.full((numbers, most_edges), np.inf)
+    nats = np.zeros((numbers, most_edges + 1))
     for number, histogram in enumerate(cells):
         count = counts[number]
         edges[number, :count] = histogram.edges

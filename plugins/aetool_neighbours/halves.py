@@ -33,7 +33,7 @@ class Halves:
 
     @property
     def whole(self) -> Plain | Ranked:
-        """The measure by all columns."""
+        """The measure by all columns, of which each half takes some coordinates."""
         return self.measures[0].whole
 
     @property
@@ -51,9 +51,9 @@ class Halves:
         """(halves, n): the coordinates that each half compares; a half that compares fewer than n
         has the number of coordinates, of which there is none, in place of the missing."""
         sizes = [len(half.seen) for half in self.measures]
-        most = max(sizes)
-        missing = self.whole.width
-        places = np.full((self.count, most), missing)
+        most_places = max(sizes)
+        no_place = self.whole.width
+        places = np.full((self.count, most_places), no_place)
         for number, half in enumerate(self.measures):
             size = sizes[number]
             places[number, :size] = half.places
@@ -70,18 +70,18 @@ class Halves:
         first: (batch * halves, 2) int64; (batch * halves, 1) of a single row. record: coordinates,
         (batch, n); coordinates: those of the rows, (rows, n), constant."""
         # a product for each half takes less time than one of all, in which most numbers are 0
-        asked = self._asked(g, record)
+        compared = self._compared(g, record)
         tables = self._tables(g, coordinates, rows)
-        squares = asked @ tables
+        squares = compared @ tables
         squares = g.op("Flatten", squares, axis=2)
-        found = two_nearest(g, squares, rows)
+        nearest_rows = two_nearest(g, squares, rows)
         # back from the order of the halves to that of the records
         candidates = min(2, rows)
-        found = shaped(g, found, self.count, -1, candidates)
-        found = g.op("Transpose", found, perm=[1, 0, 2])
-        return shaped(g, found, -1, candidates)
+        nearest_rows = shaped(g, nearest_rows, self.count, -1, candidates)
+        nearest_rows = g.op("Transpose", nearest_rows, perm=[1, 0, 2])
+        return shaped(g, nearest_rows, -1, candidates)
 
-    def _asked(self, g: Builder, record: Value) -> Value:
+    def _compared(self, g: Builder, record: Value) -> Value:
         """(halves, batch, n + 1): what each half compares of records, with a 1 behind it. record:
         coordinates, (batch, coordinates)."""
         places = self.places
@@ -93,9 +93,9 @@ class Halves:
         zero = g.nothing(record)
         with_zero = g.side_by_side(record, zero)
         extended = with_one(g, with_zero)
-        asked = g.columns_of(extended, index.ravel())
-        asked = shaped(g, asked, -1, *index.shape)
-        return g.op("Transpose", asked, perm=[1, 0, 2])
+        compared = g.columns_of(extended, index.ravel())
+        compared = shaped(g, compared, -1, *index.shape)
+        return g.op("Transpose", compared, perm=[1, 0, 2])
 
     def _tables(
         self,
@@ -163,15 +163,15 @@ class Halves:
         return total * Value(g, score)
 
     def _rarity(self, g: Builder, roots: Value) -> Value:
-        """(batch, halves): the bits of roots, (batch * halves, 1), each by the rarity of its half,
-        as `Rarity.write` has them."""
+        """(batch, halves), in bits: how rare the roots of distances are, (batch * halves, 1), each
+        by the rarity of its half, as `Rarity.write` computes it for one."""
         knots, turns, lowest = self._knots()
-        most = knots.shape[1]
+        most_knots = knots.shape[1]
         roots = shaped(g, roots, -1, self.count, 1)
         beyond_knots = g.relu(roots - knots)
         risen = beyond_knots * turns
-        risen = shaped(g, risen, -1, most)
-        every_knot = np.ones(most)
+        risen = shaped(g, risen, -1, most_knots)
+        every_knot = np.ones(most_knots)
         above_lowest = g.sum_of(risen, every_knot)
         above_lowest = shaped(g, above_lowest, -1, self.count)
         bits = above_lowest + lowest
@@ -186,9 +186,9 @@ class Halves:
         which a line bends; turns: of the same shape, by how much its slope changes there, in bits;
         lowest: (halves,), its bits at the first knot. Lines of fewer knots are filled up with knots
         that do not bend."""
-        most = max(len(rarity.scores) for rarity in self.rarities)
-        knots = np.zeros((self.count, most))
-        turns = np.zeros((self.count, most))
+        most_knots = max(len(rarity.scores) for rarity in self.rarities)
+        knots = np.zeros((self.count, most_knots))
+        turns = np.zeros((self.count, most_knots))
         lowest = np.zeros(self.count)
         for number, rarity in enumerate(self.rarities):
             # beyond the knots there are, all stays 0

@@ -87,7 +87,7 @@ class Neighbours(Solution):
         """(batch, features): the remembered row nearest to each record x, (batch, features), by its
         features as they are, the record itself left out."""
         first_measure = self.measures[0]
-        neighbour = self._other(g, x, first_measure)
+        neighbour = self._nearest_other_row(g, x, first_measure)
         return g.rows_of(self.rows, neighbour)
 
     def bits(self, g: Builder, x: Value) -> Value:
@@ -121,7 +121,7 @@ class Neighbours(Solution):
         record = whole.write(g, scored)
         nearest = halves.nearest(g, record, coordinates, len(self.rows))
         scored_by_half = halves.repeated(g, scored, g.spec.features)
-        number = self._but_itself(g, scored_by_half, nearest)
+        number = self._first_not_itself(g, scored_by_half, nearest)
         flat_shape = g.const([-1], np.int64)
         number = g.op("Reshape", number, flat_shape)
         neighbour = g.op("Gather", coordinates, number, axis=0)
@@ -144,7 +144,7 @@ class Neighbours(Solution):
         sum is 1). Context gets none."""
         scored = g.scored(x)
         rows = g.const(self.rows)
-        number = self._other(g, x, measure)
+        number = self._nearest_other_row(g, x, measure)
         flat_shape = g.const([-1], np.int64)
         number = g.op("Reshape", number, flat_shape)
         coordinates = measure.write(g, rows)
@@ -178,7 +178,7 @@ class Neighbours(Solution):
         every_feature = np.ones(g.spec.features)
         return root, share / g.sum_of(share, every_feature)
 
-    def _other(self, g: Builder, x: Value, measure: Measure) -> Value:
+    def _nearest_other_row(self, g: Builder, x: Value, measure: Measure) -> Value:
         """The index of the remembered row that is nearest to features x by a measure, (batch, 1)
         int64; of the next nearest where the nearest equals the record and may be it, unless that
         row is usual."""
@@ -189,9 +189,9 @@ class Neighbours(Solution):
         record = measure.write(g, scored)
         squares = with_one(g, record) @ table
         nearest = two_nearest(g, squares, len(self.rows))
-        return self._but_itself(g, scored, nearest)
+        return self._first_not_itself(g, scored, nearest)
 
-    def _but_itself(self, g: Builder, scored: Value, nearest: Value) -> Value:
+    def _first_not_itself(self, g: Builder, scored: Value, nearest: Value) -> Value:
         """The index of the row to compare a record with, (batch, 1): the first of nearest, (batch,
         2 or 1), the second where the first may be the record itself. scored: features of records,
         (batch, features), 0 in context."""
@@ -374,8 +374,8 @@ def _held_out_distances(x: Float) -> Float:
         others = x[stretch != held_out_stretch]
         held_out_rows = x[judged[in_stretch]]
         nearest = _nearest(held_out_rows, others)
-        off = held_out_rows - others[nearest]
-        square = (off**2).sum(axis=1)
+        difference = held_out_rows - others[nearest]
+        square = (difference**2).sum(axis=1)
         distances[in_stretch] = np.sqrt(square)
     return distances
 

@@ -44,15 +44,15 @@ class Steps:
         """All steps of at most REACH (2) places in each direction on a grid, (height, width), the
         shortest first."""
         down, right = np.indices(grid)
-        line = range(-REACH, REACH + 1)
+        one_axis = range(-REACH, REACH + 1)
         # of steps that match equally well the first counts: the shortest, none before all others
-        steps = sorted(itertools.product(line, line), key=_length)
+        steps = sorted(itertools.product(one_axis, one_axis), key=_length)
         forward = []
         back = []
-        for below, beside in steps:
-            forward.append(_number(grid, down + below, right + beside))
-            back.append(_number(grid, down - below, right - beside))
-        sparse = _number(grid, down, right).reshape(grid)
+        for down_by, right_by in steps:
+            forward.append(_indices_of_places(grid, down + down_by, right + right_by))
+            back.append(_indices_of_places(grid, down - down_by, right - right_by))
+        sparse = _indices_of_places(grid, down, right).reshape(grid)
         sparse = sparse[::EVERY, ::EVERY]
         return cls(
             np.stack(forward),
@@ -67,7 +67,7 @@ def _length(step: tuple[int, int]) -> int:
     return down**2 + right**2
 
 
-def _number(
+def _indices_of_places(
     grid: tuple[int, int],
     row: Int,
     column: Int,
@@ -98,19 +98,20 @@ class Aligned(Compared):
     def laid(
         cls,
         compared: Compared,
-        asked: Float,
+        judged_pictures: Float,
         rows: Float,
         vouching: Mask,
     ) -> Aligned:
         """Lay remembered pictures over judged ones, each by the one of all `Steps` that matches
         best.
 
-        compared: the same pictures, compared place by place. asked: (judged, places, coordinates),
-        those that are judged; rows: (remembered, places, coordinates); vouching: (remembered,
-        places) bool, the places that others are compared with.
+        compared: the same pictures, compared place by place. judged_pictures: (judged, places,
+        coordinates); rows: (remembered, places, coordinates), the remembered ones; vouching:
+        (remembered, places) bool, the places that others are compared with.
         """
         steps = Steps.of(compared.frame.grid)
         sparse = steps.sparse
+        # of each remembered picture a few coordinates of a few places, by which steps are chosen
         leading = rows[:, sparse, :AXES]
         leading = leading.reshape(len(rows), -1)
         lengths = (leading**2).sum(axis=1)
@@ -121,16 +122,16 @@ class Aligned(Compared):
         silence = silence.astype(np.float32)
         squares = np.empty(compared.squares.shape, dtype=np.float32)
         mismatch = np.empty(compared.itself.shape, dtype=np.float32)
-        for number, picture in enumerate(asked):
+        for number, picture in enumerate(judged_pictures):
             moved_from = steps.forward[:, sparse]
             moved = picture[moved_from, :AXES]
             moved = moved.reshape(len(moved_from), -1)
             moved_lengths = (moved**2).sum(axis=1)
             products = moved @ leading.T
             # |a - b|^2 of each step and remembered picture: (steps, remembered)
-            apart = moved_lengths[:, None] + lengths - 2 * products
-            best_step = apart.argmin(axis=0)
-            total = apart[best_step, numbers]
+            squared_distances = moved_lengths[:, None] + lengths - 2 * products
+            best_step = squared_distances.argmin(axis=0)
+            total = squared_distances[best_step, numbers]
             mismatch[number] = total / len(sparse)
             # each remembered picture by the step that matches it best
             place = steps.back[best_step]
@@ -232,10 +233,10 @@ class Overlay:
         """
         steps = Steps.of(self.frame.grid)
         places, width, pictures = self.coordinates.shape
-        apart = self._apart(g, asked, steps)
-        best_step = g.op("ArgMin", apart, axis=1, keepdims=0)
+        squared_distances = self._squared_distances(g, asked, steps)
+        best_step = g.op("ArgMin", squared_distances, axis=1, keepdims=0)
         axis = g.const([1], np.int64)
-        mismatch = g.op("ReduceMin", apart, axis, keepdims=0)
+        mismatch = g.op("ReduceMin", squared_distances, axis, keepdims=0)
         if itself is not None:
             mismatch = mismatch + itself
         count = min(MATCHES, pictures)
@@ -293,7 +294,7 @@ class Overlay:
         index: Value = first_place + place
         return index
 
-    def _apart(
+    def _squared_distances(
         self,
         g: Builder,
         asked: Value,
@@ -331,8 +332,8 @@ class Overlay:
         # known when the graph is written: the same for every record
         leading_rows = self.coordinates[steps.sparse, :AXES]
         length = (leading_rows**2).sum(axis=1)
-        apart: Value = products + moved_length + length.mean(axis=0)
-        return apart
+        squared_distances: Value = products + moved_length + length.mean(axis=0)
+        return squared_distances
 
     def _leading(
         self,

@@ -79,9 +79,9 @@ class Density:
         axes_of_kernels = []
         nats_of_kernels = []
         for kernel, count in enumerate(counts):
-            off = whitened - means[kernel]
-            weighed = off * belongs[:, [kernel]]
-            covariance = weighed.T @ off
+            centred = whitened - means[kernel]
+            weighed = centred * belongs[:, [kernel]]
+            covariance = weighed.T @ centred
             covariance = covariance / count + wider
             variance, turns = np.linalg.eigh(covariance)
             axes = turns / np.sqrt(variance)
@@ -106,8 +106,8 @@ class Density:
             strict=True,
         )
         for axes, mean, nats in kernels:
-            away = (pixels - mean) @ axes
-            square = (away**2).sum(axis=1)
+            whitened = (pixels - mean) @ axes
+            square = (whitened**2).sum(axis=1)
             costs_of_kernels.append(nats + 0.5 * square)
         return np.stack(costs_of_kernels, axis=1)
 
@@ -123,7 +123,7 @@ class Density:
             self.means,
             self.axes,
         )
-        away = g.op(
+        whitened = g.op(
             "Conv",
             descriptors,
             filters,
@@ -132,24 +132,24 @@ class Density:
         # and one that adds up the axes of each kernel
         kernel_of_axis = np.repeat(np.eye(kernels), width, axis=1)
         halves = -0.5 * kernel_of_axis[:, :, None, None]
-        likely = g.op(
+        log_likelihoods = g.op(
             "Conv",
-            away * away,
+            whitened * whitened,
             halves,
             -self.nats,
         )
         # the largest is taken out before powers of e, which would all be 0 for a far pixel
         channels = g.const([1], np.int64)
-        top = g.op(
+        highest = g.op(
             "ReduceMax",
-            likely,
+            log_likelihoods,
             channels,
             keepdims=1,
         )
-        powers = g.exp(likely - top)
+        powers = g.exp(log_likelihoods - highest)
         every = np.ones((1, kernels, 1, 1))
         total = g.op("Conv", powers, every)
-        likelihood = top + g.log(total)
+        likelihood = highest + g.log(total)
         return g.minimum(-likelihood, MOST_NATS)
 
 

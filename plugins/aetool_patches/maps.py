@@ -60,11 +60,11 @@ def joined(
     # powers of 2 as powers of e
     base = SHARPNESS * math.log(2)
     # the largest is taken out before powers, which could not hold hundreds of bits
-    top = g.op("Max", *bits)
+    most_bits = g.op("Max", *bits)
     powers = []
     parts = []
     for bits_of_map in bits:
-        below_top = bits_of_map - top
+        below_top = bits_of_map - most_bits
         power = g.exp(below_top * base)
         powers.append(power)
         # a map that finds nothing has no part in what others find
@@ -74,8 +74,8 @@ def joined(
     # several equal columns: the logarithm of a single one rounds by where a record stands
     equal_columns = np.ones((1, EQUAL_COLUMNS))
     logarithms = g.log(mean * equal_columns)
-    off_top = g.columns_of(logarithms, [0])
-    joined_bits = top + off_top * (1 / base)
+    mean_below_most = g.columns_of(logarithms, [0])
+    joined_bits = most_bits + mean_below_most * (1 / base)
     # of a record that no map finds rare no map has a part
     every_part = g.op("Sum", *parts)
     every_part = g.maximum(every_part, LITTLE)

@@ -152,6 +152,7 @@ class Places(Solution):
         rows = levels * self.step + self.low
         squares = self.coordinates**2
         lengths = squares.sum(axis=1)
+        # of each place the record's coordinates at all places around it
         around = _gathered(g, coordinates_of_record, places_around)
         around = reshaped(g, around, [-1, places, offsets, coordinates])
         # (batch, places, offsets, pictures), less the record's own squared lengths
@@ -171,6 +172,7 @@ class Places(Solution):
         if not self.vouching.all():
             is_silent = ~self.vouching[:, None, :]
             square = square + APART * is_silent
+        # over pictures, then over those comparisons that are with the same remembered place
         nearest = _least_along(g, square, 3)
         nearest = g.op("Flatten", nearest, axis=1)
         nearest = _gathered(g, nearest, comparisons)
@@ -188,9 +190,9 @@ class Places(Solution):
         usual. square: (batch, places), squared distances; usual, deviation: (places,)."""
         # rounding may make the square of a small distance negative
         square = g.maximum(square, LITTLE)
-        far = g.op("Sqrt", square)
-        off = far - usual
-        deviations = off / deviation
+        distance = g.op("Sqrt", square)
+        above_usual = distance - usual
+        deviations = above_usual / deviation
         beyond = g.relu(deviations)
         beyond = g.minimum(beyond, FARTHEST)
         return beyond + 1.0
@@ -296,7 +298,7 @@ class Patches(ClosedForm):
             return Compared.of(
                 frame,
                 cells,
-                asked=coordinates[place],
+                judged_pictures=coordinates[place],
                 rows=restored,
                 judged=chosen,
                 remembered=remembered,
@@ -313,7 +315,7 @@ class Patches(ClosedForm):
         place = np.searchsorted(numbers, judged)
         aligned = Aligned.laid(
             compared,
-            asked=coordinates[place],
+            judged_pictures=coordinates[place],
             rows=restored,
             vouching=vouching,
         )
@@ -428,19 +430,19 @@ def _window(grid: tuple[int, int], cells: int) -> tuple[Int, Int]:
     last_row = height - 1
     last_column = width - 1
     down, right = np.indices(grid)
-    line = range(-cells, cells + 1)
-    offsets = list(itertools.product(line, line))
+    one_axis = range(-cells, cells + 1)
+    offsets = list(itertools.product(one_axis, one_axis))
     middle = len(offsets) // 2
     around = []
     comparisons = []
-    for number, (below, beside) in enumerate(offsets):
-        row = down + below
-        column = right + beside
+    for number, (down_by, right_by) in enumerate(offsets):
+        row = down + down_by
+        column = right + right_by
         row = row.clip(0, last_row)
         column = column.clip(0, last_column)
         around.append(row * width + column)
-        row = down - below
-        column = right - beside
+        row = down - down_by
+        column = right - right_by
         in_rows = (row >= 0) & (row <= last_row)
         in_columns = (column >= 0) & (column <= last_column)
         inside = in_rows & in_columns

@@ -55,7 +55,7 @@ class Usual:
             judged=self.judged[stays],
         )
 
-    def told(self) -> tuple[Float, Float, list[Rarity]]:
+    def measured(self) -> tuple[Float, Float, list[Rarity]]:
         """(usual, deviation, rarities): the cost that is usual at each place and how far costs
         stray from it, (maps * places,) both, in nats, over all pictures, one at least, the largest
         5 % left out at each place (see usual.Moments); and for each map the Rarity of a picture's
@@ -65,11 +65,11 @@ class Usual:
         costs = self.costs.astype(np.float64)
         pictures = len(costs)
         moments = Moments.of(costs)
-        usual, deviation = self._of(moments.mean, moments.square)
+        usual, deviation = self._usual_and_deviation(moments.mean, moments.square)
         beyond = (costs - usual) / deviation
         if pictures >= FEWEST:
             # each picture by all others: it has not bent what is usual towards itself
-            usual_of_others, deviation_of_others = self._of(
+            usual_of_others, deviation_of_others = self._usual_and_deviation(
                 moments.mean_of_others,
                 moments.square_of_others,
             )
@@ -82,7 +82,7 @@ class Usual:
         rarities = [Rarity.of_few(scores) for scores in joined.T]
         return usual, deviation, rarities
 
-    def _of(self, mean: Float, square: Float) -> tuple[Float, Float]:
+    def _usual_and_deviation(self, mean: Float, square: Float) -> tuple[Float, Float]:
         """(usual, deviation) of the cost at each place, in the shape of `mean`, (..., maps *
         places), and in nats.
 
@@ -120,8 +120,8 @@ class Surface(Solution):
     densities: of colours, of colours beside contrast, beside that of each grain, and beside that of
     thin lines. usual, deviation: (maps * places,), costs that are usual at each place, and how far
     they stray, in nats; rarities: for each map how rare the power mean over places of what its
-    costs have beyond the usual is, as of `Usual.told`. mean: (channels * places,), the mean of the
-    pictures at each place, standardised. alike: how far pictures look alike everywhere, 0 .. 1;
+    costs have beyond the usual is, as of `Usual.measured`. mean: (channels * places,), the mean of
+    the pictures at each place, standardised. alike: how far pictures look alike everywhere, 0 .. 1;
     where each place has a look of its own, these densities tell little, and bits count by the
     square of it. fitted: the costs of fitted pictures, which these are read off.
 
@@ -147,7 +147,7 @@ class Surface(Solution):
         fitted = self.fitted.without(rows)
         if not len(fitted.judged):
             return self
-        usual, deviation, rarities = fitted.told()
+        usual, deviation, rarities = fitted.measured()
         return replace(
             self,
             usual=usual,
@@ -220,7 +220,7 @@ class Surfaces(ClosedForm):
             judged,
             len(densities),
         )
-        usual, deviation, rarities = fitted.told()
+        usual, deviation, rarities = fitted.measured()
         alike = alike_everywhere(described[0])
         return Surface(
             colours,
@@ -258,17 +258,17 @@ class Surfaces(ClosedForm):
 
     def _in_parts(
         self,
-        written: Callable[[Builder, Value], Value],
+        computation: Callable[[Builder, Value], Value],
         pictures: Float,
     ) -> Singles:
-        """(pictures, n) float32: what `written` adds to a graph for features, (batch, features),
-        evaluated for pictures, (pictures, features), a few at once, as what is computed on the way
-        takes much memory."""
+        """(pictures, n) float32: what `computation` adds to a graph for features, (batch,
+        features), evaluated for pictures, (pictures, features), a few at once, as what is computed
+        on the way takes much memory."""
         results = []
         for first in range(0, len(pictures), AT_ONCE):
             part = pictures[first : first + AT_ONCE]
-            found = evaluated(written, self.spec, part)
-            results.append(found.astype(np.float32))
+            result = evaluated(computation, self.spec, part)
+            results.append(result.astype(np.float32))
         return np.concatenate(results)
 
     def _mean(self, frame: Fine, rows: Float) -> Float:
@@ -303,5 +303,5 @@ def alike_everywhere(colours: Singles) -> float:
     by_place = float(mean_picture.var(axis=0).sum())
     # of few pictures the means of places differ by chance, too
     chance = (whole - by_place) / (pictures - 1)
-    told = max(0.0, by_place - chance) / whole
-    return min(1.0, max(0.0, 1.0 - told))
+    explained = max(0.0, by_place - chance) / whole
+    return min(1.0, max(0.0, 1.0 - explained))

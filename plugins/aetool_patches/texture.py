@@ -391,8 +391,8 @@ def window_means(size: int, places: int, deviation: float = 0.0, whole: int = 0)
     middle = middle * whole / places
     margin = (whole - size) / 2
     middle_of_value = np.arange(size) + 0.5 + margin
-    off = middle_of_value - middle[:, None]
-    square = off**2
+    distance = middle_of_value - middle[:, None]
+    square = distance**2
     # no place is so far from all values that it would have no weights
     least = square.min(axis=1, keepdims=True)
     beyond_nearest = square - least

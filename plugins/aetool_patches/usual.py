@@ -51,22 +51,22 @@ class Compared:
         cls,
         frame: Frame,
         cells: int,
-        asked: Float,
+        judged_pictures: Float,
         rows: Float,
         judged: Int,
         remembered: Int,
         rounding: float,
         vouching: Mask | None = None,
     ) -> Compared:
-        """Compare pictures with remembered ones, place by place. frame: the grid of places. asked:
-        (judged, places, coordinates), the pictures; rows: (remembered, places, coordinates).
-        judged, remembered: (n,), the numbers of these pictures among those that were fitted,
-        rising, which are only kept. cells: how many places in every direction are searched.
-        rounding: where the squared distance of equal places is at most this on average, the two
-        are taken for one picture, and not compared, if more than one is remembered. vouching:
-        (remembered, places) bool, which places the nearest may be, others being APART (1e6)
-        farther; None: all."""
-        squares, here = _nearest_within(frame.grid, cells, asked, rows, vouching)
+        """Compare pictures with remembered ones, place by place. frame: the grid of places.
+        judged_pictures: (judged, places, coordinates); rows: (remembered, places, coordinates), the
+        remembered ones. judged, remembered: (n,), the numbers of these pictures among those that
+        were fitted, rising, which are only kept. cells: how many places in every direction are
+        searched. rounding: where the squared distance of equal places is at most this on average,
+        the two are taken for one picture, and not compared, if more than one is remembered.
+        vouching: (remembered, places) bool, which places the nearest may be, others being APART
+        (1e6) farther; None: all."""
+        squares, here = _nearest_within(frame.grid, cells, judged_pictures, rows, vouching)
         itself = np.zeros(squares.shape[:2], dtype=bool)
         if len(rows) > 1:
             itself = here.mean(axis=2) <= rounding
@@ -215,38 +215,39 @@ def _about(frame: Frame, values: Float) -> Float:
 def _nearest_within(
     grid: tuple[int, int],
     cells: int,
-    asked: Float,
+    pictures: Float,
     rows: Float,
     vouching: Mask | None,
 ) -> tuple[Squares, Squares]:
     """(nearest, here), (pictures, others, places) float32 both: squared distances of each place
     from the nearest of the places around it, so many cells away at most in each direction, and from
-    the same place. asked: (pictures, places, coordinates); rows: (others, places, coordinates).
+    the same place. pictures: (pictures, places, coordinates); rows: (others, places, coordinates).
 
     vouching: (others, places) bool, which places the nearest may be, others being APART (1e6)
     farther; None: all. `here` is of all places in any case. Rounding may make them negative.
     """
-    coordinates = asked.shape[-1]
+    coordinates = pictures.shape[-1]
     # a product of matrices at every place: (height, width, pictures, coordinates) by
     # (height, width, coordinates, others)
-    asked_places = asked.astype(np.float32).transpose(1, 0, 2)
-    asked_places = asked_places.reshape(*grid, -1, coordinates)
-    other_places = rows.astype(np.float32).transpose(1, 2, 0)
-    other_places = other_places.reshape(*grid, coordinates, -1)
-    length = (asked_places**2).sum(axis=3)
-    other_length = (other_places**2).sum(axis=2)
+    places_of_pictures = pictures.astype(np.float32).transpose(1, 0, 2)
+    places_of_pictures = places_of_pictures.reshape(*grid, -1, coordinates)
+    places_of_others = rows.astype(np.float32).transpose(1, 2, 0)
+    places_of_others = places_of_others.reshape(*grid, coordinates, -1)
+    length = (places_of_pictures**2).sum(axis=3)
+    other_length = (places_of_others**2).sum(axis=2)
     silent = None
     if vouching is not None and not vouching.all():
         silent = np.zeros(other_length.shape, dtype=np.float32)
         silent[~vouching.T.reshape(silent.shape)] = APART
-    shape = (*grid, len(asked), len(rows))
+    shape = (*grid, len(pictures), len(rows))
     nearest = np.full(shape, np.inf, dtype=np.float32)
     here = nearest
     line = range(-cells, cells + 1)
     for down, right in itertools.product(line, line):
+        # the places of pictures that have a place so far down and right of them, and those places
         at, there = _overlap(grid, down, right)
         # in place, as these are the largest arrays of a fit
-        square = asked_places[at] @ other_places[there]
+        square = places_of_pictures[at] @ places_of_others[there]
         square *= -2
         square += length[at][..., None]
         square += other_length[there][:, :, None]

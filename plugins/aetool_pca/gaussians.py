@@ -45,9 +45,9 @@ ROWS_OF_AN_AXIS = 2  # axes are told by so many rows each, at least
 
 
 def conditionals(spec: Spec, cov: Float) -> Float:
-    """(features, features): the matrix that predicts every column from all others, x -> x @ it on
-    centred rows, under a Gaussian of this covariance, (features, features), which must have an
-    inverse. Context features come out as they are.
+    """(features, features): the matrix by which centred rows are multiplied from the right to
+    predict every column from all others, under a Gaussian of this covariance, (features, features),
+    which must have an inverse. Context features come out as they are.
 
     The conditional mean is x - P^-1_bb (P x)_b for the block b of a column, P the inverse
     covariance (Rasmussen & Williams 2006, eq. 5.12, for one variable; the block form is the same
@@ -169,7 +169,7 @@ def with_joint(
     numbers = spec.numeric[varied]
     if not amount or len(numbers) < 2:
         return maps
-    lean = _lean(spec, batches)
+    lean = _prediction_from_rows_before(spec, batches)
     if lean is not None:
         lean = lean[:, varied]
     chunks = Columns(batches, numbers, lean)
@@ -177,15 +177,15 @@ def with_joint(
     most = axes_of_wide(rows, len(numbers))
     # variance of a value within its bucket, which is 2 * half wide
     rounding = spec.half[varied] ** 2 / 3
-    middle = spread(chunks, most)
+    moments_of_numbers = spread(chunks, most)
     rounds = TRIMS if trim else 0
     for _ in range(rounds):
-        far = middle.squares(chunks, rounding)
-        weights = nearness(far, trim)
-        middle = spread(chunks, most, weights)
-    variances, vectors = middle.axes(rounding)
+        squared_distances = moments_of_numbers.squares(chunks, rounding)
+        weights = nearness(squared_distances, trim)
+        moments_of_numbers = spread(chunks, most, weights)
+    variances, vectors = moments_of_numbers.axes(rounding)
     axes = vectors / np.sqrt(variances)
-    centred = few_rows(chunks) - middle.mean
+    centred = few_rows(chunks) - moments_of_numbers.mean
     along = centred @ axes
     least = np.full(len(variances), LEAST_AXIS)
     scale, weight = _mixture(along**2, least)
@@ -194,7 +194,7 @@ def with_joint(
     share[:, columns] = vectors.T**2
     joint = Joint(
         numbers,
-        middle.mean,
+        moments_of_numbers.mean,
         axes,
         scale,
         weight,
@@ -254,8 +254,8 @@ def with_companions(prediction: LowRank, spec: Spec, few: Float) -> Prediction:
     # companions that do not count get 1 on the diagonal, so that there is a solution
     diagonal = ~counted[:, :, None] + COMPANIONS / freedom
     between += diagonal * np.eye(COMPANIONS)
-    wanted = (correlation * counted)[:, :, None]
-    weights = np.linalg.solve(between, wanted)[:, :, 0] * counted
+    correlations_of_feature = (correlation * counted)[:, :, None]
+    weights = np.linalg.solve(between, correlations_of_feature)[:, :, 0] * counted
     weights *= deviation[:, None] / deviation[index]
     return WithCompanions(prediction, index, weights)
 
@@ -280,11 +280,11 @@ def _most_alike(standard: npt.NDArray[np.float32], owners: Int) -> tuple[Int, Fl
         size[of_one_column] = 0
         size[places, strip] = 0
         for companion in range(COMPANIONS):
-            most = size.argmax(axis=1)
-            index[strip, companion] = most
-            correlation[strip, companion] = correlations[places, most]
+            most_alike = size.argmax(axis=1)
+            index[strip, companion] = most_alike
+            correlation[strip, companion] = correlations[places, most_alike]
             # taken: it is not the next one, too
-            size[places, most] = -1.0
+            size[places, most_alike] = -1.0
     return index, correlation
 
 
@@ -299,14 +299,14 @@ def spread(batches: Batches, most: int | None, weights: Float | None = None) -> 
     return leading(batches, most, weights)
 
 
-def nearness(far: Float, trim: float) -> Float:
-    """Weights for rows, (rows,), above 0, by their squared distances far, (rows,): 1, but for the
-    part `trim` of the farthest, whose weight falls in inverse proportion to the squared distance.
-    trim: 0 .. 1."""
-    cut = np.quantile(far, 1 - trim)
+def nearness(squared_distances: Float, trim: float) -> Float:
+    """Weights for rows, (rows,), above 0, by their squared distances, (rows,): 1, but for the part
+    `trim` of the farthest, whose weight falls in inverse proportion to the squared distance. trim:
+    0 .. 1."""
+    cut = np.quantile(squared_distances, 1 - trim)
     # rows that are all equal have no distances
     little = 1e-9
-    weights = (cut + little) / (far + little)
+    weights = (cut + little) / (squared_distances + little)
     return np.minimum(1.0, weights)
 
 
@@ -334,7 +334,7 @@ class Columns:
             yield chosen
 
 
-def _lean(spec: Spec, batches: Batches) -> Float | None:
+def _prediction_from_rows_before(spec: Spec, batches: Batches) -> Float | None:
     """The linear prediction of a row's numbers from the rows before it, (features, numbers), by
     ridge regression; None where the model is not given the rows before. The matrix is 0 in the rows
     of all other features; there is no intercept."""
@@ -375,11 +375,11 @@ def _mixture(
     # gaps, as NaN, are the last
     ordered = np.sort(counted, axis=0)
     count = (~np.isnan(ordered)).sum(axis=0)
-    most = quantiles_of(ordered, count, 1 - TAIL_CUT)
+    largest_kept = quantiles_of(ordered, count, 1 - TAIL_CUT)
     # a first scale that a few large values do not move
     variance = medians_of(ordered, count) / NORMAL_MEDIAN
     variance = np.maximum(variance, least**2)
-    inner_square = np.where(ordered <= most, ordered, np.inf)
+    inner_square = np.where(ordered <= largest_kept, ordered, np.inf)
     square, rows = _grouped(inner_square)
     start = np.array(TAIL_START)[:, None]
     scale = np.sqrt(variance) * start

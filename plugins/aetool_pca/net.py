@@ -57,8 +57,8 @@ class PCA(ClosedForm):
         rounds = ROUNDS if is_trimmed else 0
         for _ in range(rounds):
             prediction = self._prediction(moments)
-            far = distances(prediction, self.spec, batches)
-            weights = nearness(far, trim)
+            squared_distances = distances(prediction, self.spec, batches)
+            weights = nearness(squared_distances, trim)
             moments = spread(batches, most, weights)
         prediction = self._prediction(moments)
         is_table = self.spec.shape is None

@@ -259,8 +259,8 @@ class Components(Solution):
         bits_of_columns = g.columns_of(bits, columns)
         numbers = g.numbers(x)
         expected = self.expected(g, x)
-        off = numbers - g.numbers(expected)
-        square = g.minimum(off * off, FARTHEST)
+        difference = numbers - g.numbers(expected)
+        square = g.minimum(difference * difference, FARTHEST)
         scale = self.scale[:, spec.numeric]
         weight = self.weight[:, spec.numeric]
         nats = rarer_nats(g, square, scale, weight)
@@ -268,9 +268,9 @@ class Components(Solution):
         column_of_each = spec.owner.tolist()
         nats = costs.summed(g, nats, column_of_each)
         surprise = g.columns_of(nats, columns) * IN_BITS
-        most = g.maximum(surprise, bits_of_columns)
+        larger = g.maximum(surprise, bits_of_columns)
         # beyond this what is far off is compared by how far, but more by what is odd on its own
-        bent = write_cap(g.graph, most.name, PLAIN, PLAIN)
+        bent = write_cap(g.graph, larger.name, PLAIN, PLAIN)
         compared = Value(g, bent)
         # flags and levels have no distance: they are ranked by their bits
         is_number = np.isin(columns, spec.owner)

@@ -112,8 +112,8 @@ class Sparse(AutoEncoder):
         u = self.encoder(x[:FEW])
         cut = self.cut(u)
         code = self.sparse(u, cut)
-        wanted = flat[:FEW] - mean
-        gain = self._gain(wanted, code)
+        centred_rows = flat[:FEW] - mean
+        gain = self._gain(centred_rows, code)
         encoder.weight.mul_(gain)
         encoder.bias.mul_(gain)
         self.threshold.copy_(gain * cut)
@@ -153,18 +153,18 @@ class Sparse(AutoEncoder):
             shares = mean[block].clamp(min=1e-3)
             decoder.bias[block] = shares.log()
 
-    def _gain(self, wanted: Tensor, code: Tensor) -> Tensor:
+    def _gain(self, target: Tensor, code: Tensor) -> Tensor:
         """Find the factor by which codes, (rows, latent), must be multiplied to restore the numbers
-        among wanted features, (rows, features), best: a scalar, 0.001 to 1."""
+        among the features of `target`, (rows, features), best: a scalar, 0.001 to 1."""
         # columns are alike, so that what they measure adds up to too much: by one factor less
         numbers = torch.from_numpy(self.spec.numeric)
         numbers = numbers.to(code.device)
-        wanted = wanted.index_select(1, numbers)
+        target = target.index_select(1, numbers)
         dictionary = self.decoder.linear.weight.T
         restored = code @ dictionary
         restored = restored.index_select(1, numbers)
         square = restored.square().sum()
-        product = (wanted * restored).sum()
+        product = (target * restored).sum()
         # nothing restored leaves the factor at its least
         gain = product / square.clamp(min=1e-9)
         return gain.clamp(1e-3, 1.0)

@@ -198,16 +198,16 @@ def _beyond_levels(values: Float) -> Float:
     return np.stack([start, scale, shape, part], axis=1)
 
 
-def _tails(values: Float, wanted: float) -> Float:
+def _tails(values: Float, tail_part: float) -> Float:
     """(columns, 4): start, scale, shape, part of the upper tails of values, (rows, columns), rising
     in each column, one row at least, by probability-weighted moments (Hosking & Wallis 1987,
     equation 6); a shape read off few values is believed in part, and none is nearer to 0 than
     0.001; an excess over the start counts as five times their mean at most, and no scale is below
-    LEAST_SCALE (0.01). wanted: the part of the values that is to lie in a tail. Where no value is
-    above the start, as many are the largest, scale is UNSEEN_SCALE (0.1), shape PRIOR_SHAPE (0.1),
-    and part that of one row more, 1 / (rows + 1)."""
+    LEAST_SCALE (0.01). tail_part: the part of the values that is to lie in a tail. Where no value
+    is above the start, as many are the largest, scale is UNSEEN_SCALE (0.1), shape PRIOR_SHAPE
+    (0.1), and part that of one row more, 1 / (rows + 1)."""
     rows = len(values)
-    start = np.quantile(values, 1 - wanted, axis=0)
+    start = np.quantile(values, 1 - tail_part, axis=0)
     is_beyond = values > start
     beyond = is_beyond.sum(axis=0)
     # as many rows as the fullest tail has; where another has fewer its excesses are 0
@@ -223,9 +223,9 @@ def _tails(values: Float, wanted: float) -> Float:
     rank = row - (most - beyond)
     # by the plotting positions of the paper, which are shifted by 0.35
     above = (count - rank + 0.35) / count
-    weighed = excess * above
-    second = weighed.sum(axis=0) / count
-    difference = mean - 2 * second
+    weighted_excess = excess * above
+    second_moment = weighted_excess.sum(axis=0) / count
+    difference = mean - 2 * second_moment
     difference = np.maximum(difference, 1e-9 * mean)
     shape = 2 - mean / difference
     shape = np.clip(shape, LEAST_SHAPE, MOST_SHAPE)

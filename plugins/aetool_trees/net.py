@@ -235,16 +235,16 @@ class _Growing:
         and moves each row to its new `node`."""
         trees = len(self.rows)
         nodes = trees << len(self.levels)
-        of_a_tree = nodes // trees
+        nodes_of_a_tree = nodes // trees
         features = self._features()
         values = self.x[self.rows, features[:, None]]
         # the number of each row's node among those of all trees
-        place = self.tree * of_a_tree + self.node
-        low, high = self._ends(place, values, nodes)
+        node_of_all = self.tree * nodes_of_a_tree + self.node
+        low, high = self._ends(node_of_all, values, nodes)
         part = self.rng.random(nodes)
         # flags and levels are 0 or 1: any cut between these parts them alike
         is_binary = ~self.is_number[features]
-        at_half = np.repeat(is_binary, of_a_tree)
+        at_half = np.repeat(is_binary, nodes_of_a_tree)
         part[at_half] = 0.5
         width = high - low
         drawn_cut = low + part * width
@@ -252,10 +252,10 @@ class _Growing:
         # rounded, a cut may lie at or beyond the highest value, and would part nothing
         between = (drawn_cut >= low) & (drawn_cut < high)
         cut = np.where(between, drawn_cut, np.float16(NO_CUT))
-        goes_right = values > cut[place]
+        goes_right = values > cut[node_of_all]
         self.node = 2 * self.node + goes_right
-        place = 2 * place + goes_right
-        counts = np.bincount(place.ravel(), minlength=2 * nodes)
+        node_of_all = 2 * node_of_all + goes_right
+        counts = np.bincount(node_of_all.ravel(), minlength=2 * nodes)
         self.counts.append(counts)
         level = Level(
             features=features,

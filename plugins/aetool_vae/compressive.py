@@ -122,8 +122,8 @@ class Compressive(AutoEncoder):
         nats = self.code_prior.nats(codes)
         nats = nats.sum(dim=1)
         bits = BITS * float(nats.mean())
-        off = x - self.decode(codes)
-        square = off.square().mean()
+        difference = x - self.decode(codes)
+        square = difference.square().mean()
         relative_error = torch.sqrt(square / self.variance)
         figures = {}
         figures["code_bits"] = round(bits, 3)

@@ -79,8 +79,8 @@ class VAE(AutoEncoder):
                 params.components,
             )
             _, height, width = shape
-            most = MOST_DRAWN // (height * width)
-            samples = max(1, min(samples, most))
+            most_draws = MOST_DRAWN // (height * width)
+            samples = max(1, min(samples, most_draws))
         draws = _fixed_draws(self.latent, samples)
         self.register_buffer("draws", draws, persistent=False)
 
@@ -302,5 +302,5 @@ def _nats_from_standard_normal(z: Tensor) -> float:
     cov = cov.reshape(latent, latent) + jitter
     mean = codes.mean(dim=0)
     square = mean.square().sum()
-    off = cov.trace() + square - latent - torch.logdet(cov)
-    return 0.5 * float(off)
+    twice_nats = cov.trace() + square - latent - torch.logdet(cov)
+    return 0.5 * float(twice_nats)

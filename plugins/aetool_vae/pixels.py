@@ -246,9 +246,9 @@ def _log_mass(level: Tensor, mean: Tensor, log_scale: Tensor) -> Tensor:
     interval of 1/255 to each side of a level, -1 (black) .. 1 (white); for these two ends with all
     that lies beyond. The arguments are broadcast together."""
     per_scale = (-log_scale).exp()
-    off = level - mean
-    above = (off + HALF) * per_scale
-    below = (off - HALF) * per_scale
+    distance = level - mean
+    above = (distance + HALF) * per_scale
+    below = (distance - HALF) * per_scale
     # F(above) - F(below) = F(above) F(-below) (1 - exp(below - above)): nothing cancels
     t = 2 * HALF * per_scale
     # log(1 - exp(-t)); of a small t by its series, log(t) - t / 2 + t^2 / 24

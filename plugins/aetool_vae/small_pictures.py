@@ -109,9 +109,9 @@ class PictureEncoder(nn.Module):
         bias = self.straight.bias
         mean, axes, variances = principal(flat, len(bias))
         # of small pictures there may be fewer components than units
-        found = axes.shape[1]
+        components = axes.shape[1]
         weight.zero_()
-        weight[:found] = torch.from_numpy(axes.T / step).to(weight)
+        weight[:components] = torch.from_numpy(axes.T / step).to(weight)
         center = torch.from_numpy(mean).to(weight)
         bias.copy_(-(weight @ center))
         if self.bent is not None:
@@ -119,7 +119,7 @@ class PictureEncoder(nn.Module):
             for values in self.bent[-1].parameters():
                 nn.init.zeros_(values)
         deviations = torch.zeros(len(bias))
-        deviations[:found] = torch.from_numpy(variances).sqrt().float()
+        deviations[:components] = torch.from_numpy(variances).sqrt().float()
         return (deviations / step).clamp(min=LEAST_SPREAD)
 
 

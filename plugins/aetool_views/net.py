@@ -90,11 +90,11 @@ class Compared:
         (n,), judged or remembered."""
         judged = ~np.isin(self.judged, left_out)
         remembered = ~np.isin(self.remembered, left_out)
-        both = np.ix_(judged, remembered)
-        squares = [square[both] for square in self.squares]
+        pairs = np.ix_(judged, remembered)
+        squares = [square[pairs] for square in self.squares]
         return Compared(
             squares=squares,
-            apart=self.apart[both],
+            apart=self.apart[pairs],
             judged=self.judged[judged],
             remembered=self.remembered[remembered],
         )
@@ -102,11 +102,11 @@ class Compared:
     def rarity(self, count: int) -> Rarity:
         """The rarity of sums over views of the log mean distance of judged pictures, one at least,
         from the nearest `count` remembered ones."""
-        far = np.zeros(len(self.judged))
+        log_distances = np.zeros(len(self.judged))
         for square in self.squares:
             distance = _mean_distance(square, self.apart, count)
-            far += np.log(distance)
-        return Rarity.of_few(far)
+            log_distances += np.log(distance)
+        return Rarity.of_few(log_distances)
 
 
 @dataclass(frozen=True, eq=False)
@@ -191,8 +191,8 @@ class Neighbours(Solution):
         channels = self.views.shape[0]
         colours = self.views.write(g, x)[0]
         _, nearest = self._distance(g, colours, self.memories[0])
-        off = self.views.enlarged(g, colours - nearest, channels)
-        square = off * off + LITTLE**2
+        difference = self.views.enlarged(g, colours - nearest, channels)
+        square = difference * difference + LITTLE**2
         # what the channels of a pixel add is added up
         pixel_of_each = g.spec.owner.tolist()
         parts = costs.summed(g, square, pixel_of_each)
@@ -318,13 +318,13 @@ class Nearest(ClosedForm):
         """The shifts, (down, right) in pixels, at which a picture is compared: (0, 0) first, then
         every pair of 0, half of the parameter `shift`, rounded down, and all of it, with either
         sign. One shift where `shift` is 0."""
-        most = self.params.shift
-        line = []
-        for step in sorted({0, most, most // 2}):
-            line.append(step)
+        shift = self.params.shift
+        one_axis = []
+        for step in sorted({0, shift, shift // 2}):
+            one_axis.append(step)
             if step:
-                line.append(-step)
-        return list(itertools.product(line, line))
+                one_axis.append(-step)
+        return list(itertools.product(one_axis, one_axis))
 
 
 def _count(remembered: int) -> int:
@@ -366,12 +366,12 @@ def _nearer(views: Sequence[Float], part: float) -> Int:
     count = _count(total)
     # no picture is a neighbour of itself
     apart = ~np.eye(total, dtype=bool)
-    far = np.zeros(total)
+    log_distances = np.zeros(total)
     for coordinates in views:
         square = _squares(coordinates, coordinates)
         distance = _mean_distance(square, apart, count)
-        far += np.log(distance)
-    order = np.argsort(far, kind="stable")
+        log_distances += np.log(distance)
+    order = np.argsort(log_distances, kind="stable")
     chosen = max(1, round(part * total))
     return np.sort(order[:chosen])
 
@@ -389,9 +389,9 @@ def _mean_distance(
     parted = np.partition(square, count - 1, axis=1)
     nearest = parted[:, :count]
     # a picture may have fewer others than count
-    known = np.isfinite(nearest)
-    root = np.sqrt(np.where(known, nearest, 0.0))
-    others = known.sum(axis=1)
+    is_compared = np.isfinite(nearest)
+    root = np.sqrt(np.where(is_compared, nearest, 0.0))
+    others = is_compared.sum(axis=1)
     mean = root.sum(axis=1) / np.maximum(others, 1)
     return np.asarray(np.maximum(mean, LEAST))
 

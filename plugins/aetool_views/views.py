@@ -145,8 +145,8 @@ class Views:
         cosine = np.cos(turn)
         compass = np.stack([sine, cosine], axis=1)
         weights = compass[:, :, None, None]
-        both = g.op("Concat", down, right, axis=1)
-        along = g.op("Conv", both, weights)
+        both_slopes = g.op("Concat", down, right, axis=1)
+        along = g.op("Conv", both_slopes, weights)
         along = g.relu(along)
         square = down * down + right * right
         # the cosine's third power, times the slope: a direction, and hardly its neighbours
@@ -194,8 +194,8 @@ def smoothing(size: int, places: int, deviation: float = 0.0) -> Float:
     deviation = deviation or max(0.5, half_a_place)
     middle = (np.arange(places) + 0.5) * size / places
     middle_of_pixel = np.arange(size) + 0.5
-    off = middle_of_pixel - middle[:, None]
-    standard = off / deviation
+    distance = middle_of_pixel - middle[:, None]
+    standard = distance / deviation
     weight = np.exp(-0.5 * standard**2)
     total = weight.sum(axis=1, keepdims=True)
     return np.asarray(weight / total)
@@ -207,15 +207,15 @@ def slopes(size: int, deviation: float) -> Float:
     where the picture ends."""
     weight = smoothing(size, size, deviation)
     place = np.arange(size)
-    off = place - place[:, None]
-    weighed = weight * off
+    distance = place - place[:, None]
+    weighed = weight * distance
     mean = weighed.sum(axis=1, keepdims=True)
-    off = off - mean
-    weighed_square = weight * off**2
+    distance = distance - mean
+    weighed_square = weight * distance**2
     square = weighed_square.sum(axis=1, keepdims=True)
     # of a single place there is no slope
     square = np.maximum(square, 1e-12)
-    return np.asarray(weight * off / square)
+    return np.asarray(weight * distance / square)
 
 
 def _moved(size: int, by: int) -> Float:
@@ -244,8 +244,8 @@ def _of_one_contrast(g: Builder, x: Value) -> Value:
     plus LEAST_CONTRAST (0.05), in the same shape."""
     features = g.spec.features
     mean_weights = np.full(features, 1 / features)
-    off = x - g.sum_of(x, mean_weights)
-    variance = g.sum_of(off * off, mean_weights)
+    centred = x - g.sum_of(x, mean_weights)
+    variance = g.sum_of(centred * centred, mean_weights)
     deviation = g.op("Sqrt", variance)
     # a picture of one brightness is not divided by 0
-    return off / (deviation + LEAST_CONTRAST)
+    return centred / (deviation + LEAST_CONTRAST)

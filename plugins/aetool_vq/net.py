@@ -147,8 +147,8 @@ class VQ(AutoEncoder):
         top_codes = self.chosen(top)
         entries = self.entries(top_codes)
         quantised = _straight_through(top, entries)
-        both = torch.cat([quantised, h], dim=1)
-        below = self.down(both)
+        top_and_below = torch.cat([quantised, h], dim=1)
+        below = self.down(top_and_below)
         return torch.cat([top, below], dim=1)
 
     def chosen(self, h: Tensor) -> Tensor:
@@ -259,8 +259,8 @@ class VQ(AutoEncoder):
         expected = self.decoder(quantised)
         costs = self.likelihood(x, expected)
         cost = costs.sum(dim=1)
-        off = (h - entries).square()
-        distance = off.sum(dim=1)
+        squares = (h - entries).square()
+        distance = squares.sum(dim=1)
         return cost + self.params.commitment * distance + prior
 
     def _relaxed_loss(self, x: Tensor, h: Tensor, rng: torch.Generator) -> Tensor:
@@ -345,7 +345,7 @@ class VQ(AutoEncoder):
 
 
 def _straight_through(vectors: Tensor, entries: Tensor) -> Tensor:
-    """The entries, but with gradients that pass to the vectors, of the same shape, as if they had
-    not been replaced."""
-    off = entries - vectors
-    return vectors + off.detach()
+    """The values of the entries, with gradients that pass to the vectors, of the same shape, as if
+    the vectors had not been replaced by them (the straight-through estimator)."""
+    difference = entries - vectors
+    return vectors + difference.detach()
