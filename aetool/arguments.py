@@ -235,9 +235,13 @@ def checked(verb: str, name: str, value: object, annotation: str) -> object:
     kinds = annotation.split(" | ")
     if any(kind not in TAKEN for kind in kinds):
         return value
-    item_checks = [OF_ITEMS[kind] for kind in kinds if kind in OF_ITEMS and _may_be(value, kind)]
+    item_checks = [
+        OF_ITEMS[kind]
+        for kind in kinds
+        if kind in OF_ITEMS and _agrees_on_being_mapping(value, kind)
+    ]
     # a list may have millions of items, and be wrong from the first on
-    strays = _strays(value, item_checks) if item_checks else iter(())
+    strays = _items_of_wrong_type(value, item_checks) if item_checks else iter(())
     plain_value: object = None
     # True if there is no stray: `next` then gives back its default
     is_right = next(strays, strays) is strays
@@ -248,20 +252,22 @@ def checked(verb: str, name: str, value: object, annotation: str) -> object:
     if not is_right:
         words = " or ".join(TAKEN[kind][0] for kind in kinds)
         got = shown(value)
-        for stray in _strays(value, item_checks or [TAKEN["str"][1]]):
+        for stray in _items_of_wrong_type(value, item_checks or [TAKEN["str"][1]]):
             got += f" with {shown(stray)}"
             break
         raise ParamError(f"{verb}: {name} must be {words}; got {got}")
     return plain_value
 
 
-def _may_be(value: object, kind: str) -> bool:
+def _agrees_on_being_mapping(value: object, kind: str) -> bool:
     """Whether a value could be of a kind, a key of TAKEN, as far as being a dictionary goes: only a
     dictionary can be of a kind that begins with "Mapping", and it can be of no other kind."""
     return kind.startswith("Mapping") == isinstance(value, Mapping)
 
 
-def _strays(value: object, item_checks: Sequence[Callable[[object], bool]]) -> Iterator[object]:
+def _items_of_wrong_type(
+    value: object, item_checks: Sequence[Callable[[object], bool]]
+) -> Iterator[object]:
     """Yield the items of a list, or the values of a dictionary, that are none of what is taken; of
     any other value nothing. One after the other: who takes the first waits for no other.
     item_checks: functions, each of which says whether an item is of one kind that is taken."""

@@ -37,7 +37,7 @@ def check_hooks(name: str, module: ModuleType) -> None:
         if not inspect.isfunction(function) or function.__module__ != module.__name__:
             continue
         marked = hasattr(function, MARK)
-        place = _place(module, function.__code__.co_firstlineno)
+        place = _line_of_module(module, function.__code__.co_firstlineno)
         if function_name in hooks:
             if not marked:
                 raise PluginError(
@@ -55,7 +55,9 @@ def models(name: str, results: list[object]) -> list[Model]:
     """The models that a plugin's hook has returned, in one list; PluginError for one that cannot be
     used, and for two of one name. name: the plugin's. results: what each implementation of the hook
     returned."""
-    declared = [m for m in _listed(name, "aetool_models", Model, results) if isinstance(m, Model)]
+    declared = [
+        m for m in _joined_results(name, "aetool_models", Model, results) if isinstance(m, Model)
+    ]
     names: set[str] = set()
     for model in declared:
         check_model(model, f"plugin '{name}': ")
@@ -68,7 +70,7 @@ def models(name: str, results: list[object]) -> list[Model]:
 def readers(name: str, results: list[object]) -> list[Reader]:
     """The readers that a plugin's hook has returned, in one list; PluginError for one that cannot
     be used. name: the plugin's. results: what each implementation of the hook returned."""
-    declared = _listed(name, "aetool_readers", Reader, results)
+    declared = _joined_results(name, "aetool_readers", Reader, results)
     sound = [reader for reader in declared if isinstance(reader, Reader)]
     for reader in sound:
         check_reader(reader, f"plugin '{name}': reader {type(reader).__name__}: ")
@@ -101,7 +103,7 @@ def check_reader(reader: Reader, owner: str) -> None:
             ) from None
 
 
-def _listed(name: str, hook: str, kind: type, results: list[object]) -> list[object]:
+def _joined_results(name: str, hook: str, kind: type, results: list[object]) -> list[object]:
     """Join what all implementations of a hook return into one list; PluginError for a result that
     cannot be iterated over, such as None or a single declaration, and for an item that is not of
     the class `kind`. name: the plugin's, hook: the hook's."""
@@ -109,14 +111,14 @@ def _listed(name: str, hook: str, kind: type, results: list[object]) -> list[obj
     for result in results:
         if isinstance(result, kind) or not isinstance(result, Iterable):
             raise PluginError(
-                f"plugin '{name}': {hook} returned {_shown(result)}; wanted are {kind.__name__}s: "
-                f"yield {kind.__name__}(...), or return a list of them"
+                f"plugin '{name}': {hook} returned {_in_words(result)}; wanted are "
+                f"{kind.__name__}s: yield {kind.__name__}(...), or return a list of them"
             )
         declared += result
     for entry in declared:
         if not isinstance(entry, kind):
             raise PluginError(
-                f"plugin '{name}': {hook} yielded {_shown(entry)}; wanted is a {kind.__name__}"
+                f"plugin '{name}': {hook} yielded {_in_words(entry)}; wanted is a {kind.__name__}"
             )
     return declared
 
@@ -215,7 +217,7 @@ def failure(error: Exception, module: str) -> str:
     # what could not be compiled has not run: no line of it was come to
     if isinstance(error, SyntaxError) and error.filename:
         message = error.msg
-        place = _line_of(error.filename, error.lineno or 0)
+        place = _line_in_words(error.filename, error.lineno or 0)
     if message:
         first_line = message.splitlines()[0]
         words += f": {first_line}"
@@ -232,23 +234,23 @@ def _last_line(error: Exception, package: str) -> str:
         frame = trace.tb_frame
         module = frame.f_globals.get("__name__", "")
         if module == package or module.startswith(f"{package}."):
-            place = _line_of(frame.f_code.co_filename, trace.tb_lineno)
+            place = _line_in_words(frame.f_code.co_filename, trace.tb_lineno)
         trace = trace.tb_next
     return place
 
 
-def _place(module: ModuleType, line: int) -> str:
+def _line_of_module(module: ModuleType, line: int) -> str:
     """A line of a module, as "package/file.py:12"."""
-    return _line_of(module.__file__ or module.__name__, line)
+    return _line_in_words(module.__file__ or module.__name__, line)
 
 
-def _line_of(path: str, line: int) -> str:
+def _line_in_words(path: str, line: int) -> str:
     """A line of a file, as "package/file.py:12"."""
     file = path.replace("\\", "/").split("/")
     return f"{'/'.join(file[-2:])}:{line}"
 
 
-def _shown(value: object) -> str:
+def _in_words(value: object) -> str:
     """A value for a message: "nothing" for None, "a Model" or "a Reader" for one of these, else its
     repr."""
     if value is None:

@@ -131,7 +131,7 @@ class Engine:
         waiting: deque[Task[Piece]] = deque()
         try:
             for piece in pieces:
-                waiting.append(sending.begun(piece))
+                waiting.append(sending.send(piece))
                 if len(waiting) >= SUBMITTED * self.workers:
                     yield sending.result(waiting)
             while waiting:
@@ -149,7 +149,7 @@ class Engine:
             return
         with suppress(BrokenExecutor, RuntimeError, OSError):
             for _ in range(self.workers):
-                self.executor.submit(_load, tuple(modules))
+                self.executor.submit(_import_modules, tuple(modules))
 
     def renewed(self) -> bool:
         """Replace the executor by a new one, self.executor, if that can be done here; to be called
@@ -206,16 +206,16 @@ class _Sending(Generic[Piece, Result]):
             self.content = pickle.dumps((job, spelling.in_shell()), pickle.HIGHEST_PROTOCOL)
             self.key = hashlib.sha256(self.content).hexdigest()
 
-    def begun(self, piece: Piece, content: bytes | None = None) -> Task[Piece]:
+    def send(self, piece: Piece, content: bytes | None = None) -> Task[Piece]:
         """Send a piece to a worker; returns the Task to wait for. content: the job itself, for
         workers that do not have it yet. EngineError where nothing can be sent; that the executor is
         broken shows only in the Task's future."""
         executor = self.engine.executor
         try:
             if self.engine.is_here:
-                future = executor.submit(_computed, self.job, piece, spelling.in_shell())
+                future = executor.submit(_answer_of_job, self.job, piece, spelling.in_shell())
             else:
-                future = executor.submit(_run, self.key, content, piece)
+                future = executor.submit(_compute_in_worker, self.key, content, piece)
         except BrokenExecutor as error:
             # what is submitted to a broken pool is lost as what it holds is
             future = Future()
@@ -229,7 +229,7 @@ class _Sending(Generic[Piece, Result]):
         return it. The AetoolError of a job is raised, and EngineError where the workers are
         gone."""
         while True:
-            answer = self._answer(waiting)
+            answer = self._next_answer(waiting)
             if answer is not None and not answer.is_missing:
                 waiting.popleft()
                 self.lost = 0
@@ -237,15 +237,15 @@ class _Sending(Generic[Piece, Result]):
                     raise answer.error
                 return answer.result  # type: ignore[return-value]
             if answer is not None:
-                waiting[0] = self.begun(waiting[0].piece, self.content)
+                waiting[0] = self.send(waiting[0].piece, self.content)
 
-    def _answer(self, waiting: deque[Task[Piece]]) -> Answer | None:
+    def _next_answer(self, waiting: deque[Task[Piece]]) -> Answer | None:
         """Wait for the answer to the piece that has waited longest. None where workers were lost:
         all pieces without an answer are then sent anew, and replaced in `waiting`. EngineError if
         they cannot be replaced, or were lost more than MOST_LOST (5) times in a row. Any error that
         the worker raised otherwise passes."""
         try:
-            return self.engine.answer(waiting[0].future, lambda: self._teach(waiting))
+            return self.engine.answer(waiting[0].future, lambda: self._send_missing_jobs(waiting))
         except EngineError:
             raise
         except (BrokenExecutor, CancelledError, OSError) as error:
@@ -259,15 +259,15 @@ class _Sending(Generic[Piece, Result]):
             raise self.engine.gone(_one_line(error)) from None
         for place, task in enumerate(waiting):
             if not _is_answered(task.future):
-                waiting[place] = self.begun(task.piece, self.content)
+                waiting[place] = self.send(task.piece, self.content)
         return None
 
-    def _teach(self, waiting: deque[Task[Piece]]) -> None:
+    def _send_missing_jobs(self, waiting: deque[Task[Piece]]) -> None:
         """Send the pieces, whose workers answer that they do not know the job, again and with the
         job, and replace them in `waiting`, so that later pieces need not wait for that."""
         for place, task in enumerate(waiting):
             if _is_answered(task.future) and task.future.result().is_missing:
-                waiting[place] = self.begun(task.piece, self.content)
+                waiting[place] = self.send(task.piece, self.content)
 
 
 def _is_answered(future: Future[Answer]) -> bool:
@@ -288,7 +288,7 @@ _jobs: OrderedDict[str, tuple[Callable[[object], object], bool]] = OrderedDict()
 _jobs_lock = threading.Lock()
 
 
-def _run(key: str, content: bytes | None, piece: object) -> Answer:
+def _compute_in_worker(key: str, content: bytes | None, piece: object) -> Answer:
     """Compute a piece in another process. key: the hash of the job, which the worker may know
     already; content: the job itself, pickled with whether messages are for the command line, or
     None. The Answer says if the job is missing."""
@@ -301,10 +301,10 @@ def _run(key: str, content: bytes | None, piece: object) -> Answer:
                 _jobs.popitem(last=False)
         _jobs.move_to_end(key)
         job, is_shell = _jobs[key]
-    return _computed(job, piece, is_shell)
+    return _answer_of_job(job, piece, is_shell)
 
 
-def _load(modules: tuple[str, ...]) -> None:
+def _import_modules(modules: tuple[str, ...]) -> None:
     """Import modules in a worker in advance; one that cannot be imported raises its error only
     where it is used."""
     for name in modules:
@@ -312,7 +312,7 @@ def _load(modules: tuple[str, ...]) -> None:
             importlib.import_module(name)
 
 
-def _computed(job: Callable[[Piece], object], piece: Piece, is_shell: bool) -> Answer:
+def _answer_of_job(job: Callable[[Piece], object], piece: Piece, is_shell: bool) -> Answer:
     """Run a job on a piece and wrap its result. An AetoolError, and an OSError as DataError, is
     returned in the Answer; any other exception is raised. is_shell: whether messages are for the
     command line."""
@@ -347,7 +347,7 @@ def opened(chosen: Chosen) -> Iterator[Engine | None]:
     elif isinstance(chosen, Executor):
         yield Engine(chosen, _workers_of(chosen), type(chosen).__name__)
     elif isinstance(chosen, str):
-        with _named(chosen) as engine:
+        with _engine_named(chosen) as engine:
             yield engine
     else:
         raise ParamError(
@@ -373,27 +373,27 @@ def check(chosen: Chosen) -> None:
         return
     kind, _, rest = chosen.partition(":")
     if kind in ("threads", "processes"):
-        _count(rest, chosen)
+        _number_of_workers(rest, chosen)
     elif kind != "dask" or not rest:
         raise ParamError(f"{option('--engine')} {chosen}: write {KINDS}")
 
 
 @contextmanager
-def _named(chosen: str) -> Iterator[Engine]:
+def _engine_named(chosen: str) -> Iterator[Engine]:
     """Context manager: the engine that a text names, such as "processes:4", whose workers end with
     the block. ParamError for any other text; EngineError where it cannot be reached."""
     check(chosen)
     kind, _, rest = chosen.partition(":")
     if kind == "threads":
-        with ThreadPoolExecutor(_count(rest, chosen)) as threads:
-            yield Engine(threads, _count(rest, chosen), chosen)
+        with ThreadPoolExecutor(_number_of_workers(rest, chosen)) as threads:
+            yield Engine(threads, _number_of_workers(rest, chosen), chosen)
     elif kind == "processes":
-        yield from _of_processes(_count(rest, chosen), chosen)
+        yield from _engine_of_processes(_number_of_workers(rest, chosen), chosen)
     else:
-        yield from _of_dask(rest, chosen)
+        yield from _engine_on_dask(rest, chosen)
 
 
-def _count(text: str, chosen: str) -> int:
+def _number_of_workers(text: str, chosen: str) -> int:
     """The number of workers in the name of an engine, such as 4 in threads:4; ParamError unless it
     is a whole number from 1 to MOST_WORKERS (4,096), both allowed. chosen: the engine's name, for
     messages."""
@@ -406,7 +406,7 @@ def _count(text: str, chosen: str) -> int:
     return int(text)
 
 
-def _of_processes(workers: int, chosen: str) -> Iterator[Engine]:
+def _engine_of_processes(workers: int, chosen: str) -> Iterator[Engine]:
     """Yield, once, an engine of so many worker processes, which end when the generator goes on.
     Each begins as a new interpreter, not by a fork. chosen: what the user typed, for messages."""
     # runtimes have threads, which a forked process would lack
@@ -427,7 +427,7 @@ def _of_processes(workers: int, chosen: str) -> Iterator[Engine]:
         engine.executor.shutdown(cancel_futures=True)
 
 
-def _of_dask(address: str, chosen: str) -> Iterator[Engine]:
+def _engine_on_dask(address: str, chosen: str) -> Iterator[Engine]:
     """Yield, once, an engine on a Dask cluster. address: of its scheduler; "local" or "local:N" for
     one of this machine, with N workers, or one for each processor. chosen: what the user typed.
     EngineError if Dask is not installed or nobody answers there; ParamError if N is no number of
@@ -453,8 +453,8 @@ def _of_dask(address: str, chosen: str) -> Iterator[Engine]:
         settings |= UNWATCHED
     with dask.config.set(settings):
         if word == "local":
-            workers = _count(count, chosen) if count else dask.system.CPU_COUNT
-            yield from _of_local_cluster(workers, chosen)
+            workers = _number_of_workers(count, chosen) if count else dask.system.CPU_COUNT
+            yield from _engine_on_local_cluster(workers, chosen)
             return
         try:
             client = distributed.Client(  # type: ignore[no-untyped-call]
@@ -463,7 +463,7 @@ def _of_dask(address: str, chosen: str) -> Iterator[Engine]:
         except (OSError, ValueError, RuntimeError) as error:
             raise _unreachable(chosen, error) from None
         threads = client.nthreads()  # type: ignore[no-untyped-call]
-        yield from _of_client(client, max(1, len(threads)), chosen)
+        yield from _engine_of_client(client, max(1, len(threads)), chosen)
 
 
 def _unreachable(chosen: str, error: Exception) -> EngineError:
@@ -475,7 +475,7 @@ def _unreachable(chosen: str, error: Exception) -> EngineError:
     )
 
 
-def _of_local_cluster(workers: int, chosen: str) -> Iterator[Engine]:
+def _engine_on_local_cluster(workers: int, chosen: str) -> Iterator[Engine]:
     """Yield, once, an engine on a Dask cluster of so many worker processes of this machine, which
     ends when the generator goes on. chosen: what the user typed, for messages. EngineError if it
     cannot be started.
@@ -508,13 +508,13 @@ def _of_local_cluster(workers: int, chosen: str) -> Iterator[Engine]:
             cluster, set_as_default=False
         )
         cluster.scale(workers)  # type: ignore[no-untyped-call]
-        yield from _of_client(client, workers, chosen, has_workers)
+        yield from _engine_of_client(client, workers, chosen, has_workers)
     finally:
         with suppress(TimeoutError):
             cluster.close(timeout=PATIENCE)
 
 
-def _of_client(  # type: ignore[no-untyped-def]
+def _engine_of_client(  # type: ignore[no-untyped-def]
     client, workers: int, chosen: str, has_workers: Callable[[], bool] = lambda: True
 ) -> Iterator[Engine]:
     """Yield, once, an engine that a Dask client reaches; the client is closed, and Dask's log is

@@ -96,19 +96,19 @@ def write(net: AutoEncoder, spec: Spec, schema: Schema | None) -> dict[str, byte
     except Exception as error:  # the exporter raises what it likes
         raise PluginError(f"this network cannot be exported to ONNX: {error}") from error
     # each graph takes of the traced network what its outputs depend on
-    files = {"score.onnx": _score(net, spec, schema, model)}
+    files = {"score.onnx": _score_graph(net, spec, schema, model)}
     if net.code is None:
         return files
     # a code may have more than one axis
     size = list(inputs["z"].shape[1:])
-    files["encoder.onnx"] = _encoder(spec, schema, model, size)
-    files["decoder.onnx"] = _decoder(net, spec, schema, model, size)
+    files["encoder.onnx"] = _encoder_graph(spec, schema, model, size)
+    files["decoder.onnx"] = _decoder_graph(net, spec, schema, model, size)
     if net.prior == "graph":
-        files["prior.onnx"] = _prior(model, size, net.code.size)
+        files["prior.onnx"] = _prior_graph(model, size, net.code.size)
     return files
 
 
-def _encoder(
+def _encoder_graph(
     spec: Spec,
     schema: Schema | None,
     model: onnx.ModelProto,
@@ -117,13 +117,13 @@ def _encoder(
     """The bytes of the graph from records, "x" or "pixels", to codes "z", (B, *size) float32;
     model: the traced network; schema: None for pictures."""
     g = Graph()
-    features = _input(g, spec, schema)
+    features = _input_of_records(g, spec, schema)
     code = _embedded(g, model, "encode", {"x": features})
     g.output("z", code, TensorProto.FLOAT, size)
     return g.build("encoder")
 
 
-def _decoder(
+def _decoder_graph(
     net: AutoEncoder,
     spec: Spec,
     schema: Schema | None,
@@ -140,7 +140,7 @@ def _decoder(
         condition = g.input("condition", TensorProto.DOUBLE, [len(schema.conditions)])
         inputs["condition"] = prepare_condition(g, schema, condition)
     likely = _embedded(g, model, "decode", inputs)
-    _restore(g, spec, schema, "x_hat", likely)
+    _output_in_user_units(g, spec, schema, "x_hat", likely)
     g.output(
         "likely",
         likely,
@@ -150,7 +150,7 @@ def _decoder(
     return g.build("decoder")
 
 
-def _prior(model: onnx.ModelProto, size: list[int], choices: int) -> bytes:
+def _prior_graph(model: onnx.ModelProto, size: list[int], choices: int) -> bytes:
     """The bytes of the graph from discrete codes "z", (B, *size) float32, to "logits", (B, *size,
     choices), of each unit's choices; model: the traced network."""
     # of the code alone: it is asked again for each unit that is drawn or decoded
@@ -197,7 +197,7 @@ def _needed_for(model: onnx.ModelProto, outputs: Sequence[str]) -> onnx.ModelPro
     return part
 
 
-def _input(g: Graph, spec: Spec, schema: Schema | None) -> str:
+def _input_of_records(g: Graph, spec: Spec, schema: Schema | None) -> str:
     """Add to graph g the input of records, and the computation of their features; returns the name
     of the features, (B, features) float32 or pictures."""
     if schema is None:
@@ -207,7 +207,7 @@ def _input(g: Graph, spec: Spec, schema: Schema | None) -> str:
     return prepare_table(g, schema, x)
 
 
-def _restore(
+def _output_in_user_units(
     g: Graph,
     spec: Spec,
     schema: Schema | None,
@@ -224,7 +224,7 @@ def _restore(
     g.output(name, value, TensorProto.DOUBLE, [len(spec.columns)])
 
 
-def _score(
+def _score_graph(
     net: AutoEncoder,
     spec: Spec,
     schema: Schema | None,
@@ -238,7 +238,7 @@ def _score(
     pictures."""
     g = Graph()
     parts_and_expected = _needed_for(model, ["parts", "expected"])
-    features = _input(g, spec, schema)
+    features = _input_of_records(g, spec, schema)
     # parts and expected share the encoder, which is embedded once
     outputs = g.embed(parts_and_expected, {"x": features}, keep_names=True)
     _store_merged_weights(g, net)
@@ -247,7 +247,7 @@ def _score(
         parts = _in_bits(g, schema, parts, len(spec.columns))
     g.output("parts", parts, TensorProto.FLOAT, [len(spec.columns) + 1])
     expected = outputs["expected"]
-    _restore(g, spec, schema, "expected", expected)
+    _output_in_user_units(g, spec, schema, "expected", expected)
     if net.prior == "features":
         g.output(
             "likely",

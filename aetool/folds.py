@@ -45,7 +45,7 @@ def content_folds(
     """
     flat = features.reshape(len(features), -1).astype(np.float64)
     # what is behind the decimal point of a weighed sum is as good as drawn at random, 0 .. 1
-    hashes = flat @ _weights(spec)
+    hashes = flat @ _weights_of_features(spec)
     fraction = hashes - np.floor(hashes)
     fold = np.floor(fraction * folds).astype(np.int64)
     # a sum ever so little below a whole number has a fraction that rounding makes 1: it counts as
@@ -187,7 +187,7 @@ def _write_fold(
     returns the name of the result. features: the name of the features, (B, features)."""
     # in float64, as there: in float32 a record could fall into another fold than in the fit
     flat = g.cast(features, TensorProto.DOUBLE)
-    hashes = weighed_sum(g, flat, _weights(spec), np.float64)
+    hashes = weighed_sum(g, flat, _weights_of_features(spec), np.float64)
     floor = g.op("Floor", hashes)
     fraction = g.op("Sub", hashes, floor)
     count = g.exact(float(folds))
@@ -195,7 +195,7 @@ def _write_fold(
     return g.op("Floor", scaled)
 
 
-def _weights(spec: Spec) -> Float:
+def _weights_of_features(spec: Spec) -> Float:
     """How much each feature counts in the assignment of a row to a fold, (features,); 0 for
     features without effect."""
     number = np.arange(1, spec.features + 1)

@@ -260,7 +260,7 @@ def _checked(owner: str, field: dataclasses.Field[object], value: object) -> obj
     kind: type = type(field.default)
     where = f"{field.name} of {owner}" if owner else field.name
     try:
-        value = _convert(kind, value)
+        value = _as_type(kind, value)
     except (TypeError, ValueError, OverflowError):
         # OverflowError: infinity as a whole number
         raise ParamError(f"{where} must be {kind.__name__}, got {brief(value)}") from None
@@ -274,7 +274,7 @@ def _checked(owner: str, field: dataclasses.Field[object], value: object) -> obj
         above = high is not None and value > high
         is_finite = isinstance(value, int) or math.isfinite(value)
         if below or above or not is_finite:
-            span = _span_of(low, high)
+            span = _span_in_words(low, high)
             remedy = ""
             if field.name == "latent" and high == MAX_LATENT:
                 remedy = (
@@ -285,7 +285,7 @@ def _checked(owner: str, field: dataclasses.Field[object], value: object) -> obj
     return value
 
 
-def _span_of(low: float | None, high: float | None) -> str:
+def _span_in_words(low: float | None, high: float | None) -> str:
     """What a parameter between two ends, None for no such end, must be, in words: "in 0 .. 1"."""
     if low is None and high is None:
         return "a finite number"
@@ -296,7 +296,7 @@ def _span_of(low: float | None, high: float | None) -> str:
     return f"in {low} .. {high}"
 
 
-def _convert(kind: type, value: object) -> object:
+def _as_type(kind: type, value: object) -> object:
     """A parameter's value, or text, as this type; TypeError or ValueError if it is none,
     OverflowError for infinity as an int. bool: true, yes, 1, false, no or 0 in either case; int: a
     whole number or its text, also a float without a fraction; float: any number or its text; str:

@@ -28,7 +28,7 @@ def available() -> dict[str, EntryPoint]:
 
     Raises PluginError when two distributions claim one name.
     """
-    places = _places()
+    places = _state_of_import_path()
     entry_points_by_name = _entries_by_name(entry_points, places)
     # a copy, as the one that is kept must not be changed
     return dict(entry_points_by_name)
@@ -43,7 +43,7 @@ def is_name(word: object) -> bool:
         return False
 
 
-def _places() -> str:
+def _state_of_import_path() -> str:
     """A text of the folders that Python imports from, and when each was last changed: it stays the
     same until something is installed, or taken away."""
     places = []
@@ -68,15 +68,15 @@ def _entries_by_name(
 ) -> dict[str, EntryPoint]:
     """What `available` returns, and PluginError where two distributions claim one name. lookup:
     entry_points, which reads files of every distribution that is installed, and is asked for by
-    each member of a fit; _: the folders where it looks, as `_places` gives them."""
+    each member of a fit; _: the folders where it looks, as `_state_of_import_path` gives them."""
     entry_points_by_name: dict[str, EntryPoint] = {}
     for entry in lookup(group=GROUP):
         # the same entry may be found twice, on two paths
         other = entry_points_by_name.setdefault(entry.name, entry)
         if other.value != entry.value:
             raise PluginError(
-                f"plugin name '{entry.name}' is claimed by {_owner(other)} and {_owner(entry)}; "
-                "uninstall one of them"
+                f"plugin name '{entry.name}' is claimed by {_distribution_of(other)} and "
+                f"{_distribution_of(entry)}; uninstall one of them"
             )
     return dict(sorted(entry_points_by_name.items()))
 
@@ -112,7 +112,7 @@ def load(name: str) -> tuple[list[Model], list[Reader]]:
     # a stranger's module may fail in any way, and only this plugin is then of no use
     except Exception as error:
         raise PluginError(
-            f"plugin '{name}' of {_owner(entry)} cannot be used: "
+            f"plugin '{name}' of {_distribution_of(entry)} cannot be used: "
             f"{declarations.failure(error, entry.value)}"
         ) from error
     return models, readers
@@ -144,7 +144,7 @@ def get_model(name: str) -> Model:
                 declaring[other] = model
     if len(declaring) > 1:
         first, second, *_ = declaring
-        raise _clash(name, entries[first], entries[second])
+        raise _clash_error(name, entries[first], entries[second])
     for model in declaring.values():
         return model
     model_names = [model.name for model in models_installed() if isinstance(model, Model)]
@@ -178,20 +178,20 @@ def models_installed() -> Iterator[Model | PluginError]:
             if owner is entry:
                 yield model
             else:
-                yield _clash(model.name, owner, entry)
+                yield _clash_error(model.name, owner, entry)
 
 
-def _clash(model: str, first: EntryPoint, second: EntryPoint) -> PluginError:
+def _clash_error(model: str, first: EntryPoint, second: EntryPoint) -> PluginError:
     """Return, not raise, the error for a model, by its name, that two plugins declare."""
     return PluginError(
-        f"model '{model}' is declared by {_described(first)} and by {_described(second)}; "
-        "uninstall one of them, or rename its model"
+        f"model '{model}' is declared by {_plugin_in_words(first)} and by "
+        f"{_plugin_in_words(second)}; uninstall one of them, or rename its model"
     )
 
 
-def _described(entry: EntryPoint) -> str:
+def _plugin_in_words(entry: EntryPoint) -> str:
     """A plugin for messages: its name and its distribution."""
-    return f"plugin '{entry.name}' of {_owner(entry)}"
+    return f"plugin '{entry.name}' of {_distribution_of(entry)}"
 
 
 @dataclass(frozen=True)
@@ -254,7 +254,7 @@ def resolve(path: str) -> Any:
         raise PluginError(f"cannot find {path}: {error}") from error
 
 
-def _owner(entry: EntryPoint) -> str:
+def _distribution_of(entry: EntryPoint) -> str:
     """The name and version of the distribution that brings a plugin; where they are not known, its
     module."""
     if entry.dist:

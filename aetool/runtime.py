@@ -112,7 +112,7 @@ def vet(data: bytes, name: str, most: int, activations: int = MAX_ACTIVATIONS) -
         return BundleError(f"{name}: refused: {why}")
 
     tried = min(most, ROWS_TRIED)
-    total, growing = _activations(model, tried, refuse)
+    total, growing = _bytes_of_values(model, tried, refuse)
     # of as many times the rows no value is more than as many times larger
     batch = min(max(1, tried * activations // max(growing, 1)), most)
     inputs = model.graph.input
@@ -121,7 +121,7 @@ def vet(data: bytes, name: str, most: int, activations: int = MAX_ACTIVATIONS) -
         # rows that are left behind whole blocks would round their long sums otherwise
         batch -= batch % ROWS_OF_BLOCK if batch > ROWS_OF_BLOCK else 0
     if total > MOST_FOR_ONE:
-        total, _ = _activations(model, batch, refuse)
+        total, _ = _bytes_of_values(model, batch, refuse)
         if total > MOST_FOR_ONE:
             raise refuse(
                 f"it would need {total >> 20:,} MiB for {batch} rows, and at most "
@@ -131,7 +131,7 @@ def vet(data: bytes, name: str, most: int, activations: int = MAX_ACTIVATIONS) -
     return batch
 
 
-def _activations(
+def _bytes_of_values(
     model: onnx.ModelProto,
     batch: int,
     refuse: Callable[[str], BundleError],
@@ -254,7 +254,7 @@ def _load_cuda() -> None:
         load()
 
 
-def _starts(chosen: list[Provider]) -> bool:
+def _provider_starts(chosen: list[Provider]) -> bool:
     """Whether ONNX Runtime can use the first of these providers, found by loading a graph of one
     operator; chosen: CUDA first, with its options."""
     import onnxruntime as ort
@@ -274,7 +274,7 @@ def _starts(chosen: list[Provider]) -> bool:
 _running: weakref.WeakSet[object] = weakref.WeakSet()
 
 
-def _leave_to_parent() -> None:
+def _keep_sessions_of_parent() -> None:
     """In a forked child: never free the sessions of the parent. Their threads have not come along,
     and to free a session waits until its threads end."""
     for session in _running:
@@ -282,7 +282,7 @@ def _leave_to_parent() -> None:
     _running.clear()
 
 
-system.after_fork_in_child(_leave_to_parent)
+system.after_fork_in_child(_keep_sessions_of_parent)
 
 
 class Session:
@@ -309,13 +309,13 @@ class Session:
         device = "auto" if device is None else device
         self._asked = device
         self._is_for_few = rows is not None and rows <= FEW_BATCHES * self.batch
-        self._start(device)
+        self._load_graph(device)
         if self.device != "cpu":
             self.batch = vet(data, name, most * ON_GPU, MAX_ACTIVATIONS * ON_GPU)
         self.inputs = [i.name for i in self._session.get_inputs()]
         self.outputs = [o.name for o in self._session.get_outputs()]
 
-    def _start(self, device: str) -> None:
+    def _load_graph(self, device: str) -> None:
         """Load the graph for a device, and set `device` to the one that is used: for auto the CPU
         where the GPU cannot be. BundleError if it cannot run; ParamError if there is no such
         device."""
@@ -342,19 +342,19 @@ class Session:
             self._session = ort.InferenceSession(self._graph, options, providers=chosen)
         except Exception as error:  # ONNX Runtime has no exception class of its own
             if device == "auto" and self.device != "cpu":
-                self._start("cpu")
+                self._load_graph("cpu")
                 return
-            if self.device != "cpu" and not _starts(chosen):
-                raise self._no_cuda(device) from None
+            if self.device != "cpu" and not _provider_starts(chosen):
+                raise self._no_cuda_error(device) from None
             raise BundleError(f"{self.name}: ONNX Runtime cannot run it: {error}") from None
         self._process = os.getpid()
         _running.add(self._session)
         if self.device != "cpu" and "CUDAExecutionProvider" not in self._session.get_providers():
             if device != "auto":
-                raise self._no_cuda(device)
+                raise self._no_cuda_error(device)
             self.device = "cpu"
 
-    def _no_cuda(self, device: str) -> ParamError:
+    def _no_cuda_error(self, device: str) -> ParamError:
         """Return, not raise, the error for a device of CUDA that cannot be used."""
         return ParamError(
             f"{option('--device')} {device}: CUDA could not be started, or there is no such "
@@ -371,7 +371,7 @@ class Session:
                 f"input{'s' if len(rows) > 1 else ''}"
             )
         if self._process != os.getpid():
-            self._start(self._asked)
+            self._load_graph(self._asked)
         outputs = list(self._batches(rows))
         return {k: np.concatenate([f[k] for f in outputs]) for k in self.outputs}
 
@@ -381,11 +381,11 @@ class Session:
         for first in range(0, max(len(rows[0]), 1), self.batch):
             parts = [x[first : first + self.batch] for x in rows]
             count = len(parts[0])
-            inputs = dict(zip(self.inputs, map(self._whole, parts), strict=True))
+            inputs = dict(zip(self.inputs, map(self._filled_up, parts), strict=True))
             values = self._session.run(self.outputs, inputs)
             yield {k: v[:count] for k, v in zip(self.outputs, values, strict=True)}
 
-    def _whole(self, part: Array) -> Array:
+    def _filled_up(self, part: Array) -> Array:
         """Fill rows, at most a batch of them, up with zeros to a full batch, the one size with
         which the graph is run."""
         missing = self.batch - len(part)

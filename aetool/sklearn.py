@@ -94,7 +94,7 @@ class AnomalyDetector(
         """Fit the model, and set the threshold, on rows X: a table or an array, (rows, columns). y:
         ignored. Returns the estimator. EstimatorError, or scikit-learn's own ValueError, for
         settings that are not allowed and for rows that cannot be fitted."""
-        part = self._part()
+        part = self._contamination_as_number()
         if not isinstance(self.params, Mapping | None):
             raise EstimatorError(f"params must be a dictionary or None; got {brief(self.params)}")
         table, types = self._table(X, reset=True)
@@ -117,7 +117,7 @@ class AnomalyDetector(
         self.offset_ = -self.model_.threshold
         # so that this part of the fitted rows lies below it
         if part is not None:
-            self.offset_ = float(np.quantile(self._usual(table), part))
+            self.offset_ = float(np.quantile(self._minus_scores(table), part))
         return self
 
     def score_samples(self, X: object) -> Floats:
@@ -126,7 +126,7 @@ class AnomalyDetector(
         EstimatorError or ValueError for rows that cannot be scored."""
         check_is_fitted(self)
         table, _ = self._table(X, reset=False)
-        return self._usual(table)
+        return self._minus_scores(table)
 
     def decision_function(self, X: object) -> Floats:
         """How far each record is from the threshold, (rows,) float64: score_samples less offset_,
@@ -163,7 +163,7 @@ class AnomalyDetector(
         tags.transformer_tags.preserves_dtype = ["float32"]
         return tags
 
-    def _usual(self, table: object) -> Floats:
+    def _minus_scores(self, table: object) -> Floats:
         """Minus the scores of a table as aetool takes it, (rows,) float64; EstimatorError if it
         cannot be scored."""
         try:
@@ -172,7 +172,7 @@ class AnomalyDetector(
             raise EstimatorError(str(error)) from error
         return -np.asarray(scores, dtype=np.float64)
 
-    def _part(self) -> float | None:
+    def _contamination_as_number(self) -> float | None:
         """The contamination as a number; None for "auto". EstimatorError for any other value."""
         part = self.contamination
         if isinstance(part, str) and part == AUTO:

@@ -41,7 +41,7 @@ def test_quantiles_and_medians_are_those_of_numpy_bit_for_bit(rows):
 
 def test_groups_add_up_to_what_is_finite():
     square = np.array([[4.0, np.inf], [1.0, 2.0], [9.0, np.inf], [16.0, np.inf]])
-    means, counts = gaussians._grouped(np.sort(square, axis=0))
+    means, counts = gaussians._averaged_in_groups(np.sort(square, axis=0))
     assert counts.sum(axis=0).tolist() == [4, 1]
     assert (means * counts).sum(axis=0).tolist() == [30, 2]
     assert sorted(means[:, 0]) == [1, 4, 9, 16], "of few values each is a group"

@@ -10,9 +10,9 @@ from aetool.detection.ranking import auroc
 from aetool.fits import fitting
 from aetool.operations import FitOptions
 from aetool_patches.aligned import Alignment, Steps
-from aetool_patches.net import Patches, _window
+from aetool_patches.net import Patches, _neighbouring_places
 from aetool_patches.texture import Frame, window_means
-from aetool_patches.usual import APART, Compared, Moments, _usual
+from aetool_patches.usual import APART, Compared, Moments, _usual_and_deviation
 from aetool_views.net import Nearest
 from aetool_views.views import Views, slopes, smoothing
 
@@ -199,7 +199,7 @@ def test_weights_along_a_line(size, places, deviation):
 def test_a_window_reaches_every_place_once_and_no_farther():
     """Where a place is seen from, and where what was found there stands, by brute force."""
     height, width, cells = 4, 5, 1
-    seen, found = _window((height, width), cells)
+    seen, found = _neighbouring_places((height, width), cells)
     reached = seen.ravel()[found]
     # every number found for a place is of that very place
     assert (reached == np.arange(height * width)[:, None]).all()
@@ -276,7 +276,7 @@ def test_what_is_usual_is_told_by_the_other_pictures():
     compared = Compared.of(frame, 1, rows, memory, np.arange(12), np.arange(20, 26), 1e-3)
     far = np.sqrt(compared.squares.min(axis=1).astype(np.float64))
     others = np.delete(far, 7, axis=0)
-    usual, deviation = _usual(frame, others.mean(axis=0), (others**2).mean(axis=0))
+    usual, deviation = _usual_and_deviation(frame, others.mean(axis=0), (others**2).mean(axis=0))
     beyond = np.maximum((far[7] - usual) / deviation, 0.0) + 1.0
     score = (beyond**16).mean() ** (1 / 16)
     rarity = compared.usual()[2]

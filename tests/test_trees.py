@@ -76,7 +76,7 @@ def test_the_average_number_of_cuts_is_that_of_search_trees():
     exact = [0.0, 0.0]
     for n in range(2, 60):
         exact.append(1 + 2 * sum(k * exact[k] for k in range(1, n)) / (n * (n - 1)))
-    found = net._cuts_of(np.arange(60))
+    found = net._mean_cuts(np.arange(60))
     np.testing.assert_allclose(found, exact, rtol=1e-12)
 
 
@@ -102,11 +102,11 @@ def test_a_record_unlike_equal_rows_is_alone_at_once():
 
 def test_samples_go_through_all_rows():
     rng = np.random.default_rng(0)
-    samples = net._samples(rng, 1000, 7, 300)
+    samples = net._random_samples(rng, 1000, 7, 300)
     assert samples.shape == (7, 300)
     assert all(len(set(sample)) == 300 for sample in samples.tolist())
     assert len(set(samples[:3].ravel().tolist())) == 900
-    assert net._samples(rng, 5, 3, 300).shape == (3, 5)
+    assert net._random_samples(rng, 5, 3, 300).shape == (3, 5)
 
 
 def test_too_many_nodes_are_told_before_anything_is_grown(mixed):

@@ -71,7 +71,7 @@ def about(
     spec = g.spec
     numbers = None
     if len(spec.numeric):
-        numbers = _of_gaussian(g, x, expected, deviation)
+        numbers = _cost_under_gaussian(g, x, expected, deviation)
     flags = of_flags(g, x, expected, prior)
     levels = of_levels(g, x, expected, prior)
     parts = by_column(g, x, numbers, flags, levels)
@@ -82,7 +82,7 @@ def about(
     return parts + of_record
 
 
-def _of_gaussian(
+def _cost_under_gaussian(
     g: Builder,
     x: Value,
     expected: Value,
@@ -147,7 +147,7 @@ def of_flags(
     if not g.spec.flags:
         return None
     index = [feature for feature, _ in g.spec.flags]
-    missing = _at_least_once(g, prior)[index]
+    missing = _shares_at_least_once(g, prior)[index]
     present = np.maximum(1 - missing, 1 / (g.rows + 2))
     least = 0.5 * np.minimum(missing, present)
     # the probability that the flag is set, within least .. 1 - least
@@ -179,7 +179,7 @@ def of_levels(
         return None
     index, block = levels_of(g.spec)
     part = np.where(prior > 0, RARER, UNSEEN)
-    least = part * _at_least_once(g, prior)
+    least = part * _shares_at_least_once(g, prior)
     weight = g.columns_of(expected, index)
     weight = g.maximum(weight, least[index])
     # a probability is a level's weight over the sum of its category's: as they were raised, that
@@ -272,7 +272,7 @@ def plain_error(
     return summed(g, difference * difference, owner)
 
 
-def _at_least_once(g: Builder, prior: Float) -> Float:
+def _shares_at_least_once(g: Builder, prior: Float) -> Float:
     """How often each flag or level occurs, (features,), raised where it never did to what it would
     be had it occurred once, 1e-6 where it is not known how many rows were fitted. prior:
     (features,), the shares of rows."""

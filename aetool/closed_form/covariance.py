@@ -115,7 +115,7 @@ def moments(batches: Batches, weights: Float | None = None) -> Moments:
         if weights is not None:
             block_weights = weights[first:end]
         first = end
-        _put_together(waiting, _Sums.of(x, block_weights))
+        _merge_sums(waiting, _Sums.of(x, block_weights))
     # from the few last blocks to the many before them
     total = None
     for sums in waiting:
@@ -128,7 +128,7 @@ def moments(batches: Batches, weights: Float | None = None) -> Moments:
     return Moments(total.rows, total.mean, covariance)
 
 
-def _put_together(waiting: list[_Sums | None], sums: _Sums) -> None:
+def _merge_sums(waiting: list[_Sums | None], sums: _Sums) -> None:
     """Add the sums of one more block to the list `waiting`, in place, as a binary counter is
     increased: sums of equally many blocks are merged."""
     for place, other in enumerate(waiting):

@@ -65,14 +65,14 @@ class Leading:
     def axes(self, rounding: Float | None = None) -> tuple[Float, Float]:
         """(variances (axes,) along the leading axes, plus AXIS_NOISE (0.001); axes (features,
         axes)). rounding: (features,), whose mean is added to each variance; None for none."""
-        variances = self.variances + _least(rounding)
+        variances = self.variances + _least_variance(rounding)
         return variances, self.vectors
 
     def squares(self, batches: Batches, rounding: Float | None = None) -> Float:
         """(rows,): the squared Mahalanobis distance from the mean of each row in batches, all other
         axes having the variance `noise`. rounding: (features,), whose mean is added to each
         variance; None for none. AXIS_NOISE (0.001) is added to each in any case."""
-        noise = self.noise + _least(rounding)
+        noise = self.noise + _least_variance(rounding)
         variances, _ = self.axes(rounding)
         whitened = self.vectors / np.sqrt(variances)
         squares = []
@@ -87,7 +87,7 @@ class Leading:
         return np.concatenate(squares)
 
 
-def _least(rounding: Float | None) -> float:
+def _least_variance(rounding: Float | None) -> float:
     """The variance that is added along each axis: AXIS_NOISE (0.001) plus the mean of `rounding`,
     (features,), or AXIS_NOISE alone for None."""
     if rounding is None:

@@ -43,13 +43,13 @@ def write(
     files = {}
     if solution.coded and not score_alone:
         # the decoder's input is as wide as the encoder's output, whatever the author makes it
-        files[ENCODER], width = _encoder(solution, spec, schema)
-        files[DECODER] = _decoder(solution, spec, schema, width)
-    files[SCORE] = _score(solution, spec, schema, error)
+        files[ENCODER], width = _encoder_graph(solution, spec, schema)
+        files[DECODER] = _decoder_graph(solution, spec, schema, width)
+    files[SCORE] = _score_graph(solution, spec, schema, error)
     return files
 
 
-def _encoder(
+def _encoder_graph(
     solution: Solution,
     spec: Spec,
     schema: Schema | None,
@@ -67,7 +67,7 @@ def _encoder(
     return g.build("encoder"), width
 
 
-def _decoder(
+def _decoder_graph(
     solution: Solution,
     spec: Spec,
     schema: Schema | None,
@@ -80,13 +80,13 @@ def _decoder(
     code = g.input("z", FLOAT, [width])
     z = Value(builder, code)
     features = solution.decode(builder, z)
-    _close_graph(g, spec, schema, "x_hat", features.name)
+    _output_in_user_units(g, spec, schema, "x_hat", features.name)
     # the features themselves, about which samples are drawn
     g.output("likely", features.name, FLOAT, [spec.features])
     return g.build("decoder")
 
 
-def _score(
+def _score_graph(
     solution: Solution,
     spec: Spec,
     schema: Schema | None,
@@ -112,7 +112,7 @@ def _score(
     else:
         parts = costs.plain_error(builder, x, expected, error)
     g.output("parts", parts.name, FLOAT, [columns + 1])
-    _close_graph(g, spec, schema, "expected", expected.name)
+    _output_in_user_units(g, spec, schema, "expected", expected.name)
     if not solution.coded:
         # what samples are drawn by, then
         g.output("likely", expected.name, FLOAT, [spec.features])
@@ -134,7 +134,7 @@ def open_graph(g: Graph, spec: Spec, schema: Schema | None) -> tuple[str, str]:
     return x, features
 
 
-def _close_graph(
+def _output_in_user_units(
     g: Graph,
     spec: Spec,
     schema: Schema | None,

@@ -112,7 +112,7 @@ class Tail:
         start = float(np.quantile(scores, 1 - TAIL))
         excess = scores[scores > start] - start
         if not len(excess):
-            return cls(_short(start), least, 0.0)
+            return cls(_rounded_up(start), least, 0.0)
         shape = _shape_of(excess, expected)
         count = len(excess)
         # few excesses say little of how fast scores fall off, and the body says some
@@ -126,7 +126,7 @@ class Tail:
         # the mean excess of a generalised Pareto distribution is scale / (1 - shape)
         scale = max(mean * (1 - shape), least)
         short_shape = float(f"{shape:.5g}")
-        return cls(_short(start), _short(scale), short_shape)
+        return cls(_rounded_up(start), _rounded_up(scale), short_shape)
 
     def score_at(self, part: float) -> float:
         """The score that a part of the ordinary records exceeds. part: more than 0, at most 0.1."""
@@ -247,7 +247,7 @@ class Calibration:
         scores = np.sort(scores)
         rows = len(scores)
         places = _kept_places(rows, kept)
-        rounded = [_short(score) for score in scores[places].tolist()]
+        rounded = [_rounded_up(score) for score in scores[places].tolist()]
         # what reasons are ranked by
         ranked = parts if surprise is None else surprise
         typical = np.zeros(ranked.shape[1])
@@ -282,7 +282,7 @@ class Calibration:
         if fpr is None:
             score = self.tail.score_at(1 / ONE_IN)
             if self.ordinary:
-                score = max(score, self._by_rank())
+                score = max(score, self._score_by_rank())
             return score
         if self.is_own and self.least_rate() <= fpr <= TAIL:
             return self.tail.score_at(fpr)
@@ -304,7 +304,7 @@ class Calibration:
             return min(by_rank, 1 / ONE_IN)
         return by_rank
 
-    def _by_rank(self) -> float:
+    def _score_by_rank(self) -> float:
         """The score that one in 1,000 held-out records exceeds, by its rank; of fewer than 1,000
         the highest; there must be one.
 
@@ -422,7 +422,7 @@ class Calibration:
             stored["fpr"] = self.fpr
         if self.ordinary:
             stored["ordinary"] = True
-        unusual = _beside_defaults(self.expected)
+        unusual = _changed_fields(self.expected)
         if unusual:
             stored["expected"] = unusual
         return stored
@@ -434,7 +434,7 @@ class Calibration:
         what is no number."""
         tail_values = data.get("tail")
         # models of earlier versions store no tail
-        tail = Tail(*map(float, tail_values)) if tail_values else _tail_of_kept(data)
+        tail = Tail(*map(float, tail_values)) if tail_values else _tail_of_stored(data)
         fpr = None
         if "fpr" in data:
             fpr = float(data["fpr"])
@@ -508,7 +508,7 @@ def _is_finite(values: Tail | Expected) -> bool:
     return all(map(math.isfinite, dataclasses.astuple(values)))
 
 
-def _beside_defaults(expected: Expected) -> dict[str, Json]:
+def _changed_fields(expected: Expected) -> dict[str, Json]:
     """The fields of `expected` whose values are not the defaults, {name: value}."""
     defaults = dataclasses.asdict(Expected())
     values = dataclasses.asdict(expected)
@@ -524,7 +524,7 @@ def highest_of_each(scores: Float, owner: Int) -> Float:
     return highest
 
 
-def _tail_of_kept(data: Mapping[str, Json]) -> Tail:
+def _tail_of_stored(data: Mapping[str, Json]) -> Tail:
     """The tail of a calibration that was stored without one, fitted to its stored scores, as many
     as KEPT (512) ranks evenly spaced tell; that of no scores if none is stored. data: the
     calibration's JSON; KeyError if rows, scores or ranks are missing."""
@@ -538,7 +538,7 @@ def _tail_of_kept(data: Mapping[str, Json]) -> Tail:
     return Tail.of(np.sort(spread_scores))
 
 
-def _short(value: float) -> float:
+def _rounded_up(value: float) -> float:
     """Round a score up to seven significant digits, so that it takes less room and yet the record
     that it belongs to still counts among those that score as high. NaN and infinity stay as they
     are."""

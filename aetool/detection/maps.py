@@ -79,10 +79,10 @@ class PixelCalibration:
         mean_stray = max(float(strays.mean()), QUIETEST)
         scale = strays + mean_stray
         # shortened first, for the threshold is by the amounts that are stored
-        usual = _short(usual)
+        usual = _rounded(usual)
         excess = (amounts - usual) / scale
         threshold = _threshold(excess)
-        scale = _short(scale * threshold)
+        scale = _rounded(scale * threshold)
         return cls(usual, scale, deviation)
 
     @classmethod
@@ -182,7 +182,7 @@ def box_of_worst(amounts: Float, deviation: float) -> Box | None:
     return box_of_peak(smooth, excess)
 
 
-def _short(values: Float) -> Float:
+def _rounded(values: Float) -> Float:
     """Round values to 13 significant bits (multiples of 1/4096 of their power of two), so that they
     take little room when stored."""
     mantissa, exponent = np.frexp(values)

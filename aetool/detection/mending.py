@@ -106,7 +106,7 @@ class Mender:
         blank = self._rarely_blank(judged)
         named: list[list[int]] = [[] for _ in X]
         p_put_right = self._p_put_right(judged.scores)
-        filled = self._filled(judged, blank)
+        filled = self._fill_blank(judged, blank)
         # a gap is as surprising as gaps are rare in its column, whatever the others hold
         bits_of_blank = reasons.blank_bits(self.schema, X)
         bits_alone = reasons.marginal_bits(self.schema, X)
@@ -122,8 +122,8 @@ class Mender:
             before = judged.of(still_odd)
             is_blank = blank[still_odd]
             names = [named[row] for row in still_odd]
-            costly = self._costly(filled, is_blank, names)
-            better, cells = self._mended(before, filled, is_blank, costly)
+            costly = self._costly_columns(filled, is_blank, names)
+            better, cells = self._mend_best(before, filled, is_blank, costly)
             self._mend_impossible(before, is_blank, mended[still_odd], better, cells)
             for index, row in enumerate(still_odd):
                 places = np.flatnonzero(cells[index])
@@ -139,7 +139,7 @@ class Mender:
             blank[still_odd] &= ~cells
             mended[still_odd] |= cells
             # what was expected beside a wrong value was wrong, too
-            better = self._expected_again(better, mended[still_odd])
+            better = self._mend_again(better, mended[still_odd])
             expected[still_odd] = np.where(mended[still_odd], better.X, expected[still_odd])
             judged.put(still_odd, better)
             # the others are done: put right, beyond help, or told by three columns
@@ -147,7 +147,7 @@ class Mender:
             is_helped = cells.any(axis=1)
             counts = np.array([len(named[row]) for row in still_odd])
             still_odd = still_odd[is_odd & is_helped & (counts < reasons.MOST)]
-            filled = self._filled(judged.of(still_odd), blank[still_odd])
+            filled = self._fill_blank(judged.of(still_odd), blank[still_odd])
         first_named = [places[: reasons.MOST] for places in named]
         return Told(first_named, surprise, expected)
 
@@ -177,11 +177,11 @@ class Mender:
         is_rarely_odd = is_odd & (odd <= most)
         blank = (is_rare_gap | is_rarely_odd) & is_judged
         # of a column that was empty in training nothing is expected
-        filled = self._replaced(X, judged.expected, blank)
+        filled = self._with_expected(X, judged.expected, blank)
         is_filled = np.isfinite(filled) & (filled != ODD)
         return np.asarray(blank & is_filled)
 
-    def _filled(self, judged: Judged, blank: Mask) -> Judged:
+    def _fill_blank(self, judged: Judged, blank: Mask) -> Judged:
         """The records with what is expected in place of blank cells, (rows, columns), judged again.
         In the cells that were filled, `expected` stays what it was before."""
         rows = np.flatnonzero(blank.any(axis=1))
@@ -190,7 +190,7 @@ class Mender:
             return judged
         before = judged.of(rows)
         cells = blank[rows]
-        X = self._replaced(before.X, before.expected, cells)
+        X = self._with_expected(before.X, before.expected, cells)
         again = self.judge(X)
         again.expected[cells] = before.expected[cells]
         every_row = np.arange(len(judged.X))
@@ -198,7 +198,7 @@ class Mender:
         all_records.put(rows, again)
         return all_records
 
-    def _costly(
+    def _costly_columns(
         self,
         filled: Judged,
         blank: Mask,
@@ -258,7 +258,7 @@ class Mender:
         training can be shown to be. alone: (rows, columns), how rare each is there, in bits."""
         return np.asarray(alone > math.log2(self.schema.rows + 1))
 
-    def _mended(
+    def _mend_best(
         self,
         judged: Judged,
         filled: Judged,
@@ -271,7 +271,7 @@ class Mender:
         cells = np.zeros(blank.shape, np.bool_)
         for row, places in enumerate(costly):
             cells[row, places[:1]] = True
-        X = self._replaced(judged.X, filled.expected, cells)
+        X = self._with_expected(judged.X, filled.expected, cells)
         better = self.judge(X)
         fall = judged.scores - better.scores
         # 0 where nothing is blank, as then nothing was filled
@@ -311,15 +311,15 @@ class Mender:
         # what the others let expect, without what wrong values let expect of each other
         without_wrong = np.where(wrong, np.nan, before.X)
         expected = self.judge(without_wrong).expected
-        put_right = self.judge(self._replaced(before.X, expected, wrong))
-        put_right = self._expected_again(put_right, wrong)
+        put_right = self.judge(self._with_expected(before.X, expected, wrong))
+        put_right = self._mend_again(put_right, wrong)
         fall = before.scores - put_right.scores
         fall_of_better = before.scores - better.scores[rows]
         is_chosen = (fall > 0) & (fall >= TOGETHER * fall_of_better)
         better.put(rows[is_chosen], put_right.of(is_chosen))
         cells[rows[is_chosen]] = wrong[is_chosen]
 
-    def _expected_again(self, better: Judged, mended: Mask) -> Judged:
+    def _mend_again(self, better: Judged, mended: Mask) -> Judged:
         """Mend the cells of records once more, (rows, columns) bool, where a record has several:
         each gets what is expected now that the others are mended, at most ROUNDS (3) times, and
         only as long as that lowers the score. Changes `better`, the records with these cells
@@ -331,14 +331,14 @@ class Mender:
                 break
             before = better.of(rows)
             cells = mended[rows]
-            X = self._replaced(before.X, before.expected, cells)
+            X = self._with_expected(before.X, before.expected, cells)
             again = self.judge(X)
             is_lower = again.scores < before.scores
             rows = rows[is_lower]
             better.put(rows, again.of(is_lower))
         return better
 
-    def _replaced(
+    def _with_expected(
         self,
         X: Float,
         expected: Float,

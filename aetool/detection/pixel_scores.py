@@ -88,12 +88,12 @@ class PixelTally:
         rising_bins = np.union1d(self._ordinary.bins, self._defective.bins)
         # from the highest amount down: what lies at or above each
         bins = rising_bins[::-1]
-        false_rate = _rising(self._ordinary.at(bins))
-        hit_rate = _rising(self._defective.at(bins))
-        overlap = _rising(self._overlap.at(bins))
-        overlap_area = _area(false_rate, overlap, MOST_FALSE)
+        false_rate = _cumulative_shares(self._ordinary.at(bins))
+        hit_rate = _cumulative_shares(self._defective.at(bins))
+        overlap = _cumulative_shares(self._overlap.at(bins))
+        overlap_area = _area_below(false_rate, overlap, MOST_FALSE)
         return PixelFigures(
-            auroc=_area(false_rate, hit_rate, 1.0),
+            auroc=_area_below(false_rate, hit_rate, 1.0),
             pro=overlap_area / MOST_FALSE,
             hits=self._hits / self._with_defect,
             pictures=self._pictures,
@@ -102,13 +102,13 @@ class PixelTally:
         )
 
 
-def _rising(counts: Float) -> Float:
+def _cumulative_shares(counts: Float) -> Float:
     """(n + 1,): for k = 0 .. n the sum of the first k counts, (n,), divided by the sum of all."""
     shares = np.cumsum(counts) / counts.sum()
     return np.concatenate([[0.0], shares])
 
 
-def _area(across: Float, upward: Float, most: float) -> float:
+def _area_below(across: Float, upward: Float, most: float) -> float:
     """The area from 0 to `most` under the straight lines through points whose coordinates are
     across, upward: (n,), both rising from 0; the last of `across` must be at least `most`."""
     is_inside = across < most

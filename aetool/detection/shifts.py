@@ -269,7 +269,7 @@ class Tally:
         for place, column in enumerate(self.columns):
             if column.name in faulty:
                 continue
-            fault = self._fault(place, column)
+            fault = self._fault_of_column(place, column)
             if fault:
                 all_faults.append((column.name, fault))
             shifts += self._tests(place, column, before)
@@ -288,7 +288,7 @@ class Tally:
             faults=all_faults,
         )
 
-    def _fault(self, place: int, column: Modelled) -> str:
+    def _fault_of_column(self, place: int, column: Modelled) -> str:
         """Why a column that the model uses, of index `place`, cannot be used in the new data; empty
         if it can, and where there are no new records, or the column had no value in the fit."""
         present = self.rows - int(self.gaps[place]) - int(self.odd[place])
@@ -299,7 +299,7 @@ class Tally:
             return ""
         if not present:
             return self._fault_of_no_values(place)
-        if _is_stuck(column, self.bins[place], present):
+        if _holds_one_value(column, self.bins[place], present):
             return "every value is the same"
         return ""
 
@@ -387,7 +387,7 @@ class Tally:
         )
 
 
-def _is_stuck(column: Modelled, counts: Float, present: int) -> bool:
+def _holds_one_value(column: Modelled, counts: Float, present: int) -> bool:
     """Whether a column holds one single value in all new records, though its values in training
     make that nearly impossible (a chance below 1e-6, if each were of the commonest bin). False for
     fewer than 20 values. Not noticed is a number that is stuck between two landmarks of the column,
@@ -398,7 +398,7 @@ def _is_stuck(column: Modelled, counts: Float, present: int) -> bool:
     # not so where values lie in several bins, or in none
     if counts.max() != present:
         return False
-    if not _is_point(column, int(counts.argmax())):
+    if not _is_single_value(column, int(counts.argmax())):
         return False
     before = column.bin_counts
     commonest = before.max() / max(before.sum(), 1)
@@ -406,7 +406,7 @@ def _is_stuck(column: Modelled, counts: Float, present: int) -> bool:
     return bool(commonest**present < STUCK)
 
 
-def _is_point(column: Modelled, place: int) -> bool:
+def _is_single_value(column: Modelled, place: int) -> bool:
     """Whether the bin of index `place` stands for one single value: of categories that of each
     level, not the last, of any other word; of numbers those of odd index, the landmarks."""
     if column.measured:
@@ -446,8 +446,8 @@ def share_test(
     parts, 0 .. 1, that matters. more: whether to test only that the part has grown; `effect` is
     then below 0 where it has shrunk, else never. Without cells on either side p is 1.
     """
-    part_before = _part(before)
-    part_now = _part(now)
+    part_before = _marked_part(before)
+    part_now = _marked_part(now)
     effect = part_now - part_before
     if not more:
         effect = abs(effect)
@@ -458,18 +458,18 @@ def share_test(
         now=f"{100 * part_now:.3g} %",
         effect=effect,
         least=least,
-        p=_fisher(before, now, more),
+        p=_p_of_fisher(before, now, more),
     )
 
 
-def _part(cells: tuple[int, int]) -> float:
+def _marked_part(cells: tuple[int, int]) -> float:
     """The part of cells that is marked, 0 if there are no cells. cells: (marked cells, all
     cells)."""
     marked, every = cells
     return marked / max(every, 1)
 
 
-def _fisher(before: tuple[int, int], now: tuple[int, int], more: bool) -> float:
+def _p_of_fisher(before: tuple[int, int], now: tuple[int, int], more: bool) -> float:
     """The p-value of Fisher's exact test that the part of marked cells is the same, or, if more,
     has not grown; 1 where it cannot differ; by the normal approximation where more than EXACT (200)
     cells are marked and as many are not. before, now: (marked cells, all cells)."""
@@ -481,7 +481,7 @@ def _fisher(before: tuple[int, int], now: tuple[int, int], more: bool) -> float:
         return 1.0
     unmarked = cells - marked
     if min(marked, unmarked) > EXACT:
-        return _normal_test(before, now, more)
+        return _p_of_normal(before, now, more)
     # the rarer kind of cells is counted
     if marked > unmarked:
         marked_now = cells_now - marked_now
@@ -504,15 +504,15 @@ def _fisher(before: tuple[int, int], now: tuple[int, int], more: bool) -> float:
     return float(min(1.0, as_odd.sum()))
 
 
-def _normal_test(
+def _p_of_normal(
     before: tuple[int, int],
     now: tuple[int, int],
     more: bool,
 ) -> float:
-    """The p-value that stands for `_fisher`'s of the same arguments where cells are many: by the
-    normal distribution, with a correction for whole numbers. before, now: (marked cells, all
-    cells), neither without cells; of both together some must be marked, and some not. more: test
-    only whether the part has grown."""
+    """The p-value of the test that `_p_of_fisher` makes, for many cells: by the normal
+    distribution, with a correction for whole numbers. before, now: (marked cells, all cells),
+    neither without cells; of both together some must be marked, and some not. more: test only
+    whether the part has grown."""
     marked_before, cells_before = before
     marked_now, cells_now = now
     # the part that is marked, and its deviation, if nothing has changed
@@ -566,7 +566,7 @@ def location_test(
     # all values in one bin have none
     if variance > 0:
         p = math.erfc(effect / math.sqrt(2 * variance))
-    was, is_now = _moved(column, values, larger)
+    was, is_now = _locations_in_words(column, values, larger)
     return Shift(
         column=column.name,
         what="location",
@@ -578,7 +578,7 @@ def location_test(
     )
 
 
-def _moved(column: Modelled, values: Float, larger: float) -> tuple[str, str]:
+def _locations_in_words(column: Modelled, values: Float, larger: float) -> tuple[str, str]:
     """(where the values lay before, where they lie now), in words that differ: the medians, or,
     where these are the same, or have moved the other way, the first other of QUANTILES that has
     moved as most values have; where none has, how many are larger. column: measured; values: (n,)

@@ -38,7 +38,7 @@ def names_asked(options: FitOptions | None, *besides: str) -> list[str]:
         default = getattr(defaults, field.name)
         if _is_default(value, default) or field.name in (*OF_ANY_VERB, *besides):
             continue
-        named += _names_of(field.name, value)
+        named += _options_of_field(field.name, value)
     return named
 
 
@@ -51,7 +51,7 @@ def _is_default(value: object, default: object) -> bool:
     return not value or value == default
 
 
-def _names_of(name: str, value: Json) -> list[str]:
+def _options_of_field(name: str, value: Json) -> list[str]:
     """The option of a field, as messages name it; of the parameters of a model, in Python, each by
     its own name. name: of the field; value: what it holds."""
     # in Python parameters of a model are arguments like all others

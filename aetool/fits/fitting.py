@@ -249,7 +249,7 @@ def fit_source(
     if prepared.rows < FEWEST_ROWS:
         # who calls from Python, too, is to see that this model knows nothing
         notices.caution(
-            source.name, f"{_counted(prepared.rows)} cannot tell what is usual: fit more"
+            source.name, f"{_records_in_words(prepared.rows)} cannot tell what is usual: fit more"
         )
     if prepared.schema is not None:
         _say_what_was_understood(source.name, prepared.schema)
@@ -276,7 +276,7 @@ def fit_source(
     lineage = _lineage(prepared)
     bundle = dataclasses.replace(bundle, calibration=calibration, lineage=lineage, _sessions={})
     if prepared.owner is not None and isinstance(source, ImageSource):
-        bundle = _by_all_tiles(bundle, framed(source, prepared.view), options.device)
+        bundle = _calibrated_by_all_tiles(bundle, framed(source, prepared.view), options.device)
     if options.codec:
         return _with_codec(bundle, source, options)
     return bundle
@@ -303,7 +303,7 @@ def _with_codec(bundle: Bundle, source: Source, options: FitOptions) -> Bundle:
     return learning.with_codec(bundle, source, options.max_error, options.students, options.seed)
 
 
-def _counted(rows: int) -> str:
+def _records_in_words(rows: int) -> str:
     """A count of records with its noun, such as "1 record" or "2 records"."""
     return "1 record" if rows == 1 else f"{rows:,} records"
 
@@ -574,7 +574,7 @@ def on_the_spot(data: object, options: FitOptions | None) -> Bundle:
     return fit(data, dataclasses.replace(options, plugin=options.plugin or CODE_ON_THE_SPOT))
 
 
-def _by_all_tiles(
+def _calibrated_by_all_tiles(
     model: Bundle,
     framed_source: FramedSource,
     device: str,

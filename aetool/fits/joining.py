@@ -102,7 +102,7 @@ def join(
     graphs["score.onnx"] = joined(bundles, usual, rarities, weights)
     if first.shape is not None:
         graphs[MAPS] = mapping.learned(parts, first.shape)
-    names = _names(bundles)
+    names = _names_of_members(bundles)
     quantiles = [ScoreQuantiles.of(member.scores) for member in members]
     return dataclasses.replace(
         first,
@@ -164,7 +164,7 @@ def _calibration(
     return dataclasses.replace(calibration, expected=expected)
 
 
-def _names(bundles: Sequence[Bundle]) -> list[str]:
+def _names_of_members(bundles: Sequence[Bundle]) -> list[str]:
     """A name for each bundle: that of its model, and where an earlier bundle is of the same model
     also the parameters in which it differs from the first of these, such as "pca latent=8". Bundles
     of the same model and parameters have one name."""

@@ -79,7 +79,7 @@ def with_codec(
     """
     refuse_unlearnable(source, max_error, students)
     form = _commonest_form(source)
-    member = _learned_of(form, max_error, students, seed, model.schema)
+    member = _learned_codec(form, max_error, students, seed, model.schema)
     if member is None:
         notices.say(
             source.name,
@@ -88,7 +88,7 @@ def with_codec(
         return model
     members = {CODEC: member}
     if max_error:
-        exact = _learned_of(form, {}, students, seed)
+        exact = _learned_codec(form, {}, students, seed)
         # of the same records, so there is one
         assert exact is not None
         members[EXACT] = exact
@@ -115,10 +115,10 @@ def learn(
     that has none.
     """
     refuse_unlearnable(source, max_error, students)
-    return _learned_of(_commonest_form(source), max_error, students, seed, schema)
+    return _learned_codec(_commonest_form(source), max_error, students, seed, schema)
 
 
-def _learned_of(
+def _learned_codec(
     form: Form,
     max_error: Mapping[str, str],
     students: bool,
@@ -152,7 +152,7 @@ def _learned_of(
                 bounds[name] = bound
     # of large files each second piece, or third, and so on, rounded up so that MOST bytes are left
     step = max(1, -(-_bytes_of(files) // MOST))
-    pieces = _joined(_records_of(files), PIECE)
+    pieces = _in_larger_pieces(_records_of(files), PIECE)
     chosen_pieces = [piece for i, piece in enumerate(pieces) if i % step == 0]
     learned = shared.learn(
         b"".join(chosen_pieces),
@@ -238,7 +238,7 @@ def _records_of(files: Iterable[CsvSource]) -> Iterator[bytes]:
             yield piece if ends else piece + file.dialect.newline.encode()
 
 
-def _joined(pieces: Iterable[bytes], size: int) -> Iterator[bytes]:
+def _in_larger_pieces(pieces: Iterable[bytes], size: int) -> Iterator[bytes]:
     """Yield pieces put together, as many as have at most `size` bytes, or a longer one by itself:
     small files count as if they were one large one."""
     waiting: list[bytes] = []

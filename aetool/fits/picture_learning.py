@@ -31,12 +31,12 @@ def with_pictures(model: Bundle, source: ImageSource) -> Bundle:
             values += sight.width * sight.height * channels
     # of many pictures groups from everywhere among them
     step = max(1, values // MOST_VALUES)
-    groups = itertools.islice(_alike(source), None, None, step)
+    groups = itertools.islice(_groups_of_alike(source), None, None, step)
     learned = picture_models.to_bytes(pictures.learn(groups, MOST_VALUES))
     return dataclasses.replace(model, graphs={**model.graphs, CODEC: learned})
 
 
-def _alike(source: ImageSource) -> Iterator[Samples]:
+def _groups_of_alike(source: ImageSource) -> Iterator[Samples]:
     """Yield groups of at most GROUPED (256) consecutive pictures of one size and type, (n,
     channels, height, width) of the pixels' dtype, as an archive would group them; a picture that
     cannot be read is left out."""

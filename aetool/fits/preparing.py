@@ -214,7 +214,7 @@ def prepare(
     schema = infer_schema(source, ordinary, options)
     if signs is None:
         prepared = prepare_table(ordinary, schema, source.name, total)
-        _say_codes(prepared, source.name)
+        _say_frequent_far_numbers(prepared, source.name)
         return prepared
     prepared = prepare_table(table, schema, source.name, total)
     return dataclasses.replace(prepared, labels=signs)
@@ -411,7 +411,7 @@ def _say_far_numbers(schema: Schema, name: str) -> None:
         )
 
 
-def _say_codes(prepared: Prepared, name: str) -> None:
+def _say_frequent_far_numbers(prepared: Prepared, name: str) -> None:
     """Say in a notice which columns of a table hold one number far from all others in so many cells
     that it is learned as usual; nothing if none does. Of more than MOST_TOLD (6) columns the first
     are named. name: of the source."""
@@ -484,7 +484,7 @@ def labels(table: Table, label: str, name: str) -> npt.NDArray[np.str_]:
     if isinstance(values, Cells):
         # blanks around a label are nobody's intention
         return np.array([v.strip() for v in values.strings()])
-    return np.array([_in_full(value) for value in values.tolist()])
+    return np.array([_number_as_text(value) for value in values.tolist()])
 
 
 def _check_label(table: Table, label: str, name: str) -> None:
@@ -495,7 +495,7 @@ def _check_label(table: Table, label: str, name: str) -> None:
     raise ParamError(f"no label column '{label}' in {name}; it has {', '.join(table.names)}{guess}")
 
 
-def _in_full(value: float) -> str:
+def _number_as_text(value: float) -> str:
     """A number as text, as a person would type it: "1" for 1.0, "1234567" with all its digits,
     "0.5" as Python writes it."""
     # beyond 2^53 a float64 no longer tells whole numbers apart

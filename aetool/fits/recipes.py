@@ -155,7 +155,7 @@ def learn(
     noise = np.zeros((len(SCORES), 0))
     # pictures are decoded without noise, but where features are drawn one after the other
     if spec.shape is None or prior == "features":
-        noise = _noise(spec, x, likely, mixture, rng)
+        noise = _quantiles_of_noise(spec, x, likely, mixture, rng)
     has_codes = z is not None and prior in ("codes", "normal")
     # a linear model's prior is exact: its codes are N(0, I), and none need be remembered
     is_exact = linear and prior == "normal"
@@ -168,12 +168,12 @@ def learn(
     # equal codes take their ranks by chance: in their order ranks would follow that of the rows
     shuffled = z[rng.permutation(len(z))]
     codes = np.quantile(shuffled, BELOW, axis=0)
-    factor = _copula(shuffled)
+    factor = _copula_factor(shuffled)
     recipe = Recipe(prior, linear, codes, factor, noise)
     return recipe.to_bytes()
 
 
-def _noise(
+def _quantiles_of_noise(
     spec: Spec,
     x: Float,
     likely: Records,
@@ -188,13 +188,13 @@ def _noise(
     quantiles are then those of draws from it by rng, and x and likely are not looked at."""
     if mixture is not None:
         scales, weights = mixture
-        return _mixed(scales, weights, rng)
+        return _quantiles_of_mixture(scales, weights, rng)
     expected = np.asarray(likely).reshape(len(x), -1)
     errors = x[:, spec.numeric] - expected[:, spec.numeric]
-    return _quantiles(errors, x, spec)
+    return _quantiles_of_errors(errors, x, spec)
 
 
-def _copula(z: Float) -> Float:
+def _copula_factor(z: Float) -> Float:
     """(latent, latent), lower triangular: the Cholesky factor of the correlation of the normal
     scores of codes z, (rows, latent): a unit's ranks, of equal codes in the order of the rows,
     taken as those of a normal distribution."""
@@ -215,7 +215,7 @@ def _copula(z: Float) -> Float:
     return factor
 
 
-def _quantiles(errors: Float, x: Float, spec: Spec) -> Float:
+def _quantiles_of_errors(errors: Float, x: Float, spec: Spec) -> Float:
     """The quantiles of each number's error, at the parts BELOW, (29, numbers), over the rows where
     it is not missing; 0 for one that always is. errors: (rows, numbers); x: (rows, features), which
     say what is missing."""
@@ -235,7 +235,7 @@ def _quantiles(errors: Float, x: Float, spec: Spec) -> Float:
     return tables
 
 
-def _mixed(scales: Float, weights: Float, rng: np.random.Generator) -> Float:
+def _quantiles_of_mixture(scales: Float, weights: Float, rng: np.random.Generator) -> Float:
     """The quantiles, at the parts BELOW, of a mixture of Gaussians of mean 0 for each number, by
     8192 draws from the mixture: (29, numbers). scales, weights: (components, numbers), the weights
     of a number adding up to 1."""

@@ -104,7 +104,7 @@ def solve(
     return graphs_of(solution, params, prepared, score_alone), solution
 
 
-def _fitted_among(prepared: Prepared, chosen: Mask) -> Int:
+def _places_among_fitted(prepared: Prepared, chosen: Mask) -> Int:
     """Translate a choice of rows into indices among the rows to fit, (n,), counted from 0,
     ascending. chosen: (rows,) bool, which rows; those that are not to be fitted are passed over."""
     return np.flatnonzero(chosen[prepared.kept])
@@ -139,7 +139,7 @@ def out_of_fold(
         else:
             # there are too few rows to leave any out
             graphs = graphs_of(solution, params, prepared, True)
-        scorer = bundle_of("fold", params, prepared, graphs, _no_scores(), {})
+        scorer = bundle_of("fold", params, prepared, graphs, _empty_calibration(), {})
         in_fold = np.flatnonzero(is_in_fold)
         # this model is of no more use once the fold is scored
         session = scorer.session("score.onnx", device, len(in_fold))
@@ -166,7 +166,7 @@ def _graphs_without(
     again. is_in_fold: (rows,), True for the rows to be left out. net: the class of the closed form;
     params: the values of its parameters; prepared: the rows.
     """
-    left_out = _fitted_among(prepared, is_in_fold)
+    left_out = _places_among_fitted(prepared, is_in_fold)
     solution_of_others = solution.without(left_out)
     if solution_of_others is not None:
         return graphs_of(solution_of_others, params, prepared, True)
@@ -175,7 +175,7 @@ def _graphs_without(
     return graphs
 
 
-def _no_scores() -> Calibration:
+def _empty_calibration() -> Calibration:
     """The calibration of a model that has judged no held-out records: that of a fold's model, or of
     one that is calibrated later."""
     return Calibration.of(np.zeros((0, 1)))
@@ -259,7 +259,7 @@ def fit_closed_form(
         # each fold takes as long as the first fit did
         is_in_time = seconds_left >= seconds_of_a_fit * fits
         folds = min(folds, _affordable_folds(seconds_left, seconds_of_a_fit))
-    fold = _stretches(prepared, folds, leaves_out)
+    fold = _fold_of_rows(prepared, folds, leaves_out)
     crosses = not is_fair and is_in_time
     _expect_steps(steps, fold, crosses)
     steps.advance()
@@ -322,7 +322,7 @@ def _first_facts(prepared: Prepared) -> dict[str, Json]:
     }
 
 
-def _stretches(prepared: Prepared, folds: int, leaves_out: bool) -> Int:
+def _fold_of_rows(prepared: Prepared, folds: int, leaves_out: bool) -> Int:
     """Assign each row to a fold, (rows,) from 0, in stretches of neighbouring rows; it is scored by
     the model that was fitted without the fold. folds: how many; fewer where there are few pictures.
 
@@ -477,7 +477,7 @@ def finished_network(
         params,
         prepared,
         graphs,
-        _no_scores(),
+        _empty_calibration(),
         facts,
         trained.latent,
     )

@@ -49,11 +49,11 @@ def bucket_nats(g: Graph, spec: Spec, z: str, mean: str, scale: Float) -> str:
     if spec.curved.any():
         half = _half_of_curved(spec, numbers, half)
     means = g.term(mean)
-    nats = _nats(spec, numbers, means, half, scale)
+    nats = _bucket_nats(spec, numbers, means, half, scale)
     return nats.name
 
 
-def _nats(spec: Spec, numbers: Term, mean: Term, half: Term, scale: Float) -> Term:
+def _bucket_nats(spec: Spec, numbers: Term, mean: Term, half: Term, scale: Float) -> Term:
     """-log mass of each number's bucket under N(mean, scale^2), in nats, (B, k), at most
     SMALLEST_MASS (32 bits). numbers, mean: (B, k), standardised; half: (k,) or (B, k), half the
     width of a bucket; scale: (k,). A sigma counts as LEAST_SIGMA (0.35) half-widths at least,
@@ -152,7 +152,7 @@ def mixture_nats(g: Graph, spec: Spec, z: str, mean: str, scales: Float, weights
     values = numbers.columns(index)
     means = g.term(mean).columns(index)
     scale = scales.ravel()
-    nats = _nats(spec, values, means, half, scale)
+    nats = _bucket_nats(spec, values, means, half, scale)
     share = weights.ravel()
     cost = nats - np.log(share)
     if components == 1:

@@ -69,13 +69,13 @@ class Graph:
         array = np.asarray(value, dtype=dtype)
         if array.nbytes > SHORT:
             tensor = numpy_helper.from_array(array)
-            return self._stored(tensor)
+            return self._store_constant(tensor)
         # formulas name the same numbers again and again
         key = (array.dtype, array.shape, array.tobytes())
         name = self._name_of_short_constant.get(key)
         if name is None:
             tensor = _tensor_of(array)
-            name = self._stored(tensor)
+            name = self._store_constant(tensor)
             self._name_of_short_constant[key] = name
         return name
 
@@ -95,8 +95,8 @@ class Graph:
                 if value is not None:
                     described.append(_attribute(key, value))
             node = onnx.NodeProto(op_type=kind, input=inputs, attribute=described)
-            return self._computed(node)
-        return self._plainly_computed(kind, inputs)
+            return self._add_node(node)
+        return self._add_plain_node(kind, inputs)
 
     def term(self, name: str) -> Term:
         """A float32 value of the graph, by its name, to be reckoned with like an array."""
@@ -106,7 +106,7 @@ class Graph:
         """A float64 value of the graph, by its name: constants beside it are stored as float64."""
         return Term(self, name, np.float64)
 
-    def _stored(self, tensor: onnx.TensorProto) -> str:
+    def _store_constant(self, tensor: onnx.TensorProto) -> str:
         """Add a constant to the graph, unless one of equal contents is there; returns its name.
         tensor: without a name, which is set here."""
         # the bytes themselves are the key: equal constants have equal ones
@@ -119,7 +119,7 @@ class Graph:
             self.constants.append(tensor)
         return self._name_of_contents[key]
 
-    def _computed(self, node: onnx.NodeProto) -> str:
+    def _add_node(self, node: onnx.NodeProto) -> str:
         """Add a node without name and outputs to the graph, unless an equal one is there; returns
         the name of its result."""
         # equal inputs have equal names here, so that equal computations have equal contents
@@ -133,7 +133,7 @@ class Graph:
             self.nodes.append(node)
         return self._name_of_contents[key]
 
-    def _plainly_computed(self, kind: str, inputs: Sequence[str]) -> str:
+    def _add_plain_node(self, kind: str, inputs: Sequence[str]) -> str:
         """Add a node without attributes to the graph, unless an equal one is there; returns the
         name of its result. kind: the operator; inputs: the names of values."""
         # most nodes are of this sort: what they are made of tells them apart without their bytes
@@ -227,7 +227,7 @@ class Graph:
                 self.constants.append(copy)
                 continue
             copy.ClearField("name")
-            names[tensor.name] = self._stored(copy)
+            names[tensor.name] = self._store_constant(copy)
         for node in model.graph.node:
             self._embed_node(node, names)
         outputs = [output.name for output in model.graph.output]
@@ -238,9 +238,9 @@ class Graph:
         returns the name of the result. operands: what its inputs are called here, in their
         order."""
         if not node.attribute:
-            return self._plainly_computed(node.op_type, operands)
-        copy = _copied(node, operands)
-        return self._computed(copy)
+            return self._add_plain_node(node.op_type, operands)
+        copy = _copy_without_outputs(node, operands)
+        return self._add_node(copy)
 
     def _embed_node(self, node: onnx.NodeProto, names: _NamesHere) -> None:
         """Copy a node of another graph in, unless it has one result and an equal node is here.
@@ -251,7 +251,7 @@ class Graph:
             (result,) = node.output
             names[result] = self.copy(node, operands)
             return
-        copy = _copied(node, operands)
+        copy = _copy_without_outputs(node, operands)
         # of several results none is looked for among the nodes that are there; `names` answers for
         # each with a prefix before its name
         copy.output.extend(names[name] for name in node.output)
@@ -354,7 +354,7 @@ def _tensor_of(array: Array) -> onnx.TensorProto:
     return onnx.TensorProto(dims=array.shape, data_type=kind, raw_data=array.tobytes())
 
 
-def _copied(node: onnx.NodeProto, operands: Sequence[str]) -> onnx.NodeProto:
+def _copy_without_outputs(node: onnx.NodeProto, operands: Sequence[str]) -> onnx.NodeProto:
     """A copy of a node without name and outputs. operands: the names of its inputs, in place of
     those that it had."""
     copy = onnx.NodeProto()

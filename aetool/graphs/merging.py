@@ -46,7 +46,7 @@ class Choice:
         rows = [np.ravel(array) for array in arrays]
         stacked = np.stack(rows)
         table = g.const(stacked, stacked.dtype)
-        index = self._index()
+        index = self._numbers_of_graphs()
         return g.op("Gather", table, index, axis=0)
 
     def value(self, values: Sequence[str], axes: int = RECORD_AXES) -> str:
@@ -66,7 +66,7 @@ class Choice:
             chosen = g.op("Where", mask, value, chosen)
         return chosen
 
-    def _index(self) -> str:
+    def _numbers_of_graphs(self) -> str:
         """The number of each record's graph, (batch,) int64, as a value's name."""
         g = self.g
         # numbers as small as these are exact in float32
@@ -101,7 +101,7 @@ def merge(
         constants.append(by_name)
     if not _are_of_one_form(models, constants):
         return None
-    differing = _differing(constants)
+    differing = _names_of_differing(constants)
     first = models[0]
     reading = _Reading(first, constants[0], differing)
     if not reading.is_mergeable():
@@ -114,7 +114,7 @@ def merge(
     names[""] = ""
     for name, tensor in constants[0].items():
         if name not in differing:
-            names[name] = _stored(choice.g, tensor)
+            names[name] = _store_constant(choice.g, tensor)
     merger = _Merger(choice, constants, differing, names)
     for node in first.graph.node:
         merger.add(node)
@@ -167,7 +167,7 @@ class _Merger:
             for name in node.input:
                 operand = self.names.get(name, "")
                 if name in self.differing:
-                    operand = _stored(g, tensors[name])
+                    operand = _store_constant(g, tensors[name])
                 operands.append(operand)
             product = g.copy(node, operands)
             products.append(product)
@@ -272,7 +272,7 @@ def _are_of_one_form(models: Sequence[onnx.ModelProto], constants: Sequence[Tens
     return len(forms) == 1
 
 
-def _differing(constants: Sequence[Tensors]) -> frozenset[str]:
+def _names_of_differing(constants: Sequence[Tensors]) -> frozenset[str]:
     """The names of constants whose numbers are not the same in all graphs, bit for bit."""
     names = []
     for name in constants[0]:
@@ -286,7 +286,7 @@ def _differing(constants: Sequence[Tensors]) -> frozenset[str]:
     return frozenset(names)
 
 
-def _stored(g: Graph, tensor: onnx.TensorProto) -> str:
+def _store_constant(g: Graph, tensor: onnx.TensorProto) -> str:
     """Store a constant of another graph in g; returns its name here."""
     array = numpy_helper.to_array(tensor)
     return g.const(array, array.dtype)

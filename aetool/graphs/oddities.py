@@ -63,11 +63,11 @@ def standing_out(
         if column.far_out is not None and (seen or is_unseen):
             reaches[place] = column.far_out
     if reaches:
-        costs = costs + _far_out(schema, values, reaches)
-    of_strays = _of_strays(schema, values) if seen else None
+        costs = costs + _cost_of_far(schema, values, reaches)
+    of_strays = _cost_of_strays(schema, values) if seen else None
     if of_strays is not None:
         costs = costs + of_strays
-    of_slips = _of_slips(schema, values) if seen else None
+    of_slips = _cost_of_slips(schema, values) if seen else None
     if of_slips is not None:
         costs = costs + of_slips
     return costs.name
@@ -95,7 +95,7 @@ def lone_gaps(g: Graph, schema: Schema, x: str) -> str | None:
     return costs.name
 
 
-def _far_out(schema: Schema, values: Term, reaches: dict[int, Reach]) -> Term:
+def _cost_of_far(schema: Schema, values: Term, reaches: dict[int, Reach]) -> Term:
     """The cost, (B, columns) float32 nats, of values outside the reach (the usual range) of their
     columns; 0 within, for gaps and for columns without one. values: (B, columns) float64. reaches:
     by the place of each column that has one.
@@ -129,7 +129,7 @@ def _far_out(schema: Schema, values: Term, reaches: dict[int, Reach]) -> Term:
     return nats.single() @ column
 
 
-def _of_strays(schema: Schema, values: Term) -> Term | None:
+def _cost_of_strays(schema: Schema, values: Term) -> Term | None:
     """The cost, (B, columns) float32 nats, of words that hardly ever come in columns whose other
     words all come often, and of words that training did not see; None where no column can tell such
     words. values: (B, columns) float64."""
@@ -170,7 +170,7 @@ def meant(g: Graph, schema: Schema, x: str, expected: str) -> str:
     values = _row_itself(g, schema, x)
     expected_values = g.exact_term(expected)
     for slips_of_columns in slips:
-        place, level = _infinite(schema), _infinite(schema)
+        place, level = _infinity_of_columns(schema), _infinity_of_columns(schema)
         for column, slip in slips_of_columns.items():
             place[column] = slip.place
             level[column] = slip.meant
@@ -181,12 +181,12 @@ def meant(g: Graph, schema: Schema, x: str, expected: str) -> str:
     return expected_values.name
 
 
-def _of_slips(schema: Schema, values: Term) -> Term | None:
+def _cost_of_slips(schema: Schema, values: Term) -> Term | None:
     """The cost, (B, columns) float32 nats, of words that are slips of common ones; None where no
     column has such words. values: (B, columns) float64."""
     costs = None
     for slips_of_columns in _slips_in_turns(schema, stray_too=False):
-        place, nats = _infinite(schema), np.zeros(len(schema.modelled))
+        place, nats = _infinity_of_columns(schema), np.zeros(len(schema.modelled))
         for column, slip in slips_of_columns.items():
             place[column] = slip.place
             nats[column] = slip.nats(schema.rows)
@@ -212,7 +212,7 @@ def _slips_in_turns(schema: Schema, stray_too: bool) -> list[dict[int, Slip]]:
     return turns
 
 
-def _infinite(schema: Schema) -> Float:
+def _infinity_of_columns(schema: Schema) -> Float:
     """(columns,): infinity for each column of the schema, which stands for no level, as no column
     has one of that number."""
     return np.full(len(schema.modelled), math.inf)

@@ -109,19 +109,19 @@ class Likelihood(nn.Module):
         """Store what the spec says of features, as buffers that move with the module: numeric,
         half_width, deviation, mean, curved, gate and gated, (numbers,) each, and flag, (flags,)."""
         spec = self.spec
-        self._store("numeric", spec.numeric, torch.int64)
-        self._store("half_width", spec.half, torch.float32)
-        self._store("deviation", spec.deviation, torch.float32)
-        self._store("mean", spec.mean, torch.float32)
-        self._store("curved", spec.curved, torch.float32)
+        self._register("numeric", spec.numeric, torch.int64)
+        self._register("half_width", spec.half, torch.float32)
+        self._register("deviation", spec.deviation, torch.float32)
+        self._register("mean", spec.mean, torch.float32)
+        self._register("curved", spec.curved, torch.float32)
         flags = [feature for feature, _ in spec.flags]
         # a number without a flag is given any, which `gated` takes out again
         any_flag = flags[0] if flags else 0
         is_gated = spec.gate >= 0
         gate = np.where(is_gated, spec.gate, any_flag)
-        self._store("gate", gate, torch.int64)
-        self._store("gated", is_gated, torch.float32)
-        self._store("flag", flags, torch.int64)
+        self._register("gate", gate, torch.int64)
+        self._register("gated", is_gated, torch.float32)
+        self._register("flag", flags, torch.int64)
         self._store_owners()
 
     def _store_owners(self) -> None:
@@ -142,9 +142,9 @@ class Likelihood(nn.Module):
         costs = len(owner)
         matrix = np.zeros((costs, columns + 1))
         matrix[np.arange(costs), owner] = 1
-        self._store("owner", matrix, torch.float32)
+        self._register("owner", matrix, torch.float32)
 
-    def _store(self, name: str, value: object, dtype: torch.dtype) -> None:
+    def _register(self, name: str, value: object, dtype: torch.dtype) -> None:
         """Store values as a buffer of this name and dtype, which state_dict leaves out."""
         tensor = torch.tensor(np.asarray(value), dtype=dtype)
         self.register_buffer(name, tensor, persistent=False)
@@ -175,16 +175,16 @@ class Likelihood(nn.Module):
         squared or absolute errors."""
         costs = []
         if len(self.spec.numeric):
-            costs.append(self._numbers(x, parameters))
+            costs.append(self._cost_of_numbers(x, parameters))
         if self.spec.flags:
             flags = x.index_select(1, self.flag)
             logits = parameters.index_select(1, self.flag)
-            costs.append(self._flags(flags, logits))
+            costs.append(self._cost_of_flags(flags, logits))
         for _, start, width in self.spec.categories:
             block = slice(start, start + width)
             one_hot = x[:, block]
             logits = parameters[:, block]
-            costs.append(self._category(one_hot, logits))
+            costs.append(self._cost_of_category(one_hot, logits))
         # one kind alone has nothing to be joined with
         if len(costs) == 1:
             return costs[0]
@@ -203,7 +203,7 @@ class Likelihood(nn.Module):
         squares = of_numbers.square()
         present = torch.ones_like(squares)
         if self.spec.flags:
-            present = self._present(x)
+            present = self._presence_of_numbers(x)
         # a number that is missing everywhere has no rows to divide by
         rows = present.sum(dim=0).clamp(min=1.0)
         total = (squares * present).sum(dim=0)
@@ -234,14 +234,14 @@ class Likelihood(nn.Module):
         weight = torch.softmax(self.weight_logit, dim=0)
         return scale, weight
 
-    def _present(self, x: Tensor) -> Tensor:
+    def _presence_of_numbers(self, x: Tensor) -> Tensor:
         """Which numbers are present in x, (batch, features): (batch, numbers) float32, 0 for one
         that its flag calls missing, else 1."""
         flags = x.index_select(1, self.gate)
         missing = flags * self.gated
         return 1 - missing
 
-    def _numbers(self, x: Tensor, parameters: Tensor) -> Tensor:
+    def _cost_of_numbers(self, x: Tensor, parameters: Tensor) -> Tensor:
         """The cost of each number of x, (batch, numbers), 0 where it is missing, under x's
         parameters, both (batch, features): in nats, or the squared or absolute error for mse and
         mae."""
@@ -252,12 +252,12 @@ class Likelihood(nn.Module):
         elif self.error == "mae":
             cost = (z - mean).abs()
         else:
-            cost = self._bits(z, mean)
+            cost = self._nats_of_numbers(z, mean)
         if self.spec.flags:
-            cost = cost * self._present(x)
+            cost = cost * self._presence_of_numbers(x)
         return cost
 
-    def _bits(self, z: Tensor, mean: Tensor) -> Tensor:
+    def _nats_of_numbers(self, z: Tensor, mean: Tensor) -> Tensor:
         """(batch, numbers), in nats: the surprise at numbers z whose expected values are mean; both
         (batch, numbers), standardised. In training with squared errors only its value is that: its
         gradient in mean is of `_squared_loss`. Of pixels as intensities (bernoulli) it is their
@@ -338,7 +338,7 @@ class Likelihood(nn.Module):
         difference = (z - mean) / sigma
         return at_mean + 0.5 * difference.square()
 
-    def _flags(self, flag: Tensor, logit: Tensor) -> Tensor:
+    def _cost_of_flags(self, flag: Tensor, logit: Tensor) -> Tensor:
         """(batch, flags): the cost of flags, 0 or 1, under the logits of a 1: in nats, or, for mse
         and mae, the squared or absolute error of the probability."""
         if self.error == "bits":
@@ -346,7 +346,7 @@ class Likelihood(nn.Module):
         difference = torch.sigmoid(logit) - flag
         return self._plain_error(difference)
 
-    def _category(self, one_hot: Tensor, logits: Tensor) -> Tensor:
+    def _cost_of_category(self, one_hot: Tensor, logits: Tensor) -> Tensor:
         """(batch, 1): the cost of the level that a one-hot block, (batch, levels), says, under the
         logits of all levels: its surprise, in nats, or, for mse and mae, the summed squared or
         absolute error of all levels' probabilities."""

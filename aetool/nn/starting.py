@@ -134,15 +134,15 @@ def start_at_pca(
         stretch = np.maximum(deviation, LEAST_DEVIATION)
     weight, bias = _encoder_weights(to_code, flat, components, stretch, latent)
     if spec.shape is None:
-        _blind_first_level(encoder, _constant(flat))
-    _set(to_code.weight, weight)
-    _set(to_code.bias, bias)
+        _blind_first_level(encoder, _constant_features(flat))
+    _write_into(to_code.weight, weight)
+    _write_into(to_code.bias, bias)
     code = flat @ weight[:count].T + bias[:count]
     weight, bias = _decoder_weights(spec, components, stretch, latent, inputs_beside_code)
     _start_logits(weight, bias, spec, flat, code)
     if not is_tied:
-        _set(from_code.get_parameter("weight"), weight)
-    _set(from_code.get_parameter("bias"), bias)
+        _write_into(from_code.get_parameter("weight"), weight)
+    _write_into(from_code.get_parameter("bias"), bias)
     encoder.silence()
     decoder.silence()
     if is_tied:
@@ -197,7 +197,7 @@ def _components(
     scored = np.flatnonzero(spec.owners() >= 0)
     conditions = _condition_features(spec, inputs_beside_code)
     condition = flat[:, conditions]
-    explained = _explained(condition, flat[:, scored])
+    explained = _explained_by_condition(condition, flat[:, scored])
     by_condition = condition @ explained.astype(np.float32)
     rest = flat[:, scored] - by_condition
     mean, axes, variance = principal(rest, latent)
@@ -244,7 +244,7 @@ def _encoder_weights(
     weight = linear.weight.detach().double().numpy().copy()
     bias = linear.bias.detach().double().numpy().copy()
     # what training cannot learn to read
-    weight[:, _constant(flat)] = 0.0
+    weight[:, _constant_features(flat)] = 0.0
     # units of components see scored features and the condition alone
     weight[:count] = 0.0
     mean_along = components.mean @ components.axes
@@ -258,7 +258,7 @@ def _encoder_weights(
     return weight, bias
 
 
-def _constant(flat: Float) -> npt.NDArray[np.bool_]:
+def _constant_features(flat: Float) -> npt.NDArray[np.bool_]:
     """Which features are constant: (features,) bool, True for one that has the same value in all
     rows of flat, (rows, features)."""
     lowest = flat.min(axis=0)
@@ -340,7 +340,7 @@ def _condition_features(spec: Spec, inputs_beside_code: int) -> Int:
     return np.arange(first, end)
 
 
-def _explained(condition: Float, x: Float) -> Float:
+def _explained_by_condition(condition: Float, x: Float) -> Float:
     """The linear prediction of x from a condition, (conditions, features): the matrix that,
     multiplied by a condition, (rows, conditions), comes closest to x, (rows, features), both about
     their means, by least squares."""
@@ -367,7 +367,7 @@ def _logit_of_level(has_level: npt.NDArray[np.bool_], code: Float) -> tuple[Floa
     return mean, float(bias)
 
 
-def _set(parameter: Tensor, value: Float) -> None:
+def _write_into(parameter: Tensor, value: Float) -> None:
     """Write an array into a parameter of a network, in place, converted to its type and device.
     Both must have one shape."""
     # torch takes no array of negative strides, as a reversed one is

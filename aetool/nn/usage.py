@@ -46,15 +46,15 @@ def code_use(
     # what is stored, not a draw from a posterior
     z = model.encode(seen)
     parameters = model.decoded(z, seen).flatten(1).double().numpy()
-    restored = _restored(spec, parameters)
-    counted, present = _counted(spec, flat)
+    restored = _with_probabilities(spec, parameters)
+    counted, present = _counted_features(spec, flat)
     if counted is None or present is None:
         return None
     targets = flat[:, counted]
-    explained = _explained(targets, restored[:, counted], present)
+    explained = _part_explained(targets, restored[:, counted], present)
     numbers = _numbers_of_code(model, z)
     by_pca, pca_numbers = _restored_by_pca(spec, rows, seen, flat, numbers)
-    pca_explained = _explained(targets, by_pca[:, counted], present)
+    pca_explained = _part_explained(targets, by_pca[:, counted], present)
     # the model knows better what counts as active
     if "active_units" in report:
         active = float(report["active_units"])
@@ -62,11 +62,11 @@ def code_use(
         active = _codes_in_use(z)
     else:
         variance = targets.var(axis=0).sum()
-        moving = _moving(model, z[:ABLATED], seen[:ABLATED], variance, counted)
+        moving = _units_that_matter(model, z[:ABLATED], seen[:ABLATED], variance, counted)
         active = float(moving)
     figures: dict[str, Json] = {
         "units": z.shape[1],
-        "active": _without_zeros(active),
+        "active": _short_number(active),
         "explained": _rounded(explained),
         "pca_numbers": pca_numbers,
         "pca_explained": _rounded(pca_explained),
@@ -128,7 +128,7 @@ def _restored_by_pca(
     return restored, axes.shape[1]
 
 
-def _counted(spec: Spec, flat: Float) -> tuple[Int, Float] | tuple[None, None]:
+def _counted_features(spec: Spec, flat: Float) -> tuple[Int, Float] | tuple[None, None]:
     """(the indices of the n features that count, (rows, n) 0 where a value is missing, else 1):
     numbers, or if none varies one-hot features; (None, None) if none of these vary either. flat:
     (rows, features)."""
@@ -159,7 +159,7 @@ def _varies(values: Float) -> bool:
     return bool(variances.sum() > 0)
 
 
-def _restored(spec: Spec, parameters: Float) -> Float:
+def _with_probabilities(spec: Spec, parameters: Float) -> Float:
     """(rows, features): a decoder's output, of the same shape, with the logits of categories turned
     into probabilities; all else stays."""
     restored = parameters.copy()
@@ -173,7 +173,7 @@ def _restored(spec: Spec, parameters: Float) -> Float:
     return restored
 
 
-def _explained(x: Float, restored: Float, present: Float) -> float:
+def _part_explained(x: Float, restored: Float, present: Float) -> float:
     """1 - squared error / variance of values x, (rows, n), that were restored; present: (rows, n),
     0 for a value that is not counted, else 1. restored: of the shape of x. At most 1; far below 0
     where values do not vary."""
@@ -186,7 +186,7 @@ def _explained(x: Float, restored: Float, present: Float) -> float:
     return 1 - float(error.sum()) / total
 
 
-def _moving(model: Any, z: Tensor, seen: Tensor, variance: float, counted: Int) -> int:
+def _units_that_matter(model: Any, z: Tensor, seen: Tensor, variance: float, counted: Int) -> int:
     """How many units of the codes z, (n, latent), matter: if a unit is replaced by its mean,
     decoded features change by more than MOVES (0.0001) times `variance`, in squares added up over
     features, on the average of rows. seen: what z is the code of; counted: the indices of the
@@ -213,7 +213,7 @@ def _moving(model: Any, z: Tensor, seen: Tensor, variance: float, counted: Int) 
     return count
 
 
-def _without_zeros(value: float) -> Json:
+def _short_number(value: float) -> Json:
     """A value rounded to two decimals; an int if it is whole."""
     if value == int(value):
         return int(value)

@@ -250,10 +250,10 @@ def looker(
     bundle, graph: the model, and its score graph."""
     if pixels is None:
         return None
-    return functools.partial(_looked_at, source, bundle, graph, pixels)
+    return functools.partial(_scored_again, source, bundle, graph, pixels)
 
 
-def _looked_at(
+def _scored_again(
     source: Source,
     bundle: Bundle,
     graph: ScoreGraph,

@@ -198,7 +198,7 @@ class Collector:
         moments = None
         levels = LevelCounts()
         if self.bundle.schema is not None:
-            explained, named = self._blamed(batch, keep, is_anomaly)
+            explained, named = self._explained_rows(batch, keep, is_anomaly)
             why = list(map(reasons.line, named, is_anomaly.tolist()))
             levels = LevelCounts.of(self.bundle.schema, batch.inputs, flagged)
             clock = self.bundle.schema.clock
@@ -206,7 +206,7 @@ class Collector:
             if clock is not None:
                 moments = batch.inputs[:, clock]
         else:
-            explained, why, boxes = self._pictured(batch, keep)
+            explained, why, boxes = self._explained_pictures(batch, keep)
         # a table for each batch, which are joined at the end
         tables = []
         if self.wishes.append is not None:
@@ -225,7 +225,7 @@ class Collector:
         )
         return share, flagged, explained
 
-    def _blamed(
+    def _explained_rows(
         self,
         batch: Scored,
         keep: Int,
@@ -246,7 +246,9 @@ class Collector:
         explained = Explained(keep, blame.inputs, blame.expected, blame.named)
         return explained, named
 
-    def _pictured(self, batch: Scored, keep: Int) -> tuple[Explained, list[str], list[Box | None]]:
+    def _explained_pictures(
+        self, batch: Scored, keep: Int
+    ) -> tuple[Explained, list[str], list[Box | None]]:
         """(the pictures of a batch whose indices are `keep`, (n,), with their maps; for each a line
         of text that says where it is odd; for each the box around the worst region, or None)."""
         assert self.pixels is not None
@@ -290,7 +292,7 @@ class Collector:
         named = reasons.columns(surprise, usual, alone, alike)
         if self.mends and odd.any():
             places = np.flatnonzero(odd)
-            mender = Mender(schema, self._judged, usual, self.calibration.p_values, self.threshold)
+            mender = Mender(schema, self._judge, usual, self.calibration.p_values, self.threshold)
             mended = mender.told(inputs[places])
             surprise[places] = mended.surprise
             expected[places] = mended.expected
@@ -298,7 +300,7 @@ class Collector:
                 named[place] = columns
         return Blame(schema, inputs, expected, surprise - usual, named)
 
-    def _judged(self, inputs: Float) -> Judged:
+    def _judge(self, inputs: Float) -> Judged:
         """Run the score graph on records, (rows, inputs), and return their scores, the surprise of
         each of their columns and what was expected there. Only for a graph that has the output
         "surprise"."""

@@ -259,7 +259,7 @@ class _FirstReading:
         `usual` change, while the caller appends its scores, bits and p-values."""
         self.learning += float(costs.taken.sum() - costs.judged.sum())
         self.add_overhead(costs)
-        usual = _usual(costs.judged)
+        usual = _usual_bits(costs.judged)
         for place, name in enumerate(costs.names):
             bits = costs.taken[:, place].sum()
             self.columns[name] += float(bits)
@@ -317,7 +317,7 @@ class _Pricing:
         totals = self.totals
         # first: an index knows which of its rows are records once it has opened a part
         self._rows_told = self.archive.content.rows_told(self.archive)
-        for block, every_cost in self._costs():
+        for block, every_cost in self._blocks_and_costs():
             costs, rows = _of_records(every_cost, self.archive.content.records_of(block))
             totals.rows.append(block.first + rows)
             # such as the last bracket of a list, where a block begins before it
@@ -339,7 +339,9 @@ class _Pricing:
             traced[rows] = scores
             self.trace.add(traced)
 
-    def _costs(self, wanted: Sequence[int] | None = None) -> Iterator[tuple[Block, Costs]]:
+    def _blocks_and_costs(
+        self, wanted: Sequence[int] | None = None
+    ) -> Iterator[tuple[Block, Costs]]:
         """Yield each block with the costs of its cells, in order. wanted: the numbers of the
         blocks, from 0; None for all. The block of an archive that has only one is kept, so that it
         is decoded once however often this is called."""
@@ -357,18 +359,18 @@ class _Pricing:
         computed once and kept."""
         if self._prices_of_only is not None:
             return self._prices_of_only
-        places = self._places(block, costs)
+        places = self._judged_columns(block, costs)
         numbers = self.archive.content.numbers(self.archive, block)
         of_records = []
         for place in places:
             of_column = numbers[place]
             of_records.append(None if of_column is None else of_column[rows])
-        prices = _dearest(costs.judged[:, places], of_records, rows, places)
+        prices = _prices_most_beyond(costs.judged[:, places], of_records, rows, places)
         if self._only:
             self._prices_of_only = prices
         return prices
 
-    def _places(self, block: Block, costs: Costs) -> list[int]:
+    def _judged_columns(self, block: Block, costs: Costs) -> list[int]:
         """The indices of the columns of a block that records are judged by, in the order of
         `columns`, or all. DataError for a block whose rows are stored as one text."""
         if not self.columns:
@@ -418,7 +420,7 @@ class _Pricing:
         p_values = np.concatenate(self.totals.p_values or nothing)
         bits = np.concatenate(self.totals.bits or nothing)
         row_of = np.concatenate(self.totals.rows or [np.zeros(0, np.int64)])
-        flagged, threshold, rate = self._flagged(scores)
+        flagged, threshold, rate = self._flags_and_threshold(scores)
         wanted = np.arange(len(scores)) if all_rows else np.flatnonzero(flagged)
         named: list[Reasons] = []
         tables: list[Table] = []
@@ -427,13 +429,13 @@ class _Pricing:
             cells = self.archive.content.cells(self.archive, block, rows)
             of_records, rows_of_records = _of_records(costs, self.archive.content.records_of(block))
             prices = self._prices(block, of_records, rows_of_records)
-            named += _named(prices, costs.names, rows, cells)
+            named += _reasons_of_records(prices, costs.names, rows, cells)
             if append is not None:
-                tables.append(_carried(costs.names, cells, append))
+                tables.append(_columns_to_carry(costs.names, cells, append))
         is_anomaly = flagged[wanted]
         lines = []
         for record_reasons, is_flagged in zip(named, is_anomaly.tolist(), strict=True):
-            lines.append(_line(record_reasons, is_flagged))
+            lines.append(_line_of_reasons(record_reasons, is_flagged))
         return Detection(
             row=row_of[wanted],
             score=scores[wanted],
@@ -457,7 +459,7 @@ class _Pricing:
             is_listing=self.choice.top is not None,
         )
 
-    def _flagged(self, scores: Float) -> tuple[Mask, float, float | None]:
+    def _flags_and_threshold(self, scores: Float) -> tuple[Mask, float, float | None]:
         """((n,) True for flagged records; the score that they lie above; the part of ordinary
         records that is meant to lie above it, None where the choice does not say). scores: (n,), of
         all records."""
@@ -479,7 +481,7 @@ class _Pricing:
         starts = np.array([place.first for place in self.archive.places], np.int64)
         block_of_record = np.searchsorted(starts, wanted, "right") - 1
         numbers = np.unique(block_of_record).tolist()
-        for block, costs in self._costs(numbers):
+        for block, costs in self._blocks_and_costs(numbers):
             end = block.first + block.rows
             is_inside = (wanted >= block.first) & (wanted < end)
             yield block, costs, wanted[is_inside] - block.first
@@ -501,7 +503,7 @@ def _of_records(costs: Costs, is_record: Mask | None) -> tuple[Costs, Int]:
     return kept, np.flatnonzero(is_record)
 
 
-def _usual(bits: Float) -> Float:
+def _usual_bits(bits: Float) -> Float:
     """(columns,): the bits that three of four cells of each column cost at most; 0 without records.
     bits: (records, columns).
 
@@ -513,7 +515,7 @@ def _usual(bits: Float) -> Float:
     return np.asarray(np.quantile(bits, USUAL, axis=0))
 
 
-def _dearest(
+def _prices_most_beyond(
     judged: Float,
     numbers: Sequence[Float | None],
     rows: Int,
@@ -524,16 +526,16 @@ def _dearest(
     file; numbers: for each place (records,), or None. rows: (records,), the indices of the records
     in their block; places: the indices of the columns that are judged; both are only kept."""
     bits = judged
-    usual = np.broadcast_to(_usual(judged), judged.shape)
+    usual = np.broadcast_to(_usual_bits(judged), judged.shape)
     for other_bits in outlying.bits_of(numbers, len(judged)):
-        other_usual = np.broadcast_to(_usual(other_bits), judged.shape)
+        other_usual = np.broadcast_to(_usual_bits(other_bits), judged.shape)
         is_further = other_bits - other_usual > bits - usual
         bits = np.where(is_further, other_bits, bits)
         usual = np.where(is_further, other_usual, usual)
     return _Prices(bits, usual, rows, places)
 
 
-def _named(
+def _reasons_of_records(
     prices: _Prices,
     names: Sequence[str],
     rows: Int,
@@ -579,7 +581,7 @@ def shortened(cell: str) -> str:
     return cell or EMPTY
 
 
-def _line(named: Sequence[tuple[str, str, str]], is_anomaly: bool) -> str:
+def _line_of_reasons(named: Sequence[tuple[str, str, str]], is_anomaly: bool) -> str:
     """The reasons for a record on one line. named: (column, cell, what it costs) for each; without
     any, the line says of an anomaly that all values together make it one, and of an ordinary record
     that nothing is beyond the usual."""
@@ -588,7 +590,9 @@ def _line(named: Sequence[tuple[str, str, str]], is_anomaly: bool) -> str:
     return "; ".join(f"{column}={cell} ({price})" for column, cell, price in named)
 
 
-def _carried(names: Sequence[str], cells: Sequence[Sequence[str]], append: Sequence[str]) -> Table:
+def _columns_to_carry(
+    names: Sequence[str], cells: Sequence[Sequence[str]], append: Sequence[str]
+) -> Table:
     """The columns of cells that the user wants in the result, as a table: those in `append`, or all
     if it is empty. names, cells: of all columns. ParamError for a column that is not there.
 

@@ -76,11 +76,11 @@ def detected(
         detection = costing.detect(data, model, choice, all_rows, append, columns)
     else:
         source = open_source(data, known_of(model))
-        _check_asked(columns, calibration, model)
+        _check_idle_options(columns, calibration, model)
         if model is not None and isinstance(source, ImageSource):
             labels.say_parts(source)
         if append and isinstance(source, TableSource):
-            _check_first(append, source)
+            _check_columns_in_first_rows(append, source)
         judge = judge_of(source, model, fit, device)
         if append is None and names_in(judge.source):
             # pictures are known by their names
@@ -105,7 +105,7 @@ def detected(
     return detection.ranked()
 
 
-def _check_asked(columns: Sequence[str], calibration: object, model: Bundle | None) -> None:
+def _check_idle_options(columns: Sequence[str], calibration: object, model: Bundle | None) -> None:
     """Raise ParamError for options that do not apply to data that are no archive: --columns, and
     --calibration without a model."""
     if columns:
@@ -120,7 +120,7 @@ def _check_asked(columns: Sequence[str], calibration: object, model: Bundle | No
         )
 
 
-def _check_first(append: Sequence[str], source: TableSource) -> None:
+def _check_columns_in_first_rows(append: Sequence[str], source: TableSource) -> None:
     """Raise ParamError for a column to carry along that the first rows of a table do not have: so
     the user hears of it before a model is learned, which may take long. A table without rows or
     columns passes. append: the names, at least one."""
@@ -130,7 +130,7 @@ def _check_first(append: Sequence[str], source: TableSource) -> None:
         check_columns(append, first.names)
 
 
-def _names_records(schema: Schema | None) -> str:
+def _naming_column(schema: Schema | None) -> str:
     """The first column that names records, and does not only count them as their numbers do; ""
     where there is none, and for pictures, which have no schema."""
     if schema is None:
@@ -227,7 +227,7 @@ class _Run:
             is_by_rank=self.choice.is_by_rank,
             is_listing=self.choice.top is not None,
             # who asks for columns has chosen what is shown
-            named_by=_names_records(judge.bundle.schema) if self.append is None else "",
+            named_by=_naming_column(judge.bundle.schema) if self.append is None else "",
             asked_rate=self._asked_rate(),
             whole_levels=self._whole_levels(kept),
         )

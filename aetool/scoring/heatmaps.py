@@ -64,7 +64,7 @@ def file_stems(names: Sequence[str]) -> list[str]:
         # a name may come from an archive of a stranger
         parts = [part for part in PurePosixPath(name).parts if part not in LEADING_OUT]
         inside.append(PurePosixPath(*parts))
-    stems = list(map(_stem, inside))
+    stems = list(map(_without_suffix, inside))
     # disks of some systems do not tell large letters from small ones
     counts = Counter(stem.lower() for stem in stems)
     for place, path in enumerate(inside):
@@ -72,10 +72,10 @@ def file_stems(names: Sequence[str]) -> list[str]:
         # of a name such as ".." nothing is left
         if counts[stem.lower()] > 1 and path.name:
             stems[place] = path.as_posix()
-    return _apart(stems)
+    return _made_different(stems)
 
 
-def _apart(stems: Sequence[str]) -> list[str]:
+def _made_different(stems: Sequence[str]) -> list[str]:
     """Make paths different from each other, large letters and small ones counting as equal: the
     second and later of equal ones get a number, from 2 on, that makes them no other's."""
     all_stems = {stem.lower() for stem in stems}
@@ -93,7 +93,7 @@ def _apart(stems: Sequence[str]) -> list[str]:
     return different
 
 
-def _stem(path: PurePosixPath) -> str:
+def _without_suffix(path: PurePosixPath) -> str:
     """A path without its suffix, as text; "picture" for one of which nothing is left."""
     if not path.name:
         return "picture"

@@ -121,12 +121,12 @@ def inputs_of(source: Source, bundle: Bundle) -> Iterator[Laid]:
         return
     assert bundle.schema is not None
     if bundle.schema.order:
-        yield from _ordered_rows(source, bundle.schema)
+        yield from _rows_with_ordered_history(source, bundle.schema)
     else:
-        yield from _rows(source, bundle.schema)
+        yield from _encoded_rows(source, bundle.schema)
 
 
-def _ordered_rows(source: TableSource, schema: Schema) -> Iterator[Laid]:
+def _rows_with_ordered_history(source: TableSource, schema: Schema) -> Iterator[Laid]:
     """Yield the rows of a table batch by batch, in the source's order; the inputs of each are its
     columns and those of the `schema.context` rows of its group that come before it when all are
     sorted by the column `schema.order`. That order is known only when all rows are read, so the
@@ -139,7 +139,7 @@ def _ordered_rows(source: TableSource, schema: Schema) -> Iterator[Laid]:
         yield Laid(first, inputs[first:end], part)
 
 
-def _rows(source: TableSource, schema: Schema) -> Iterator[Laid]:
+def _encoded_rows(source: TableSource, schema: Schema) -> Iterator[Laid]:
     """Yield the rows of a table in the source's order, encoded, each with the rows before it if the
     model takes such. DataError as of Schema.encode."""
     history = None

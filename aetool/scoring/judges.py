@@ -89,7 +89,7 @@ def _learned_here(source: Source, options: FitOptions | None, device: str) -> Ju
     # odd ones among few must not set the threshold above themselves
     usual = bundle.calibration.expected
     expected = rarity.among_few(usual, len(scores))
-    calibration = _by_scores(scores, bundle, EXACT, expected)
+    calibration = _calibration_by_scores(scores, bundle, EXACT, expected)
     calibration = dataclasses.replace(calibration, is_own=True)
     return Judge(source, session, bundle, calibration)
 
@@ -113,19 +113,19 @@ def calibration_by(
     if not len(scores):
         raise DataError(f"{judge.source.name}: no records to calibrate on")
     # to read all records once more is spared where there are not even as many
-    if len(scores) == model.facts.get("rows") and _are_fitted(judge.source, model):
+    if len(scores) == model.facts.get("rows") and _are_fitted_records(judge.source, model):
         notices.say(
             judge.source.name,
             "these are the very records that the model was fitted on, which it knows: thresholds "
             "and p will be too low for others; calibrate by ordinary records that were not fitted",
         )
     expected = model.calibration.expected
-    calibration = _by_scores(scores, model, kept, expected)
+    calibration = _calibration_by_scores(scores, model, kept, expected)
     # the user says so of each of these records
     return dataclasses.replace(calibration, ordinary=True)
 
 
-def _are_fitted(source: Source, model: Bundle) -> bool:
+def _are_fitted_records(source: Source, model: Bundle) -> bool:
     """Whether a source holds exactly the records that the model was fitted on, in the same order.
     Some of them alone are not recognised: a model stores one digest of all, and no record."""
     digest = hashlib.sha256()
@@ -134,7 +134,7 @@ def _are_fitted(source: Source, model: Bundle) -> bool:
     return digest.hexdigest() == model.lineage.get("data")
 
 
-def _by_scores(
+def _calibration_by_scores(
     scores: Float,
     model: Bundle,
     kept: int,

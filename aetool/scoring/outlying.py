@@ -52,7 +52,7 @@ def bits_of(columns: Sequence[Float | None], rows: int) -> tuple[Float, Float]:
         if bits_in_column is None:
             continue
         by_column[:, place] = bits_in_column
-        scaled[place] = _scaled(numbers)
+        scaled[place] = _standardised(numbers)
     count = len(scaled)
     has_others = 2 <= count <= MOST_COLUMNS
     if not has_others or rows < LEAST_ROWS * count:
@@ -62,7 +62,7 @@ def bits_of(columns: Sequence[Float | None], rows: int) -> tuple[Float, Float]:
     for place, of_column in zip(scaled, distances.T, strict=True):
         # what is not there departs from nothing, and costs nothing in its column
         is_number = by_column[:, place] > 0
-        bits = _bits_of_far(of_column)
+        bits = _bits_of_distances(of_column)
         by_others[:, place] = np.where(is_number, bits, 0.0)
     return by_column, by_others
 
@@ -89,7 +89,7 @@ def _bits_by_place(numbers: Float) -> Float | None:
     at_most = np.cumsum(counts)
     # equal numbers share the mean of their ranks
     middle = at_most - counts / 2
-    if _step(middle[value_of]) < LEAST_STEP:
+    if _relative_step_of_ranks(middle[value_of]) < LEAST_STEP:
         return None
     at_least = count - at_most + counts
     as_far = np.minimum(at_most, at_least)
@@ -100,7 +100,7 @@ def _bits_by_place(numbers: Float) -> Float | None:
     return of_rows
 
 
-def _step(ranks: Float) -> float:
+def _relative_step_of_ranks(ranks: Float) -> float:
     """The mean squared step from one rank to the next, as a part of what it is in random order.
     ranks: in the order of the rows, not all the same."""
     steps = np.diff(ranks)
@@ -109,7 +109,7 @@ def _step(ranks: Float) -> float:
     return float(np.mean(steps**2) / in_random_order)
 
 
-def _scaled(numbers: Float) -> Float:
+def _standardised(numbers: Float) -> Float:
     """Numbers of a column, (rows,), less their mean, by their deviation; those far out are drawn in
     to FARTHEST median deviations first, and gaps, infinities among them, are 0, the mean; all are 0
     where numbers do not differ. There must be a number."""
@@ -118,7 +118,7 @@ def _scaled(numbers: Float) -> Float:
     with np.errstate(over="ignore", invalid="ignore"):
         differences = numbers - np.median(numbers[is_number])
         distances = np.abs(differences[is_number])
-        drawn_in = differences / _unit(distances)
+        drawn_in = differences / _typical_distance(distances)
     drawn_in = np.clip(drawn_in, -FARTHEST, FARTHEST)
     # gaps, and what is left of two infinities
     drawn_in = np.nan_to_num(drawn_in)
@@ -144,7 +144,7 @@ def _departures(scaled: Float) -> Float:
     return np.asarray(departures - middle)
 
 
-def _bits_of_far(distances: Float) -> Float:
+def _bits_of_distances(distances: Float) -> Float:
     """(rows,): the bits that each distance costs by how many are as large, at most those that a
     code for any distance takes, by Student's t of two degrees of freedom.
 
@@ -157,11 +157,11 @@ def _bits_of_far(distances: Float) -> Float:
     as_large = rows - smaller
     by_count = np.log2((rows + 1) / (as_large + 1))
     # the density of Student's t of two degrees falls with x as (1 + x^2 / 2) ^ -1.5
-    by_length = 1.5 * np.log2(1 + (distances / _unit(distances)) ** 2 / 2)
+    by_length = 1.5 * np.log2(1 + (distances / _typical_distance(distances)) ** 2 / 2)
     return np.minimum(by_count, by_length)
 
 
-def _unit(distances: Float) -> float:
+def _typical_distance(distances: Float) -> float:
     """The unit by which distances, (n,), 0 or more, are divided: their median; where that is 0, as
     most cells are the same number, their mean; never 0."""
     unit = float(np.median(distances))

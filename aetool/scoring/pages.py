@@ -108,7 +108,7 @@ class Watcher:
                 continue
             number = int(batch.records[record])
             if self.schema is not None:
-                self._explain(number, float(scores[record]), explained, place)
+                self._count_reasons(number, float(scores[record]), explained, place)
                 assert explained.expected is not None
                 expected_or_excess = explained.expected[place]
             else:
@@ -141,7 +141,7 @@ class Watcher:
             self.excess = excess if self.excess is None else self.excess + excess
         return excess
 
-    def _explain(self, record: int, score: float, explained: Explained, place: int) -> None:
+    def _count_reasons(self, record: int, score: float, explained: Explained, place: int) -> None:
         """Count a record in `blamed` for each column that is named for it, and in the group of the
         first of these in `groups`; nothing changes where none is named. place: its index in
         `explained`."""
@@ -195,7 +195,7 @@ class Watcher:
             parts_seen = images.heat(self.excess, MOST_SIDE)
         return Findings(
             name=Path(self.name).name or self.name,
-            model=self._model(with_model),
+            model=self._model_in_words(with_model),
             unit=detection.unit,
             threshold=detection.limit,
             total=detection.total,
@@ -205,7 +205,7 @@ class Watcher:
             held_out=detection.held_out,
             records=[self._finding(kept, detection, place[kept[1]]) for kept in shown],
             groups=list(self.groups.values()),
-            columns=self._columns(with_model),
+            columns=self._columns_read(with_model),
             comparison=self.tally.compared() if with_model else None,
             curves=self._curves(),
             parts_seen=parts_seen,
@@ -215,7 +215,7 @@ class Watcher:
             limit_in_words=detection.limit_in_words,
         )
 
-    def _model(self, with_model: bool) -> str:
+    def _model_in_words(self, with_model: bool) -> str:
         """Words for the page on the model that scored the records. with_model: whether the user
         gave one; else it was learned from these records."""
         if with_model:
@@ -264,7 +264,7 @@ class Watcher:
             page_reasons.append(reason)
         return Finding(record, score, p, why, page_reasons)
 
-    def _columns(self, with_model: bool) -> list[ColumnRead]:
+    def _columns_read(self, with_model: bool) -> list[ColumnRead]:
         """How each column of the table was read, first those that models see; [] for pictures.
         with_model: whether the user gave a model, whose gaps in training are shown, too."""
         if self.schema is None:

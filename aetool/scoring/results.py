@@ -427,7 +427,9 @@ class Detection:
             out["bits"] = [float(f"{v:.6g}") for v in self.bits]
         if boxes and self.look is not None:
             for name in BOX:
-                out[name] = [None if box is None else _of_box(box, name) for box in self.boxes]
+                out[name] = [
+                    None if box is None else _figure_of_box(box, name) for box in self.boxes
+                ]
         if everything:
             out["anomaly"] = [bool(v) for v in self.anomaly]
         if self.table is not None:
@@ -466,7 +468,7 @@ class Detection:
         import pandas as pd
 
         columns = self.columns(everything=True)
-        types = self._types()
+        types = self._types_of_columns()
         typed = {}
         for name, values in columns.items():
             kind = types.get(name, "str")
@@ -482,10 +484,10 @@ class Detection:
     def to_arrow(self) -> pa.Table:
         """The output of `columns(everything=True)` as an Arrow table, of the same types as
         to_pandas."""
-        types = self._types() if self.look is None else self._types() | BOX
+        types = self._types_of_columns() if self.look is None else self._types_of_columns() | BOX
         return arrow_files.table_of(self.columns(everything=True), types)
 
-    def _types(self) -> dict[str, str]:
+    def _types_of_columns(self) -> dict[str, str]:
         """TYPES, by name, of the columns that the result has of its own: where it has no bits, a
         column of that name is the data's, and text."""
         types = dict(TYPES)
@@ -505,7 +507,7 @@ class Detection:
         return frame
 
 
-def _of_box(box: Box, name: str) -> float | int:
+def _figure_of_box(box: Box, name: str) -> float | int:
     """The field `name` of a box, one of BOX, as it is printed: the share rounded to three
     significant digits, all others whole pixels."""
     figure: float | int = getattr(box, name)

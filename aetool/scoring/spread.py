@@ -243,7 +243,7 @@ class Scoring:
                 scores.append(batch.scores)
             return np.concatenate(numbers), np.concatenate(scores)
         self._counts = []
-        for batches in self._mapped(_scores_of):
+        for batches in self._mapped_items(_scores_of):
             count = 0
             for batch_numbers, batch_scores in batches:
                 numbers.append(batch_numbers)
@@ -266,7 +266,7 @@ class Scoring:
                 yield coded(self.graph, laid, columns)
             return
         job = functools.partial(_codes_of, tuple(columns))
-        for batches in self._mapped(job):
+        for batches in self._mapped_items(job):
             yield from batches
 
     def shares(
@@ -284,13 +284,13 @@ class Scoring:
             yield from self._shares_here(flags, collector, watch)
             return
         if flags is None:
-            shares_of_items = self._mapped(functools.partial(_shares_of, wishes))
+            shares_of_items = self._mapped_items(functools.partial(_shares_of, wishes))
         else:
             # every item is sent with the flags of its own records
             ends = np.cumsum(self._counts, dtype=np.int64)
             flags_of_items = np.split(flags, ends[:-1])
             job = functools.partial(_shares_of_flagged, wishes)
-            shares_of_items = self._mapped_with(job, iter(flags_of_items))
+            shares_of_items = self._mapped_items_with_flags(job, iter(flags_of_items))
         for shares in shares_of_items:
             yield from shares
 
@@ -304,7 +304,7 @@ class Scoring:
         that `watch`, if there is one, can see every batch. flags: (records,) bool, which are
         flagged; None: the collector judges each batch by itself."""
         first = 0
-        for batch in self._batches():
+        for batch in self._scored_batches():
             end = first + len(batch.parts)
             batch_flags = None
             if flags is not None:
@@ -315,28 +315,28 @@ class Scoring:
             first = end
             yield share
 
-    def _batches(self) -> Iterator[Scored]:
+    def _scored_batches(self) -> Iterator[Scored]:
         """Score all records, and yield them batch by batch, with all that the score graph says of
         them, here or on the engine."""
         if self.engine is None:
             yield from scored(self.source, self.bundle, self.graph)
             return
-        for batches in self._mapped(_scored_of):
+        for batches in self._mapped_items(_scored_of):
             yield from batches
 
-    def _mapped(
+    def _mapped_items(
         self,
         job: Callable[[Worker, Item], tuple[list[Result], LeftOut]],
     ) -> Iterator[list[Result]]:
         """Run a job on the engine for each piece of the source; yields the list of its results for
         each, in order. job: computes (a result for each batch of the piece, what reading left
         out)."""
-        worker, items = self._spread()
+        worker, items = self._worker_and_items()
         # what is sent for an item is the item itself
         sent = ((item, item) for item in items)
-        yield from self._run(functools.partial(job, worker), sent)
+        yield from self._run_on_engine(functools.partial(job, worker), sent)
 
-    def _mapped_with(
+    def _mapped_items_with_flags(
         self,
         job: Callable[[Worker, Flagged], tuple[list[Result], LeftOut]],
         flags: Iterator[Mask],
@@ -345,11 +345,11 @@ class Scoring:
         list of its results for each, in order. job: computes of a worker and (piece, flags) (a
         result for each batch of the piece, what reading left out). flags: (rows,) bool for each
         piece, in order."""
-        worker, items = self._spread()
+        worker, items = self._worker_and_items()
         sent = ((item, (item, next(flags))) for item in items)
-        yield from self._run(functools.partial(job, worker), sent)
+        yield from self._run_on_engine(functools.partial(job, worker), sent)
 
-    def _run(
+    def _run_on_engine(
         self,
         job: Callable[[Sent], tuple[list[Result], LeftOut]],
         items: Iterable[tuple[Item, Sent]],
@@ -376,7 +376,7 @@ class Scoring:
                 remarks.add(item, left)
             yield result
 
-    def _spread(self) -> tuple[Worker, Iterable[Item]]:
+    def _worker_and_items(self) -> tuple[Worker, Iterable[Item]]:
         """(the worker to send, the items that it is to score). Items are pieces of files where
         workers can read those, else batches of records, prepared here. Where the model looks back,
         a piece comes with the rows before it (Continued), for which workers first read all pieces
@@ -400,7 +400,7 @@ class Scoring:
         schema_as_written = schema.as_written(head, source.decimal)
         worker = dataclasses.replace(worker, schema=schema_as_written)
         if schema.context:
-            return worker, self._continued(worker, list(every_piece))
+            return worker, self._with_rows_before(worker, list(every_piece))
         return worker, every_piece
 
     def _pieces(self) -> Iterator[pieces.Piece] | None:
@@ -418,7 +418,7 @@ class Scoring:
             return None
         return itertools.chain([first], every_piece)
 
-    def _continued(
+    def _with_rows_before(
         self,
         worker: Worker,
         every_piece: Sequence[pieces.Piece],

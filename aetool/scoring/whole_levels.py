@@ -42,8 +42,8 @@ class LevelCounts:
             # gaps, odd cells and words that are not listed are of no kind
             is_listed = (values >= 0) & (values < words)
             is_both = is_listed & is_flagged
-            counts.records[place] = _counted(values[is_listed], words)
-            counts.flagged[place] = _counted(values[is_both], words)
+            counts.records[place] = _counts_of_places(values[is_listed], words)
+            counts.flagged[place] = _counts_of_places(values[is_both], words)
         return counts
 
     def add(self, other: LevelCounts) -> None:
@@ -81,7 +81,7 @@ class LevelCounts:
         return column_and_words
 
 
-def _counted(places: Float, words: int) -> Int:
+def _counts_of_places(places: Float, words: int) -> Int:
     """(words,): how often each place among so many words comes. places: (n,), whole numbers."""
     return np.bincount(places.astype(np.int64), minlength=words)
 

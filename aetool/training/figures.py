@@ -77,7 +77,7 @@ def facts_of_code(
     facts: dict[str, Json] = {}
     values_of_a_row = math.prod(spec.shape or (spec.features,))
     # only a code as large as a row can be a mere copy of it
-    if code_size(model) >= values_of_a_row and _copies(model, held_out):
+    if code_size(model) >= values_of_a_row and _is_copy(model, held_out):
         facts["copies"] = True
     report = model.report(held_out)
     facts |= report
@@ -89,7 +89,7 @@ def facts_of_code(
     return facts
 
 
-def _copies(model: AutoEncoder, x: Tensor) -> bool:
+def _is_copy(model: AutoEncoder, x: Tensor) -> bool:
     """Whether a model copies its input, held-out rows x, (rows, features) or pictures, column by
     column: rows mixed from columns of different rows then cost less than 0.05 nats a column more
     than real ones, and its code says nothing about how columns belong together."""

@@ -136,15 +136,15 @@ class Examples:
         """The examples in these places: row numbers, (n,) int64, whose rows are copied, or a
         slice."""
         if isinstance(places, slice):
-            return self._each(lambda tensor: tensor[places])
+            return self._mapped(lambda tensor: tensor[places])
         index = torch.from_numpy(places)
-        return self._each(lambda tensor: tensor[index])
+        return self._mapped(lambda tensor: tensor[index])
 
     def to(self, device: torch.device) -> Examples:
         """The examples, moved to a device."""
-        return self._each(lambda tensor: tensor.to(device))
+        return self._mapped(lambda tensor: tensor.to(device))
 
-    def _each(self, change: Callable[[Tensor], Tensor]) -> Examples:
+    def _mapped(self, change: Callable[[Tensor], Tensor]) -> Examples:
         """A copy of the examples with a function applied to each of their tensors."""
         rows = change(self.rows)
         seen = None if self.seen is None else change(self.seen)

@@ -107,17 +107,17 @@ class Run:
         """Restore, in place, the saved weights, optimiser, generators, counts and clock: (steps of
         this stage done, checks without improvement). Where nothing is left to restore a stage
         begins, with a first look at the held-out rows, and `planned` rises by its steps: (0, 0).
-        DataError as of `_check`."""
+        DataError as of `_check_held_out`."""
         saved = self._saved
         self._saved = None
         if saved is None:
             self.planned += self.steps
             # the first weights may be good
-            self._check()
+            self._check_held_out()
             return 0, 0
         assert self.shuffle is not None
         with torch.no_grad():
-            for name, tensor in self._tensors().items():
+            for name, tensor in self._weights_and_buffers().items():
                 tensor.copy_(saved["model"][name])
         optimiser.load_state_dict(saved["optimiser"])
         self.rng.set_state(saved["rngs"][self.team.rank])
@@ -141,7 +141,7 @@ class Run:
         if self.team.rank:
             return
         state: dict[str, Json] = {
-            "model": self._tensors(),
+            "model": self._weights_and_buffers(),
             "optimiser": optimiser.state_dict(),
             "rngs": rngs,
             "shuffle": json.dumps(self.shuffle.bit_generator.state),
@@ -156,7 +156,7 @@ class Run:
         }
         self.checkpoint.save(state)
 
-    def _tensors(self) -> dict[str, Tensor]:
+    def _weights_and_buffers(self) -> dict[str, Tensor]:
         """All weights and buffers by name, also those that state_dict leaves out, such as running
         means: training needs them to continue."""
         weights = dict(self.model.named_parameters())
@@ -193,7 +193,7 @@ class Run:
         self.best_loss = math.inf
         fastest = self.model.learning_rate or LEARNING_RATE
         optimiser = torch.optim.AdamW(
-            self._groups(parameters),
+            self._parameter_groups(parameters),
             lr=fastest,
             weight_decay=WEIGHT_DECAY,
             fused=True,
@@ -203,17 +203,17 @@ class Run:
         steps_before, patience = self._restore(optimiser)
         for step in range(steps_before + 1, self.steps + 1):
             done = max(step / self.steps, self._time_used())
-            rate = _rate(fastest, step, done)
+            rate = _learning_rate(fastest, step, done)
             for group in optimiser.param_groups:
                 group["lr"] = rate * group["times"]
             self.model.train()
             self.model.progress = min(1.0, done)
-            self._learn(draw(), parameters, optimiser)
+            self._optimise(draw(), parameters, optimiser)
             self.step += 1
             is_over = done >= 1
             if step % steps_between_checks and not is_over:
                 continue
-            if self._check():
+            if self._check_held_out():
                 patience = 0
             else:
                 patience += 1
@@ -222,7 +222,7 @@ class Run:
                 return
             self._save(optimiser, step, patience)
 
-    def _groups(self, parameters: Sequence[Tensor]) -> list[dict[str, Json]]:
+    def _parameter_groups(self, parameters: Sequence[Tensor]) -> list[dict[str, Json]]:
         """The parameters in two groups, as the optimiser takes them: those of the likelihood's
         scales, and all others. Of each "params", and "times", the factor on the learning rate:
         SCALE_RATE (5) for scales, 1 for the others."""
@@ -245,7 +245,7 @@ class Run:
         # clocks differ, and all processes must stop at the same step
         return self.team.agreed(used)
 
-    def _learn(
+    def _optimise(
         self,
         batch: Examples,
         parameters: Sequence[Tensor],
@@ -270,7 +270,7 @@ class Run:
         self.model.after_step(self.rng)
         # what a network draws for itself, and statistics of a share, differ between processes
         if not self.team.is_alone:
-            self.team.make_alike(self._tensors().values())
+            self.team.make_alike(self._weights_and_buffers().values())
 
     def _loss(self, examples: Examples, rng: torch.Generator) -> Tensor:
         """The loss of each of the examples, (rows,), in nats."""
@@ -282,7 +282,7 @@ class Run:
             examples.labels,
         )
 
-    def _check(self) -> bool:
+    def _check_held_out(self) -> bool:
         """Compute the loss of the held-out rows, and keep the weights if it is the lowest so far;
         returns whether it is lower than the lowest before by more than noise, which is a part
         LEAST_GAIN (0.0001) of that. The first finite loss of a stage counts as lower. DataError if
@@ -306,10 +306,10 @@ class Run:
             self.best = copy.deepcopy(self.model.state_dict())
         # one process tells of the progress of all
         if self.progress and self.team.rank == 0:
-            self._tell(held_out_loss, self.progress)
+            self._report_progress(held_out_loss, self.progress)
         return is_better
 
-    def _tell(self, held_out_loss: float, progress: Progress) -> None:
+    def _report_progress(self, held_out_loss: float, progress: Progress) -> None:
         """Call progress with how far the training is, "step" of "steps", and the loss that was just
         computed, in nats: "held_out", and in "words"."""
         seconds = time.monotonic() - self.started
@@ -337,7 +337,7 @@ class Run:
         return total / max(len(examples), 1)
 
 
-def _rate(fastest: float, step: int, done: float) -> float:
+def _learning_rate(fastest: float, step: int, done: float) -> float:
     """The learning rate of a step: it rises in the first steps to the fastest, then falls as a
     cosine. step: from 1; done: the share of the stage that is over, 1 and more giving 0."""
     # a short warm-up: the first gradients are of weights that fit nothing yet

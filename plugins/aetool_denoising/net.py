@@ -59,7 +59,7 @@ class Denoising(Stacked):
             noise = damage.shift + damage.noise * normal
             damaged = flat + noise * self.number
         if damage.salt:
-            extreme = self._extremes(flat, rng)
+            extreme = self._random_extremes(flat, rng)
             in_salted_column = self._columns_by_chance(flat, damage.salt, rng)
             is_salted = in_salted_column & self.number
             damaged = torch.where(is_salted, extreme, damaged)
@@ -70,7 +70,7 @@ class Denoising(Stacked):
             damaged = torch.where(is_swapped, other_rows, damaged)
         blank = self._columns_by_chance(flat, damage.mask, rng)
         if damage.block:
-            block = self._block(len(x), rng, device)
+            block = self._random_block(len(x), rng, device)
             blank |= block & ~self.context
         damaged = torch.where(blank, 0.0, damaged)
         return damaged.reshape(x.shape)
@@ -85,7 +85,7 @@ class Denoising(Stacked):
         drawn = uniform < part
         return drawn[:, self.owner] & ~self.context
 
-    def _extremes(self, flat: Tensor, rng: torch.Generator) -> Tensor:
+    def _random_extremes(self, flat: Tensor, rng: torch.Generator) -> Tensor:
         """For every feature an extreme value, (rows, features): -3 or 3 standard deviations, of
         pictures black or white, each with probability 1/2. flat: (rows, features), of which only
         shape and device are read."""
@@ -98,7 +98,7 @@ class Denoising(Stacked):
         is_low = uniform < 0.5
         return torch.where(is_low, lowest, highest)
 
-    def _block(self, rows: int, rng: torch.Generator, device: torch.device) -> Tensor:
+    def _random_block(self, rows: int, rng: torch.Generator, device: torch.device) -> Tensor:
         """Choose one run of neighbouring columns, or one rectangle of pixels, in each row: (rows,
         features) bool, True for about the part `block` of all, one column or pixel at least.
         Context features come out as the first column does: the caller takes them out. rng: draws
@@ -107,13 +107,13 @@ class Denoising(Stacked):
         shape = self.spec.shape
         if shape is None:
             columns = len(self.spec.columns)
-            run = _run(rows, columns, part, rng, device)
+            run = _random_run(rows, columns, part, rng, device)
             return run[:, self.owner]
         channels, height, width = shape
         # of a rectangle both sides are as long a part
         side = part**0.5
-        down = _run(rows, height, side, rng, device)
-        right = _run(rows, width, side, rng, device)
+        down = _random_run(rows, height, side, rng, device)
+        right = _random_run(rows, width, side, rng, device)
         rows_of_pixels = down[:, :, None]
         columns_of_pixels = right[:, None, :]
         hole = rows_of_pixels & columns_of_pixels
@@ -122,7 +122,7 @@ class Denoising(Stacked):
         return every_channel.flatten(1)
 
 
-def _run(
+def _random_run(
     rows: int,
     size: int,
     part: float,

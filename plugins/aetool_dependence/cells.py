@@ -113,7 +113,7 @@ def variables_of(spec: Spec, x: Float, bins: int) -> list[Variable]:
         column = int(owners[feature])
         # context is seen, and not judged
         if column >= 0 and len(values):
-            variable = _number(values, bins, column, feature, gate)
+            variable = _number_with_cells(values, bins, column, feature, gate)
             variables.append(variable)
     for column, first_level, levels in spec.categories:
         if owners[first_level] >= 0:
@@ -123,7 +123,7 @@ def variables_of(spec: Spec, x: Float, bins: int) -> list[Variable]:
     return variables
 
 
-def _number(
+def _number_with_cells(
     values: Float,
     bins: int,
     column: int,

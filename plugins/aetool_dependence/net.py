@@ -41,7 +41,7 @@ class Dependences(Solution):
         """(batch, features): the median of each number where the column that it hangs on is as in
         the record x, (batch, features); of flags and levels how often they occur."""
         usual = x * 0.0 + self.centre
-        numbers = self._numbers
+        numbers = self._places_of_numbers
         if not numbers:
             return usual
         tables = [self.medians[number] for number in numbers]
@@ -86,7 +86,7 @@ class Dependences(Solution):
         return g.columns_of(bits, list(columns))
 
     @property
-    def _numbers(self) -> list[int]:
+    def _places_of_numbers(self) -> list[int]:
         """The places of the variables that are numbers, rising."""
         places = []
         for place, variable in enumerate(self.variables):
@@ -146,12 +146,12 @@ class DependenceTree(ClosedForm):
                 # a root hangs on what is the same in all rows
                 parent_cells = np.zeros_like(parent_cells)
                 parent_size = 1
-            counts = _counts(parent_cells, cells[place], parent_size, variable.size)
-            nats_of_pairs = _nats(counts, self.params.prior)
+            counts = _counts_of_pairs(parent_cells, cells[place], parent_size, variable.size)
+            nats_of_pairs = _nats_of_counts(counts, self.params.prior)
             if self.params.widths:
                 nats_of_pairs = nats_of_pairs + variable.nats_of_widths
             nats.append(nats_of_pairs)
-            medians_of_cells = _medians(variable, x, parent_cells, parent_size)
+            medians_of_cells = _medians_by_parent_cell(variable, x, parent_cells, parent_size)
             medians.append(medians_of_cells)
         # how often a flag or level occurs
         centre = x.mean(axis=0)
@@ -231,7 +231,7 @@ def _sample(batches: Batches, spec: Spec) -> Float:
     return rows.astype(np.float64)
 
 
-def _counts(
+def _counts_of_pairs(
     parent_cells: Int,
     cells: Int,
     parent_size: int,
@@ -245,7 +245,7 @@ def _counts(
     return counts.reshape(parent_size, size)
 
 
-def _nats(counts: Int, prior: float) -> Float:
+def _nats_of_counts(counts: Int, prior: float) -> Float:
     """The surprise -log p of each cell of a variable, given the cell of its parent, in nats, (cells
     of the parent, cells), for a row that is one of those counted and leaves itself out of p.
 
@@ -271,7 +271,9 @@ def _nats(counts: Int, prior: float) -> Float:
     return nats
 
 
-def _medians(variable: Variable, x: Float, parent_cells: Int, parent_size: int) -> Float:
+def _medians_by_parent_cell(
+    variable: Variable, x: Float, parent_cells: Int, parent_size: int
+) -> Float:
     """(parent_size,): the median of a number over the rows whose parent lies in each of its cells;
     of a cell without rows that of all rows; (0,) of a category. x: (rows, features); parent_cells:
     (rows,), the parent's cell of each row, from 0 to parent_size - 1."""

@@ -21,15 +21,15 @@ def parents_of(cells: Sequence[Int], sizes: Sequence[int]) -> Int:
     cells: of each variable (rows,), the cell of each row; sizes: how many cells each has.
     """
     parents = np.arange(len(sizes))
-    for stretch in _stretches(sizes):
-        information = _information(cells[stretch], sizes[stretch])
+    for stretch in _stretches_of_variables(sizes):
+        information = _mutual_information(cells[stretch], sizes[stretch])
         # counted from the first variable of the stretch
         parents_in_stretch = _heaviest_tree(information)
         parents[stretch] = stretch.start + parents_in_stretch
     return parents
 
 
-def _stretches(sizes: Sequence[int]) -> list[slice]:
+def _stretches_of_variables(sizes: Sequence[int]) -> list[slice]:
     """Part variables into stretches of neighbours, each with at most MOST_CELLS (4,096) cells, or
     of one variable. sizes: the cells of each."""
     stretches = []
@@ -49,7 +49,7 @@ def _stretches(sizes: Sequence[int]) -> list[slice]:
     return stretches
 
 
-def _information(cells: Sequence[Int], sizes: Sequence[int]) -> Float:
+def _mutual_information(cells: Sequence[Int], sizes: Sequence[int]) -> Float:
     """(variables, variables), in nats: the mutual information of each two variables; cells and
     sizes as of `parents_of`."""
     counts = _pair_counts(cells, sizes)

@@ -61,18 +61,18 @@ class ELM(ClosedForm):
         x = _sample(batches, features)
         order = rng.permutation(len(x))
         x = x[order]
-        held_out, fitted = _split(x)
+        held_out, fitted = _held_out_and_fitted(x)
         normal = rng.standard_normal((features, units))
         weight = normal / np.sqrt(features)
         bias = rng.standard_normal(units)
         # few rows are damaged several times, each time otherwise
         copies = max(1, ROWS // len(fitted))
-        damage = self._damage(rng, weight, copies * len(fitted))
+        damage = self._noise_of_units(rng, weight, copies * len(fitted))
         clean_activation = fitted @ weight + bias
         activation = np.repeat(clean_activation, copies, axis=0)
         activation = activation + self.params.noise * damage
         z = np.maximum(activation, 0.0)
-        decoder, offset = _ridge(z, fitted, copies)
+        decoder, offset = _ridge_regression(z, fitted, copies)
         # rows kept aside are encoded as they are, as those to be judged will be
         activation = held_out @ weight + bias
         codes = np.maximum(activation, 0.0)
@@ -82,7 +82,7 @@ class ELM(ClosedForm):
         prior = mean.clip(0, 1)
         return Hidden(weight, bias, decoder, offset, deviation, prior)
 
-    def _damage(self, rng: np.random.Generator, weight: Float, rows: int) -> Float:
+    def _noise_of_units(self, rng: np.random.Generator, weight: Float, rows: int) -> Float:
         """What noise on the features adds to the input of each hidden unit: (rows, units), for
         `rows` draws of N(0, I) on the scored features, times weight, (features, units). The caller
         scales it."""
@@ -113,7 +113,7 @@ def _sample(batches: Batches, features: int) -> Float:
     return np.concatenate(sample).astype(np.float64)
 
 
-def _split(x: Float) -> tuple[Float, Float]:
+def _held_out_and_fitted(x: Float) -> tuple[Float, Float]:
     """(rows that are kept aside, the others) of rows x, (rows, features), in random order: every
     tenth row is kept aside, of at most 20 rows every third; of three rows or fewer all are in
     both."""
@@ -125,7 +125,7 @@ def _split(x: Float) -> tuple[Float, Float]:
     return x[::step], others
 
 
-def _ridge(z: Float, rows: Float, copies: int) -> tuple[Float, Float]:
+def _ridge_regression(z: Float, rows: Float, copies: int) -> tuple[Float, Float]:
     """(weights (units, features), intercept (features,)) of the ridge regression of rows, (rows,
     features), on z, (rows * copies, units), the codes, where those of a row's copies follow one
     another."""

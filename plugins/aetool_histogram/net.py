@@ -85,7 +85,7 @@ class Histograms(Solution):
         numbers = None
         if len(spec.numeric):
             standardised = g.numbers(x)
-            nats = self._of_numbers(g, standardised)
+            nats = self._nats_of_numbers(g, standardised)
             numbers = costs.where_present(g, x, nats)
         flags = None
         if spec.flags:
@@ -102,7 +102,7 @@ class Histograms(Solution):
             levels = nats_of_level @ block
         return costs.by_column(g, x, numbers, flags, levels)
 
-    def _of_numbers(self, g: Builder, numbers: Value) -> Value:
+    def _nats_of_numbers(self, g: Builder, numbers: Value) -> Value:
         """(batch, numbers), in nats: the surprise of numbers, (batch, numbers), standardised, as if
         none were missing; beyond the ends of a column also the logarithm of 1 + the distance in
         widths."""
@@ -138,14 +138,14 @@ class Histogram(ClosedForm):
         centre = x.mean(axis=0)
         centre = centre.clip(0, 1)
         cells = []
-        for number, (feature, values) in enumerate(_present(spec, x)):
+        for number, (feature, values) in enumerate(_present_values(spec, x)):
             half = float(spec.half[number])
             histogram = self._cells(values, half)
             cells.append(histogram)
             centre[feature] = np.median(values) if len(values) else 0.0
-        edges, nats = _side_by_side(cells)
-        missing, present = _of_flags(spec, x)
-        levels = _of_levels(spec, x)
+        edges, nats = _as_tables(cells)
+        missing, present = _nats_of_flags(spec, x)
+        levels = _nats_of_levels(spec, x)
         return Histograms(
             edges,
             nats,
@@ -184,11 +184,11 @@ class Histogram(ClosedForm):
         edges[-1] += LEAST_WIDTH
         outside = [0]
         with_outside = np.concatenate([outside, counts, outside])
-        nats = _nats(with_outside)
+        nats = _nats_of_counts(with_outside)
         return Cells(edges, nats, width)
 
 
-def _present(spec: Spec, x: Float) -> Iterator[tuple[int, Float]]:
+def _present_values(spec: Spec, x: Float) -> Iterator[tuple[int, Float]]:
     """Yield for each number of spec, in its order, of rows x, (rows, features), (the index of its
     feature, its values that are not missing, (n,))."""
     features = spec.numeric.tolist()
@@ -220,7 +220,7 @@ def _cell_of_each(different: Float, counts: Int, half: float, width: float) -> C
     edges = pairs.ravel()
     # all other values together are one cell more
     with_others = np.append(counts, 0)
-    nats_of_counts = _nats(with_others)
+    nats_of_counts = _nats_of_counts(with_others)
     nats_of_others = nats_of_counts[-1]
     nats = np.full(len(edges) + 1, nats_of_others)
     # every other cell is that of a value, and those between are empty
@@ -228,7 +228,7 @@ def _cell_of_each(different: Float, counts: Int, half: float, width: float) -> C
     return Cells(edges, nats, width)
 
 
-def _side_by_side(cells: list[Cells]) -> tuple[Float, Float]:
+def _as_tables(cells: list[Cells]) -> tuple[Float, Float]:
     """(edges (numbers, k), nats (numbers, k + 1)) of all histograms, k being that of the longest;
     shorter ones are filled up with infinite edges, and 0 nats."""
     numbers = len(cells)
@@ -243,30 +243,30 @@ def _side_by_side(cells: list[Cells]) -> tuple[Float, Float]:
     return edges, nats
 
 
-def _of_flags(spec: Spec, x: Float) -> tuple[Float, Float]:
+def _nats_of_flags(spec: Spec, x: Float) -> tuple[Float, Float]:
     """(surprise of a missing value, surprise of a present one), both (flags,) in nats, counted in
     rows x, (rows, features)."""
     flags = [feature for feature, _ in spec.flags]
     missing = x[:, flags].sum(axis=0)
     present = len(x) - missing
     counts = np.stack([missing, present])
-    nats_of_missing, nats_of_present = _nats(counts)
+    nats_of_missing, nats_of_present = _nats_of_counts(counts)
     return nats_of_missing, nats_of_present
 
 
-def _of_levels(spec: Spec, x: Float) -> Float:
+def _nats_of_levels(spec: Spec, x: Float) -> Float:
     """(features,), in nats: for each feature that is a level of a category the surprise of that
-    level, as `_nats` has it, and 0 for all others. x: (rows, features), the rows to count, 1 in the
-    level that a row has."""
+    level, as `_nats_of_counts` counts it, and 0 for all others. x: (rows, features), the rows to
+    count, 1 in the level that a row has."""
     nats = np.zeros(spec.features)
     for _, first, width in spec.categories:
         block = slice(first, first + width)
         counts = x[:, block].sum(axis=0)
-        nats[block] = _nats(counts)
+        nats[block] = _nats_of_counts(counts)
     return nats
 
 
-def _nats(counts: Float | Int) -> Float:
+def _nats_of_counts(counts: Float | Int) -> Float:
     """The surprise of each cell of a histogram, -log p in nats. counts: (cells, ...), how many rows
     are in each, one row at least; p is the probability for a row which is one of those counted, and
     does not count itself; PRIOR (1) row more is spread evenly over all cells, so that an empty one

@@ -70,8 +70,8 @@ class Halves:
         first: (batch * halves, 2) int64; (batch * halves, 1) of a single row. record: coordinates,
         (batch, n); coordinates: those of the rows, (rows, n), constant."""
         # a product for each half takes less time than one of all, in which most numbers are 0
-        compared = self._compared(g, record)
-        tables = self._tables(g, coordinates, rows)
+        compared = self._compared_coordinates(g, record)
+        tables = self._distance_tables(g, coordinates, rows)
         squares = compared @ tables
         squares = g.op("Flatten", squares, axis=2)
         nearest_rows = two_nearest(g, squares, rows)
@@ -81,7 +81,7 @@ class Halves:
         nearest_rows = g.op("Transpose", nearest_rows, perm=[1, 0, 2])
         return shaped(g, nearest_rows, -1, candidates)
 
-    def _compared(self, g: Builder, record: Value) -> Value:
+    def _compared_coordinates(self, g: Builder, record: Value) -> Value:
         """(halves, batch, n + 1): what each half compares of records, with a 1 behind it. record:
         coordinates, (batch, coordinates)."""
         places = self.places
@@ -97,7 +97,7 @@ class Halves:
         compared = shaped(g, compared, -1, *index.shape)
         return g.op("Transpose", compared, perm=[1, 0, 2])
 
-    def _tables(
+    def _distance_tables(
         self,
         g: Builder,
         coordinates: Value,
@@ -149,7 +149,7 @@ class Halves:
         """How rare the distances are, joined, in bits, divided among features: (batch, features).
         roots: of the distances, (batch * halves, 1); share: how each half divides its own, (batch *
         halves, features)."""
-        bits = self._rarity(g, roots)
+        bits = self._bits_of_roots(g, roots)
         score, blame = write_score(g.graph, bits.name, self.count)
         blame_of_halves = Value(g, blame)
         blame_of_halves = shaped(g, blame_of_halves, -1, self.count, 1)
@@ -162,7 +162,7 @@ class Halves:
         total = shaped(g, total, -1, g.spec.features)
         return total * Value(g, score)
 
-    def _rarity(self, g: Builder, roots: Value) -> Value:
+    def _bits_of_roots(self, g: Builder, roots: Value) -> Value:
         """(batch, halves), in bits: how rare the roots of distances are, (batch * halves, 1), each
         by the rarity of its half, as `Rarity.write` computes it for one."""
         knots, turns, lowest = self._knots()

@@ -122,7 +122,7 @@ class Ranked:
     def of(cls, x: Float, numeric: Int) -> Ranked:
         """The measure by the ranks among rows x, (rows, features), of the features `numeric`,
         (numbers,), their indices. There must be a row."""
-        lines = [_distribution(x[:, feature]) for feature in numeric]
+        lines = [_ranks_of_knots(x[:, feature]) for feature in numeric]
         return cls._of_lines(lines, numeric, x.shape[1])
 
     @classmethod
@@ -422,7 +422,7 @@ def _normal_scores(values: Float) -> tuple[Float, Float]:
     return with_ends, np.array([lowest, *scores, highest])
 
 
-def _distribution(values: Float) -> tuple[Float, Float]:
+def _ranks_of_knots(values: Float) -> tuple[Float, Float]:
     """(knots, ranks), (at most PIECES + 1 = 17,) both, rising: quantiles of values, (n,) with n at
     least 1, or all values if at most 17 are different, but none closer to the next than 0.001; and
     the rank of each: the part of the values below it, plus half of those at it, less 0.5, times

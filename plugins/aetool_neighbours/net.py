@@ -106,7 +106,7 @@ class Neighbours(Solution):
         for halves in self.halves:
             total = total + self._bits_by_halves(g, x, halves)
         count = len(self.measures) + len(self.halves)
-        mean = _by_column(g, total) * (1 / count)
+        mean = _summed_by_column(g, total) * (1 / count)
         # in_bits takes nats
         nats = mean * (1 / costs.IN_BITS)
         return costs.in_bits(g, nats)
@@ -170,7 +170,7 @@ class Neighbours(Solution):
         every_coordinate = np.ones(measure.width)
         square = g.sum_of(apart * apart, every_coordinate)
         distance = g.op("Sqrt", square)
-        root = _root(g, distance, measure.root)
+        root = _root_of_degree(g, distance, measure.root)
         is_scored = g.spec.owners() >= 0
         squares = measure.squares(g, difference, apart)
         # a little each, so that a record at no distance has shares, too
@@ -211,7 +211,7 @@ class Neighbours(Solution):
         return g.where(is_itself, second, first)
 
 
-def _by_column(g: Builder, features: Value) -> Value:
+def _summed_by_column(g: Builder, features: Value) -> Value:
     """(batch, columns + 1): values of features, (batch, features), summed by column; context
     features are left out, and the last is 0."""
     owners = g.spec.owners()
@@ -220,7 +220,7 @@ def _by_column(g: Builder, features: Value) -> Value:
     return costs.summed(g, judged, owners[index].tolist())
 
 
-def _root(g: Builder, distance: Value, degree: int) -> Value:
+def _root_of_degree(g: Builder, distance: Value, degree: int) -> Value:
     """The root of a distance, (batch, 1), not below 0; degree: a power of 2, 1 for the distance
     itself."""
     while degree > 1:
@@ -373,14 +373,14 @@ def _held_out_distances(x: Float) -> Float:
         in_stretch = stretch[judged] == held_out_stretch
         others = x[stretch != held_out_stretch]
         held_out_rows = x[judged[in_stretch]]
-        nearest = _nearest(held_out_rows, others)
+        nearest = _index_of_nearest(held_out_rows, others)
         difference = held_out_rows - others[nearest]
         square = (difference**2).sum(axis=1)
         distances[in_stretch] = np.sqrt(square)
     return distances
 
 
-def _nearest(x: Float, others: Float) -> Int:
+def _index_of_nearest(x: Float, others: Float) -> Int:
     """(rows,): for each row of x, (rows, coordinates), the index of the nearest of others, (k,
     coordinates), k at least 1; of equally near ones the first."""
     # less the squared length of the row itself, which is the same for all others; in place, as

@@ -46,7 +46,7 @@ class Steps:
         down, right = np.indices(grid)
         one_axis = range(-REACH, REACH + 1)
         # of steps that match equally well the first counts: the shortest, none before all others
-        steps = sorted(itertools.product(one_axis, one_axis), key=_length)
+        steps = sorted(itertools.product(one_axis, one_axis), key=_squared_length)
         forward = []
         back = []
         for down_by, right_by in steps:
@@ -61,7 +61,7 @@ class Steps:
         )
 
 
-def _length(step: tuple[int, int]) -> int:
+def _squared_length(step: tuple[int, int]) -> int:
     """The squared length of a step, (down, right), both in places."""
     down, right = step
     return down**2 + right**2
@@ -307,7 +307,7 @@ class Overlay:
         sparse = len(steps.sparse)
         count = len(steps.forward)
         width = min(AXES, coordinates)
-        leading = self._leading(g, asked, axis=2)
+        leading = self._leading_coordinates(g, asked, axis=2)
         # (sparse places, steps): the place of the record that is moved there
         moved_from = steps.forward[:, steps.sparse].T
         flat = g.const(moved_from.ravel(), np.int64)
@@ -315,7 +315,7 @@ class Overlay:
         moved = reshaped(g, moved, [-1, sparse, count, width])
         numbers = g.const(steps.sparse, np.int64)
         rows = g.op("Gather", self.rows, numbers, axis=0)
-        rows = self._leading(g, rows, axis=1)
+        rows = self._leading_coordinates(g, rows, axis=1)
         # |a - b|^2 as |a|^2 - 2 a b + |b|^2; a product for each record and place, which rounds
         # alike however many records there are
         doubled = moved * -2.0
@@ -335,7 +335,7 @@ class Overlay:
         squared_distances: Value = products + moved_length + length.mean(axis=0)
         return squared_distances
 
-    def _leading(
+    def _leading_coordinates(
         self,
         g: Builder,
         x: Value,

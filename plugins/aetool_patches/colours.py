@@ -85,7 +85,7 @@ class Colours:
         first their mean is subtracted, then round by round the plane through those that are near 0
         in all channels. pixels: of reduced pictures, row by row."""
         channels = self.frame.shape[0]
-        plane = self._plane()
+        plane = self._plane_of_pixels()
         parts = plane / len(plane)
         # the last column is a spare one, and takes nothing off
         level = np.diag([1.0, 0.0, 0.0, 0.0]) @ plane.T
@@ -104,14 +104,14 @@ class Colours:
             colours = colours - g.op("MatMul", slopes, tilt)
         return colours
 
-    def _plane(self) -> Float:
+    def _plane_of_pixels(self) -> Float:
         """(pixels, 4), for each pixel of reduced pictures: 1, how far down and how far right each
         pixel lies, -1 .. 1, 0 along a side of one pixel, and 1 again: a product with few columns
         would round by where a record stands."""
         height, width = self.frame.small
         level = np.ones((height, width))
-        down = _off_middle(height)[:, None] * level
-        right = _off_middle(width) * level
+        down = _positions_along(height)[:, None] * level
+        right = _positions_along(width) * level
         columns = [level, down, right, level]
         return np.stack(columns, axis=-1).reshape(-1, 4)
 
@@ -204,15 +204,15 @@ class Colours:
             nats = density.write(g, aspect)
             # thin lines are told by what is beside them: see above
             if number == of_lines:
-                places = self._over_places(g, nats, THIN_BLUR)
+                places = self._means_about_places(g, nats, THIN_BLUR)
                 nearby = [window_means(side, side, NEARBY) for side in self.frame.grid]
                 places = places - both_axes(g, places, *nearby)
             else:
-                places = self._over_places(g, nats, BLUR)
+                places = self._means_about_places(g, nats, BLUR)
             maps.append(g.op("Flatten", places, axis=1))
         return g.side_by_side(*maps)
 
-    def _over_places(
+    def _means_about_places(
         self,
         g: Builder,
         values: Value,
@@ -230,7 +230,7 @@ class Colours:
         return both_axes(g, values, down, right)
 
 
-def _off_middle(side: int) -> Float:
+def _positions_along(side: int) -> Float:
     """(side,): how far each pixel lies from the middle of a side of so many pixels, -1 for the
     first to 1 for the last; 0 for the only one."""
     # not -1: that would be the direction of the level once more

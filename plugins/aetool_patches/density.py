@@ -46,15 +46,15 @@ class Density:
         whitened = (pixels - middle) @ whitening
         enough = len(pixels) // FEWEST_PIXELS
         kernels = max(1, min(KERNELS, enough))
-        belongs = _groups(whitened, kernels)
-        mixture = cls._likeliest(whitened, belongs)
+        belongs = _k_means(whitened, kernels)
+        mixture = cls._fitted_to_shares(whitened, belongs)
         for _ in range(ROUNDS - 1):
             # the cheapest is taken out, so that the powers of a far pixel are not all 0
             costs = mixture.costs(whitened)
             cheapest = costs.min(axis=1, keepdims=True)
             belongs = np.exp(cheapest - costs)
             belongs /= belongs.sum(axis=1, keepdims=True)
-            mixture = cls._likeliest(whitened, belongs)
+            mixture = cls._fitted_to_shares(whitened, belongs)
         # whitened descriptors are but a step on the way: the Gaussians are of pixels
         back = np.linalg.inv(whitening)
         means = mixture.means @ back + middle
@@ -62,7 +62,7 @@ class Density:
         return cls(axes, means, mixture.nats)
 
     @classmethod
-    def _likeliest(
+    def _fitted_to_shares(
         cls,
         whitened: Float,
         belongs: Float,
@@ -153,7 +153,7 @@ class Density:
         return g.minimum(-likelihood, MOST_NATS)
 
 
-def _groups(pixels: Float, count: int) -> Float:
+def _k_means(pixels: Float, count: int) -> Float:
     """Group pixels, (pixels, n), by k-means: (pixels, count), 1 for the group that a pixel belongs
     to, else 0. count: of groups, at most as many as pixels."""
     generator = np.random.default_rng(0)
@@ -164,18 +164,18 @@ def _groups(pixels: Float, count: int) -> Float:
     )
     means = pixels[drawn]
     for _ in range(MEANS_ROUNDS):
-        nearest = _nearest(pixels, means)
+        nearest = _nearest_mean(pixels, means)
         for group in range(count):
             members = pixels[nearest == group]
             # a group that nothing is near to stays where it is
             if len(members):
                 means[group] = members.mean(axis=0)
     belongs = np.eye(count)
-    nearest = _nearest(pixels, means)
+    nearest = _nearest_mean(pixels, means)
     return np.asarray(belongs[nearest])
 
 
-def _nearest(pixels: Float, means: Float) -> Int:
+def _nearest_mean(pixels: Float, means: Float) -> Int:
     """(pixels,): the index of the mean among means, (means, n), that is nearest to each of pixels,
     (pixels, n)."""
     lengths = (means**2).sum(axis=1)

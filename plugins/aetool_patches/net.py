@@ -144,7 +144,7 @@ class Places(Solution):
         lies farther than is usual there from the nearest place about it, and from pictures that are
         laid over as a whole. x: (batch, features), of pictures."""
         places, coordinates, pictures = self.levels.shape
-        places_around, comparisons = _window(self.texture.frame.grid, self.cells)
+        places_around, comparisons = _neighbouring_places(self.texture.frame.grid, self.cells)
         offsets = places_around.shape[1]
         coordinates_of_record = self.texture.write(g, x)
         stored = g.const(self.levels, np.uint8)
@@ -166,7 +166,7 @@ class Places(Solution):
         own_length = reshaped(g, own_length, [-1, places])
         itself = None
         if pictures > 1:
-            itself = self._itself(g, square, own_length, offsets)
+            itself = self._marked_itself(g, square, own_length, offsets)
             square = square + reshaped(g, itself, [-1, 1, 1, pictures])
         # after it is known which picture is the record itself, by all its places
         if not self.vouching.all():
@@ -178,14 +178,16 @@ class Places(Solution):
         nearest = _gathered(g, nearest, comparisons)
         nearest = reshaped(g, nearest, [-1, places, offsets])
         nearest = _least_along(g, nearest, 2)
-        anywhere = self._beyond(g, nearest + own_length, self.usual, self.deviation)
+        anywhere = self._deviations_beyond(g, nearest + own_length, self.usual, self.deviation)
         overlay = Overlay(self.texture.frame, rows, self.coordinates, self.vouching)
         square = overlay.write(g, coordinates_of_record, itself)
         usual = self.alignment.usual
-        aligned = self._beyond(g, square, usual, self.alignment.deviation)
+        aligned = self._deviations_beyond(g, square, usual, self.alignment.deviation)
         return anywhere, aligned
 
-    def _beyond(self, g: Builder, square: Value, usual: Float, deviation: Float) -> Value:
+    def _deviations_beyond(
+        self, g: Builder, square: Value, usual: Float, deviation: Float
+    ) -> Value:
         """(batch, places) from 1 up: 1 + by how many deviations, 0 .. 100, distances lie beyond the
         usual. square: (batch, places), squared distances; usual, deviation: (places,)."""
         # rounding may make the square of a small distance negative
@@ -197,7 +199,7 @@ class Places(Solution):
         beyond = g.minimum(beyond, FARTHEST)
         return beyond + 1.0
 
-    def _itself(self, g: Builder, square: Value, own_length: Value, offsets: int) -> Value:
+    def _marked_itself(self, g: Builder, square: Value, own_length: Value, offsets: int) -> Value:
         """Mark the remembered picture that is the record itself, so that it is not compared with
         itself: (batch, pictures), APART (1e6) for it, else 0. square: (batch, places, offsets,
         pictures), squared distances from each place around to the remembered ones, less own_length,
@@ -231,7 +233,7 @@ class Places(Solution):
         """The largest mean squared distance, over places, of a picture from itself as it is
         remembered, rounded to levels; 1e-6 more for the rounding of float32."""
         coordinates = self.levels.shape[1]
-        return _rounding(coordinates, self.step)
+        return _largest_rounding(coordinates, self.step)
 
 
 @dataclass(frozen=True, eq=False)
@@ -278,8 +280,8 @@ class Patches(ClosedForm):
             raise DataError("no pictures to fit")
         assert self.spec.shape is not None
         frame = Frame(self.spec.shape, self.params.brightness)
-        cells = self._cells(frame)
-        size = self._size(frame)
+        cells = self._cells_to_search(frame)
+        size = self._pictures_to_remember(frame)
         remembered = some_numbers(total, size, seed=0)
         judged = some_numbers(total, JUDGED, seed=1)
         # of few pictures all are remembered and judged, and each is described once
@@ -302,7 +304,7 @@ class Patches(ClosedForm):
                 rows=restored,
                 judged=chosen,
                 remembered=remembered,
-                rounding=_rounding(width, memory.step),
+                rounding=_largest_rounding(width, memory.step),
                 vouching=vouching,
             )
 
@@ -343,7 +345,8 @@ class Patches(ClosedForm):
         place: Int,
     ) -> tuple[Texture, Float, Float]:
         """(how places are described, as learned from pictures; their coordinates, (pictures,
-        places, coordinates); what the remembered pictures are like on average, as of `_mean`).
+        places, coordinates); what the remembered pictures are like on average, see
+        `_mean_at_places`).
 
         numbers: (n,), of the pictures in batches that are described, rising; place: (remembered,),
         the indices in numbers of those that are remembered. Pictures and descriptors take hundreds
@@ -351,7 +354,7 @@ class Patches(ClosedForm):
         """
         pictures = some_rows(batches, numbers)
         # filters and metric are told by what is remembered alone
-        mean = self._mean(frame, pictures[place])
+        mean = self._mean_at_places(frame, pictures[place])
         step_between = math.ceil(len(place) / LEARNED)
         few_pictures = pictures[place[::step_between]]
         layers = learned(frame, self.spec, few_pictures)
@@ -376,7 +379,7 @@ class Patches(ClosedForm):
         flat = evaluated(write_flat, self.spec, pictures)
         return flat.reshape(len(pictures), frame.places, -1)
 
-    def _size(self, frame: Frame) -> int:
+    def _pictures_to_remember(self, frame: Frame) -> int:
         """How many pictures to remember: the parameter `size`, or if that is 0 as many as hold
         NUMBERS (6.3 million) coordinates, from 8 to 256."""
         coordinates = 80  # about so many, of pictures in colour
@@ -384,7 +387,7 @@ class Patches(ClosedForm):
         usual_size = max(8, min(MOST, most))
         return int(self.params.size or usual_size)
 
-    def _cells(self, frame: Frame) -> int:
+    def _cells_to_search(self, frame: Frame) -> int:
         """How many neighbouring places, in each direction, a place is compared with: about as far
         as params.shift pixels, or if that is 0 as 1/32 of the longer side; 1 to 4."""
         _, height, width = frame.shape
@@ -397,7 +400,7 @@ class Patches(ClosedForm):
         cells = max(1, cells)
         return min(MOST_CELLS, cells)
 
-    def _mean(self, frame: Frame, rows: Float) -> Float:
+    def _mean_at_places(self, frame: Frame, rows: Float) -> Float:
         """(channels * places,): the mean of rows, which are pictures, (pictures, features), about
         each place, channel by channel, standardised as they are."""
         mean = rows.mean(axis=0)
@@ -410,13 +413,13 @@ class Patches(ClosedForm):
         return np.asarray(small.ravel())
 
 
-def _rounding(coordinates: int, step: float) -> float:
+def _largest_rounding(coordinates: int, step: float) -> float:
     """The largest squared distance of a place of so many coordinates from itself rounded to whole
     steps of this length; plus LITTLE (1e-6), for the rounding of float32."""
     return coordinates * step**2 / 4 + LITTLE
 
 
-def _window(grid: tuple[int, int], cells: int) -> tuple[Int, Int]:
+def _neighbouring_places(grid: tuple[int, int], cells: int) -> tuple[Int, Int]:
     """The neighbouring places of each place of a grid, as tables of indices: (around, comparisons),
     (places, offsets) both, for a grid (height, width) and offsets of at most `cells` in each
     direction.
@@ -453,10 +456,10 @@ def _window(grid: tuple[int, int], cells: int) -> tuple[Int, Int]:
         # beyond the edge there is no comparison: that of the place with itself stands in
         comparison = np.where(inside, there, here)
         comparisons.append(comparison)
-    return _table(around), _table(comparisons)
+    return _as_columns(around), _as_columns(comparisons)
 
 
-def _table(columns: Sequence[Int]) -> Int:
+def _as_columns(columns: Sequence[Int]) -> Int:
     """(places, columns): several tables over a grid, (height, width) each, as the columns of one,
     its places row by row."""
     flat = [column.ravel() for column in columns]

@@ -91,18 +91,18 @@ class Usual:
         of costs from it, over pictures and the places around; plus the mean of these roots over the
         whole map, plus LEAST_DEVIATION (0.01).
         """
-        usual = self._about(mean)
+        usual = self._averaged_around(mean)
         # the mean of (cost - usual)^2, which rounding may make negative
         variance = square - 2 * usual * mean + usual**2
         variance = np.maximum(variance, 0.0)
-        strays = np.sqrt(self._about(variance))
+        strays = np.sqrt(self._averaged_around(variance))
         # of few pictures it is uncertain at each place, and the mean over all is added
         by_map = strays.reshape(*strays.shape[:-1], self.maps, -1)
         typical = by_map.mean(axis=-1, keepdims=True)
         deviation = by_map + typical + LEAST_DEVIATION
         return usual, deviation.reshape(strays.shape)
 
-    def _about(self, values: Float) -> Float:
+    def _averaged_around(self, values: Float) -> Float:
         """Values, (..., maps * places), averaged over the places around each, map by map, under a
         Gaussian of AROUND (2) places, in the same shape."""
         height, width = self.frame.grid
@@ -209,8 +209,8 @@ class Surfaces(ClosedForm):
         pictures = some_rows(batches, judged)
         # where pictures are many, those that are judged tell what pixels look like, too
         described = self._described(colours, pictures)
-        densities = [Density.of(_drawn(pixels)) for pixels in described]
-        costs = self._in_parts(
+        densities = [Density.of(_random_pixels(pixels)) for pixels in described]
+        costs = self._evaluated_in_parts(
             lambda g, x: colours.costs(g, x, densities),
             pictures,
         )
@@ -228,7 +228,7 @@ class Surfaces(ClosedForm):
             usual,
             deviation,
             rarities,
-            self._mean(frame, pictures),
+            self._mean_at_places(frame, pictures),
             alike,
             fitted,
             {"alike everywhere": round(alike, 3)},
@@ -248,7 +248,7 @@ class Surfaces(ClosedForm):
             every = g.op("Concat", *aspects, axis=1)
             return g.op("Flatten", every, axis=1)
 
-        flat = self._in_parts(every_aspect, pictures)
+        flat = self._evaluated_in_parts(every_aspect, pictures)
         laid = flat.reshape(len(flat), -1, height * width)
         every = laid.transpose(0, 2, 1)
         # colours alone; beside one number of contrast; beside those of all grains; the rest, beside
@@ -256,7 +256,7 @@ class Surfaces(ClosedForm):
         widths = [channels, channels + 1, channels + len(GRAINS)]
         return np.split(every, np.cumsum(widths), axis=2)
 
-    def _in_parts(
+    def _evaluated_in_parts(
         self,
         computation: Callable[[Builder, Value], Value],
         pictures: Float,
@@ -271,7 +271,7 @@ class Surfaces(ClosedForm):
             results.append(result.astype(np.float32))
         return np.concatenate(results)
 
-    def _mean(self, frame: Fine, rows: Float) -> Float:
+    def _mean_at_places(self, frame: Fine, rows: Float) -> Float:
         """(channels * places,): the mean of rows, which are pictures, (pictures, features), about
         each place, channel by channel, standardised as they are."""
         _, height, width = frame.shape
@@ -282,7 +282,7 @@ class Surfaces(ClosedForm):
         return np.asarray(small.ravel())
 
 
-def _drawn(pixels: Singles) -> Float:
+def _random_pixels(pixels: Singles) -> Float:
     """Some of the pixels, (pictures, pixels, descriptors), at random over all pictures, at most
     12,000, of as many pixels always those at the same indices: (n, descriptors) float64."""
     flat = pixels.reshape(-1, pixels.shape[-1])

@@ -144,7 +144,7 @@ class Layer:
             picture = both_axes(g, picture, rows, columns)
         answers = g.op("Conv", picture, self.weight, self.bias)
         squares = answers * answers
-        groups = self._groups()[:, :, None, None]
+        groups = self._group_weights()[:, :, None, None]
         strength = g.op("Conv", squares, groups)
         # there is an answer only where the whole window lies within the picture
         window_height, window_width = self.weight.shape[2:]
@@ -157,26 +157,26 @@ class Layer:
         strength = both_axes(g, strength, rows, columns)
         strength = strength + LEAST_ANSWER
         log_strength = g.log(strength)
-        first_filters = range(self._leading)
+        first_filters = range(self._leading_filters)
         leading = g.columns_of(answers, list(first_filters))
         leading = both_axes(g, leading, rows, columns)
         both = g.op("Concat", log_strength, leading, axis=1)
-        return _less_mean(g, both, self.width, frame.places)
+        return _without_mean(g, both, self.width, frame.places)
 
     @property
     def width(self) -> int:
         """How many descriptors the layer has for each place: one for each group, and one for each
         leading filter."""
-        groups = len(self._groups())
-        return groups + self._leading
+        groups = len(self._group_weights())
+        return groups + self._leading_filters
 
     @property
-    def _leading(self) -> int:
+    def _leading_filters(self) -> int:
         """How many filters' answers, of the first ones, are descriptors themselves: LEADING (3) at
         most."""
         return min(LEADING, len(self.bias))
 
-    def _groups(self) -> Float:
+    def _group_weights(self) -> Float:
         """(groups, filters), at most 12 groups: the weight of each filter in each group, 0 outside
         of it, with the sum 1 over it; first filters are groups by themselves, later groups have
         ever more filters."""
@@ -210,7 +210,7 @@ class Tint:
         rows = window_means(height, down, self.deviation)
         columns = window_means(width, right, self.deviation)
         colours = both_axes(g, picture, rows, columns)
-        return _less_mean(g, colours, self.width, frame.places)
+        return _without_mean(g, colours, self.width, frame.places)
 
 
 Layers = Sequence[Layer | Tint]
@@ -418,7 +418,7 @@ def reshaped(g: Builder, x: Value, sizes: Sequence[int]) -> Value:
     return g.op("Reshape", x, shape)
 
 
-def _less_mean(g: Builder, x: Value, width: int, places: int) -> Value:
+def _without_mean(g: Builder, x: Value, width: int, places: int) -> Value:
     """(batch, width, places): descriptors on a grid, (batch, width, height, width of the grid),
     with the places in one row, less the mean of each descriptor over all places. width: how many
     descriptors; places: how many places."""

@@ -102,7 +102,7 @@ class Compared:
         ranked = np.partition(self.squares, rank, axis=1)[:, rank]
         far = np.sqrt(np.maximum(ranked.astype(np.float64), LITTLE))
         moments = Moments.of(far)
-        usual, deviation = _usual(self.frame, moments.mean, moments.square)
+        usual, deviation = _usual_and_deviation(self.frame, moments.mean, moments.square)
         return np.asarray(far <= usual + RARE * deviation)
 
     def nearest(self) -> Squares:
@@ -119,12 +119,12 @@ class Compared:
         nearest = self.nearest().astype(np.float64)
         far = np.sqrt(np.maximum(nearest, LITTLE))
         moments = Moments.of(far)
-        usual, deviation = _usual(self.frame, moments.mean, moments.square)
+        usual, deviation = _usual_and_deviation(self.frame, moments.mean, moments.square)
         beyond = (far - usual) / deviation
         if len(far) >= FEWEST:
             # each picture by all others: it has bent neither what is usual of them nor how far
             # they stray towards itself
-            usual_of_others, deviation_of_others = _usual(
+            usual_of_others, deviation_of_others = _usual_and_deviation(
                 self.frame,
                 moments.mean_of_others,
                 moments.square_of_others,
@@ -174,7 +174,7 @@ class Moments:
         )
 
 
-def _usual(
+def _usual_and_deviation(
     frame: Frame,
     mean: Float,
     square: Float,
@@ -187,7 +187,7 @@ def _usual(
     place, too; as that is uncertain of few pictures, the mean of these parts over all places, 0.05
     at least, is added, before they are multiplied by what they are parts of.
     """
-    usual = _about(frame, mean)
+    usual = _averaged_around(frame, mean)
     # places that hardly differ in any picture count by what others do
     overall = mean.mean(axis=-1, keepdims=True)
     unit = np.maximum(usual, LEAST_USUAL * overall)
@@ -195,13 +195,13 @@ def _usual(
     # the mean of (distance - usual)^2, which rounding may make negative
     variance = square - 2 * usual * mean + usual**2
     relative = np.maximum(variance, 0.0) / unit**2
-    strays = np.sqrt(_about(frame, relative))
+    strays = np.sqrt(_averaged_around(frame, relative))
     typical = strays.mean(axis=-1, keepdims=True)
     typical = np.maximum(typical, LEAST_DEVIATION)
     return usual, unit * (strays + typical)
 
 
-def _about(frame: Frame, values: Float) -> Float:
+def _averaged_around(frame: Frame, values: Float) -> Float:
     """Average values, (..., places), over the places around each, under a Gaussian of AROUND (1.5)
     places: (..., places)."""
     height, width = frame.grid
@@ -278,12 +278,12 @@ def _overlap(
     `right` of those), as slices, so that every place has a counterpart; empty where there is none.
     grid: (height, width); down, right: in places, below 0 for up and left."""
     height, width = grid
-    rows, rows_there = _shared(height, down)
-    columns, columns_there = _shared(width, right)
+    rows, rows_there = _overlap_of_line(height, down)
+    columns, columns_there = _overlap_of_line(width, right)
     return (rows, columns), (rows_there, columns_there)
 
 
-def _shared(size: int, step: int) -> tuple[slice, slice]:
+def _overlap_of_line(size: int, step: int) -> tuple[slice, slice]:
     """(slice of a line of `size` places, slice of the places that lie `step` further, below 0
     before them), of the same length; empty where none lies on the line."""
     first = max(0, -step)

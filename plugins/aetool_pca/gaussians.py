@@ -55,14 +55,14 @@ def conditionals(spec: Spec, cov: Float) -> Float:
     """
     precision = np.linalg.inv(cov)
     inverse_blocks = np.zeros_like(precision)
-    for block in _blocks(spec):
+    for block in _features_of_columns(spec):
         place = np.ix_(block, block)
         inverse_blocks[place] = np.linalg.inv(precision[place])
     identity = np.eye(len(cov))
     return np.asarray(identity - precision @ inverse_blocks)
 
 
-def _blocks(spec: Spec) -> list[list[int]]:
+def _features_of_columns(spec: Spec) -> list[list[int]]:
     """For each column that is scored the list of the indices of its features: numbers without a
     flag and flags without a number first, then categories, then numbers with their flags."""
     numbers = spec.numeric.tolist()
@@ -380,7 +380,7 @@ def _mixture(
     variance = medians_of(ordered, count) / NORMAL_MEDIAN
     variance = np.maximum(variance, least**2)
     inner_square = np.where(ordered <= largest_kept, ordered, np.inf)
-    square, rows = _grouped(inner_square)
+    square, rows = _averaged_in_groups(inner_square)
     start = np.array(TAIL_START)[:, None]
     scale = np.sqrt(variance) * start
     weight = np.full_like(scale, 1 / len(scale))
@@ -430,7 +430,7 @@ def medians_of(ordered: Float, count: Int) -> Float:
     return (lower + upper) / 2
 
 
-def _grouped(ordered: Float) -> tuple[Float, Float]:
+def _averaged_in_groups(ordered: Float) -> tuple[Float, Float]:
     """Average the values of each column in at most MOST_GROUPS (512) groups: (means, counts),
     (groups, k) both, from rising squares, (rows, k); infinite ones are left out. Where a column has
     fewer finite values than groups, some groups are empty: both are 0.

@@ -49,7 +49,7 @@ class PCA(ClosedForm):
         if self.params.probabilistic:
             return self._probabilistic(batches)
         # of wide rows a covariance would be far larger than the rows themselves
-        most = self._axes(batches)
+        most = self._axes_to_find(batches)
         moments = spread(batches, most)
         trim = self.params.trim
         # of few rows none can be called far out
@@ -66,13 +66,13 @@ class PCA(ClosedForm):
         if is_table and isinstance(prediction, LowRank):
             few = few_rows(batches)
             prediction = with_companions(prediction, self.spec, few)
-        maps = self._maps(moments)
+        maps = self._code_maps(moments)
         maps = with_tails(maps, prediction, self.spec, batches)
         if not is_table:
             return maps
         return with_joint(maps, self.spec, batches, JOINT_TRIM, self.params.joint)
 
-    def _axes(self, batches: Batches) -> int | None:
+    def _axes_to_find(self, batches: Batches) -> int | None:
         """How many leading axes of the covariance to find, at least as many as the code has units;
         None, of up to 512 features, to form all of it."""
         rows = sum(len(batch) for batch in batches)
@@ -84,7 +84,7 @@ class PCA(ClosedForm):
         code = self.params.latent or usual_code
         return max(most, code)
 
-    def _noise(self, rows: int) -> Float:
+    def _noise_of_features(self, rows: int) -> Float:
         """(features,): the variance to add to each feature: that of rounding to its bucket, a
         little against singularity (0.001 for what is 0 or 1, else a millionth), and for a number
         with gaps and its flag that of ten further rows of deviation 1, so that a few rows do not
@@ -106,7 +106,7 @@ class PCA(ClosedForm):
         """A prediction of each feature from the other columns: of tables with a full covariance by
         all of them (Whole), else by leading axes, 64 of small pictures (LowRank). moments: of the
         rows."""
-        noise = self._noise(moments.rows)
+        noise = self._noise_of_features(moments.rows)
         if isinstance(moments, Moments) and self.spec.shape is None:
             covariance = moments.cov + np.diag(noise)
             weights = conditionals(self.spec, covariance)
@@ -126,17 +126,17 @@ class PCA(ClosedForm):
         diagonal = precision - square.sum(axis=1)
         return LowRank(moments.mean, loadings, precision, diagonal)
 
-    def _maps(self, moments: Moments | Leading) -> Components:
+    def _code_maps(self, moments: Moments | Leading) -> Components:
         """The maps from features to code and from code to expected features, by the leading axes of
         rows with these moments; without a prediction, and with scales and weights of 1, which
         `with_tails` replaces."""
         principal = Leading.of(moments) if isinstance(moments, Moments) else moments
-        k = self.params.latent or _enough(principal.variances, principal.total)
+        k = self.params.latent or _components_needed(principal.variances, principal.total)
         # the code, whose decoder is its encoder turned over
         axes = principal.vectors[:, :k]
         mean = principal.mean
         ones = np.ones((1, len(mean)))
-        explained = _explained(principal.variances[:k], principal.total)
+        explained = _parts_explained(principal.variances[:k], principal.total)
         return Components(
             mean,
             encoder=axes,
@@ -172,9 +172,9 @@ class PCA(ClosedForm):
         if len(numbers) < 2:
             raise DataError("probabilistic pca needs two columns of numbers")
         columns = Columns(batches, numbers)
-        moments = spread(columns, self._axes(batches))
+        moments = spread(columns, self._axes_to_find(batches))
         principal = Leading.of(moments) if isinstance(moments, Moments) else moments
-        k = self.params.latent or _enough(principal.variances, principal.total)
+        k = self.params.latent or _components_needed(principal.variances, principal.total)
         # one axis at least is left to the noise
         axes = principal.first(min(k, len(numbers) - 1))
         blur = self.params.blur**2  # the density of data + N(0, blur^2 I)
@@ -194,8 +194,8 @@ class PCA(ClosedForm):
         log_eigenvalues = np.log(m / noise)
         ones = np.ones((1, features))
         scale = ones * np.sqrt(noise)
-        mean = _mean(batches)
-        explained = _explained(axes.variances, principal.total)
+        mean = _mean_of_rows(batches)
+        explained = _parts_explained(axes.variances, principal.total)
         return Components(
             mean,
             encoder,
@@ -211,7 +211,7 @@ class PCA(ClosedForm):
         )
 
 
-def _mean(batches: Batches) -> Float:
+def _mean_of_rows(batches: Batches) -> Float:
     """(features,): the mean of all rows in batches, one at least."""
     rows = 0
     # an integer: added to the first sum it changes no bit of it
@@ -222,14 +222,14 @@ def _mean(batches: Batches) -> Float:
     return np.asarray(total / rows)
 
 
-def _explained(variances: Float, total: float) -> list[float]:
+def _parts_explained(variances: Float, total: float) -> list[float]:
     """The part of the total variance along each of the first at most 32 components, rounded to 4
     digits; all 0 where total is 0. variances: (components,), along each; total: of all features."""
     parts = variances[:MOST_TOLD] / max(total, 1e-12)
     return [round(part, 4) for part in parts.tolist()]
 
 
-def _enough(variances: Float, total: float) -> int:
+def _components_needed(variances: Float, total: float) -> int:
     """The number of leading components that together explain 95 % of the total variance; one more
     than there are if all explain less. variances: (components,), of each, the largest first; total:
     of all features."""

@@ -43,7 +43,7 @@ class Prototypes(Solution):
     def encode(self, g: Builder, x: Value) -> Value:
         """The index of the nearest prototype as a code, (batch, 1) float32. x: (batch,
         features)."""
-        return g.as_number(self._nearest(g, x))
+        return g.as_number(self._index_of_nearest(g, x))
 
     def decode(self, g: Builder, z: Value) -> Value:
         """The prototypes, (batch, features), that codes z, (batch, 1), are the indices of; codes
@@ -58,7 +58,7 @@ class Prototypes(Solution):
 
     def expected(self, g: Builder, x: Value) -> Value:
         """(batch, features): the prototype nearest to each record x, (batch, features)."""
-        nearest = self._nearest(g, x)
+        nearest = self._index_of_nearest(g, x)
         return g.rows_of(self.centres, nearest)
 
     def parts(self, g: Builder, x: Value) -> Value:
@@ -68,7 +68,7 @@ class Prototypes(Solution):
         expected = self.expected(g, x)
         return costs.about(g, x, expected, self.deviation, self.prior, shared)
 
-    def _nearest(self, g: Builder, x: Value) -> Value:
+    def _index_of_nearest(self, g: Builder, x: Value) -> Value:
         """(batch, 1) int64: the index of the prototype nearest to features x, (batch, features),
         context left out; of equally near ones the first."""
         distances = g.squared_distances(x, self.centres)
@@ -99,7 +99,7 @@ class KMeans(ClosedForm):
             fitted = np.delete(x, slice(None, None, ASIDE), axis=0)
         numbers = int(scored.sum())
         centres = self._centres(fitted, numbers)
-        index = _nearest(centres, held_out)
+        index = _index_of_nearest(centres, held_out)
         expected = centres[index]
         deviation = costs.deviations(self.spec, held_out, expected)
         # how often a flag or level occurs; of numbers it says nothing, and is not read
@@ -119,7 +119,7 @@ class KMeans(ClosedForm):
         # where there are few rows for each prototype, one row is as good as several
         fewest = 2 if len(rows) > 4 * size else 1
         for _ in range(ROUNDS):
-            centres = _moved(centres, rows, fewest)
+            centres = _means_of_nearest(centres, rows, fewest)
         return centres
 
 
@@ -134,11 +134,11 @@ def _sample(batches: Batches) -> Float:
     return np.concatenate(sample).astype(np.float64)
 
 
-def _moved(centres: Float, rows: Float, fewest: int) -> Float:
+def _means_of_nearest(centres: Float, rows: Float, fewest: int) -> Float:
     """New centres, (at most k, features): the means of the rows, (n, features), that are nearest to
     each of the old centres, (k, features); those of no row, or of fewer than `fewest`, are
     dropped."""
-    number = _nearest(centres, rows)
+    number = _index_of_nearest(centres, rows)
     count = np.bincount(number, minlength=len(centres))
     order = np.argsort(number, kind="stable")
     first = np.cumsum(count) - count
@@ -152,7 +152,7 @@ def _moved(centres: Float, rows: Float, fewest: int) -> Float:
     return np.asarray(means[is_kept])
 
 
-def _nearest(centres: Float, rows: Float) -> Int:
+def _index_of_nearest(centres: Float, rows: Float) -> Int:
     """(rows,): for each of rows, (rows, features), one at least, the index of the nearest of
     centres, (k, features); of equally near ones the first."""
     nearest = []

@@ -113,7 +113,7 @@ class Sparse(AutoEncoder):
         cut = self.cut(u)
         code = self.sparse(u, cut)
         centred_rows = flat[:FEW] - mean
-        gain = self._gain(centred_rows, code)
+        gain = self._best_factor(centred_rows, code)
         encoder.weight.mul_(gain)
         encoder.bias.mul_(gain)
         self.threshold.copy_(gain * cut)
@@ -153,7 +153,7 @@ class Sparse(AutoEncoder):
             shares = mean[block].clamp(min=1e-3)
             decoder.bias[block] = shares.log()
 
-    def _gain(self, target: Tensor, code: Tensor) -> Tensor:
+    def _best_factor(self, target: Tensor, code: Tensor) -> Tensor:
         """Find the factor by which codes, (rows, latent), must be multiplied to restore the numbers
         among the features of `target`, (rows, features), best: a scalar, 0.001 to 1."""
         # columns are alike, so that what they measure adds up to too much: by one factor less

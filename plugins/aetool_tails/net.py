@@ -65,8 +65,8 @@ class TailsOfColumns(Solution):
             nothing = g.nothing(x)
             return costs.summed(g, nothing, [0])
         numbers = g.numbers(x)
-        upper = self._bits(g, UPPER, numbers)
-        lower = self._bits(g, LOWER, numbers)
+        upper = self._bits_on_side(g, UPPER, numbers)
+        lower = self._bits_on_side(g, LOWER, numbers)
         farther_out = g.maximum(upper, lower)
         farther_out = costs.where_present(g, x, farther_out)
         # what lies beyond all levels is hardly ever the rarest by chance
@@ -82,7 +82,7 @@ class TailsOfColumns(Solution):
         column_of_each = g.spec.owner.tolist()
         return costs.summed(g, bits, column_of_each)
 
-    def _bits(self, g: Builder, side: int, numbers: Value) -> Value:
+    def _bits_on_side(self, g: Builder, side: int, numbers: Value) -> Value:
         """How rare each of numbers, (batch, numbers), is on one side of its column, in bits, in
         their shape: -log2 of the part of the column's values that lie as far out; 0 for one that is
         not in that tail. side: UPPER or LOWER."""
@@ -133,22 +133,22 @@ class Tails(ClosedForm):
             features = self.spec.numeric[strip]
             chosen = [batch[:, features] for batch in batches]
             values = np.concatenate(chosen, dtype=np.float64)
-            missing = self._missing(batches, strip)
+            missing = self._is_missing(batches, strip)
             without_gaps = ~missing.any(axis=0)
             numbers_without_gaps = strip[without_gaps]
             values_without_gaps = values[:, without_gaps]
-            read += self._measure(tails, centre, numbers_without_gaps, values_without_gaps)
+            read += self._measure_numbers(tails, centre, numbers_without_gaps, values_without_gaps)
             # of numbers that are missing here and there, each has a count of its own
             for column in np.flatnonzero(~without_gaps):
                 number = strip[[column]]
                 present = ~missing[:, column]
                 present_values = values[present]
                 present_values = present_values[:, [column]]
-                read += self._measure(tails, centre, number, present_values)
+                read += self._measure_numbers(tails, centre, number, present_values)
         start, scale, shape, part = np.moveaxis(tails, 2, 0)
         return TailsOfColumns(start, scale, shape, part, centre, read)
 
-    def _missing(self, batches: Batches, numbers: Int) -> npt.NDArray[np.bool_]:
+    def _is_missing(self, batches: Batches, numbers: Int) -> npt.NDArray[np.bool_]:
         """(rows, numbers): True where the flag of a number says that it is missing. numbers:
         (numbers,), which of spec.numeric they are. There must be a batch."""
         gates = self.spec.gate[numbers]
@@ -156,7 +156,7 @@ class Tails(ClosedForm):
         flags = [batch[:, gates] != 0 for batch in batches]
         return np.asarray(np.concatenate(flags) & gated)
 
-    def _measure(self, tails: Float, centre: Float, columns: Int, values: Float) -> int:
+    def _measure_numbers(self, tails: Float, centre: Float, columns: Int, values: Float) -> int:
         """Measure the tails and medians of some numbers by their values, (rows, columns), and write
         them into tails, (2, numbers, 4): start, scale, shape and part of the UPPER tail and of the
         LOWER one; and centre, (features,), in place. columns: (columns,), which of spec.numeric
@@ -178,7 +178,7 @@ class Tails(ClosedForm):
         part = self.params.part
         # turned over, lower tails are upper ones, and rise again
         for side, rising in ((UPPER, values), (LOWER, -values[::-1])):
-            tails[side, columns[has_many]] = _tails(rising[:, has_many], part)
+            tails[side, columns[has_many]] = _fitted_tails(rising[:, has_many], part)
             tails[side, columns[has_levels]] = _beyond_levels(rising[:, has_levels])
         return 2 * int(has_many.sum())
 
@@ -198,7 +198,7 @@ def _beyond_levels(values: Float) -> Float:
     return np.stack([start, scale, shape, part], axis=1)
 
 
-def _tails(values: Float, tail_part: float) -> Float:
+def _fitted_tails(values: Float, tail_part: float) -> Float:
     """(columns, 4): start, scale, shape, part of the upper tails of values, (rows, columns), rising
     in each column, one row at least, by probability-weighted moments (Hosking & Wallis 1987,
     equation 6); a shape read off few values is believed in part, and none is nearer to 0 than

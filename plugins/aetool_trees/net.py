@@ -84,14 +84,14 @@ class Forest(Solution):
         cuts_left = [level.left for level in self.levels]
         tables = [*cuts_left, self.leaves]
         # how many cuts more a record takes on the average, before each cut
-        expected = _read(g, tables[0], node, trees)
+        expected = _looked_up(g, tables[0], node, trees)
         changes = []
         owner: list[int] = []
         tables_below = tables[1:]
         for level, table_below in zip(self.levels, tables_below, strict=True):
             value = g.columns_of(x, level.features)
-            cut = _read(g, level.cut, node, trees)
-            stays = _staying(g, level, value, node)
+            cut = _looked_up(g, level.cut, node, trees)
+            stays = _chance_of_staying(g, level, value, node)
             # how many cuts this level takes; where rows of one value are not cut, only a record of
             # another value makes a cut of it
             is_cut = g.as_number(cut < LARGEST)
@@ -100,7 +100,7 @@ class Forest(Solution):
             goes_right = g.as_number(value > cut)
             # the children of node n are 2 n and 2 n + 1
             node = first_child + goes_right
-            expected_below = _read(g, table_below, node, trees)
+            expected_below = _looked_up(g, table_below, node, trees)
             # less what is expected below, if the record is not alone yet, and this cut
             change = expected - stays * expected_below - spent
             changes.append(alive * change)
@@ -121,7 +121,7 @@ class Forest(Solution):
         return g.columns_of(bits, list(columns))
 
 
-def _staying(
+def _chance_of_staying(
     g: Builder,
     level: Level,
     value: Value,
@@ -132,15 +132,15 @@ def _staying(
     trees), of the feature that each tree cuts; node: (batch, trees) float32, the number, from 0, of
     the node of this level in which each tree has the record."""
     trees = len(level.features)
-    low = _read(g, level.low, node, trees)
-    high = _read(g, level.high, node, trees)
+    low = _looked_up(g, level.low, node, trees)
+    high = _looked_up(g, level.high, node, trees)
     width = g.maximum(high - low, level.least)
     gap = g.maximum(low - value, value - high)
     beyond = g.relu(gap)
     return width / (width + beyond)
 
 
-def _read(
+def _looked_up(
     g: Builder,
     table: Half,
     node: Value,
@@ -177,7 +177,7 @@ class Trees(ClosedForm):
             )
         rng = np.random.default_rng(0)
         most = self.params.sample
-        rows = _samples(rng, len(x), trees, most)
+        rows = _random_samples(rng, len(x), trees, most)
         growing = _Growing(self.spec, x, rows, rng)
         # all trees at once
         for _ in range(depth):
@@ -187,7 +187,7 @@ class Trees(ClosedForm):
             levels=levels,
             leaves=cuts_in_leaves,
             owner=self.spec.owners(),
-            centre=_centre(self.spec, x),
+            centre=_usual_values(self.spec, x),
         )
 
 
@@ -236,11 +236,11 @@ class _Growing:
         trees = len(self.rows)
         nodes = trees << len(self.levels)
         nodes_of_a_tree = nodes // trees
-        features = self._features()
+        features = self._random_features()
         values = self.x[self.rows, features[:, None]]
         # the number of each row's node among those of all trees
         node_of_all = self.tree * nodes_of_a_tree + self.node
-        low, high = self._ends(node_of_all, values, nodes)
+        low, high = self._lowest_and_highest(node_of_all, values, nodes)
         part = self.rng.random(nodes)
         # flags and levels are 0 or 1: any cut between these parts them alike
         is_binary = ~self.is_number[features]
@@ -260,15 +260,15 @@ class _Growing:
         level = Level(
             features=features,
             cut=cut,
-            low=_rounded(low, -np.inf),
-            high=_rounded(high, np.inf),
+            low=_rounded_to_half(low, -np.inf),
+            high=_rounded_to_half(high, np.inf),
             least=self.least[features],
             # known when the trees are grown
             left=np.zeros(0, np.float16),
         )
         self.levels.append(level)
 
-    def _ends(
+    def _lowest_and_highest(
         self,
         place: Int,
         values: Features,
@@ -289,7 +289,7 @@ class _Growing:
         high[is_empty] = 0.0
         return low, high
 
-    def _features(self) -> Int:
+    def _random_features(self) -> Int:
         """(trees,): the index of a feature drawn for each tree to cut: a number, a flag, or of a
         category the level that a random one of the tree's rows has."""
         trees, sample = self.rows.shape
@@ -315,7 +315,7 @@ class _Growing:
         tree by tree, how many further random cuts it would take, on average, until a row of that
         leaf is alone.
         """
-        leaves = _cuts_of(self.counts[-1])
+        leaves = _mean_cuts(self.counts[-1])
         cuts_left = leaves
         levels: list[Level] = []
         for level in reversed(self.levels):
@@ -335,7 +335,7 @@ class _Growing:
         return levels, leaves.astype(np.float16)
 
 
-def _samples(
+def _random_samples(
     rng: np.random.Generator,
     rows: int,
     trees: int,
@@ -356,7 +356,7 @@ def _samples(
     return samples[:trees]
 
 
-def _cuts_of(counts: Int) -> Float:
+def _mean_cuts(counts: Int) -> Float:
     """For each n in counts, of any shape, the average number of random cuts until one of n rows is
     alone: 2 H(n - 1) - 2 (n - 1) / n, with H the harmonic numbers; 0 for n of 0 or 1 (Liu et al.
     2008, equation 1)."""
@@ -370,7 +370,7 @@ def _cuts_of(counts: Int) -> Float:
     return cuts
 
 
-def _rounded(values: Features, towards: float) -> Half:
+def _rounded_to_half(values: Features, towards: float) -> Half:
     """Values, of any shape, as float16, rounded up if `towards` is inf, down if it is -inf, so that
     a range of values lies within its rounded ends."""
     rounded = values.astype(np.float16)
@@ -381,7 +381,7 @@ def _rounded(values: Features, towards: float) -> Half:
     return np.where(has_passed, neighbour, rounded)
 
 
-def _centre(spec: Spec, x: Features) -> Float:
+def _usual_values(spec: Spec, x: Features) -> Float:
     """The usual value of each feature, (features,): of numbers the median of those that are not
     missing, 0 if all are; of flags and levels how often they occur. x: (rows, features), one at
     least."""

@@ -101,10 +101,10 @@ class LogisticPixels(nn.Module):
         self.sizes = [components * count for count in blocks]
         parameters = sum(self.sizes)
         self.head = nn.Conv2d(width, parameters, 1)
-        self._start()
+        self._spread_components()
 
     @torch.no_grad()
-    def _start(self) -> None:
+    def _spread_components(self) -> None:
         """Set the biases of the head, in place, so that the components of every channel are spread
         evenly from black to white, equally likely and of one scale."""
         assert self.head.bias is not None
@@ -182,12 +182,12 @@ class LogisticPixels(nn.Module):
         moves = torch.tanh(moves)
         return Mixtures(
             logits,
-            self._of_channels(means),
-            self._of_channels(log_scales),
-            self._of_channels(moves),
+            self._split_by_channel(means),
+            self._split_by_channel(log_scales),
+            self._split_by_channel(moves),
         )
 
-    def _of_channels(self, part: Tensor) -> Sequence[Tensor]:
+    def _split_by_channel(self, part: Tensor) -> Sequence[Tensor]:
         """Cut parameters, (batch, n * components, height, width), into n parts, (batch, components,
         height, width), one for each channel, or pair of channels; an empty tuple where n is 0, as
         for the pairs of grey pictures."""

@@ -141,7 +141,7 @@ class Neighbours(Solution):
         # a model without a picture could judge none
         if not remembered or not len(compared.judged):
             return self
-        count = _count(remembered)
+        count = _neighbours_to_count(remembered)
         memories = []
         for memory in self.memories:
             levels = memory.levels[stays]
@@ -159,7 +159,7 @@ class Neighbours(Solution):
         (batch, features), itself left out, blurred; with views.brightness, of one mean and
         contrast."""
         colours = self.views.write(g, x)[0]
-        _, nearest = self._distance(g, colours, self.memories[0])
+        _, nearest = self._distance_and_nearest(g, colours, self.memories[0])
         channels = self.views.shape[0]
         features = self.views.enlarged(g, nearest, channels)
         return features * (1 / SCALE)
@@ -173,7 +173,7 @@ class Neighbours(Solution):
             # of all moves the one by which the picture is nearest to others counts
             distances = []
             for views in views_of_moves:
-                distance, _ = self._distance(g, views[view], memory)
+                distance, _ = self._distance_and_nearest(g, views[view], memory)
                 distances.append(distance)
             least, *others = distances
             for distance in others:
@@ -181,16 +181,16 @@ class Neighbours(Solution):
             total = total + g.log(least)
         rarity = self.rarity.write(g.graph, total.name)
         rarity_bits = Value(g, rarity)
-        share = self._shares(g, x)
+        share = self._shares_of_pixels(g, x)
         bits = share * rarity_bits
         return g.side_by_side(bits, g.nothing(x))
 
-    def _shares(self, g: Builder, x: Value) -> Value:
+    def _shares_of_pixels(self, g: Builder, x: Value) -> Value:
         """(batch, pixels): how much each pixel adds to the squared distance from the nearest
         picture, both blurred, as a part of all: they add up to 1. x: (batch, features)."""
         channels = self.views.shape[0]
         colours = self.views.write(g, x)[0]
-        _, nearest = self._distance(g, colours, self.memories[0])
+        _, nearest = self._distance_and_nearest(g, colours, self.memories[0])
         difference = self.views.enlarged(g, colours - nearest, channels)
         square = difference * difference + LITTLE**2
         # what the channels of a pixel add is added up
@@ -201,7 +201,7 @@ class Neighbours(Solution):
         every_pixel = np.ones(columns)
         return pixels / g.sum_of(pixels, every_pixel)
 
-    def _distance(
+    def _distance_and_nearest(
         self,
         g: Builder,
         view: Value,
@@ -256,8 +256,8 @@ class Nearest(ClosedForm):
             raise DataError("no pictures to fit")
         assert self.spec.shape is not None
         views = Views(self.spec.shape, self.params.brightness)
-        remembered = _some(total, self.params.size, 0)
-        judged = _some(total, JUDGED, 1)
+        remembered = _random_numbers(total, self.params.size, 0)
+        judged = _random_numbers(total, JUDGED, 1)
         # a picture that is remembered and judged is described once
         described = np.union1d(remembered, judged)
         coordinates = self._coordinates(views, batches, described)
@@ -265,7 +265,7 @@ class Nearest(ClosedForm):
         trim = self.params.trim
         if trim:
             views_of_remembered = [of_view[place] for of_view in coordinates]
-            near = _nearer(views_of_remembered, 1 - trim)
+            near = _nearest_pictures(views_of_remembered, 1 - trim)
             remembered = remembered[near]
             place = place[near]
         memories = [Memory.of(of_view[place]) for of_view in coordinates]
@@ -273,7 +273,7 @@ class Nearest(ClosedForm):
         squares = []
         for of_view, memory in zip(coordinates, memories, strict=True):
             # with what is remembered, pictures are compared as it is restored
-            distances = _squares(of_view[place], memory.coordinates)
+            distances = _squared_distances(of_view[place], memory.coordinates)
             squares.append(distances)
         # of few pictures each is a stretch by itself
         stretch = np.arange(total)
@@ -282,13 +282,13 @@ class Nearest(ClosedForm):
         # pictures of one stretch may be of one thing, and are not compared
         apart = stretch[judged][:, None] != stretch[remembered]
         compared = Compared(squares, apart, judged, remembered)
-        count = _count(len(remembered))
+        count = _neighbours_to_count(len(remembered))
         return Neighbours(
             views=views,
             memories=memories,
             count=count,
             rarity=compared.rarity(count),
-            moves=self._moves(),
+            moves=self._moves_to_try(),
             compared=compared,
             report={"remembered": len(remembered)},
         )
@@ -302,7 +302,7 @@ class Nearest(ClosedForm):
         """For each view the coordinates, (n, coordinates), of the pictures in batches with these
         numbers, (n,), ascending, one at least."""
         parts = []
-        for pictures in _chosen(batches, numbers):
+        for pictures in _rows_with_numbers(batches, numbers):
             # by the graph itself, so that pictures are described as those to be judged will be
             part = evaluated(
                 lambda g, x: g.side_by_side(*views.write(g, x)),
@@ -314,7 +314,7 @@ class Nearest(ClosedForm):
         ends = np.cumsum(views.widths)
         return np.split(of_all_views, ends[:-1], axis=1)
 
-    def _moves(self) -> list[tuple[int, int]]:
+    def _moves_to_try(self) -> list[tuple[int, int]]:
         """The shifts, (down, right) in pixels, at which a picture is compared: (0, 0) first, then
         every pair of 0, half of the parameter `shift`, rounded down, and all of it, with either
         sign. One shift where `shift` is 0."""
@@ -327,14 +327,14 @@ class Nearest(ClosedForm):
         return list(itertools.product(one_axis, one_axis))
 
 
-def _count(remembered: int) -> int:
+def _neighbours_to_count(remembered: int) -> int:
     """The number of nearest remembered pictures with which a picture is compared: half the root of
     `remembered`, rounded, 1 at least."""
     count = NEIGHBOURS * math.sqrt(remembered)
     return max(1, round(count))
 
 
-def _some(total: int, most: int, seed: int) -> Int:
+def _random_numbers(total: int, most: int, seed: int) -> Int:
     """(n,), rising: all numbers below total, or if there are more than `most` a random `most` of
     them, the same for the same seed."""
     if total <= most:
@@ -344,7 +344,7 @@ def _some(total: int, most: int, seed: int) -> Int:
     return np.sort(drawn)
 
 
-def _chosen(batches: Batches, rows: Int) -> Iterator[Float]:
+def _rows_with_numbers(batches: Batches, rows: Int) -> Iterator[Float]:
     """Yield, batch by batch as float64, the rows in batches whose numbers, counted from 0 through
     all batches, are in rows, (n,), ascending; nothing for a batch without such a row."""
     first = 0
@@ -357,18 +357,19 @@ def _chosen(batches: Batches, rows: Int) -> Iterator[Float]:
         first = end
 
 
-def _nearer(views: Sequence[Float], part: float) -> Int:
+def _nearest_pictures(views: Sequence[Float], part: float) -> Int:
     """Choose the pictures that lie nearest to others, by the sum over views of the logarithm of
-    their mean distance from the nearest `_count` others: their indices, (n,), ascending. Those that
-    lie far may be no ordinary ones. views: for each view the coordinates, (pictures, coordinates).
-    part: how many to choose, as a part of all, 0 .. 1; one at least."""
+    their mean distance from the nearest others, of which `_neighbours_to_count` says how many:
+    their indices, (n,), ascending. Those that lie far may be no ordinary ones. views: for each view
+    the coordinates, (pictures, coordinates). part: how many to choose, as a part of all, 0 .. 1;
+    one at least."""
     total = len(views[0])
-    count = _count(total)
+    count = _neighbours_to_count(total)
     # no picture is a neighbour of itself
     apart = ~np.eye(total, dtype=bool)
     log_distances = np.zeros(total)
     for coordinates in views:
-        square = _squares(coordinates, coordinates)
+        square = _squared_distances(coordinates, coordinates)
         distance = _mean_distance(square, apart, count)
         log_distances += np.log(distance)
     order = np.argsort(log_distances, kind="stable")
@@ -396,7 +397,7 @@ def _mean_distance(
     return np.asarray(np.maximum(mean, LEAST))
 
 
-def _squares(x: Float, others: Float) -> Float:
+def _squared_distances(x: Float, others: Float) -> Float:
     """(n, k): squared distances of x, (n, coordinates), from others, (k, coordinates), 1e-6 at
     least, also of equal ones."""
     length = (x**2).sum(axis=1)

@@ -87,8 +87,8 @@ class Views:
         rows = smoothing(height, small_height)
         columns = smoothing(width, small_width)
         # the move of a line is a matrix, too: each place takes the value of another
-        row_places = _moved(height, down)
-        column_places = _moved(width, right)
+        row_places = _places_after_move(height, down)
+        column_places = _places_after_move(width, right)
         rows = rows @ np.eye(height)[row_places]
         columns = columns @ np.eye(width)[column_places]
         return _both_axes(g, picture, rows, columns)
@@ -218,7 +218,7 @@ def slopes(size: int, deviation: float) -> Float:
     return np.asarray(weight * distance / square)
 
 
-def _moved(size: int, by: int) -> Float:
+def _places_after_move(size: int, by: int) -> Float:
     """For each place of a line, the index of the place whose value it has after the values are
     moved by so many places, below 0 backwards, the end repeated: (size,)."""
     last = size - 1
