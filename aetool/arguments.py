@@ -142,8 +142,9 @@ def checked_options(
     declared: Callable[..., object],
     options: Mapping[str, Value],
 ) -> dict[str, Value]:
-    """The options of a verb as it takes them: those that TAKEN lists as `plain` has them; None
-    stands for the default, and is left out where no other None is declared.
+    """Check the options of a verb by their declared types, and return them, by name: values of
+    types that TAKEN lists as `plain` makes them. None stands for the default, and is left out where
+    the declared type does not allow None.
 
     ParamError for an option that a function or dataclass does not declare, for a value that is not
     of the declared type, and for a negative `seed`. Types that TAKEN does not list pass unchecked.
@@ -166,9 +167,10 @@ def checked_options(
 
 
 class CheckedOptions:
-    """Options of a verb, a dataclass: one of a wrong type is refused where they are put together,
-    such as a text that would be read letter by letter where a list of texts belongs; the others are
-    kept as `checked_options` has them. verb: the name of the verb, with which messages begin."""
+    """Base of dataclasses that hold the options of a verb: when one is made, ParamError is raised
+    for an option of a wrong type, such as a text, which would be read letter by letter, where a
+    list of texts belongs; the others are kept as `checked_options` returns them. verb: the name of
+    the verb, with which messages begin."""
 
     verb: ClassVar[str]
 
@@ -228,10 +230,10 @@ def refuse_misspelt(
 
 
 def checked(verb: str, name: str, value: object, annotation: str) -> object:
-    """A value that is of the type of an annotation, such as 'int | None', as `plain` has it;
-    ParamError for any other. A whole number passes for a float; True and False pass for bool alone.
-    A value for an annotation with a type that TAKEN does not list comes back as it is. verb, name:
-    of the argument, for the message."""
+    """Check that a value is of the type of an annotation, such as 'int | None', and return it, made
+    plain by `plain`; ParamError for a value of another type. A whole number passes for a float;
+    True and False pass for bool alone. A value for an annotation with a type that TAKEN does not
+    list comes back as it is. verb, name: of the argument, for the message."""
     kinds = annotation.split(" | ")
     if any(kind not in TAKEN for kind in kinds):
         return value

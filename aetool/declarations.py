@@ -207,9 +207,9 @@ def why_not_imported(path: str, error: Exception) -> str:
 
 
 def failure(error: Exception, module: str) -> str:
-    """What an exception says that arose while a module was imported, on one line, such as
-    "NameError: name 'x' is not defined (package/net.py:12)": with the last line of the module's own
-    package that was come to, if there is one. module: its name, or that of an object in it."""
+    """Describe on one line an exception that arose while a module was imported, such as "NameError:
+    name 'x' is not defined (package/net.py:12)"; in brackets the innermost line of the module's own
+    package that was running, if there was one. module: its name, or that of an object in it."""
     words = type(error).__name__
     message = str(error).strip()
     package, *_ = module.replace(":", ".").split(".")

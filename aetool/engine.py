@@ -91,7 +91,8 @@ class Answer:
 
 
 class Engine:
-    """An executor, and how many pieces at once it is to be given.
+    """An executor that computes pieces of work, with what it takes to keep its workers busy and to
+    replace lost ones.
 
     workers: how many it has. called: as the user wrote it. renew: makes an executor in place of one
     whose workers are lost; None where nobody here can. is_there: whether a scheduler still answers,
@@ -407,8 +408,9 @@ def _number_of_workers(text: str, chosen: str) -> int:
 
 
 def _engine_of_processes(workers: int, chosen: str) -> Iterator[Engine]:
-    """Yield, once, an engine of so many worker processes, which end when the generator goes on.
-    Each begins as a new interpreter, not by a fork. chosen: what the user typed, for messages."""
+    """Yield, once, an engine of this number of worker processes, which end when the generator goes
+    on. Each begins as a new interpreter, not by a fork. chosen: what the user typed, for
+    messages."""
     # runtimes have threads, which a forked process would lack
     import multiprocessing
 
@@ -476,9 +478,9 @@ def _unreachable(chosen: str, error: Exception) -> EngineError:
 
 
 def _engine_on_local_cluster(workers: int, chosen: str) -> Iterator[Engine]:
-    """Yield, once, an engine on a Dask cluster of so many worker processes of this machine, which
-    ends when the generator goes on. chosen: what the user typed, for messages. EngineError if it
-    cannot be started.
+    """Yield, once, an engine on a Dask cluster of this number of worker processes of this machine,
+    which ends when the generator goes on. chosen: what the user typed, for messages. EngineError if
+    it cannot be started.
 
     The scheduler is there when the engine is yielded; the workers begin meanwhile, while the source
     is read and the first piece is computed here. Pieces that are sent before wait for them.

@@ -233,7 +233,7 @@ def _score_graph(
     """The bytes of the graph that scores records. Its outputs: parts, (B, columns + 1) float32 in
     the unit of the score, what each column costs and last what all share; expected, what was
     expected of the record, in user units or levels of pixels; with the prior "features" also
-    likely, what was expected as features. With the error "bits" parts are made as of `_in_bits`.
+    likely, what was expected as features. With the error "bits" parts are in bits, see `_in_bits`.
     All weights of the network are stored in it. model: the traced network; schema: None for
     pictures."""
     g = Graph()

@@ -88,7 +88,8 @@ def staying(
     features: npt.NDArray[np.float32],
     kept: npt.NDArray[np.bool_],
 ) -> npt.NDArray[np.bool_]:
-    """Which rows are kept in the fit although their fold is left out, (rows,) bool.
+    """Choose the rows that every model of the score is fitted on, even the one that leaves out
+    their fold: (rows,) bool.
 
     features: (rows, features); kept: (rows,) bool, the rows to fit, at least one; any other row is
     False. Rows that equal each other are left out together, for a few that lie apart would vouch
@@ -132,9 +133,10 @@ def _equal_rows(flat: npt.NDArray[np.float32]) -> tuple[Int, Int]:
 
 def fair(scores: Sequence[bytes], spec: Spec, schema: Schema | None) -> bytes:
     """Join the score graphs of all folds into one that scores each record by the graph that was
-    fitted without that record's fold, which its content tells. scores: the bytes of the graph of
-    each fold, fold 0 first, at least one; returns those of the joined one, which has the outputs
-    that all of them have. schema: None for pictures."""
+    fitted without that record's fold. In which fold a record is follows from its values, see
+    `content_folds`. scores: the bytes of the graph of each fold, fold 0 first, at least one;
+    returns those of the joined one, which has the outputs that all of them have. schema: None for
+    pictures."""
     g = Graph()
     x, features = open_graph(g, spec, schema)
     fold = _write_fold(g, features, spec, len(scores))
@@ -182,7 +184,7 @@ def _write_fold(
     spec: Spec,
     folds: int,
 ) -> str:
-    """Add to graph g the fold of each record by its content, as `content_folds` tells it, (B, 1)
+    """Add to graph g the fold of each record by its content, as `content_folds` computes it, (B, 1)
     float64, 0 .. folds - 1, or `folds` where rounding makes a fraction 1, which stands for fold 0;
     returns the name of the result. features: the name of the features, (B, features)."""
     # in float64, as there: in float32 a record could fall into another fold than in the fit

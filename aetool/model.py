@@ -207,9 +207,9 @@ class Spec:
     told: tuple[int, ...] = ()
 
     def steps(self) -> Int:
-        """The features as a sequence in time: (rows, told), for each of the successive rows, the
-        one farthest back first and the row itself last, the indices of its features in x. One row
-        where no earlier rows are given.
+        """The features as a sequence in time, (rows, features of one row): for each of the
+        successive rows, the one farthest back first and the row itself last, the indices of its
+        features in x. One row where no earlier rows are given.
 
         What is at one place is the same of every step, so that x.index_select(1, steps.flatten())
         .reshape(-1, *steps.shape) is a sequence. Of pictures all features are one step.
@@ -286,7 +286,8 @@ def _checked(owner: str, field: dataclasses.Field[object], value: object) -> obj
 
 
 def _span_in_words(low: float | None, high: float | None) -> str:
-    """What a parameter between two ends, None for no such end, must be, in words: "in 0 .. 1"."""
+    """Words for the range from low to high, such as "in 0 .. 1" or "0 or more, and finite"; None
+    for an end that is open."""
     if low is None and high is None:
         return "a finite number"
     if high is None:

@@ -66,9 +66,10 @@ def _entries_by_name(
     lookup: Callable[..., Iterable[EntryPoint]],
     _: str,
 ) -> dict[str, EntryPoint]:
-    """What `available` returns, and PluginError where two distributions claim one name. lookup:
-    entry_points, which reads files of every distribution that is installed, and is asked for by
-    each member of a fit; _: the folders where it looks, as `_state_of_import_path` gives them."""
+    """The entry points of installed plugins by their names, sorted, kept from call to call;
+    PluginError where two distributions claim one name. lookup: entry_points, which reads files of
+    every distribution that is installed, and is asked for by each member of a fit; _: the folders
+    where it looks, as `_state_of_import_path` gives them."""
     entry_points_by_name: dict[str, EntryPoint] = {}
     for entry in lookup(group=GROUP):
         # the same entry may be found twice, on two paths

@@ -57,8 +57,9 @@ LITTLE = 1e-6  # bits: so that a record without excess has shares, too
 
 
 def among_few(expected: Expected, rows: int) -> Expected:
-    """What is expected of the tail of scores by which `rows` records judge themselves; of 500 or
-    more it is `expected`, and the fewer there are, the less their own excesses decide."""
+    """Adapt what is assumed of the tail of scores to the number of records, `rows`, that judge
+    themselves: of 500 or more it stays `expected`, and the fewer there are, the less their own
+    highest scores decide where the tail lies."""
     share = max(0.0, 1 - rows / FEW_RECORDS)
     doubt_of_fewest = min(expected.doubt, DOUBT_OF_FEW)
     body = BODY_OF_FEW * share
@@ -73,10 +74,11 @@ def among_few(expected: Expected, rows: int) -> Expected:
 
 
 def among_few_held_out(expected: Expected, rows: int) -> Expected:
-    """What is expected of the tail of scores of `rows` records that were held out, where others are
-    to come; of 500 or more it is `expected`, and the fewer there are, the less their own excesses
-    decide which of them are anomalies. How those that are left fall off is told by their excesses
-    or by their body, whichever is slower: new records may lie farther out."""
+    """Adapt what is assumed of the tail of scores to the number, `rows`, of held-out records, by
+    which others will be judged: of 500 or more it stays `expected`, and the fewer there are, the
+    less their own highest scores decide which of them are anomalies. How those that are left fall
+    off is told by their excesses or by their body, whichever is slower: new records may lie farther
+    out."""
     few = among_few(expected, rows)
     return dataclasses.replace(
         expected,
@@ -145,8 +147,8 @@ class Rarity:
 
     @classmethod
     def told(cls, rows: int) -> Rarity:
-        """The rarity of scores that already are -log2 p: the identity, but for the bend. rows: how
-        many records the model was fitted on."""
+        """The Rarity of scores that already are bits, -log2 p: it leaves them as they are up to the
+        bend. rows: how many records the model was fitted on."""
         return cls(np.zeros(1), np.zeros(1), 1.0, knee(rows))
 
     def of_scores(self, scores: Float) -> Float:

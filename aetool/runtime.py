@@ -136,11 +136,11 @@ def _bytes_of_values(
     batch: int,
     refuse: Callable[[str], BundleError],
 ) -> tuple[int, int]:
-    """(bytes of all values that a graph computes for a batch of so many rows, 8 for each number and
-    as if none were freed; those of values that depend on the rows, but for results of IN_PLACE,
-    such as Reshape). refuse: makes the error for the reason why a graph is not allowed; raised
-    where an input has no shape, shapes do not fit together, or the shape of a value is not known
-    beforehand."""
+    """(the bytes of all values that a graph computes for a batch of `batch` rows, 8 for each number
+    and as if none were freed; the bytes of those values alone that depend on the rows, results of
+    IN_PLACE operators, such as Reshape, left out). refuse: makes the error for the reason why a
+    graph is not allowed; raised where an input has no shape, shapes do not fit together, or the
+    shape of a value is not known beforehand."""
     import onnx
 
     fixed = onnx.ModelProto()

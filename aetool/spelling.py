@@ -84,7 +84,8 @@ def listed(
     known_words: Sequence[str],
     most_words: int = MOST_LISTED,
 ) -> str:
-    """Words as a message lists them, at most so many: "a, b and 9 more"; "" for none."""
+    """Words as a message lists them, at most `most_words` of them: "a, b and 9 more"; "" for
+    none."""
     # how many are not listed is said, so that nobody takes the list for all of them
     listed_words = ", ".join(known_words[:most_words])
     left_out = len(known_words) - most_words

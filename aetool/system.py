@@ -83,8 +83,8 @@ def close_folder(handle: int | None) -> None:
 
 def sync_tree(tree: Path) -> None:
     """Write a folder's files to the disk: by one call for its file system, or for all file systems,
-    where there is one; else file by file, but for those that may not be opened. OSError if it
-    cannot be."""
+    where there is one; else file by file, but for those that may not be opened. OSError if the disk
+    cannot be written."""
     library = _c_library()
     if hasattr(library, "syncfs"):
         handle = os.open(tree, os.O_RDONLY)

@@ -103,7 +103,8 @@ def _operators_collected_once() -> Iterator[None]:
 
 @functools.cache
 def _collected(collect: Callable[..., object], *arguments: object, **named: object) -> object:
-    """What torch's `collect` gives for these arguments, which is asked once."""
+    """What torch's function `collect` returns for these arguments; it is called once, and its
+    result kept."""
     with _sources_unread():
         return collect(*arguments, **named)
 
@@ -239,8 +240,9 @@ def in_known_operators(graph: fx.Graph, known: Collection[object]) -> bool:
 
 
 def _become(node: fx.Node, target: Callable[..., object], *arguments: object) -> bool:
-    """Let a node call another operator, with these arguments; True, as it is replaced. It keeps its
-    name, by which the outputs of a program are known, and what is known of its result."""
+    """Let a node of a captured graph call another operator, `target`, with these arguments; returns
+    True, as all functions of REPLACED do that replaced a node. The node keeps its name, by which
+    the outputs of a program are known, and its metadata."""
     node.target = target
     node.args = arguments  # type: ignore[assignment]
     node.kwargs = {}
@@ -248,8 +250,9 @@ def _become(node: fx.Node, target: Callable[..., object], *arguments: object) ->
 
 
 def _leave_out(node: fx.Node) -> bool:
-    """Take a node out of its graph, and what it is given for its result; True. False, and nothing
-    changed, if the result is an output of the program, which is known by the node's name."""
+    """Take a node out of its graph, and put its first argument in place of its result; returns
+    True. False, and nothing is changed, if the result is an output of the program, which is known
+    by the node's name."""
     if any(user.op == "output" for user in node.users):
         return False
     node.replace_all_uses_with(node.args[0])  # type: ignore[arg-type]
@@ -383,8 +386,8 @@ ARITHMETIC |= {aten.ge.Scalar, aten.eq.Scalar, aten.ne.Scalar}
 
 def _mixes_types(graph: fx.Graph, rule_of: Callable[..., object]) -> bool:
     """Whether an operator of a captured graph may be given values of several types, such as a whole
-    number beside float32. rule_of: torch's rules of what becomes of these, asked with a node; None
-    where there is nothing to become."""
+    number beside float32. rule_of: returns torch's rule for the type of a node's result, or None
+    for an operator without such a rule."""
     for node in graph.nodes:
         rule = rule_of(node)
         if rule is None:

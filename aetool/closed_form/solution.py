@@ -100,8 +100,9 @@ class Solution:
         return None
 
     def without(self, rows: Int) -> Solution | None:
-        """The solution that the fit would have had without some rows. By default None: only another
-        fit can tell. rows: the ascending indices of these rows among those that were fitted.
+        """The solution that the fit would have found without some rows. By default None: it can be
+        found only by another fit. rows: the ascending indices of these rows among those that were
+        fitted.
 
         Where leaving rows out is as easy as not looking at them (a memory of records), scores of
         rows that were held out cost one fit, and few rows need to be left out at a time.

@@ -166,8 +166,8 @@ def _output_in_user_units(
 
 
 def evaluated(computation: Computation, spec: Spec, rows: Features | Float) -> Float:
-    """Run on the CPU what a member of a solution, such as its `encode`, writes as a graph: its
-    result, (rows, n) float64. rows: (rows, features), which are rounded to float32 first, as the
+    """Compute for rows, on the CPU, what a method of a solution, such as its `encode`, writes as a
+    graph: (rows, n) float64. rows: (rows, features), which are rounded to float32 first, as the
     graphs of a bundle take them. computation: called with a builder and the features as a value,
     and returns a value. PluginError where that is not (batch, n), BundleError where it makes no
     graph that can run."""

@@ -296,9 +296,9 @@ class Calibration:
         return score
 
     def least_rate(self) -> float:
-        """The smallest fpr, 0 to 1, for which these records determine a threshold; there must be
-        one: by ranks what `least_rate` of so many gives, of records that judge themselves one in
-        1,000 at most."""
+        """The smallest fpr, 0 to 1, for which these records determine a threshold; there must be a
+        record. It is 1 / (rows + 1), rounded up (see the function least_rate); of records that
+        judge themselves one in 1,000 at most."""
         by_rank = least_rate(self.rows)
         if self.is_own:
             return min(by_rank, 1 / ONE_IN)
@@ -386,9 +386,9 @@ class Calibration:
         return np.asarray((1 + self.rows - below) / (1 + self.rows))
 
     def p_of_discoveries(self, scores: Float) -> Float:
-        """The p-values by which discoveries are told, (n,): those of p_values where all of these
-        records are ordinary; else, where ranks end, by how the scores of ordinary records fall off.
-        scores: (n,).
+        """(n,): the p-values by which `discoveries` chooses anomalies among scores, (n,). Where the
+        held-out records are known to be ordinary they are those of p_values; else scores beyond the
+        highest ranks get theirs from the fitted tail.
 
         A rank among n records is never below 1 / (n + 1), so that of many records none could be
         discovered; and of records that judge themselves each has its own rank, whatever it scores.
@@ -525,9 +525,9 @@ def highest_of_each(scores: Float, owner: Int) -> Float:
 
 
 def _tail_of_stored(data: Mapping[str, Json]) -> Tail:
-    """The tail of a calibration that was stored without one, fitted to its stored scores, as many
-    as KEPT (512) ranks evenly spaced tell; that of no scores if none is stored. data: the
-    calibration's JSON; KeyError if rows, scores or ranks are missing."""
+    """The tail of a calibration that was stored without one, fitted to 512 (KEPT) scores,
+    interpolated between the stored ones at evenly spaced ranks; the tail of no scores if none is
+    stored. data: the calibration's JSON; KeyError if rows, scores or ranks are missing."""
     ranks = np.array(data["ranks"], dtype=np.float64)
     scores = np.array(data["scores"], dtype=np.float64)
     if not len(scores):

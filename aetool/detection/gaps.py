@@ -167,9 +167,9 @@ def _scales_below(excess: Float, body: float) -> Float:
 
 
 def _sizes_of_gaps(excess: Float, scale: Float, width: int) -> Float:
-    """How wide gaps of so many steps are, (count + 1 - width,), by rising numbers of scores above
-    their lower end, from `width` on: the sum of the steps, each in multiples of what it is on
-    average of ordinary scores; none where there are fewer scores.
+    """(count + 1 - width,): how wide the gaps of `width` successive steps are, those with the
+    fewest scores above them first: the sum of their steps, each in multiples of what such a step is
+    on average among ordinary scores. Empty where there are fewer than `width` steps.
 
     excess: (count + 1,), falling, 0 or more; scale: (count,), of the tail below each, above 0;
     width: 1 or more.
@@ -188,8 +188,9 @@ def _sizes_of_gaps(excess: Float, scale: Float, width: int) -> Float:
 
 
 def _surplus(excess: Float, body: float, width: int) -> Float:
-    """How much higher the lowest score beyond each gap of so many steps is than the one of its rank
-    is in an exponential tail, (count + 1 - width,), in multiples of its scale.
+    """(count + 1 - width,): how much higher the lowest score beyond each gap of `width` steps is
+    than the score of the same rank in an exponential tail, in multiples of that tail's scale,
+    `body`.
 
     excess: (count + 1,), falling, 0 or more; body: the scale, above 0; width: 1 or more.
     """

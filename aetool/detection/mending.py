@@ -162,8 +162,9 @@ class Mender:
         return p_put_right
 
     def _rarely_blank(self, judged: Judged) -> Mask:
-        """(rows, columns): the cells that hold nothing which their column could, a gap or something
-        odd, where hardly any did in training, and that can be filled with what is expected."""
+        """(rows, columns) bool: the cells that are a gap, or hold something that is not of their
+        column's kind, in columns where at most 5 % of training's cells did (RARE), and that can be
+        filled with what is expected. Conditions are left out."""
         X = judged.X
         is_gap = np.isnan(X)
         is_odd = X == ODD
@@ -266,8 +267,9 @@ class Mender:
         costly: Sequence[Sequence[int]],
     ) -> tuple[Judged, Mask]:
         """(the records with the first of their costly columns mended, or with all blank cells
-        filled, as in `filled`, where that lowers the score more; the cells that were replaced,
-        (rows, columns), none of a record that neither helps). judged: the records as they are."""
+        filled, as in `filled`, whichever lowers the score more; the cells that were replaced,
+        (rows, columns) bool, none where neither lowers the score). judged: the records as they
+        are."""
         cells = np.zeros(blank.shape, np.bool_)
         for row, places in enumerate(costly):
             cells[row, places[:1]] = True
@@ -292,8 +294,9 @@ class Mender:
         cells: Mask,
     ) -> None:
         """Mend at once all cells of a record that are impossible by themselves, where that lowers
-        the score by at least TOGETHER times as much as what was mended of it: changes `better`, the
-        records with that, and `cells`, (rows, columns), which it was.
+        the score by at least TOGETHER (2) times as much as the mending that `better` holds: then
+        puts the record with these cells mended into `better`, and the cells into `cells`, (rows,
+        columns) bool, in place.
 
         judged: the records as they are; blank, mended: (rows, columns), the cells that hold
         nothing, and those that were mended before. Where a length, a width and a height are all 0,

@@ -142,8 +142,8 @@ def box_of_peak(smooth: Float, excess: Float) -> Box:
     share of an excess, (H, W) >= 0; both must have a pixel above 0.
 
     Pixels beside a defect often cost more than usual, too, for it leads a model astray: if the box
-    covers more than 35 % of the picture, one around higher pixels alone is taken, if that covers no
-    more than so much, has three times as much excess for each pixel, and is not `spread`.
+    covers more than 35 % of the picture, one around higher pixels alone is taken, if that covers at
+    most 35 %, has three times as much excess for each pixel, and is not `spread`.
     """
     large = LARGE * excess.size
     boxes = []

@@ -671,7 +671,7 @@ def chi_square(statistic: float, degrees: int) -> float:
 
 
 def smirnov(distance: float) -> float:
-    """The chance that of two samples of one distribution one's cumulative distribution exceeds the
-    other's somewhere by so much (Smirnov 1939). distance: the excess times sqrt(n m / (n + m)), for
-    samples of n and m."""
+    """The p-value of Smirnov's one-sided test of two samples: the chance that, if both are of one
+    distribution, one's cumulative distribution exceeds the other's somewhere by this much (Smirnov
+    1939). distance: the excess times sqrt(n m / (n + m)), for samples of n and m."""
     return math.exp(-2 * distance * distance)

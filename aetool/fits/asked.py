@@ -81,8 +81,8 @@ def refuse_beside_model(verb: str, options: FitOptions | None, *besides: str) ->
 
 
 def refuse_without_fit(options: FitOptions | None, what: str) -> None:
-    """Raise ParamError if options of a fit, but for the device, differ from their defaults where an
-    archive is written that no model is fitted for; None: none were given. what: the option that
+    """Raise ParamError if options of a fit, but for the device, differ from their defaults, where
+    an archive is written without fitting a model; None: none were given. what: the option that
     would have one fitted, such as "--lossy"."""
     named = names_asked(options)
     if not named:
@@ -137,8 +137,9 @@ def _without_columns() -> str:
 
 
 def refuse_beside_plugins(options: FitOptions, plugins: Sequence[str]) -> None:
-    """Raise ParamError for options of a fit that are no matter of how columns are read, where no
-    plugin is named that would be fitted. plugins: the names of those that are."""
+    """Raise ParamError if no plugin is named that would be fitted, and yet options of a fit differ
+    from their defaults, other than those that say how columns are read (OF_READING). plugins: the
+    names of the plugins to fit."""
     if plugins:
         return
     named = names_asked(options, *OF_READING)

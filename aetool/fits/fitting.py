@@ -189,7 +189,7 @@ def is_helper() -> bool:
 
 def _refuse_many_processes(model: Model, checkpoint: str | None) -> None:
     """Raise ParamError if torchrun has started several processes, or a checkpoint is asked for, and
-    the model is not one network. PluginError as of plugins.resolve."""
+    the model is not one network. PluginError if the model's class cannot be imported."""
     used_option = option("--resume") if checkpoint is not None else ""
     if TORCHRUN in os.environ and os.environ.get("WORLD_SIZE", "1") != "1":
         used_option = "torchrun"
@@ -204,7 +204,7 @@ def _refuse_many_processes(model: Model, checkpoint: str | None) -> None:
 
 def _is_network(model: Model) -> bool:
     """Whether a model is a network, which learns in steps, and neither a closed form nor one that
-    joins others. PluginError as of plugins.resolve."""
+    joins others. PluginError if the model's class cannot be imported."""
     net = None if model.members else plugins.resolve(model.net)
     return isinstance(net, type) and not issubclass(net, closed_form.ClosedForm)
 
@@ -283,8 +283,8 @@ def fit_source(
 
 
 def _refuse_unlearnable(source: Source, options: FitOptions) -> None:
-    """Raise ParamError if options.codec asks for an archive codec, and none can be learned of such
-    a source."""
+    """Raise ParamError if options.codec asks for an archive codec, and none can be learned of the
+    source, as none of it is text."""
     if options.codec and isinstance(source, TableSource):
         from aetool.fits import learning
 
@@ -378,7 +378,7 @@ class _JointFit:
 
     Call `fit` once. started: by time.monotonic; samples: whether `sample` must be able to draw from
     the first member. members: those that were fitted; left_out: why others were not, by name;
-    needed: the seconds that those take for which there is no time.
+    needed: for members left out for want of time, the seconds that they take, by name.
     """
 
     model: Model
@@ -404,8 +404,8 @@ class _JointFit:
 
     @property
     def suited(self) -> list[Member]:
-        """The members that are for such data: for this kind, and for so many features and words as
-        it has."""
+        """The members that are meant for these data: for their kind, their number of features, and
+        with or without columns of words."""
         spec = self.prepared.spec
         has_words = bool(spec.categories)
         return [

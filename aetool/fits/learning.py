@@ -102,9 +102,9 @@ def learn(
     seed: int,
     schema: Schema | None = None,
 ) -> bytes | None:
-    """The bytes of an archive codec (what archives of many small files of such a table have in
-    common) that is learned from a table, one file of text or several, read as one, as a bundle
-    stores them; None if its records are irregular.
+    """The bytes of an archive codec (what archives of many small files with the columns of this
+    table have in common) that is learned from a table, one file of text or several, read as one, as
+    a bundle stores them; None if its records are irregular.
 
     max_error: the bound by column, as "0.5" or "1%", "" for all others, for lossy archives; {} for
     lossless ones. students: whether to train small networks that predict columns. seed: of what is

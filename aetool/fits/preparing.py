@@ -115,10 +115,10 @@ def trimmed(prepared: Prepared) -> Prepared:
 def paired(source: Source, options: FitOptions) -> tuple[Prepared, Features]:
     """(the clean records of options.target, prepared; the features of the damaged records of the
     source, row by row the same records, (rows, ...) float32). Of more than RESERVOIR (200,000)
-    records both are the same sample of so many, drawn by options.seed, unless options.all_rows.
-    ParamError if the two are of different kinds, or options.label is given; DataError if they have
-    different numbers of records, or pictures of different sizes; the errors of `prepare` and of
-    open_source."""
+    records both are the same random sample of 200,000, drawn by options.seed, unless
+    options.all_rows. ParamError if the two are of different kinds, or options.label is given;
+    DataError if they have different numbers of records, or pictures of different sizes; the errors
+    of `prepare` and of open_source."""
     clean = open_source(options.target)
     if clean.kind != source.kind:
         raise ParamError(
@@ -158,7 +158,8 @@ def paired(source: Source, options: FitOptions) -> tuple[Prepared, Features]:
 
 def learns_from_labels(model: Model) -> bool:
     """Whether the loss of a model's network has an argument `labels`, which says which records are
-    known anomalies. PluginError as of plugins.resolve."""
+    known anomalies. False for a model without a class of its own. PluginError if the class cannot
+    be imported."""
     # the class itself says it, by the arguments of its loss
     net = plugins.resolve(model.net) if model.net else None
     # what is no network is refused later, with a reason
@@ -371,10 +372,10 @@ def inferred(source: TableSource, table: Table, options: FitOptions) -> Schema:
 
 
 def _caution_of_texts(summaries: Sequence[Summary], schema: Schema, name: str) -> None:
-    """Say, to users of both faces, which columns are texts by their source, all of which are
-    numbers, and are not read as such; nothing if none is. One odd cell, also one that is in no row
-    of these, makes pandas read a whole column as texts. summaries: of all columns; schema: as these
-    were decided, without those that are dropped. name: of the source."""
+    """Warn, in the shell and in Python, of columns that their source stores as texts, though each
+    text is a number, and that are read as words; nothing if there is none. One odd cell, also one
+    that is in no row of these, makes pandas read a whole column as texts. summaries: of all
+    columns; schema: as these were decided, without those that are dropped. name: of the source."""
     kinds = {column.name: column for column in schema.columns}
     texts = []
     for summary in summaries:

@@ -76,9 +76,9 @@ def graphs_of(
     prepared: Prepared,
     score_alone: bool = False,
 ) -> dict[str, bytes]:
-    """Write the ONNX graphs of a closed form's solution, as bytes by file name, such as
-    "score.onnx", or that graph alone. prepared: the rows, whose layout they take. params: its
-    `error` is what the score adds up, "bits", "mse" or "mae"."""
+    """Write the ONNX graphs of a closed form's solution, as bytes by file name: "score.onnx" and,
+    unless score_alone, those of its code. prepared: the rows, whose layout the graphs take. params:
+    its `error` is what the score adds up, "bits", "mse" or "mae"."""
     error = getattr(params, "error", "bits")
     return writing.write(solution, prepared.spec, prepared.schema, error, score_alone)
 
@@ -303,9 +303,10 @@ def _affordable_folds(seconds_left: float, seconds_of_a_fit: float) -> int:
 
 
 def _expect_steps(steps: telling.Steps, fold: Int, crosses: bool) -> None:
-    """Tell the progress how many models will be fitted: the one of all rows, one for each fold, and
-    CONTENT_FOLDS (6) for the score that is fair to fitted rows, of which many numbers take fewer.
-    fold: (rows,), the number of each row's fold; crosses: whether there is such a score."""
+    """Set the number of steps that progress expects, one for each model that will be fitted: the
+    one of all rows, one for each fold, and, if `crosses`, CONTENT_FOLDS (6) for the score that is
+    fair to fitted rows (of large tables fewer are fitted then). fold: (rows,), the number of each
+    row's fold; crosses: whether there is such a score."""
     folds = int(fold.max()) + 1
     fits = 1 + folds
     if crosses:

@@ -52,8 +52,8 @@ class Steps:
         self._report()
 
     def expect(self, steps: int) -> None:
-        """Set how many steps there are in all (1 until then), nothing being reported, those that
-        are done already among them."""
+        """Set how many steps there are in all, those that are done already among them; until then
+        it is 1. Nothing is reported."""
         self._steps = max(steps, self._done)
 
     def advance(self) -> None:

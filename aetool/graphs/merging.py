@@ -40,8 +40,8 @@ class Choice:
         self.count = count
 
     def constant(self, arrays: Sequence[Array]) -> str:
-        """The constant of each record's graph, (batch, n), as a value's name; arrays: that of each
-        graph, of one shape: (n,), (1, n) or ()."""
+        """Add nodes that look up, for each record, the constant of its own graph; returns the name
+        of the result, (batch, n). arrays: that of each graph, of one shape: (n,), (1, n) or ()."""
         g = self.g
         rows = [np.ravel(array) for array in arrays]
         stacked = np.stack(rows)
@@ -50,8 +50,9 @@ class Choice:
         return g.op("Gather", table, index, axis=0)
 
     def value(self, values: Sequence[str], axes: int = RECORD_AXES) -> str:
-        """The value of each record's graph, as a name; values: the names of what each graph
-        computes, (batch, ...), of so many axes each."""
+        """Add nodes that pick, for each record, the value that its own graph computes; returns the
+        name of the result. values: the names of what each graph computes, (batch, ...); axes: how
+        many axes each has, the batch among them."""
         g = self.g
         chosen = values[0]
         # the first graph's stands unless the record is found to be of another
@@ -133,8 +134,9 @@ class _Merger:
         names: dict[str, str],
     ) -> None:
         """A merger that adds to the graph of `choice`. constants: those of each graph, by name;
-        differing: the names of those that are not the same in all; names: what values are called
-        here, by their names there, to which those of nodes are added, in place."""
+        differing: the names of those that are not the same in all; names: the names that values of
+        the merged graphs have in the graph of `choice`, by their names there; results of nodes are
+        added to it, in place."""
         self.choice = choice
         self.constants = constants
         self.differing = differing
@@ -183,8 +185,9 @@ class _Merger:
 
 
 class _Reading:
-    """What is asked of a graph before others of its form are merged with it: that a number, a row
-    or a matrix in place of which each record has its own leaves every node's meaning as it is."""
+    """Finds out whether several graphs of one form can be merged, by the nodes of the first:
+    whether each node still computes the same where a constant (a number, a row or a matrix) is
+    replaced by one that differs from record to record."""
 
     def __init__(
         self,
@@ -192,8 +195,8 @@ class _Reading:
         constants: Tensors,
         differing: frozenset[str],
     ) -> None:
-        """Read a graph. constants: its own, by name; differing: the names of those that others have
-        otherwise."""
+        """Read a graph. constants: its own, by name; differing: the names of those whose numbers
+        are not the same in all graphs."""
         self.nodes = model.graph.node
         self.constants = constants
         self.differing = differing

@@ -275,9 +275,9 @@ class Likelihood(nn.Module):
         return surprise + loss - loss.detach()
 
     def _squared_loss(self, z: Tensor, mean: Tensor) -> Tensor:
-        """(batch, numbers): half the squared error of numbers z, divided as told below, times
-        weight_of_squares; `residual`, the moving means of columns' squared errors, is updated in
-        place first. z, mean: (batch, numbers).
+        """(batch, numbers): half the squared error of numbers z, divided by a variance (see below),
+        times weight_of_squares; `residual`, the moving means of columns' squared errors, is updated
+        in place first. z, mean: (batch, numbers).
 
         The error is divided by s^2, the variance that is left of a column on average, at least
         LEAST_RESIDUAL (0.0001), or if `weighed` by s s_c with s_c^2 that of the column, at least

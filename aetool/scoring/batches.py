@@ -113,10 +113,10 @@ class Scored:
 
 
 def scored(source: Source, bundle: Bundle, graph: ScoreGraph) -> Iterator[Scored]:
-    """Score all records of a source, and yield them batch by batch in its order, pictures in tiles
-    by the tile with the highest score; those that cannot be read are left out. DataError if the
-    source does not suit the model (see inputs_of), and if a part of a score is not finite. graph:
-    the model's score graph."""
+    """Score all records of a source, and yield them batch by batch in its order; a picture that is
+    cut into tiles has the score of its worst tile. Pictures that cannot be read are left out.
+    DataError if the source does not suit the model (see inputs_of), and if a part of a score is not
+    finite. graph: the model's score graph."""
     if isinstance(source, FramedSource) and source.is_tiled:
         yield from _scored_in_tiles(source, graph)
         return
@@ -158,9 +158,9 @@ def judged(
 
 
 def _check_finite(name: str, parts: Float, first: int) -> None:
-    """Raise DataError if parts, (rows, columns + 1), are not all finite; it names the first such
-    row, counted on from `first`. name: of the source; first: the number of the first row, from
-    0."""
+    """Raise DataError if parts, (rows, columns + 1), are not all finite; the message names the
+    first row with a part that is not. name: of the source; first: the number of the first of these
+    rows in the source, from 0."""
     is_finite = np.isfinite(parts)
     if not is_finite.all():
         broken = np.flatnonzero(~is_finite.all(axis=1))

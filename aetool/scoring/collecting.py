@@ -263,9 +263,10 @@ class Collector:
         return explained, why, [picture.box for picture in pictures]
 
     def blame(self, batch: Scored, keep: Int, odd: Mask) -> Blame:
-        """Find the columns from which the scores of some records of a table's batch come. keep:
-        (kept,), the indices of these records; odd: (kept,) bool, True for those that are worth many
-        further scores. Sets `schema` at the first batch, if it is None."""
+        """Find how much each column is to blame for the scores of some records of a table's batch,
+        and which to name. keep: (kept,), the indices of these records; odd: (kept,) bool, True for
+        those whose reasons are worth running the graph for again. Sets `schema` at the first batch,
+        if it is None."""
         assert batch.table is not None and batch.expected is not None
         assert self.bundle.schema is not None
         if self.schema is None:
@@ -313,9 +314,9 @@ class Collector:
         )
 
     def _own_columns(self, batch: Scored, keep: Int) -> Table:
-        """The input columns that were asked for, all for [], of the records whose indices are
-        `keep`, (n,), in this order; of pictures a column `file` of their names; no columns of
-        pictures without names. ParamError for a column that is not there."""
+        """A table of the input columns in wishes.append, all of them for [], of the records whose
+        indices are `keep`, (n,), in this order. Of pictures it has a column `file` of their names;
+        of pictures without names no column. ParamError for a column that is not there."""
         wanted = self.wishes.append or ()
         table = batch.table
         if table is None:

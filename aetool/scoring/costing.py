@@ -104,8 +104,8 @@ class ArchiveLedger:
         )
 
     def lines(self) -> Iterator[str]:
-        """Yield a line for each of the columns `shown`, the most expensive first, then that of
-        `told`."""
+        """Yield a line for each of the columns `shown`, the most expensive first, then the line
+        that `told` returns."""
         width = max(map(len, self.shown), default=0)
         for name in self._costliest_first():
             size = self.columns[name] / 8

@@ -240,7 +240,7 @@ def sheet_of(detection: Detection) -> heatmaps.Sheet:
 
 
 def heading(detection: Detection, pictures: int) -> str:
-    """The words above a sheet of so many pictures: how many records are flagged and by what
+    """The words above a sheet of `pictures` pictures: how many records are flagged and by what
     threshold; where none is flagged, or there is no finite threshold, that the highest are
     shown."""
     # where all are asked for there is none

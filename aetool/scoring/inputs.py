@@ -140,8 +140,9 @@ def _rows_with_ordered_history(source: TableSource, schema: Schema) -> Iterator[
 
 
 def _encoded_rows(source: TableSource, schema: Schema) -> Iterator[Laid]:
-    """Yield the rows of a table in the source's order, encoded, each with the rows before it if the
-    model takes such. DataError as of Schema.encode."""
+    """Yield the rows of a table batch by batch, in the source's order, with their graph inputs: the
+    row's own columns and, if the model has a context, those of the rows before it. DataError as of
+    Schema.encode."""
     history = None
     if schema.context:
         history = History(schema)

@@ -145,8 +145,9 @@ def _departures(scaled: Float) -> Float:
 
 
 def _bits_of_distances(distances: Float) -> Float:
-    """(rows,): the bits that each distance costs by how many are as large, at most those that a
-    code for any distance takes, by Student's t of two degrees of freedom.
+    """(rows,): what each distance, (rows,), costs in bits: the smaller of two costs, by how many
+    distances are as large, and by how large it is beside the typical one under Student's t of two
+    degrees of freedom.
 
     The largest distance costs log2 of the rows by the first alone, even where a column has many
     that are hardly smaller, as if it were the only one.

@@ -121,8 +121,8 @@ class Detection:
 
     @property
     def limit(self) -> float:
-        """The score that drawings part flagged records from others at: the threshold; where so many
-        records were asked for, the lowest score of these, if there are any."""
+        """The score at which drawings part flagged records from others: the threshold; where a
+        number of records was to be flagged, the lowest score of these, if there are any."""
         if self.is_by_rank and self.flagged:
             return float(self.score[self.anomaly].min())
         return self.threshold
@@ -139,8 +139,8 @@ class Detection:
 
     @property
     def flagged_in_words(self) -> str:
-        """What messages call the records that were chosen: "flagged", or "listed" where a number of
-        them was asked for, ordinary or not."""
+        """What messages call the records that were chosen: "flagged", or "listed" where `top` asked
+        for a number of them, ordinary or not."""
         return "listed" if self.is_listing else "flagged"
 
     def ranked(self) -> Detection:
@@ -198,9 +198,9 @@ class Detection:
         return f"{flagged}: {criterion}{rare}{rest}"
 
     def is_fewer_at(self, rate: float) -> bool:
-        """Whether a model flags fewer of these records at a threshold that this part of ordinary
-        records exceeds, above 0; False where those that were held out are too few to tell that
-        part. True where a file judges itself, of which that is not known."""
+        """Whether fewer of these records would be flagged at the threshold that the part `rate` of
+        ordinary records exceeds, above 0. False where too few records were held out to determine
+        that threshold; True where a file judges itself, as nothing was held out."""
         if self.held_out is None:
             return True
         threshold = self.held_out.threshold(rate)
@@ -223,9 +223,10 @@ class Detection:
         return column, count
 
     def _rarity_in_words(self, rate: float) -> str:
-        """What part of the records exceeds the threshold, in words: of those that were held out of
-        the fit, where a model judges, and of ordinary records, where a file judges itself. rate:
-        the part of ordinary records that it is meant for, above 0 and at most 1."""
+        """Words for the part of records that exceeds the threshold, such as "about 1 in 1,000
+        ordinary records": where a model judges, see Calibration.rarity_in_words; where a file
+        judges itself, the part `rate`. rate: the part of ordinary records that it is meant for,
+        above 0 and at most 1."""
         if self.held_out is None:
             return in_words(rate)
         return self.held_out.rarity_in_words(self.threshold, rate)

@@ -57,9 +57,9 @@ class LevelCounts:
 
     def in_words(self, schema: Schema, flagged: int) -> tuple[str, str]:
         """(the name of a column, words that say how many records of which of its words are
-        flagged), such as ("city", "187 of 187 Houston"), where at least half of all flagged
-        records, so many, are nearly all that have these words; ("", "") where they are not. Of
-        several columns the one by which most are told."""
+        flagged), such as ("city", "187 of 187 Houston"), where at least half of all flagged records
+        have words nearly all of whose records are flagged; ("", "") where they have not. Of several
+        columns the one with the most such records. flagged: how many records are flagged in all."""
         column_and_words = ("", "")
         most = max(MOST_OF_FLAGGED * flagged, 1.0)
         for place, records in self.records.items():
@@ -82,7 +82,8 @@ class LevelCounts:
 
 
 def _counts_of_places(places: Float, words: int) -> Int:
-    """(words,): how often each place among so many words comes. places: (n,), whole numbers."""
+    """(words,): how often each index, 0 .. words - 1, occurs among places, (n,), whole numbers in
+    floats."""
     return np.bincount(places.astype(np.int64), minlength=words)
 
 

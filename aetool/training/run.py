@@ -107,7 +107,7 @@ class Run:
         """Restore, in place, the saved weights, optimiser, generators, counts and clock: (steps of
         this stage done, checks without improvement). Where nothing is left to restore a stage
         begins, with a first look at the held-out rows, and `planned` rises by its steps: (0, 0).
-        DataError as of `_check_held_out`."""
+        DataError if the loss of held-out rows is not finite at that first look."""
         saved = self._saved
         self._saved = None
         if saved is None:

@@ -125,8 +125,8 @@ class Dependences(Solution):
 
 
 class DependenceTree(ClosedForm):
-    """Fits a tree of dependences: of all trees of columns the one whose pairs tell most of each
-    other, by their mutual information."""
+    """Fits a tree of dependences: of all trees of columns the one whose pairs of neighbours have
+    the most mutual information."""
 
     def fit(self, batches: Batches) -> Dependences:
         """Count pairs of columns in all rows of batches, or in a random sample of 32,768 of them.

@@ -50,8 +50,8 @@ def _stretches_of_variables(sizes: Sequence[int]) -> list[slice]:
 
 
 def _mutual_information(cells: Sequence[Int], sizes: Sequence[int]) -> Float:
-    """(variables, variables), in nats: the mutual information of each two variables; cells and
-    sizes as of `parents_of`."""
+    """(variables, variables), in nats: the mutual information of each two variables. cells: of each
+    variable (rows,), the cell of each row; sizes: how many cells each has."""
     counts = _pair_counts(cells, sizes)
     rows = len(cells[0])
     part = counts / rows

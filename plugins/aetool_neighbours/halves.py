@@ -133,7 +133,8 @@ class Halves:
         return shaped(g, side_by_side, -1, width)
 
     def masked(self, g: Builder, x: Value) -> Value:
-        """Coordinates x, (batch * halves, n), with 0 for those that a half does not compare."""
+        """Set the coordinates that a half does not compare to 0: (batch * halves, n), of
+        coordinates x of the same shape."""
         seen = self.seen
         # of each record a matrix, of a row for each half
         of_records = shaped(g, x, -1, *seen.shape)

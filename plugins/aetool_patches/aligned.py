@@ -181,8 +181,8 @@ class Alignment:
     """The usual distances of pictures that are laid over one another.
 
     usual, deviation: (places,), the distance that is usual at each, and how far it strays; rarity:
-    how rare the power mean over places of what lies beyond it is, as of `Compared.usual`. compared:
-    the distances that these are read off.
+    how rare a picture's score is, which is the power mean over places of how far distances lie
+    beyond the usual (see `Compared.usual`). compared: the distances that these are read off.
     """
 
     usual: Float
@@ -302,7 +302,7 @@ class Overlay:
     ) -> Value:
         """(batch, steps, pictures): how far records, moved by each step, lie from remembered
         pictures as a whole: the mean squared distance, over some places, along leading axes. steps:
-        those that are tried. asked: (batch, places, coordinates)."""
+        those that are tried. asked: (batch, places, coordinates), the places of records."""
         _, coordinates, pictures = self.coordinates.shape
         sparse = len(steps.sparse)
         count = len(steps.forward)

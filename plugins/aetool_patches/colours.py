@@ -231,8 +231,8 @@ class Colours:
 
 
 def _positions_along(side: int) -> Float:
-    """(side,): how far each pixel lies from the middle of a side of so many pixels, -1 for the
-    first to 1 for the last; 0 for the only one."""
+    """(side,): the position of each pixel along a side of `side` pixels, from -1 for the first to 1
+    for the last, 0 in the middle; 0 for a single pixel."""
     # not -1: that would be the direction of the level once more
     if side == 1:
         return np.zeros(1)

@@ -414,8 +414,8 @@ class Patches(ClosedForm):
 
 
 def _largest_rounding(coordinates: int, step: float) -> float:
-    """The largest squared distance of a place of so many coordinates from itself rounded to whole
-    steps of this length; plus LITTLE (1e-6), for the rounding of float32."""
+    """The largest squared distance of a place, of `coordinates` coordinates, from itself once they
+    are rounded to whole steps of length `step`; plus LITTLE (1e-6), for the rounding of float32."""
     return coordinates * step**2 / 4 + LITTLE
 
 

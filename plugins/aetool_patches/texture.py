@@ -375,9 +375,10 @@ def _whitening(rows: Float) -> Float:
 
 
 def window_means(size: int, places: int, deviation: float = 0.0, whole: int = 0) -> Float:
-    """(places, size): weights of the mean about each of so many places spread evenly over a line,
-    Gaussian of this deviation, in the unit of the line, in which values lie 1 apart, or if that is
-    0 of half the distance between places, 0.5 at least. Each row adds up to 1.
+    """(places, size): weights of the mean about each of `places` places that are spread evenly over
+    a line of `size` values, Gaussian of this deviation, in the unit of the line, in which values
+    lie 1 apart, or if that is 0 of half the distance between places, 0.5 at least. Each row adds up
+    to 1.
 
     whole: the length of the line, where the values, `size` of them, are about its middle; 0:
     `size`. As many places as values on the whole line and no deviation: the identity.

@@ -107,7 +107,7 @@ class Compared:
 
     def nearest(self) -> Squares:
         """(judged, places): the squared distance of each place from the nearest remembered one;
-        APART (1e6) of a picture that `itself` tells to be all that is remembered."""
+        APART (1e6) for a picture that is itself the only one that is remembered."""
         return np.asarray(self.squares.min(axis=1))
 
     def usual(self) -> tuple[Float, Float, Rarity]:

@@ -183,10 +183,10 @@ class Views:
 
 
 def smoothing(size: int, places: int, deviation: float = 0.0) -> Float:
-    """(places, size): weights of the mean about each of so many places spread evenly over a line,
-    Gaussian of this deviation, in the unit of the line, in which values lie 1 apart, or if that is
-    0 of half the distance between places, 0.5 at least. Each row adds up to 1. As many places as
-    `size` and no deviation: the identity."""
+    """(places, size): weights of the mean about each of `places` places that are spread evenly over
+    a line of `size` values, Gaussian of this deviation, in the unit of the line, in which values
+    lie 1 apart, or if that is 0 of half the distance between places, 0.5 at least. Each row adds up
+    to 1. As many places as `size` and no deviation: the identity."""
     # each place is a pixel
     if places == size and not deviation:
         return np.eye(size)
