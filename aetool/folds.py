@@ -75,8 +75,8 @@ def short_stretch_folds(rows: int, folds: int) -> Int:
     row, 0 .. folds - 1. Of few rows some folds may have none.
 
     For rows that are sorted by what they hold: a model is then judged by rows between those that it
-    was fitted on. Stretches do not take turns, or a fold would hold the same place of each group
-    where groups are of so many rows.
+    was fitted on. Stretches do not take turns, or a fold would hold the same place of each group,
+    where the rows come in groups of equal size.
     """
     stretch = np.arange(rows) // SHORT
     fraction = stretch * GOLDEN % 1.0
@@ -93,10 +93,9 @@ def staying(
 
     features: (rows, features); kept: (rows,) bool, the rows to fit, at least one; any other row is
     False. Rows that equal each other are left out together, for a few that lie apart would vouch
-    for one another; unless there are so many that to be like them is usual: more than a tenth of
-    the kept rows. Where more than half of the kept rows repeat others, as where columns hold few
-    values, to repeat is usual, and of equal rows all but the first stay: each is judged by the
-    others.
+    for one another; unless they are more than a tenth of the kept rows, when to be like them is
+    usual. Where more than half of the kept rows repeat others, as where columns hold few values, to
+    repeat is usual, and of equal rows all but the first stay: each is judged by the others.
     """
     rows = np.flatnonzero(kept)
     flat = features.reshape(len(features), -1)

@@ -78,11 +78,11 @@ class Detection:
     from 0, and gives each with its map and box; None for tables. ledger: of an archive what all of
     it took. has_idle_model: whether a model came with an archive, which does not need it.
     rows_told: of an archive what its rows are, where they are no records. is_by_rank: whether a
-    number of records was to be flagged, whatever their scores, as by `top`. is_listing: whether the
-    highest so many were asked for by `top`, which lists them, and calls none of them an anomaly.
-    named_by: the column that names records and was not asked for; "" where there is none, or it
-    only counts them. asked_rate: the part of ordinary records that was asked for, by `fpr` or when
-    the model was calibrated; None where none was. is_calibrated_apart: whether the scores of
+    number of records was to be flagged, whatever their scores, as by `top`. is_listing: whether a
+    number of the highest scores was asked for by `top`, which lists them, and calls none of them an
+    anomaly. named_by: the column that names records and was not asked for; "" where there is none,
+    or it only counts them. asked_rate: the part of ordinary records that was asked for, by `fpr` or
+    when the model was calibrated; None where none was. is_calibrated_apart: whether the scores of
     `held_out` are those of records that the user gave for that. whole_levels: where most flagged
     records are nearly all that have some words of a column, its name and these words; ("", "")
     where they are not.

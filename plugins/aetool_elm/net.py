@@ -24,8 +24,7 @@ class Hidden(Solution):
 
     weight: (features, units). bias: (units,). decoder: (units, features). offset: (features,).
     deviation: (numbers,), for each feature that is a number its usual distance from what is
-    expected, as of `costs.deviations`. prior: (features,), how often a flag or level occurs, 0 ..
-    1.
+    expected, see `costs.deviations`. prior: (features,), how often a flag or level occurs, 0 .. 1.
     """
 
     weight: Float

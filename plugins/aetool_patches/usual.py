@@ -179,8 +179,9 @@ def _usual_and_deviation(
     mean: Float,
     square: Float,
 ) -> tuple[Float, Float]:
-    """(usual, deviation), (..., places) both, by the mean and the mean square of distances at each
-    place, (..., places).
+    """Estimate at each place which distance is usual and how far distances stray from it: (usual,
+    deviation), (..., places) both. mean, square: (..., places), the mean and the mean square of
+    distances at each place.
 
     usual: the mean, averaged about each place. deviation: how far distances stray from it, as a
     part of it (or of a quarter of its mean over places, where that is more), averaged about each
@@ -219,9 +220,10 @@ def _nearest_within(
     rows: Float,
     vouching: Mask | None,
 ) -> tuple[Squares, Squares]:
-    """(nearest, here), (pictures, others, places) float32 both: squared distances of each place
-    from the nearest of the places around it, so many cells away at most in each direction, and from
-    the same place. pictures: (pictures, places, coordinates); rows: (others, places, coordinates).
+    """(nearest, here), (pictures, others, places) float32 both: squared distances of each place of
+    pictures from the nearest of the places around it in other pictures, at most `cells` away in
+    each direction, and from the same place there. pictures: (pictures, places, coordinates); rows:
+    (others, places, coordinates).
 
     vouching: (others, places) bool, which places the nearest may be, others being APART (1e6)
     farther; None: all. `here` is of all places in any case. Rounding may make them negative.

@@ -206,10 +206,10 @@ def with_joint(
 
 
 def axes_of_wide(rows: int, features: int) -> int | None:
-    """How many leading axes to find of a covariance that is estimated from so many `rows`; None for
-    up to 512 features, whose covariance is formed in full; else half as many as rows, from 1 to
-    128. An axis needs a few rows behind it: with fewer, it is only what a handful of rows have in
-    common by chance."""
+    """How many leading axes to find of a covariance that is estimated from `rows` rows; None for up
+    to 512 features, whose covariance is formed in full; else half as many as rows, from 1 to 128.
+    An axis needs a few rows behind it: with fewer, it is only what a handful of rows have in common
+    by chance."""
     if features <= DENSE:
         return None
     supported = rows // ROWS_OF_AN_AXIS

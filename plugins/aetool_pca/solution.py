@@ -40,8 +40,8 @@ class Joint:
 
     def bits(self, g: Builder, x: Value) -> Value:
         """(batch, columns + 1), in bits: how much less dense the numbers together are than at their
-        mean, the bits of each axis bent as of `costs.capped` to at most log2(rows + 1) + 32, spread
-        over the columns, times `amount`; last 0. x: (batch, features)."""
+        mean, spread over the columns, times `amount`; last 0. The bits of each axis are bent by
+        `costs.capped` so that they stay below log2(rows + 1) + 32. x: (batch, features)."""
         numbers = g.columns_of(x, self.numbers)
         if self.lean is not None:
             numbers = numbers - x @ self.lean

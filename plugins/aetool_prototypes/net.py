@@ -28,7 +28,7 @@ class Prototypes(Solution):
 
     centres: (k, features), laid out as records are, with 0 for context features (those seen, but
     not scored). deviation: (numbers,), for each feature that is a number its usual distance from
-    that of the prototype, as of `costs.deviations`. prior: (features,), how often a flag or level
+    that of the prototype, see `costs.deviations`. prior: (features,), how often a flag or level
     occurs, 0 .. 1. report: figures for `aetool info`.
 
     Score: -log of the mass 1/k of the prototype times N(x; prototype, deviation^2 I), by column, in

@@ -32,10 +32,11 @@ class Level:
     each; arrays (nodes,) if not said otherwise.
 
     features: (trees,), the index of the feature that each tree cuts. cut: a value above it goes
-    right; NO_CUT (infinity) where all rows of a node have one value, or float16 tells no cut
-    between them. low, high: the lowest and highest value of a node's rows, rounded down and up to
-    float16; 0 of a node without rows. least: (trees,), the least width that high - low counts as.
-    left: how many cuts more its rows take on average until each is alone. Values are standardised.
+    right; NO_CUT (infinity) where all rows of a node have one value, or values so close that no
+    float16 lies between them. low, high: the lowest and highest value of a node's rows, rounded
+    down and up to float16; 0 of a node without rows. least: (trees,), the least width that high -
+    low counts as. left: how many cuts more its rows take on average until each is alone. Values are
+    standardised.
     """
 
     features: Int

@@ -30,9 +30,9 @@ class VAE(AutoEncoder):
     each column's cost being weighed by w_s.
 
     With pixels=logistic the decoder gives a mixture of discretised logistics for each pixel
-    (aetool_vae.pixels), from z alone: parts in bits are a bound of the mass of 8-bit pictures.
-    Their scores average fewer draws of large pictures: so many as have 2^18 pixels together (16 of
-    128 x 128), but one at least.
+    (aetool_vae.pixels), from z alone: parts in bits are a bound of the mass of 8-bit pictures. For
+    large pictures their scores average fewer draws: as many as make 2^18 pixels together (16 of 128
+    x 128), but one at least.
     """
 
     encoder: Backbone

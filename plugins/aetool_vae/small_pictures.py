@@ -102,8 +102,8 @@ class PictureEncoder(nn.Module):
     def start(self, pictures: Tensor, step: float) -> Tensor:
         """Set the encoder, in place, to the principal components of pictures, (batch, channels,
         height, width), in steps of this length, in standardised pixels, and its other layers to add
-        0. Returns the deviation of each unit, (latent,), in steps, 0.001 at least: so much where
-        there are fewer components than units."""
+        0. Returns the deviation of each unit, (latent,), in steps, 0.001 at least, which is what
+        units beyond the number of components get."""
         flat = pictures.flatten(1).cpu().numpy()
         weight = self.straight.weight
         bias = self.straight.bias

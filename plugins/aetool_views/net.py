@@ -245,7 +245,7 @@ class Neighbours(Solution):
 
 class Nearest(ClosedForm):
     """Fits a memory of pictures in several views; of more than params.size pictures it keeps a
-    random sample of so many."""
+    random sample of params.size."""
 
     def fit(self, batches: Batches) -> Neighbours:
         """Remember the pictures in batches, at most `size` of them, drawn at random, less the part

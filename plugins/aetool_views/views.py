@@ -220,7 +220,8 @@ def slopes(size: int, deviation: float) -> Float:
 
 def _places_after_move(size: int, by: int) -> Float:
     """For each place of a line, the index of the place whose value it has after the values are
-    moved by so many places, below 0 backwards, the end repeated: (size,)."""
+    moved forwards by `by` places (backwards if that is below 0), the value at the end repeated:
+    (size,)."""
     last = size - 1
     place = np.arange(size) - by
     return np.clip(place, 0, last)
