@@ -20,7 +20,7 @@ PEERS = ("IForest", "KNN", "LOF", "AutoEncoder")
 
 
 def main() -> None:
-    """Run and print."""
+    """Run the benchmark by the options of the command line, and print what it measures."""
     parser = common.parser(__doc__)
     parser.set_defaults(seeds=3)
     parser.add_argument("--detectors", default=",".join(["auto", "pca", "masked", "vae", *PEERS]))

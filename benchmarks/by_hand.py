@@ -15,13 +15,14 @@ import onnxruntime as ort
 
 
 def run(graph: str, x: np.ndarray) -> np.ndarray:
-    """The first output of a graph."""
+    """Run an exported graph on an array, its only input, and return its first output."""
     session = ort.InferenceSession(graph, providers=["CPUExecutionProvider"])
     return session.run(None, {session.get_inputs()[0].name: x})[0]
 
 
 def compress(folder: str, pixels: np.ndarray) -> bytes:
-    """Pictures (n, 1, H, W) uint8 to bytes."""
+    """Compress pictures, (n, 1, H, W) uint8, with loss: the number of bytes of a JSON head in 4
+    bytes, the head, and the rounded codes, packed."""
     z = run(f"{folder}/encoder.onnx", pixels)
     centre, step = z.mean(axis=0), z.std(axis=0) / 4 + 1e-9
     q = np.rint((z - centre) / step).astype("<i2")
@@ -30,7 +31,8 @@ def compress(folder: str, pixels: np.ndarray) -> bytes:
 
 
 def decompress(folder: str, data: bytes) -> np.ndarray:
-    """What compress was given, nearly."""
+    """Restore pictures, (n, 1, H, W) uint8, from what `compress` returned: close to the originals,
+    not equal to them."""
     size = int.from_bytes(data[:4], "little")
     head = json.loads(data[4 : 4 + size])
     q = np.frombuffer(zlib.decompress(data[4 + size :]), "<i2").reshape(-1, head["rows"]).T

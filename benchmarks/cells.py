@@ -24,7 +24,8 @@ WAYS = ("one-shot", "fit", "fit --robust")
 
 
 def tables(folder):
-    """(name, table, file) of the first tables that have rows and calm columns enough."""
+    """Yield (name, table, file) of the first TABLES tables below the folder that have LEAST_ROWS
+    rows and LEAST_COLUMNS calm columns at least."""
     count = 0
     files = [p for part in ("tables", "detect", "odd") for p in sorted((folder / part).glob("*.*"))]
     for path in files:
@@ -47,7 +48,8 @@ def tables(folder):
 
 
 def calm(table: pd.DataFrame) -> pd.DataFrame:
-    """The columns of numbers without a value beyond 5 deviations."""
+    """The numeric columns of a table without a value beyond 5 deviations, and with 20 different
+    values at least; a column that counts the rows is left out."""
     numbers = table.select_dtypes("number")
     far = ((numbers - numbers.mean()) / numbers.std()).abs().max()
     counter = (numbers.diff().iloc[1:] == 1).all()
@@ -55,7 +57,8 @@ def calm(table: pd.DataFrame) -> pd.DataFrame:
 
 
 def plant(table: pd.DataFrame, seed: int) -> tuple[pd.DataFrame, np.ndarray]:
-    """The table with cells planted in calm columns, and their rows."""
+    """Return a copy of the table with CELLS single values of calm columns moved DEVIATIONS from the
+    mean, and the numbers of their rows."""
     rng = np.random.default_rng(seed)
     able = list(calm(table).columns)
     out = table.copy()
@@ -79,7 +82,7 @@ def scores(way: str, table: pd.DataFrame) -> np.ndarray:
 
 
 def main() -> None:
-    """Run and print."""
+    """Run the benchmark by the options of the command line, and print what it measures."""
     parser = common.parser(__doc__)
     parser.add_argument("--only", default="", help="part of a table's name")
     parser.add_argument("--ways", default=",".join(WAYS), help="ways of detecting, by commas")

@@ -29,7 +29,7 @@ MOST = 20_000
 
 
 def tables(data: Path) -> dict[str, tuple[Path, pd.DataFrame]]:
-    """(file, rows) by name."""
+    """The tables of the benchmark: (file, rows) by name."""
     bundled = Path(aetool.__file__).parent / "demo" / "beijing_air.csv"
     out = {"bundled": (bundled, pd.read_csv(bundled))}
     for name in TABLES:
@@ -47,7 +47,8 @@ def tables(data: Path) -> dict[str, tuple[Path, pd.DataFrame]]:
 
 
 def one(plugin: str, prepared: preparing.Prepared, seed: int) -> dict:
-    """The figures of one fit, and what would be said of it."""
+    """Fit one plugin and return its figures: steps, time, the use of the code, what `aetool fit`
+    would remark (`said`), and whether the code is dead without such a remark (`silent`)."""
     model = plugins.get_model(plugin)
     began = time.process_time()
     trained = training.train(
@@ -65,7 +66,7 @@ def one(plugin: str, prepared: preparing.Prepared, seed: int) -> dict:
 
 
 def main() -> None:
-    """Run and print."""
+    """Run the benchmark by the options of the command line, and print what it measures."""
     parser = common.parser(__doc__)
     parser.set_defaults(seeds=2)
     parser.add_argument("--plugins", default=",".join(PLUGINS))

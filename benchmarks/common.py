@@ -19,7 +19,7 @@ SELECTED = {"detect"}  # benchmarks on whose sets settings were chosen as well
 
 
 def parser(doc: str | None) -> argparse.ArgumentParser:
-    """Options all benchmarks take."""
+    """Make a parser of the command line with the options that all benchmarks take."""
     made = argparse.ArgumentParser(description=doc, formatter_class=argparse.RawTextHelpFormatter)
     made.add_argument(
         "--data", type=Path, default=Path("../shared/data"), help="folder of data sets"
@@ -32,18 +32,20 @@ EVERY = "every"
 
 
 def add_parts(parser: argparse.ArgumentParser, names: Sequence[str]) -> None:
-    """Let the parts of a benchmark that are run be named in the command; all without a name."""
+    """Let the user name in the command which parts of the benchmark are run; without a name all
+    are."""
     # a default that is no list, which this version of argparse would look for among the choices
     parser.add_argument("what", nargs="*", choices=(*names, EVERY), default=EVERY)
 
 
 def parts_of(options: argparse.Namespace, names: Sequence[str]) -> list[str]:
-    """The parts that a command names, in its order."""
+    """The names of the parts that the user asked for, in the order given."""
     return list(names) if EVERY in options.what else options.what
 
 
 def need(path: Path) -> Path:
-    """The path, or a message and exit 0: a benchmark without its data is skipped."""
+    """Return the path if it exists; otherwise print that the benchmark is skipped for want of its
+    data, and exit with status 0."""
     if not path.exists():
         print(f"skipped: {path} is not there; give the folder of data sets with --data")
         sys.exit(0)
@@ -51,7 +53,8 @@ def need(path: Path) -> Path:
 
 
 def checksum(data: Any) -> str:
-    """16 hexadecimal digits that stand for the data: the beginning of a sha256.
+    """The first 16 hexadecimal digits of a sha256 of the data, by which a later reader can tell
+    whether the data were the same.
 
     data: a file (its bytes), a folder (names and bytes of its files), an array or a DataFrame that
     was made here (names, types and values), or a list of such. TypeError for anything else.

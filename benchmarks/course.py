@@ -48,7 +48,8 @@ NEEDS = {"features": {"sparse": "k8.aem", "manifold": "plane.aem", "blur": "vae.
 
 
 def stop(measure: Stop) -> Stop:
-    """Declares a stop of the course: it measures in the current folder, after its commands."""
+    """Mark a function as the measurement of a stop of the course, which is run in the current
+    folder after the commands of that stop."""
     STOPS[measure.__name__] = measure
     return measure
 
@@ -57,7 +58,8 @@ def stop(measure: Stop) -> Stop:
 
 
 def sections(text: str) -> dict[str, str]:
-    """name -> the text of each stop, from its heading on; "" is what comes before the first."""
+    """Divide the course's text into its stops: by name, the text from the heading on; under "" what
+    comes before the first."""
     parts = re.split(r"^(?=## \d+\. )", text, flags=re.MULTILINE)
     return dict(zip(["", *STOPS], parts, strict=True))
 
@@ -155,7 +157,7 @@ def auroc(ordinary: Any, odd: Any) -> float:
 
 
 def plot(columns: int, height: float = HEIGHT, **given: Any) -> tuple[Any, Any]:
-    """(figure, axes) of so many panels side by side."""
+    """Make a figure of `columns` panels side by side: (figure, axes)."""
     import matplotlib
 
     matplotlib.use("Agg")
@@ -168,7 +170,7 @@ def plot(columns: int, height: float = HEIGHT, **given: Any) -> tuple[Any, Any]:
 
 
 def plain(axis: Any) -> None:
-    """Numbers beside logarithmic axes as 20, not as powers of ten."""
+    """Write the numbers beside logarithmic axes as 20, not as powers of ten."""
     from matplotlib.ticker import FuncFormatter
 
     for side in (axis.xaxis, axis.yaxis):
@@ -180,7 +182,7 @@ def plain(axis: Any) -> None:
 
 
 def keep(figure: Any, name: str) -> None:
-    """Write a figure, with a palette of few colours."""
+    """Write a figure as a PNG file, with a palette of few colours."""
     from matplotlib import pyplot as plt
     from PIL import Image
 
@@ -192,7 +194,7 @@ def keep(figure: Any, name: str) -> None:
 
 
 def sheet(rows: list[Any]) -> Any:
-    """One picture of rows of pictures, (across, H, W) each, white between them."""
+    """Join rows of pictures, (across, H, W) each, to one picture, white between them."""
     lines = []
     for row in rows:
         framed = np.pad(np.asarray(row, float), ((0, 0), (1, 1), (1, 1)), constant_values=255)
@@ -217,7 +219,8 @@ def _axes(model: Any, frame: pd.DataFrame, size: int) -> Any:
 
 
 def angle_between(one: Any, other: Any) -> float:
-    """Degrees: the largest principal angle between two subspaces."""
+    """The largest principal angle, in degrees, between two subspaces with these orthonormal
+    bases."""
     # by the sine, as the cosine of a small angle has lost its digits
     left = other - one @ (one.T @ other)
     return float(np.degrees(np.arcsin(min(1.0, np.linalg.norm(left, 2)))))
@@ -608,7 +611,7 @@ def beta() -> Figures:
 
 
 def _nearest(pictures: Any, among: Any) -> Any:
-    """(n,): the root mean square distance of each picture to the nearest of others."""
+    """(n,): the root mean square distance of each picture from the nearest in `among`."""
     gaps = pictures.reshape(len(pictures), 1, -1) - among.reshape(1, len(among), -1)
     return np.sqrt(np.square(gaps).mean(axis=2)).min(axis=1)
 
@@ -653,7 +656,7 @@ def manifold() -> Figures:
 
 
 def _far_pair(pictures: Any) -> tuple[int, int]:
-    """Two pictures that are about as different as they come: a shirt and a shoe."""
+    """The numbers of two pictures that are very different: a shirt and a shoe."""
     labels = _labels()
     return int(np.flatnonzero(labels == 0)[3]), int(np.flatnonzero(labels == 9)[2])
 
@@ -749,7 +752,7 @@ def features() -> Figures:
 
 
 def _neighbours(code: Any, count: int) -> Any:
-    """(n, count): the nearest other rows of each."""
+    """(n, count): for each row of a code the numbers of the nearest other rows."""
     code = np.asarray(code, float)
     gaps = np.square(code[:, None] - code[None]).sum(axis=2)
     np.fill_diagonal(gaps, np.inf)
@@ -842,7 +845,7 @@ def rate() -> Figures:
 
 
 def main() -> None:
-    """Build the stops that are named, or all, and the guide."""
+    """Build the stops of the course that are named, or all of them and the guide."""
     parser = argparse.ArgumentParser(
         description=__doc__, formatter_class=argparse.RawTextHelpFormatter
     )

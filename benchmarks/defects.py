@@ -35,7 +35,8 @@ FIGURES = ("auroc", "pixel_auroc", "pro", "box_hits")
 
 
 def laid_out(pictures: defect_pictures.Pictures, folder: Path) -> None:
-    """The pictures and masks of a set as files: train/good, test/DEFECT, ground_truth/DEFECT."""
+    """Write the pictures and masks of a set to a folder as files: train/good, test/DEFECT,
+    ground_truth/DEFECT."""
     from PIL import Image
 
     def write(picture: np.ndarray, *place: str) -> None:
@@ -53,7 +54,8 @@ def laid_out(pictures: defect_pictures.Pictures, folder: Path) -> None:
 
 
 def of_plugin(pictures: defect_pictures.Pictures, options, folder: Path) -> dict[str, object]:
-    """The figures of a model of ours, as its user gets them."""
+    """Fit a plugin on the files of a set, as a user would, evaluate it on its test pictures, and
+    return the figures and times."""
     params = dict(item.split("=", 1) for item in options.O)
     laid_out(pictures, folder)
     began, cpu = time.monotonic(), time.process_time()
@@ -76,7 +78,8 @@ def of_plugin(pictures: defect_pictures.Pictures, options, folder: Path) -> dict
 
 
 def of_peer(name: str, pictures: defect_pictures.Pictures) -> dict[str, object]:
-    """The image AUROC of a detector of PyOD on averaged pictures."""
+    """Score the pictures, averaged over blocks of 4 x 4 pixels, with a detector of PyOD: its name,
+    and how well it tells defective pictures (AUROC)."""
 
     def rows(shown: np.ndarray) -> np.ndarray:
         side = defect_pictures.SIDE // AVERAGED
@@ -90,7 +93,7 @@ def of_peer(name: str, pictures: defect_pictures.Pictures) -> dict[str, object]:
 
 
 def main() -> None:
-    """Run and print."""
+    """Run the benchmark by the options of the command line, and print what it measures."""
     parser = common.parser(__doc__)
     parser.add_argument("--half", choices=HALVES, default="chosen")
     parser.add_argument("--plugin", default="auto", help="'' for none: peers alone")

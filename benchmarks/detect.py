@@ -29,7 +29,8 @@ BEST = {"semi": "auto", "unsup": "auto --robust"}  # what is compared, named bef
 
 
 def load(path: Path) -> tuple[np.ndarray, np.ndarray]:
-    """X and y (True: anomaly), cut to 20,000 rows in the proportions of y."""
+    """Read a labelled set: (features, (rows,) True for anomalies), cut at random to 20,000 rows
+    with the same part of anomalies."""
     with np.load(path) as file:
         X, y = file["X"].astype(float), file["y"].astype(bool)
     if len(X) > MOST:
@@ -44,7 +45,8 @@ def load(path: Path) -> tuple[np.ndarray, np.ndarray]:
 
 
 def split(y: np.ndarray, protocol: str, seed: int) -> tuple[np.ndarray, np.ndarray]:
-    """Row numbers to fit and to score."""
+    """Choose (numbers of the rows to fit, numbers of the rows to score): all twice with "unsup",
+    otherwise half of the normal rows, and all others."""
     order = np.random.default_rng(seed).permutation(len(y))
     if protocol == "unsup":
         return order, order
@@ -54,7 +56,8 @@ def split(y: np.ndarray, protocol: str, seed: int) -> tuple[np.ndarray, np.ndarr
 
 
 def one(path: Path, protocol: str, detector: str, seed: int, params: dict[str, str]) -> dict | None:
-    """Fit, score, and the figures; None where a peer cannot take the set."""
+    """Fit one detector on one set, score, and return its figures and times; None where a peer
+    cannot take the set."""
     X, y = load(path)
     fit, score = split(y, protocol, seed)
     if detector in peers.MODULES:
@@ -101,7 +104,8 @@ def one(path: Path, protocol: str, detector: str, seed: int, params: dict[str, s
 
 
 def report(rows: pd.DataFrame) -> str:
-    """Means over the sets of each set's mean over seeds; ranks among those complete on all sets."""
+    """Tables in Markdown, one for each protocol: means over the sets of each set's mean over seeds,
+    and mean ranks among the detectors that took all sets."""
     lines = []
     for protocol, part in rows.groupby("protocol"):
         sets = part["dataset"].nunique()
@@ -138,7 +142,7 @@ def report(rows: pd.DataFrame) -> str:
 
 
 def main() -> None:
-    """Run and print."""
+    """Run the benchmark by the options of the command line, and print what it measures."""
     parser = common.parser(__doc__)
     parser.set_defaults(seeds=3)
     parser.add_argument(

@@ -22,7 +22,7 @@ LEVELS = (2, 4, 8, 20)
 
 
 def table(rng: np.random.Generator, rows: int = ROWS) -> pd.DataFrame:
-    """Rows of the same source, each drawn alone."""
+    """Draw a table of one fixed distribution, each row independently of the others."""
     pair = rng.multivariate_normal([0, 0], [[1, CORRELATION], [CORRELATION, 1]], rows)
     columns = {"n00": pair[:, 0], "n01": pair[:, 1]}
     for place in range(2, 12):
@@ -48,7 +48,7 @@ def table(rng: np.random.Generator, rows: int = ROWS) -> pd.DataFrame:
 
 
 def shifted(new: pd.DataFrame, how: str, rng: np.random.Generator) -> pd.DataFrame:
-    """The same rows, changed in one of the ways that the benchmark asks after."""
+    """A copy of the rows, shifted in one of WAYS; "same" leaves them as they are."""
     new = new.copy()
     if how == "mean":
         new["n04"] += SHIFT * 3
@@ -66,7 +66,7 @@ WAYS = ("same", "mean", "level", "gaps", "correlation")
 
 
 def words(seed: int, rows: int = ROWS) -> dict[str, str]:
-    """What drift says of each way, of tables of this seed."""
+    """The verdict of `operations.drift`, such as "same", by way, on tables drawn with this seed."""
     rng = np.random.default_rng(seed)
     model = operations.fit(table(rng, rows))
     new = table(rng, rows)
@@ -74,7 +74,7 @@ def words(seed: int, rows: int = ROWS) -> dict[str, str]:
 
 
 def main() -> None:
-    """Record the words, and print how many are not the same."""
+    """Record the verdict on each table, and print for each way how many differ from "same"."""
     options = common.parser(__doc__).parse_args()
     repeats = REPEATS * options.seeds
     example = table(np.random.default_rng(0))

@@ -38,8 +38,8 @@ SIZES = (1, 2, 4, 8, 16, 32)
 def shell(
     *args: object, check: bool = True, said: bool = False, cwd: Path | None = None
 ) -> tuple[str, float]:
-    """(standard output, CPU seconds) of an aetool command. said: with what it says beside; check:
-    it must succeed."""
+    """Run an aetool command: (standard output, CPU seconds). said: its standard error is appended
+    to the output; check: SystemExit if it fails, else standard error is appended, too."""
     before = resource.getrusage(resource.RUSAGE_CHILDREN)
     command = [sys.executable, "-m", "aetool", *map(str, args)]
     done = subprocess.run(command, capture_output=True, text=True, check=False, cwd=cwd)
@@ -72,7 +72,8 @@ def pictures(options: Any, part: str) -> np.ndarray:
 
 
 def splits(options: Any, folder: Path) -> dict[str, tuple[Path, Path, int]]:
-    """name -> (what to fit, what to test, units in a record)."""
+    """Write a table and pictures, each in two parts, to the folder: by name (file to fit, file to
+    test, numbers in a record)."""
     frame = pd.read_csv(
         ROOT / "aetool" / "demo" / "beijing_air.csv", dtype=str, keep_default_na=False
     )
@@ -88,7 +89,8 @@ def splits(options: Any, folder: Path) -> dict[str, tuple[Path, Path, int]]:
 
 
 def models(options: Any) -> None:
-    """Everything a user does with each model, from the shell."""
+    """Fit, detect, export, verify, compress and decompress with each plugin on each data set from
+    the shell, and record the figures."""
     with tempfile.TemporaryDirectory() as temporary:
         folder = Path(temporary)
         for name, (fit, test, units) in splits(options, folder).items():
@@ -100,7 +102,8 @@ def models(options: Any) -> None:
 
 
 def one(plugin: str, fit: Path, test: Path, units: int, folder: Path) -> dict[str, Any]:
-    """The figures of one model on one data set; raises where anything fails."""
+    """Do everything a user does with one plugin on one data set, and return the figures; raises
+    where anything fails."""
     model, archive, back = folder / "m.aem", folder / "a.aez", folder / f"back{test.suffix}"
     _, seconds = shell("fit", fit, "-p", plugin, "-o", model, "-f", "-q")
     assert len(shell("detect", test, "-m", model, "--top", 5, "-q")[0].splitlines()) == 6
@@ -180,7 +183,8 @@ def density(options: Any) -> None:
 
 
 def curves(options: Any) -> None:
-    """Two PNG files beside this one."""
+    """Draw the error against the size of the code for PCA and autoencoders (family_curves.png), and
+    pictures by codes of two numbers (family_codes.png), beside this file."""
     from matplotlib.figure import Figure
 
     figure = Figure(figsize=(9, 4), layout="constrained")
@@ -214,7 +218,8 @@ def curves(options: Any) -> None:
 
 
 def _error(made: Any, test: Path) -> float:
-    """Of records restored from unrounded codes: of numbers in deviations, of pixels in gray levels."""
+    """The root mean squared error of records restored from unrounded codes: of numbers in
+    deviations, of pixels in gray levels."""
     if made.schema is None:
         x = np.load(test)[:, None].astype(float)
         off = (
@@ -255,7 +260,7 @@ def _two_numbers(options: Any) -> None:
 
 
 def main() -> None:
-    """Run what is asked for."""
+    """Run the jobs that are named in the command; without a name all of them."""
     parser = common.parser(__doc__)
     parser.add_argument("jobs", nargs="*", default=["models", "density", "curves"])
     parser.add_argument("--plugins", default=",".join(PLUGINS))

@@ -32,7 +32,8 @@ SEED = 2011
 
 
 def _spectrum(rng: np.random.Generator, slope: float) -> Any:
-    """A periodic field whose power falls with the wave number to this power, standardised."""
+    """A random periodic field, standardised, whose power falls with the wave number, raised to
+    `slope`."""
     frequency = np.fft.fftfreq(SIDE)
     squares = frequency[:, None, None] ** 2 + frequency[:, None] ** 2 + frequency**2
     squares[0, 0, 0] = np.inf  # no mean
@@ -42,7 +43,7 @@ def _spectrum(rng: np.random.Generator, slope: float) -> Any:
 
 
 def made_fields() -> dict[str, Any]:
-    """Fields by name: (64, 64, 64), floats of 32 or 64 bits."""
+    """Make fields of 64 x 64 x 64 values, floats of 32 or 64 bits, by name."""
     rng = np.random.default_rng(SEED)
     x, y, z = np.meshgrid(*3 * [np.linspace(0, 1, SIDE)], indexing="ij")
     turbulent = _spectrum(rng, 11 / 3)  # Kolmogorov's law, in three dimensions
@@ -103,7 +104,7 @@ def archived(path: Path, effort: planning.Effort) -> tuple[int, float, float]:
 
 
 def fields(folder: Path) -> None:
-    """Fields of three dimensions."""
+    """Measure and record archives of the made fields beside other programs."""
     print("| field | effort | aetool | CPU s | " + " | ".join(SIZES) + " | of fpzip |")
     print("|---|---|--:|--:|" + "--:|" * (len(SIZES) + 1))
     for name, values in made_fields().items():
@@ -156,7 +157,7 @@ WHAT = {"fields": fields, "wide": wide, "columns": columns}
 
 
 def main() -> None:
-    """Run and print."""
+    """Run the benchmark by the options of the command line, and print what it measures."""
     parser = common.parser(__doc__)
     common.add_parts(parser, tuple(WHAT))
     options = parser.parse_args()

@@ -37,7 +37,7 @@ Job = Callable[[str], Any]
 
 
 def timed(job: Job, device: str) -> tuple[Any, float]:
-    """What a job gives on a device, and the seconds that the second of two runs took."""
+    """Run a job twice on a device: (its result, the seconds of the second run)."""
     for _ in range(2):
         started = time.monotonic()
         result = job(device)
@@ -53,7 +53,8 @@ def alike(results: Mapping[str, Any]) -> float:
 
 
 def compared(what: str, model: str, records: int, job: Job) -> Row:
-    """A row: records a second of a job on each device, and how alike its results are."""
+    """Run a job on each device and return a row of figures: records a second on each, how many
+    times as fast the GPU is, and the part of results that agree."""
     row: Row = {"job": what, "model": model, "records": records}
     results = {}
     for device in DEVICES:
@@ -65,7 +66,7 @@ def compared(what: str, model: str, records: int, job: Job) -> Row:
 
 
 def fitted(fit_on: object, what: str, options: FitOptions) -> tuple[Row, Bundle]:
-    """A row of what a fit takes on each device, and the model of the last one."""
+    """Fit on each device: (a row with the seconds of each, the model of the last)."""
     row: Row = {"job": f"fit {what}", "model": str(options.plugin)}
     for device in DEVICES:
         own = dataclasses.replace(options, device=device)
@@ -78,7 +79,8 @@ def fitted(fit_on: object, what: str, options: FitOptions) -> tuple[Row, Bundle]
 
 
 def jobs(data: Any, records: int, what: str, name: str, model: Bundle) -> Iterator[Row]:
-    """Rows of a fitted model of this plugin: detect, and, where it has a code, encode and decode."""
+    """Yield a row for each thing that a fitted model does: score, and, where it has a code, encode
+    and decode."""
     yield compared(f"score {what}", name, records, lambda d: operations.score(data, model, d))
     if not model.latent or name == "auto":
         return
@@ -93,7 +95,8 @@ def jobs(data: Any, records: int, what: str, name: str, model: Bundle) -> Iterat
 
 
 def archives(data: Any, what: str, name: str, model: Bundle) -> Row:
-    """A row: how long each device takes to store a table or pictures by the code alone, and bytes."""
+    """Compress a table or pictures by the code alone on each device, and return a row with the
+    seconds and bytes of each."""
     row: Row = {"job": f"compress {what}", "model": name}
     with tempfile.TemporaryDirectory() as folder:
         for device in DEVICES:
@@ -107,7 +110,7 @@ def archives(data: Any, what: str, name: str, model: Bundle) -> Row:
 
 
 def of_tables() -> Iterator[tuple[Row, Any]]:
-    """Every row of the table, and the data it was measured on."""
+    """Yield every row of figures for a made table, and the data it was measured on."""
     values = throughput.block(np.random.default_rng(1), ROWS)
     frame = pd.DataFrame(values, columns=[f"c{i}" for i in range(values.shape[1])])
     what = f"{ROWS} x {values.shape[1]}"
@@ -122,7 +125,8 @@ def of_tables() -> Iterator[tuple[Row, Any]]:
 
 
 def of_pictures(data: Path) -> Iterator[tuple[Row, Any]]:
-    """Every row of pictures, and the files it was measured on."""
+    """Yield every row of figures for pictures, and the files it was measured on; none where these
+    are missing."""
     images = data / "images" / "fashion-mnist"
     train, test = (images / f"{part}-images-idx3-ubyte.gz" for part in ("train", "t10k"))
     if not train.exists():

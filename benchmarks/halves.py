@@ -40,13 +40,13 @@ LEAST_TOLD = 1e-4  # smaller p-values are told as smaller than this
 
 
 def half(path: Path) -> str:
-    """The half that a set is of, by its name."""
+    """Name the half of the sets that a set belongs to, which its file's name decides."""
     odd = hashlib.sha256(path.stem.encode()).digest()[0] & 1
     return "chosen" if odd else "kept"
 
 
 def cut(X: np.ndarray, y: np.ndarray, rng: np.random.Generator, most: int) -> tuple:
-    """Rows and labels, cut to so many in the proportions of the labels."""
+    """Choose at random at most `most` rows and their labels, with the same part of anomalies."""
     if len(X) <= most:
         return X, y
     kept = []
@@ -91,7 +91,8 @@ def load(path: Path, protocol: str, seed: int) -> tuple[np.ndarray, np.ndarray, 
 
 
 def scores_of(detector: str, protocol: str, seed: int, fit: np.ndarray, score: np.ndarray):
-    """(rows,) of one detector; None where a peer cannot take the set."""
+    """(rows,): the scores that one detector, fitted on `fit`, gives the rows of `score`; None where
+    a peer cannot take the set."""
     if detector in peers.MODULES:
         if not peers.takes(detector, len(fit), fit.shape[1]):
             return None
@@ -174,7 +175,7 @@ def report(rows: pd.DataFrame) -> str:
 
 
 def named(asked: str, protocol: str) -> list[str]:
-    """The detectors that are asked for, by the names under which they are recorded."""
+    """The detectors that the user asked for, by the names under which they are recorded."""
     names: list[str] = []
     for name in asked.split(","):
         groups = {"ours": (OURS[protocol],), "members": MEMBERS[protocol]}
@@ -183,7 +184,7 @@ def named(asked: str, protocol: str) -> list[str]:
 
 
 def main() -> None:
-    """Run and print."""
+    """Run the benchmark by the options of the command line, and print what it measures."""
     parser = common.parser(__doc__)
     parser.add_argument(
         "--detectors",

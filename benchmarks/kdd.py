@@ -24,7 +24,7 @@ PLUGINS = "pca,prototypes,auto,ae,sparse,denoising,vae"
 
 
 def main() -> None:
-    """Run and print."""
+    """Run the benchmark by the options of the command line, and print what it measures."""
     parser = common.parser(__doc__)
     parser.add_argument("--plugins", default=PLUGINS)
     options = parser.parse_args()

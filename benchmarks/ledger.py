@@ -31,7 +31,7 @@ MILLION = 1_000_000
 
 
 def archive_of(table: pd.DataFrame | Path, folder: Path) -> Path:
-    """An archive of a table as CSV."""
+    """Compress a table to an archive in the folder, as CSV, and return its path."""
     source = table
     if isinstance(table, pd.DataFrame):
         source = folder / "table.csv"
@@ -42,12 +42,13 @@ def archive_of(table: pd.DataFrame | Path, folder: Path) -> Path:
 
 
 def scores_of(archive: Path) -> np.ndarray:
-    """(rows,): what records cost."""
+    """(rows,): the bits that each record of an archive takes, as its anomaly score."""
     return costing.detect(archive, all_rows=True).score
 
 
 def sums(options, folder: Path) -> None:
-    """How far the ledger of each table is from its payload."""
+    """Measure for each table how far the bits of all records together are from the size of its
+    archive's payload."""
     for path in sorted(common.need(options.data / "tables").glob("*.csv")):
         began = time.process_time()
         archive = archive_of(path, folder)
@@ -69,7 +70,8 @@ def sums(options, folder: Path) -> None:
 
 
 def sets(options, folder: Path) -> None:
-    """AUROC and average precision of both on the labelled sets."""
+    """Measure AUROC and average precision on the labelled sets, of scores by archives and of the
+    default's."""
     paths = [p for name in ("detect", "odd") for p in sorted((options.data / name).glob("*.npz"))]
     rows = []
     for path in paths[:: options.every]:
@@ -99,7 +101,7 @@ def sets(options, folder: Path) -> None:
 
 
 def kdd(options, folder: Path) -> None:
-    """kdd99: the last column is the label."""
+    """Measure the same on kdd99, whose last column is the label."""
     path = common.need(options.data / "tables" / "kdd99.csv")
     table = pd.read_csv(path, dtype=str, keep_default_na=False)
     truth = ~table.iloc[:, -1].str.startswith("normal").to_numpy()
@@ -128,8 +130,8 @@ def _one_shot(table: pd.DataFrame) -> np.ndarray:
 
 
 def planted(options, folder: Path) -> None:
-    """Cells moved to so many deviations: how many are among as many of the highest scores, and
-    whether the column is named first."""
+    """Plant PLANTED cells FAR deviations from the mean in each table, and measure how many are
+    among twice as many of the highest scores, and how often the right column is named first."""
     for path in sorted(common.need(options.data / "tables").glob("*.csv")):
         text = path.read_bytes()[:FIRST]
         table = pd.read_csv(
@@ -162,7 +164,7 @@ def planted(options, folder: Path) -> None:
 
 
 def timed(options, folder: Path) -> None:
-    """A million records: seconds to compress, and to detect in the archive."""
+    """Measure the seconds to compress a million records, and to detect in the archive."""
     path = common.need(options.data / "tables" / "adult.csv")
     head, _, body = path.read_bytes().partition(b"\n")
     lines = body.splitlines(keepends=True)
@@ -186,7 +188,7 @@ PARTS = {"sums": sums, "sets": sets, "kdd": kdd, "planted": planted, "time": tim
 
 
 def main() -> None:
-    """Run and print."""
+    """Run the benchmark by the options of the command line, and print what it measures."""
     parser = common.parser(__doc__)
     parser.add_argument("--parts", default=",".join(PARTS))
     parser.add_argument("--archives-alone", action="store_true", help="sets without one-shot")

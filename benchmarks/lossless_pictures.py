@@ -35,7 +35,8 @@ MOST = 1 << 22  # values of a picture; larger ones are left out
 
 
 def ours(pixels: Pixels, effort: str, model: PictureModel | None = None) -> dict[str, float]:
-    """Bytes, bits per value, and pictures a second both ways."""
+    """Compress pictures with aetool and restore them: bytes, bits per value, and pictures a second
+    of writing and of reading."""
     started = time.process_time()
     encoded = pictures.encode(pixels, EFFORTS[effort], model=model)
     written = time.process_time()
@@ -53,7 +54,8 @@ def ours(pixels: Pixels, effort: str, model: PictureModel | None = None) -> dict
 
 
 def mosaic(pixels: Pixels) -> Pixels:
-    """(height, width, channels) of a stack, ACROSS side by side; what does not fill a row is cut."""
+    """Lay a stack of pictures out as one picture, ACROSS side by side: (height, width, channels);
+    what does not fill a row is left out."""
     count, channels, height, width = pixels.shape
     across = min(ACROSS, count)
     down = count // across
@@ -62,7 +64,8 @@ def mosaic(pixels: Pixels) -> Pixels:
 
 
 def others(pixels: Pixels) -> dict[str, Any]:
-    """Bytes of other formats, as far as they are here and take such pictures."""
+    """Bytes of the same pictures in other formats, of those that are installed and take such
+    pictures."""
     picture = mosaic(pixels)
     if picture.shape[2] == 1:
         picture = picture[:, :, 0]
@@ -94,7 +97,8 @@ def _saved(image: Image.Image, format: str, **options: Any) -> int:
 
 
 def drawn() -> Iterator[tuple[str, Pixels]]:
-    """Pictures of kinds that photographs are not."""
+    """Yield (name, pictures) of made pictures that are no photographs: icons, noise, gradients, 16
+    bits."""
     rng = np.random.default_rng(0)
     y, x = np.mgrid[:200, :200]
     palette = rng.integers(0, 256, (6, 3)).astype(np.uint8)
@@ -111,7 +115,7 @@ def drawn() -> Iterator[tuple[str, Pixels]]:
 
 
 def of_folder(folder: Path) -> Iterator[tuple[str, Pixels]]:
-    """Pictures of files, by their pixels."""
+    """Yield (file's name, pixels) of the pictures below a folder, small ones of 8 bits."""
     for path in sorted(folder.rglob("*")):
         if path.suffix.lower() not in SUFFIXES:
             continue
@@ -125,7 +129,7 @@ def of_folder(folder: Path) -> Iterator[tuple[str, Pixels]]:
 
 
 def stacks(folder: Path, count: int) -> None:
-    """Rows of Fashion-MNIST."""
+    """Measure and record stacks of Fashion-MNIST, with a model and without."""
     test = _opened(folder / "t10k-images-idx3-ubyte.gz")[:count]
     train = _opened(folder / "train-images-idx3-ubyte.gz")
     groups = [train[first : first + 256] for first in range(0, len(train), 256)]
@@ -151,7 +155,7 @@ def _opened(path: Path) -> Pixels:
 
 
 def one(job: str, name: str, pixels: Pixels) -> None:
-    """Rows of a picture, or of a few."""
+    """Measure and record one picture, or a few of one size, at each effort, without a model."""
     rivals = others(pixels)
     for effort in EFFORTS:
         row = {"job": job, "name": name, "effort": effort, "model": False, "values": pixels.size}
@@ -161,7 +165,7 @@ def one(job: str, name: str, pixels: Pixels) -> None:
 
 
 def said(row: dict[str, Any]) -> None:
-    """A line for a row."""
+    """Print a line for a row."""
     sizes = [f"{key} {row[key]:,}" for key in ("png", "webp", "jxl_7", "jxl_9") if key in row]
     name = f"{row['name']} {row['effort']}{' by a model' if row.get('model') else ''}"
     speed = f"{row['read_a_second']:,.0f} pictures/s"
@@ -169,7 +173,7 @@ def said(row: dict[str, Any]) -> None:
 
 
 def main() -> None:
-    """Parse, run, print."""
+    """Measure made pictures, stacks and folders, or what `only` names."""
     parser = common.parser(__doc__)
     parser.add_argument("--only", choices=("stacks", "drawn", "folders"))
     parser.add_argument("--folder", type=Path, action="append", default=[])

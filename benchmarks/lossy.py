@@ -27,7 +27,7 @@ STEPS = (None, 1.05, 1.15, 1.3, 1.5)  # errors as multiples of what the code rea
 def size_and_error(
     data: Path, model: object, target: float | None, drop: tuple
 ) -> tuple[int, float]:
-    """Bytes of the archive less the model, and its error."""
+    """Compress by the code alone: (bytes of the archive, without the model; its error)."""
     with tempfile.TemporaryDirectory() as folder:
         options = CompressOptions(lossy_only=True, embed=False, target=target)
         facts = operations.compress(data, Path(folder) / "a.aez", model, options)
@@ -35,7 +35,8 @@ def size_and_error(
 
 
 def curve(fit: Path, data: Path, drop: tuple) -> np.ndarray:
-    """PCA's (bytes, error) points on the lower envelope, sorted by bytes."""
+    """Measure PCA with codes of several sizes: its (bytes, error) points on the lower envelope,
+    sorted by bytes."""
     points = []
     for latent in CURVE:
         try:
@@ -58,7 +59,7 @@ def curve(fit: Path, data: Path, drop: tuple) -> np.ndarray:
 
 
 def main() -> None:
-    """Run and print."""
+    """Run the benchmark by the options of the command line, and print what it measures."""
     parser = common.parser(__doc__)
     parser.add_argument("--plugins", default=PLUGINS)
     parser.add_argument("--only", choices=("pictures", "table"))

@@ -52,7 +52,8 @@ def levels_of(count: int | None) -> tuple[float, ...]:
 
 
 def errors_of(original: pd.DataFrame, archive: Path, model: Bundle | None) -> Errors:
-    """By column: of numbers the root mean squared error, of others the part restored wrongly."""
+    """Decompress an archive and measure its error by column: of numbers the root mean squared
+    error, of others the part restored wrongly."""
     restored = operations.decompress(archive, archive.with_suffix(".csv"), model=model, force=True)
     back = pd.read_csv(restored, low_memory=False)
     assert back.shape == original.shape, f"{archive}: {back.shape} for {original.shape}"
@@ -71,12 +72,13 @@ def errors_of(original: pd.DataFrame, archive: Path, model: Bundle | None) -> Er
 
 
 def no_worse(errors: Errors, limits: Errors) -> bool:
-    """Whether no column is restored worse than the limits say."""
+    """Whether the error of every column is within its limit."""
     return all(errors[name] <= limits[name] * EQUAL for name in limits)
 
 
 def bounded(data: Path, original: pd.DataFrame, limits: Errors, folder: Path) -> int | None:
-    """Bytes of the smallest archive by --max-error found within these errors; None without one."""
+    """Search the bounds for --max-error that make the smallest archive whose errors are within the
+    limits, and return its bytes; None without one."""
     numbers = [n for n in limits if pd.api.types.is_numeric_dtype(original[n])]
     bounds = {n: 3**0.5 * limits[n] for n in numbers if limits[n] > 0}
     smallest = None

@@ -32,7 +32,8 @@ JUDGES = ("one-shot", "fit", "fit --robust", "IForest auto", "LOF auto")
 
 
 def planted(table: pd.DataFrame, kind: str, part: float) -> tuple[pd.DataFrame, np.ndarray]:
-    """The table with rows of a kind in place of some, and which rows these are, (n,) bool."""
+    """Return a copy of the table with planted rows of a kind in place of some, and which rows these
+    are, (n,) bool."""
     rng = np.random.default_rng(1)
     rows = len(table)
     is_planted = np.zeros(rows, bool)
@@ -56,7 +57,7 @@ def planted(table: pd.DataFrame, kind: str, part: float) -> tuple[pd.DataFrame, 
 
 
 def flags(table: pd.DataFrame, judge: str) -> np.ndarray:
-    """Which rows of a table, (n,) bool, a judge flags that has seen nothing else."""
+    """Tell which rows of a table, (n,) bool, a judge flags that knows nothing but this table."""
     if judge.endswith("auto"):
         X = StandardScaler().fit_transform(table.fillna(table.median()))
         if judge.startswith("LOF"):
@@ -72,7 +73,7 @@ def flags(table: pd.DataFrame, judge: str) -> np.ndarray:
 
 
 def report(rows: pd.DataFrame) -> str:
-    """Means over the sets of each half."""
+    """A table in Markdown of the means over the sets of each half."""
     lines = [
         "| half | planted | part | judge | sets | found | sets with most found | false, in 1,000 |"
     ]
@@ -90,7 +91,7 @@ def report(rows: pd.DataFrame) -> str:
 
 
 def main() -> None:
-    """Run and print."""
+    """Run the benchmark by the options of the command line, and print what it measures."""
     parser = common.parser(__doc__)
     parser.add_argument("--half", choices=("chosen", "kept"), help="of this half alone")
     parser.add_argument("--sets", type=int, help="so many of each half alone, the first by name")

@@ -36,19 +36,21 @@ Coder = tuple[Callable[[Pixels, float], bytes], Callable[[bytes, str], Pixels], 
 
 
 def decibels(before: Pixels, after: Pixels) -> float:
-    """The peak signal-to-noise ratio; infinite of equal pictures."""
+    """The peak signal-to-noise ratio between pictures and what is restored of them; infinite where
+    they are equal."""
     most = np.iinfo(before.dtype).max
     mean = float(np.square(before.astype(np.float64) - after).mean())
     return float("inf") if mean == 0 else float(10 * np.log10(most * most / mean))
 
 
 def furthest(before: Pixels, after: Pixels) -> int:
-    """How far off the worst value is."""
+    """The largest difference between a value and the restored one."""
     return int(np.abs(before.astype(np.int64) - after).max())
 
 
 def ours(pixels: Pixels, bound: int) -> dict[str, Any]:
-    """Bytes, ratio and worst value within a bound."""
+    """Compress pictures with aetool within a bound, in levels: bytes, largest difference, and
+    signal-to-noise ratio."""
     encoded = pictures.encode(pixels, planning.DEFAULT, bound=bound)
     block = blocks.decode(encoded.payload, encoded.rows, encoded.content)
     restored = pictures.decode(block, encoded.rows)
@@ -86,7 +88,7 @@ def _jpeg_xl() -> Coder:
 
 
 def coders() -> dict[str, Coder]:
-    """The lossy formats that are here, by name."""
+    """The lossy formats that are installed, by name."""
     here = {}
     if features.check("avif"):
         here["avif"] = _by_pillow("AVIF", speed=6, subsampling="4:4:4")
@@ -98,7 +100,8 @@ def coders() -> dict[str, Coder]:
 
 
 def curves(picture: Pixels) -> dict[str, list[tuple[int, float, int]]]:
-    """For each lossy format (bytes, ratio, worst value) at each quality; {} of 16 bits."""
+    """Compress a picture in each lossy format at each quality: (bytes, ratio, largest difference)
+    of each, by format; {} for pictures of 16 bits."""
     if picture.dtype != np.uint8:
         return {}
     mode = Image.fromarray(picture).mode
@@ -113,7 +116,8 @@ def curves(picture: Pixels) -> dict[str, list[tuple[int, float, int]]]:
 
 
 def jpeg_ls(picture: Pixels, bound: int) -> dict[str, int]:
-    """Bytes of JPEG-LS within the same bound; {} where it is not here."""
+    """Compress a picture as JPEG-LS within the same bound and return the bytes; {} where it is not
+    installed."""
     try:
         import imagecodecs
     except ImportError:
@@ -126,7 +130,7 @@ def jpeg_ls(picture: Pixels, bound: int) -> dict[str, int]:
 
 
 def rows_of(name: str, pixels: Pixels) -> Iterator[dict[str, Any]]:
-    """A row for each bound; the first, of bound 0, is without loss."""
+    """Yield a row of figures for each bound; the first, of bound 0, is lossless."""
     picture = np.ascontiguousarray(mosaic(pixels))
     if picture.shape[2] == 1:
         picture = np.ascontiguousarray(picture[:, :, 0])
@@ -142,7 +146,7 @@ def rows_of(name: str, pixels: Pixels) -> Iterator[dict[str, Any]]:
 
 
 def main() -> None:
-    """Parse, run, print."""
+    """Run the benchmark by the options of the command line, and print what it measures."""
     parser = common.parser(__doc__)
     parser.add_argument("--folder", type=Path, action="append", default=[])
     parser.add_argument("--pictures", type=int, default=1000, help="of the stack")

@@ -32,7 +32,7 @@ def read_idx(path: Path, skip: int) -> np.ndarray:
 
 
 def fitted(pictures: np.ndarray, labels: np.ndarray, cls: int, mixed: bool) -> np.ndarray:
-    """The pictures of a class, with others among them where that is asked for."""
+    """Choose the pictures to fit: those of a class, with a few others among them if `mixed`."""
     own = pictures[labels == cls]
     if not mixed:
         return own
@@ -44,7 +44,7 @@ def fitted(pictures: np.ndarray, labels: np.ndarray, cls: int, mixed: bool) -> n
 
 
 def of_plugin(shown: np.ndarray, test: np.ndarray, options) -> tuple[np.ndarray, dict[str, object]]:
-    """Scores of a model of ours, and facts about it."""
+    """Fit a plugin of aetool on `shown`: (scores of the test pictures, facts and times)."""
     params = dict(item.split("=", 1) for item in options.O)
     chosen = operations.FitOptions(
         options.plugin, params, max_time=options.max_time, robust=options.mixed
@@ -60,7 +60,7 @@ def of_plugin(shown: np.ndarray, test: np.ndarray, options) -> tuple[np.ndarray,
 
 
 def of_peer(name: str, shown: np.ndarray, test: np.ndarray) -> tuple[np.ndarray, dict[str, object]]:
-    """Scores of a detector of PyOD, and its times."""
+    """Fit a detector of PyOD on `shown`: (scores of the test pictures, times)."""
     began, cpu = time.monotonic(), time.process_time()
     peer = peers.Peer(name, shown.reshape(len(shown), -1), 0)
     facts = {"seconds": time.monotonic() - began, "fit_cpu": time.process_time() - cpu}
@@ -68,7 +68,8 @@ def of_peer(name: str, shown: np.ndarray, test: np.ndarray) -> tuple[np.ndarray,
 
 
 def detectors(shown: np.ndarray, test: np.ndarray, options) -> Iterator[tuple]:
-    """(name, scores, facts) of the default, or what was asked for, and of the peers."""
+    """Yield (name, scores, facts) of the default, or of the plugin that was asked for, and of the
+    peers."""
     if options.plugin:
         yield options.plugin, *of_plugin(shown, test, options)
     if options.peers and peers.installed():
@@ -77,7 +78,7 @@ def detectors(shown: np.ndarray, test: np.ndarray, options) -> Iterator[tuple]:
 
 
 def main() -> None:
-    """Run and print."""
+    """Run the benchmark by the options of the command line, and print what it measures."""
     parser = common.parser(__doc__)
     parser.add_argument("--plugin", default="auto", help="'' for none: peers alone")
     parser.add_argument("--max-time", type=float, default=None)

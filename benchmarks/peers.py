@@ -27,14 +27,14 @@ MOST_MCD = 500  # features
 
 
 def takes(name: str, rows: int, features: int) -> bool:
-    """Whether a detector ends in minutes on so many rows and features."""
+    """Whether a detector ends within minutes on data of this size."""
     if name == "MCD" and features > MOST_MCD:
         return False
     return name not in DENSE or rows <= MOST_DENSE
 
 
 def installed() -> bool:
-    """Whether PyOD is there: pip install 'aetool[bench]'."""
+    """Whether PyOD is installed, which pip install 'aetool[bench]' does."""
     return importlib.util.find_spec("pyod") is not None
 
 

@@ -21,7 +21,8 @@ CELLS, NEAREST = 50, 6.0
 def plant(
     frame: pd.DataFrame, seed: int, farthest: float = 12.0
 ) -> tuple[pd.DataFrame, dict[int, str]]:
-    """The table with cells moved, and {0-based row: column moved}."""
+    """Return a copy of the table with CELLS single values moved, and the column of each by its row,
+    counted from 0."""
     rng = np.random.default_rng(seed)
     frame = frame.copy()
     numbers = [c for c in frame.columns if frame[c].dtype.kind == "f"]
@@ -49,7 +50,7 @@ def plant(
 
 
 def main() -> None:
-    """Plants, detects, prints one line a seed."""
+    """For each seed plant cells and detect, and print a line; record the means."""
     import aetool
     from aetool import operations
 

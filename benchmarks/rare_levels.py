@@ -49,7 +49,7 @@ class Labelled:
 
 
 def number_of(name: str) -> int:
-    """A whole number that the name of a table stands for, the same everywhere."""
+    """A whole number computed from the name of a table, the same on every machine."""
     return int(hashlib.md5(name.encode(), usedforsecurity=False).hexdigest(), 16)
 
 

@@ -24,7 +24,8 @@ MOST = 3_000
 
 
 def ordinary_rows(path, rng: np.random.Generator, most: int = MOST) -> pd.DataFrame:
-    """The ordinary rows of a set, by chance at most so many of them, in their order."""
+    """The ordinary rows of a set, at most `most` of them, which are drawn at random and stay in
+    order."""
     arrays = np.load(path)
     X = arrays["X"][arrays["y"] == 0] if "X" in arrays else arrays["train"]
     if len(X) > most:
@@ -33,8 +34,9 @@ def ordinary_rows(path, rng: np.random.Generator, most: int = MOST) -> pd.DataFr
 
 
 def flagged(table: pd.DataFrame, rng: np.random.Generator) -> dict[str, float]:
-    """How many new rows and how many of a table's own are flagged, of how many, and how many new
-    ones are by what is stated."""
+    """Fit on half of a table's rows, and count: the rows of the other half that are flagged, how
+    many the stated rate leads one to expect, how many are flagged if the model is told that its
+    rows are ordinary; and the rows of the table that a run without a model flags."""
     order = rng.permutation(len(table))
     first, rest = (table.iloc[np.sort(part)] for part in np.array_split(order, 2))
     model = operations.fit(first.reset_index(drop=True))
@@ -54,7 +56,8 @@ def flagged(table: pd.DataFrame, rng: np.random.Generator) -> dict[str, float]:
 
 
 def report(rows: pd.DataFrame) -> str:
-    """The pooled rate of each half, in parts of 1,000, and the sets' own."""
+    """A table in Markdown of how many records in 1,000 are flagged in each half: over all its sets,
+    and at most in one of them."""
     lines = [
         "| half | sets | rows | new, in 1,000 | most | stated | most | told | most | own | most |"
     ]
@@ -79,7 +82,7 @@ def report(rows: pd.DataFrame) -> str:
 
 
 def main() -> None:
-    """Run and print."""
+    """Run the benchmark by the options of the command line, and print what it measures."""
     options = common.parser(__doc__).parse_args()
     folders = [common.need(options.data / name) for name in ("detect", "odd")]
     rows = []

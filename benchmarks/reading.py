@@ -88,7 +88,8 @@ KINDS: dict[str, tuple[Callable[[np.random.Generator], list[str]], pa.DataType]]
 
 
 def write(path: Path, kinds: list[str], size: int) -> None:
-    """A table of these kinds of column, repeated until it has so many bytes."""
+    """Write a CSV file with columns of these kinds, whose rows repeat until it has about `size`
+    bytes."""
     rng = np.random.default_rng(0)
     columns = [KINDS[kind][0](rng) for kind in kinds]
     block = "\n".join(map(",".join, zip(*columns, strict=True))).encode() + b"\n"
@@ -98,7 +99,7 @@ def write(path: Path, kinds: list[str], size: int) -> None:
 
 
 def ours(path: Path) -> int:
-    """Cells that are values."""
+    """Read a CSV file with aetool, and count the cells that are no gaps."""
     with path.open("rb") as file:
         notations = None
         values = 0
@@ -113,12 +114,12 @@ def ours(path: Path) -> int:
 
 
 def notation(cells: Cells):
-    """How a column is written, by its first cells."""
+    """Decide by a column's first cells in which notation its dates or numbers are written."""
     return DateEvidence.of(cells).decide() or NumberEvidence.of(cells).decide()
 
 
 def arrow(path: Path, kinds: list[str]) -> int:
-    """Cells that are values."""
+    """Read the same file with Arrow, and count the cells that are no gaps."""
     types = {f"{kind}{i}": KINDS[kind][1] for i, kind in enumerate(kinds)}
     table = pacsv.read_csv(
         path,
@@ -129,14 +130,14 @@ def arrow(path: Path, kinds: list[str]) -> int:
 
 
 def fastest(function: Callable[[], int]) -> tuple[float, int]:
-    """(seconds of processor time, what it returns)."""
+    """Call a function: (seconds of processor time, what it returned)."""
     started = time.process_time()
     found = function()
     return time.process_time() - started, found
 
 
 def main() -> None:
-    """Run and print."""
+    """Run the benchmark by the options of the command line, and print what it measures."""
     parser: argparse.ArgumentParser = common.parser(__doc__)
     parser.add_argument("--megabytes", type=int, default=100)
     parser.add_argument("--only", help="one kind of column")

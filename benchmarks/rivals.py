@@ -93,7 +93,7 @@ def _ppmd(text: bytes) -> bytes:
 
 
 def zpaq_by(program: str) -> Callable[[bytes], bytes]:
-    """zpaq -m5 by a program of this name."""
+    """Make a function that compresses bytes with zpaq -m5, run as this program."""
 
     def squeezed(text: bytes) -> bytes:
         with tempfile.TemporaryDirectory() as temporary:
@@ -106,7 +106,7 @@ def zpaq_by(program: str) -> Callable[[bytes], bytes]:
 
 
 def _zpaq(text: bytes) -> bytes:
-    """zpaq -m5 by its binding for Python."""
+    """Compress bytes with zpaq -m5, by its binding for Python."""
     import zpaq
 
     return bytes(zpaq.compress(text, level=5, threads=1))
@@ -124,7 +124,7 @@ OF_TEXT: dict[str, Callable[[bytes], bytes]] = {
 
 
 def by_columns(text: bytes) -> list[bytes]:
-    """The cells of a table column by column, each behind a line feed."""
+    """The text of each column of a table, its cells one a line."""
     frame = pd.read_csv(io.BytesIO(text), dtype=str, keep_default_na=False, header=None)
     return ["\n".join(frame[name]).encode() for name in frame.columns]
 
@@ -291,7 +291,8 @@ def sizes_of_rivals(text: bytes, zpaq: str | None) -> dict[str, int]:
 
 @contextlib.contextmanager
 def said_if_missing(rival: str) -> Iterator[None]:
-    """What fails within is told in a line, with the rival's name, and the rival is left out."""
+    """Print a rival's name and the error if the code in this context fails, and go on without the
+    rival."""
     try:
         yield
     except Exception as error:
@@ -338,7 +339,7 @@ def archived(path: Path, effort: planning.Effort) -> tuple[int, float]:
 
 
 def first_bytes(path: Path, most: int | None) -> bytes:
-    """Whole records of a table, at most so many bytes."""
+    """The first whole records of a table, `most` bytes together at most; all of it with None."""
     text = path.read_bytes()
     if most is None or len(text) <= most:
         return text
@@ -346,7 +347,8 @@ def first_bytes(path: Path, most: int | None) -> bytes:
 
 
 def chosen(options: Any) -> Iterator[tuple[str, Path, Path]]:
-    """(name, file of the table, file of what is compressed) of the tables."""
+    """Yield (name, file of the table, file of its first megabytes that are compressed) of the
+    tables that the user asked for."""
     most = None if options.megabytes is None else int(options.megabytes * 1e6)
     for name in options.tables.split(","):
         path = common.need(options.data / "tables" / f"{name}.csv")
@@ -357,8 +359,8 @@ def chosen(options: Any) -> Iterator[tuple[str, Path, Path]]:
 
 
 def rows_before(file: str, table: str, part: Path) -> dict[str, int]:
-    """Bytes by rival, of the last row of this table at this size in a file of results; nothing if
-    there is none."""
+    """Bytes by rival that were recorded last in a file of results for this table at this size; {}
+    if none were."""
     sizes: dict[str, int] = {}
     results = common.RESULTS / f"{file}.jsonl"
     if not results.exists():
@@ -372,7 +374,7 @@ def rows_before(file: str, table: str, part: Path) -> dict[str, int]:
 
 
 def field(options: Any) -> None:
-    """Ours beside all rivals."""
+    """Measure lossless archives beside all rivals."""
     print("| table | source | effort | aetool | smallest | ratio | smallest classical | ratio |")
     print("|---|--:|---|--:|--:|--:|--:|--:|")
     logs: dict[str, list[float]] = {}
@@ -400,7 +402,8 @@ def field(options: Any) -> None:
 
 
 def bounded(options: Any) -> None:
-    """Ours within 1 % beside all rivals on the whole numbers that ours gives back."""
+    """Measure archives within 1 % beside all rivals, which compress the whole numbers that the
+    archive gives back."""
     print("| table | source | effort | aetool | smallest | ratio | lossless |")
     print("|---|--:|---|--:|--:|--:|--:|")
     logs: dict[str, list[float]] = {}
@@ -428,11 +431,11 @@ def bounded(options: Any) -> None:
 
 
 def nothing(*_: Any, **__: Any) -> None:
-    """A stage that is off."""
+    """Stands for a stage of coding that is switched off."""
 
 
 def no_plans(*_: Any, **__: Any) -> Iterator[Any]:
-    """A search that is off."""
+    """Stands for a search of plans that is switched off: it yields none."""
     return iter(())
 
 
@@ -456,7 +459,8 @@ EFFORTS_WITHOUT: dict[str, dict[str, Any]] = {
 
 
 def ablation(options: Any) -> None:
-    """Each stage off, each table, at the default."""
+    """Measure how large the archive of each table is at the default effort with each stage switched
+    off in turn."""
     print("| table | off | bytes | more |")
     print("|---|---|--:|--:|")
     for name, path, part in chosen(options):
@@ -477,7 +481,7 @@ WHAT = {"field": field, "bounded": bounded, "ablation": ablation}
 
 
 def main() -> None:
-    """Run and print."""
+    """Run the benchmark by the options of the command line, and print what it measures."""
     parser = common.parser(__doc__)
     common.add_parts(parser, tuple(WHAT))
     parser.add_argument("--tables", default=",".join(TABLES))

@@ -46,7 +46,8 @@ LEVELS = np.array(["alpha", "beta", "gamma", "delta"])
 
 
 def table_of(rows: int, first: int, seed: int) -> pa.Table:
-    """Rows of a plant's readings: twelve walks, five counts, noise, a category, a time."""
+    """Made readings of a plant, from row `first` on: twelve random walks, five counts, noise, a
+    category, a time."""
     rng = np.random.default_rng([seed, first])
     columns: dict[str, object] = {
         f"walk{i}": np.cumsum(rng.normal(size=rows)).round(2) for i in range(12)
@@ -59,7 +60,8 @@ def table_of(rows: int, first: int, seed: int) -> pa.Table:
 
 
 def write(folder: Path, rows: int) -> tuple[Path, Path]:
-    """(a folder of files, one file with a group of rows for each) of the same rows."""
+    """Write the same rows twice: (folder of FILES Parquet files, one Parquet file with a row group
+    for each of these)."""
     parts, whole = folder / "parts", folder / "whole.parquet"
     parts.mkdir()
     writer = None
@@ -85,7 +87,8 @@ def state_of_worker(_: int) -> tuple[int, tuple[float, float]]:
 
 
 def states(engine: engines.Engine) -> dict[int, tuple[float, float]]:
-    """What state_of_worker says, by process."""
+    """The memory and processor time of each worker process, as `state_of_worker` returns them, by
+    process."""
     return dict(engine.map(state_of_worker, range(8 * engine.workers)))
 
 
@@ -99,7 +102,7 @@ class Timing:
 
 
 def timed(work: Work, executor: engines.Chosen) -> Timing:
-    """A job done once."""
+    """Do a job once, and measure it."""
     clock, processors = time.perf_counter(), time.process_time()
     made = work(executor)
     return Timing(time.perf_counter() - clock, time.process_time() - processors, made)
@@ -107,7 +110,8 @@ def timed(work: Work, executor: engines.Chosen) -> Timing:
 
 @contextmanager
 def folder_of(path: str | None) -> Iterator[Path]:
-    """Where files are written."""
+    """Yield the folder that files are written to: the one given, or a temporary one, which is
+    removed at the end."""
     if path is not None:
         yield Path(path)
         return

@@ -24,7 +24,7 @@ LEAST = 4.0  # deviations of a sensor about what the others say: less is no tamp
 
 
 def series(rng: np.random.Generator, rows: int, memory: float) -> np.ndarray:
-    """(rows,): an autoregression of first order, of unit deviation."""
+    """(rows,): a random autoregressive series of first order, of deviation 1."""
     noise = rng.standard_normal(rows) * np.sqrt(1 - memory**2)
     out = np.zeros(rows)
     for i in range(1, rows):
@@ -33,7 +33,7 @@ def series(rng: np.random.Generator, rows: int, memory: float) -> np.ndarray:
 
 
 def clean(rng: np.random.Generator) -> tuple[pd.DataFrame, dict[str, float]]:
-    """Three weeks, and each sensor's own noise."""
+    """Make three weeks of readings without a fault: the table, and the noise of each sensor."""
     rows = DAYS * DAY
     minute = np.arange(rows)
     day = np.sin(2 * np.pi * (minute / DAY - 0.3))
@@ -71,7 +71,8 @@ def clean(rng: np.random.Generator) -> tuple[pd.DataFrame, dict[str, float]]:
 def plant(
     frame: pd.DataFrame, noise: dict[str, float], rng: np.random.Generator
 ) -> tuple[pd.DataFrame, dict[int, tuple[str, str]]]:
-    """The last week tampered with, and {row of it: (column, kind)}."""
+    """Return a copy of the table whose last week is tampered with, and by row the (column, kind) of
+    each change."""
     week = frame.iloc[CLEAN_DAYS * DAY :].reset_index(drop=True)
     before, moved = week.copy(), {}
     sensors, budget = list(noise), int(PART * len(week))
@@ -117,7 +118,7 @@ def figures(found: Detection, moved: dict[int, tuple[str, str]]) -> dict[str, fl
 
 
 def main() -> None:
-    """Plants, detects, prints."""
+    """For each seed plant changes and detect, and print the figures."""
     parser = common.parser(__doc__)
     parser.set_defaults(seeds=3)
     parser.add_argument("--plugins", default="auto,pca,denoising,masked")

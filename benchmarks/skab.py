@@ -30,7 +30,7 @@ def scores(detector: str, fit: pd.DataFrame, rest: pd.DataFrame, seed: int) -> n
 
 
 def main() -> None:
-    """Run and print."""
+    """Run the benchmark by the options of the command line, and print what it measures."""
     parser = common.parser(__doc__)
     ours = "auto,auto 1,auto 3,auto 10,pca,pca 1,pca 3,pca 10"
     parser.add_argument("--detectors", default=",".join([ours, *PEERS]))

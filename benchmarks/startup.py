@@ -45,7 +45,7 @@ def table(path: Path, rows: int) -> None:
 
 
 def main() -> None:
-    """Run and print."""
+    """Run the benchmark by the options of the command line, and print what it measures."""
     common.parser(__doc__).parse_args()
     with tempfile.TemporaryDirectory() as folder:
         few, many = Path(folder) / "few.csv", Path(folder) / "many.csv"

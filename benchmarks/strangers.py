@@ -46,7 +46,7 @@ LARGEST = 400_000  # bytes of a table, unless --largest says otherwise
 
 @dataclass
 class Ran:
-    """What one command line left; crash: the last line of a traceback."""
+    """The outcome of one command line; crash: the last line of a traceback."""
 
     status: int
     out: str
@@ -57,7 +57,7 @@ class Ran:
 
 @dataclass
 class Report:
-    """What is wrong with one table, as (kind, words)."""
+    """What was found wrong with one table, as (kind, words)."""
 
     table: Path
     wrong: list[tuple[str, str]] = field(default_factory=list)
@@ -69,7 +69,7 @@ class Report:
 
 
 def run(*arguments: object) -> Ran:
-    """A command line of aetool, in this process."""
+    """Run a command line of aetool in this process."""
     out, err = (io.TextIOWrapper(io.BytesIO(), "utf-8") for _ in range(2))
     started = time.process_time()
     crash, code = "", -1
@@ -83,19 +83,19 @@ def run(*arguments: object) -> Ran:
 
 
 def text_of(stream: io.TextIOWrapper) -> str:
-    """What was written."""
+    """Flush a stream in memory and return the text written to it."""
     stream.flush()
     assert isinstance(stream.buffer, io.BytesIO)
     return stream.buffer.getvalue().decode("utf-8", "replace")
 
 
 def silent(columns: list[str], said: str) -> list[str]:
-    """The columns that are not named in what was said."""
+    """The columns that the printed text `said` does not name."""
     return [c for c in columns if not re.search(rf"(?<!\w){re.escape(c)}(?!\w)", said)]
 
 
 def well(report: Report, verb: str, ran: Ran) -> bool:
-    """Whether a command ended as it should; else, or if it was slow, that is noted."""
+    """Whether a command ended as it should; a failure, or a slow run, is noted in the report."""
     if ran.crash:
         report.add("traceback", f"{verb}: {ran.crash}")
     elif ran.status:
@@ -106,7 +106,7 @@ def well(report: Report, verb: str, ran: Ran) -> bool:
 
 
 def examine(table: Path, folder: Path) -> Report:
-    """Everything that is asked of one table."""
+    """Run every check on one table, and return its report."""
     report = Report(table)
     detected = run("detect", table, "--top", "3", "--json")
     well(report, "detect", detected)
@@ -136,7 +136,7 @@ def examine(table: Path, folder: Path) -> Report:
 
 
 def drawn(arguments: argparse.Namespace) -> Iterator[Path]:
-    """The tables to examine."""
+    """Choose the tables to examine."""
     files = sorted(p for p in arguments.tables.iterdir() if p.is_file())
     files = [p for p in files if p.stat().st_size <= arguments.largest]
     chosen = np.random.default_rng(arguments.seed).permutation(len(files))[: arguments.count]
@@ -144,7 +144,7 @@ def drawn(arguments: argparse.Namespace) -> Iterator[Path]:
 
 
 def main() -> None:
-    """Examine, print, and record the totals."""
+    """Examine the tables, print what is wrong, and record the totals."""
     parser = argparse.ArgumentParser(
         description=__doc__, formatter_class=argparse.RawTextHelpFormatter
     )

@@ -34,7 +34,7 @@ def read(name: str, keys: list[str]) -> pd.DataFrame:
 
 
 def in_runs(seeds: set[int]) -> str:
-    """Numbers in order, long runs of them by their ends."""
+    """List numbers in ascending order, separated by commas, runs of more than 20 by their ends."""
     runs: list[list[int]] = []
     for seed in sorted(seeds):
         if runs and seed == runs[-1][-1] + 1:

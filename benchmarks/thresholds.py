@@ -20,7 +20,9 @@ FEWEST, FPR, FDR, SPLITS = 1_000, 0.01, 0.1, 20
 
 
 def false_discoveries(normal: np.ndarray, odd: np.ndarray, seed: int) -> tuple[float, float]:
-    """(mean part of false discoveries, mean part of the anomalies found) over splits."""
+    """Split the normal scores at random SPLITS times, calibrate on one half, and choose discoveries
+    among the other and the odd scores: (mean part of them that is false, mean part of the odd ones
+    among them)."""
     rng, false, found = np.random.default_rng(seed), [], []
     for _ in range(SPLITS):
         order = rng.permutation(len(normal))
@@ -34,7 +36,7 @@ def false_discoveries(normal: np.ndarray, odd: np.ndarray, seed: int) -> tuple[f
 
 
 def main() -> None:
-    """Run and print."""
+    """Run the benchmark by the options of the command line, and print what it measures."""
     parser = common.parser(__doc__)
     parser.set_defaults(seeds=3)
     parser.add_argument("--plugins", default="auto,pca")

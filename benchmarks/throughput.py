@@ -46,7 +46,7 @@ def block(rng: np.random.Generator, rows: int) -> np.ndarray:
 
 
 def write(path: Path, rows: int) -> None:
-    """The table as Parquet, in row groups of 100,000."""
+    """Write a table of this many rows as Parquet, in row groups of 100,000."""
     rng, names = np.random.default_rng(1), [f"c{i}" for i in range(COLUMNS)]
     schema = pa.schema([(n, pa.float64()) for n in names])
     with pq.ParquetWriter(path, schema) as writer:
@@ -56,7 +56,7 @@ def write(path: Path, rows: int) -> None:
 
 
 def main() -> None:
-    """Run and print."""
+    """Run the benchmark by the options of the command line, and print what it measures."""
     parser = common.parser(__doc__)
     parser.add_argument("--rows", type=int, default=10_000_000)
     options = parser.parse_args()

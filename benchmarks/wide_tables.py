@@ -62,7 +62,8 @@ TABLES = {"sensors": sensors, "spectra": spectra}
 
 
 class Measured:
-    """The archives of one table, at one error after another."""
+    """The archives of one table: exact, within bounds, and by codes, whose sizes are measured at
+    one error after another."""
 
     def __init__(self, path: Path, folder: Path, stack: ExitStack) -> None:
         self.path = path
@@ -71,7 +72,8 @@ class Measured:
         self.exact = self.candidates.exact().size
 
     def at(self, models: dict[int, Any], error: float) -> dict[str, Any]:
-        """Bytes of each way to store the table at an error; the smaller code where two reach it."""
+        """Bytes of each way to store the table at an error; where two codes reach it, of the
+        smaller one."""
         bounded = self.candidates.bounded(error)
         row: dict[str, Any] = {"error": error, "exact": self.exact}
         row["bounded"] = None if bounded is None else bounded.size

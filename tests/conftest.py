@@ -57,8 +57,9 @@ settings.load_profile(os.environ.get("HYPOTHESIS", "usual"))
 
 
 def unhurried(handle: int, synced: Callable[[int], None] = os.fsync) -> None:
-    """os.fsync, but for files and folders it waits for no disk: what is there after a power cut is
-    more than a test can see, and thousands of files that are waited for take minutes."""
+    """Stand in for os.fsync: files and folders are not waited for, as what is there after a power
+    cut is more than a test can see, and thousands of waits take minutes; other handles go to
+    `synced`."""
     kind = os.fstat(handle).st_mode
     if not (stat.S_ISREG(kind) or stat.S_ISDIR(kind)):
         synced(handle)
@@ -72,32 +73,33 @@ os.environ.pop("PYTHONDONTWRITEBYTECODE", None)
 
 
 def pytest_collection_finish() -> None:
-    """Python's collector of cycles is not to look again and again at what was imported and at six
-    thousand collected tests: they stay until the end, and are a fifth of what a small fit takes."""
+    """Keep Python's collector of cycles from looking again and again at what was imported and at
+    six thousand collected tests: that takes a fifth of the time of a small fit."""
     gc.freeze()
 
 
 @functools.cache
 def torch_stays() -> None:
-    """Freezes what there is once torch has been imported."""
+    """Freeze all objects that are there once torch has been imported, so that the collector of
+    cycles passes them over."""
     gc.freeze()
 
 
 def pytest_runtest_setup() -> None:
-    """Nor is Python's collector to look at all of torch, from the first test after a fit on."""
+    """Freeze torch, too, before the first test after a fit."""
     if "torch.onnx" in sys.modules:
         torch_stays()
 
 
 def built_ins() -> dict[str, str]:
-    """The models this distribution brings, by name, and the package of each: its entry points."""
+    """The built-in models, by name, and the package of each, as the entry points say."""
     own = metadata.distribution("aetool").entry_points.select(group=plugins.GROUP)
     return {entry.name: entry.value for entry in sorted(own, key=lambda e: e.name)}
 
 
 @dataclass(frozen=True)
 class Ran:
-    """What a command left: exit status, standard output, standard error."""
+    """The outcome of a command: exit status, standard output, standard error."""
 
     status: int
     out: str
@@ -106,7 +108,7 @@ class Ran:
 
 @pytest.fixture
 def run(capfd: pytest.CaptureFixture[str]) -> Callable[..., Ran]:
-    """Runs a command line in this process."""
+    """A function that runs a command line in this process."""
 
     def command(*args: object) -> Ran:
         capfd.readouterr()
@@ -118,7 +120,7 @@ def run(capfd: pytest.CaptureFixture[str]) -> Callable[..., Ran]:
 
 
 def fresh(code: str, *args: str) -> subprocess.CompletedProcess[str]:
-    """Python code in an interpreter of its own."""
+    """Run Python code in an interpreter of its own."""
     return subprocess.run(
         [sys.executable, "-c", code, *args], capture_output=True, text=True, check=False
     )
@@ -191,7 +193,7 @@ KEPT_RUNS: dict[bytes, list[np.ndarray]] = {}
 
 
 def keep(kept: dict[bytes, Any], key: bytes, value: Any, most: int) -> None:
-    """Keeps one value more, in place of the oldest where there are as many as may be kept."""
+    """Keep one more value, in place of the oldest where there are `most` already."""
     while len(kept) >= most:
         del kept[next(iter(kept))]
     kept[key] = value
@@ -292,29 +294,29 @@ def fits_once(monkeypatch: pytest.MonkeyPatch) -> None:
 
 @pytest.fixture(scope="session")
 def pca(rows_csv: Path, work: Path) -> Path:
-    """pca of the small table."""
+    """A pca model of the small table, saved."""
     return fitted(rows_csv, "pca", work / "pca.aem")
 
 
 @pytest.fixture(scope="session")
 def vae(rows_csv: Path, work: Path) -> Path:
-    """vae of the small table."""
+    """A vae model of the small table, saved."""
     return fitted(rows_csv, "vae", work / "vae.aem", epochs=10)
 
 
 @pytest.fixture(scope="session")
 def pca_pictures(folder: Path, work: Path) -> Path:
-    """pca of the small pictures."""
+    """A pca model of the small pictures, saved."""
     return fitted(folder, "pca", work / "pictures.aem")
 
 
 @pytest.fixture(scope="session")
 def air_pca(air: Path, work: Path) -> Path:
-    """pca of these hours, with a code as wide as its numbers."""
+    """A pca model of these hours, saved, with a code as wide as its numbers."""
     return fitted(air, "pca", work / "air_pca.aem", params={"latent": 11})
 
 
 @pytest.fixture
 def loaded(pca: Path) -> Iterator[bundles.Bundle]:
-    """The pca bundle."""
+    """The pca model of the small table, loaded."""
     yield bundles.load(pca)

@@ -25,7 +25,8 @@ NOISE = 'ab1,;\t| "\n\r\0é😀\ufeff'
 
 @dataclass
 class HostileText:
-    """Bytes of a table, and how they came about. kind: "table" or "noise"."""
+    """The bytes of a file that is hard to read as a table, and what they were made from. kind:
+    "table" or "noise"."""
 
     data: bytes
     kind: str
@@ -33,7 +34,7 @@ class HostileText:
 
 
 def draw(seed: int) -> HostileText:
-    """The text of a seed."""
+    """Make the hostile text of a seed."""
     rng = random.Random(seed)
     encoding = rng.choice(ENCODINGS) if rng.random() < 0.5 else "utf-8"
     if rng.random() < 0.15:
@@ -106,7 +107,7 @@ def _cell(rng: random.Random, delimiter: str, odd: bool) -> str:
 
 
 def records_of(text: str, delimiter: str, space: bool) -> list[list[str]]:
-    """What csv.reader sees, blank lines aside."""
+    """The records that csv.reader reads, blank lines left out."""
     before = csv.field_size_limit(1 << 30)
     try:
         lines = io.StringIO(text, newline="")
@@ -117,7 +118,7 @@ def records_of(text: str, delimiter: str, space: bool) -> list[list[str]]:
 
 
 def behind_lines(text: str, count: int) -> str:
-    """The text without its first so many lines."""
+    """The text without its first `count` lines."""
     for _ in range(count):
         end = re.search("\r\n|\r|\n", text)
         text = text[end.end() :] if end else ""

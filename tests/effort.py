@@ -17,7 +17,7 @@ from typing import Any
 
 
 def calls_of(call: Callable[[], Any]) -> int:
-    """How many functions, compiled ones too, the call calls in this thread."""
+    """Count the functions, compiled ones too, that a call runs in this thread."""
     calls = 0
 
     def count(frame: FrameType, event: str, argument: Any) -> None:
@@ -35,7 +35,7 @@ def calls_of(call: Callable[[], Any]) -> int:
 
 @dataclass
 class Effort:
-    """What a call has done: lines of Python run, by any thread; peak_bytes held at once, beyond
+    """The effort of a call. lines: of Python run, by any thread; peak_bytes: held at once, beyond
     what was held before."""
 
     lines: int = 0
@@ -53,7 +53,7 @@ def peak_bytes_of(call: Callable[[], Any]) -> int:
 
 
 def measured(call: Callable[[], Any]) -> Effort:
-    """Run the call and count; what it raises is raised."""
+    """Run the call, count its effort, and raise what it raises."""
     effort = Effort()
 
     def trace(frame: FrameType, event: str, argument: Any) -> Any:

@@ -56,7 +56,7 @@ def _run(
     answer: int,
     files: dict[int, int | None],
 ) -> None:
-    """What the child does; it does not return."""
+    """Run work in the child process, report the number of calls, and end it."""
     calls = 0
 
     def count(*_: object) -> None:

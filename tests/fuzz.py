@@ -46,8 +46,8 @@ GOLDEN = Path(__file__).parent / "golden" / "3.0"
 
 
 def archive(data: bytes) -> None:
-    """A block's payload, as if all checksums were right: u16 rows (its highest bit: under the golden
-    model), u16 size of its JSON, which is packed here as it must be, and the rest."""
+    """Decode a block's payload as if all checksums were right: u16 rows (its highest bit: under the
+    golden model), u16 size of its JSON, which is packed here as it must be, and the rest."""
     from aetool.codec import blobs, blocks, records, words
     from aetool.errors import AetoolError
 
@@ -67,7 +67,7 @@ def archive(data: bytes) -> None:
 
 @functools.cache
 def golden_shared() -> Any:
-    """What the golden model knows of columns."""
+    """What the columns of the golden model share with its archives."""
     from aetool.codec import shared
 
     return shared.shared_of(golden_model())
@@ -95,7 +95,7 @@ def mutate(data: bytes, most: int, seed: int) -> bytes:
 
 
 def change_one(words: object, rng: random.Random) -> None:
-    """One value, wherever it stands, replaced by an odd one, or by another from the same JSON."""
+    """Replace one value, anywhere in a JSON, by an odd one, or by another value of it."""
     places: list[tuple] = []
 
     def walk(node) -> None:
@@ -112,7 +112,7 @@ def change_one(words: object, rng: random.Random) -> None:
 
 
 def pieces(data: bytes) -> list[bytes]:
-    """Pieces of a bundle: each a u32 length and so many bytes."""
+    """Split bytes into the pieces of a bundle: each a u32 length and that many bytes."""
     out, at = [], 0
     while at + 4 <= len(data):
         size = int.from_bytes(data[at : at + 4], "little")
@@ -122,13 +122,13 @@ def pieces(data: bytes) -> list[bytes]:
 
 
 def whole(parts: list[bytes]) -> bytes:
-    """What pieces were made of."""
+    """Join pieces, each behind its length: the inverse of `pieces`."""
     return b"".join(len(p).to_bytes(4, "little") + p for p in parts)
 
 
 def bundle(data: bytes) -> None:
-    """A bundle, as if all hashes were right: pieces are its manifest, the JSON of its codec (or of
-    what it says of samples), the arrays of that, and its graphs."""
+    """Load a bundle as if all its hashes were right: pieces are its manifest, the JSON of its codec
+    (or of what it says of samples), the arrays of that, and its graphs."""
     from aetool import bundle as bundles
     from aetool.canonical import canonical
     from aetool.codec import shared
@@ -203,7 +203,7 @@ def bundle_seed(member: bytes = b"") -> bytes:
 
 
 def table(data: bytes) -> None:
-    """A table in text, as detection and as archives read it."""
+    """Read a text as a table, by detection and by archives."""
     from aetool.codec import blocks, records
     from aetool.csv import cutting, encodings
     from aetool.csv.sniffing import sniff
@@ -232,7 +232,7 @@ def table(data: bytes) -> None:
 
 
 def seeds(name: str) -> list[bytes]:
-    """Where the fuzzer begins."""
+    """The inputs from which the fuzzer starts."""
     from aetool.canonical import canonical
     from aetool.codec import payloads
     from aetool.codec.archive import Archive

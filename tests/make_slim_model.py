@@ -11,7 +11,7 @@ from aetool.errors import AetoolError
 
 
 def can_be_read(target: Path) -> bool:
-    """Whether a model is there, in the format of today."""
+    """Whether there is a model in the present format at this path."""
     try:
         bundle.load(target)
     except AetoolError:

@@ -77,7 +77,7 @@ PASSED_OVER = {"annotation", "returns", "decorator_list"}
 
 @dataclass(frozen=True)
 class Mutant:
-    """Bytes begin to end of a file's source, which become `text`."""
+    """A change to a file's source: the bytes from begin to end become `text`."""
 
     path: str
     line: int
@@ -107,7 +107,7 @@ def mutants_of(path: str, source: bytes, only: str = "") -> list[Mutant]:
 
 
 def _nodes(node: ast.AST) -> Iterator[ast.AST]:
-    """The node and all below it, but what is passed over."""
+    """Yield the node and all below it, except what is passed over."""
     yield node
     for name, value in ast.iter_fields(node):
         if name in PASSED_OVER:
@@ -165,7 +165,8 @@ def _is_docstring(node: ast.stmt) -> bool:
 
 
 def drawn(seed: int, number: int, targets: list[str]) -> list[tuple[str, Mutant]]:
-    """(target, mutant) of so many mutants of these targets, each as likely as any other."""
+    """Draw (target, mutant) at random, `number` of them, each mutant of these targets as likely as
+    any other."""
     every = []
     for target in targets:
         path, _, only = target.partition(":")
@@ -202,7 +203,7 @@ class Copy:
         self.environment = {**os.environ, "PYTHONPATH": search, "PYTHONDONTWRITEBYTECODE": "1"}
 
     def passes(self, tests: str, seconds: int = 0) -> bool:
-        """Whether tests pass, within so many seconds of computing (0: any)."""
+        """Whether tests pass within `seconds` of computing (0: any number)."""
 
         def limit() -> None:
             resource.setrlimit(resource.RLIMIT_AS, (MOST_MEMORY, MOST_MEMORY))
@@ -233,13 +234,13 @@ class Copy:
 
 
 def computing_seconds() -> float:
-    """What the processes that were waited for have computed."""
+    """The processor time of the child processes that have ended so far."""
     used = resource.getrusage(resource.RUSAGE_CHILDREN)
     return used.ru_utime + used.ru_stime
 
 
 def main(seed: int, number: int, targets: list[str]) -> int:
-    """Draw, run, list; the exit status."""
+    """Draw mutants, run the tests on each, list those that survive, and return the exit status."""
     with tempfile.TemporaryDirectory() as name:
         copy = Copy(Path(name))
         limits = {}

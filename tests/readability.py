@@ -54,7 +54,7 @@ Figures = dict[str, float]
 
 
 def measure(source: str) -> Figures:
-    """The figures of one file's text, with its lines of code."""
+    """The figures of the text of one file, and how many lines of code it has."""
     nodes = list(ast.walk(ast.parse(source)))
     docstrings = _places_of_docstrings(nodes)
     lines: set[int] = set()
@@ -118,7 +118,7 @@ def measured() -> dict[str, Figures]:
 
 
 def judged(files: dict[str, Figures]) -> dict[str, Figures]:
-    """Those that are long enough, without their lines."""
+    """The figures of the files that are long enough to be judged, without the numbers of lines."""
     return {
         path: {name: figures[name] for name in TOLERANCE}
         for path, figures in files.items()
@@ -127,12 +127,13 @@ def judged(files: dict[str, Figures]) -> dict[str, Figures]:
 
 
 def medians(baseline: dict[str, Figures]) -> Figures:
-    """Of each figure, over the files of the baseline."""
+    """The median of each figure over the files of the baseline."""
     return {n: statistics.median(f[n] for f in baseline.values()) for n in TOLERANCE}
 
 
 def worse(files: dict[str, Figures], baseline: dict[str, Figures]) -> list[str]:
-    """One line for each figure that is worse than it may be: what it is, what it may be."""
+    """List each figure that is worse than allowed, a line for each: its value and the allowed
+    one."""
     said = []
     median = medians(baseline)
     for path, figures in judged(files).items():
@@ -149,7 +150,7 @@ def worse(files: dict[str, Figures], baseline: dict[str, Figures]) -> list[str]:
 
 
 def better_of(files: dict[str, Figures], baseline: dict[str, Figures]) -> dict[str, Figures]:
-    """The baseline with every figure that has become better; files that are gone are left out."""
+    """The baseline with each figure that has improved; files that are gone are left out."""
     out = {}
     for path, figures in judged(files).items():
         before = baseline.get(path, figures)
@@ -161,13 +162,13 @@ def better_of(files: dict[str, Figures], baseline: dict[str, Figures]) -> dict[s
 
 
 def read() -> dict[str, Figures]:
-    """The baseline; empty where there is none."""
+    """Read the baseline; {} where there is none."""
     found: dict[str, Figures] = json.loads(BASELINE.read_text()) if BASELINE.exists() else {}
     return found
 
 
 def write(baseline: dict[str, Figures]) -> None:
-    """The baseline as a file, a line for each of its files, so that merges touch few lines."""
+    """Write the baseline, a line for each file, so that merges touch few lines."""
     lines = [f"{json.dumps(path)}: {json.dumps(figures)}" for path, figures in baseline.items()]
     BASELINE.write_text("{\n" + ",\n".join(lines) + "\n}\n")
 
@@ -261,7 +262,8 @@ def _drawn_from(root: Path) -> tuple[list[str], list[str]]:
 
 
 def main(arguments: list[str]) -> int:
-    """Print, compare and, if asked for, write; the exit status is 1 if a file is worse."""
+    """Print the figures, compare them with the baseline, and write it if asked to; the exit status
+    is 1 if a file is worse."""
     if arguments[:1] == ["--draw"]:
         print(*drawn(arguments[1]), sep="\n\n")
         return 0

@@ -24,7 +24,8 @@ while os.getppid() == parent:
 
 
 def main(arguments: list[str]) -> int:
-    """Run pytest on the arguments; its exit status, or 1 if it was not pressed to the end."""
+    """Run pytest on the arguments under load; returns its exit status, or 1 if the load ended
+    before the tests."""
     busy = [subprocess.Popen([sys.executable, "-c", LOOP]) for _ in range(BUSY)]
     try:
         command = [sys.executable, "-m", "pytest", *arguments]

@@ -7,8 +7,8 @@ import pytest
 
 
 def one_in(every: int, cases: Iterable[object], first: int = 0) -> list[object]:
-    """Parameters of a test: of these cases the fast set has one in so many, from `first` on. A case
-    that is a tuple is one of several parameters.
+    """Make the parameters of a test: all cases, of which the fast set of tests has one in `every`,
+    from `first` on. A case that is a tuple is one of several parameters.
 
     Of a product of two sweeps each value of each is in the fast set if `every` is no more than the
     length of the second, and has no divisor in common with it.
@@ -22,7 +22,7 @@ def one_in(every: int, cases: Iterable[object], first: int = 0) -> list[object]:
 
 
 def product(*sweeps: Iterable[object]) -> list[tuple[object, ...]]:
-    """Every case of several sweeps together, the last of which changes the fastest."""
+    """Every combination of the cases of several sweeps, the last of which changes the fastest."""
     return list(itertools.product(*sweeps))
 
 

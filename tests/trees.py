@@ -7,5 +7,5 @@ from pathlib import Path
 
 @functools.cache
 def tree_of(path: Path) -> ast.Module:
-    """The tree of a file of Python. It is shared: nobody changes it."""
+    """The syntax tree of a Python file. It is shared by all tests: nobody may change it."""
     return ast.parse(path.read_text(encoding="utf-8"))

@@ -36,7 +36,7 @@ def floats(kind: pa.DataType) -> bool:
 
 
 def array_of(kind: pa.DataType, case: str, rng: np.random.Generator, rows: int = 60) -> pa.Array:
-    """An array, or for "chunked" a chunked array, of a case."""
+    """Make an array (for "chunked" a chunked one) of a type, filled as the case says."""
     if case == "chunked" and pa.types.is_dictionary(kind):
         whole = array_of(kind, "gaps", rng, rows)  # a file has one dictionary for all
         return pa.chunked_array([whole[:3], whole[3:3], whole[3:]])
@@ -59,7 +59,7 @@ def array_of(kind: pa.DataType, case: str, rng: np.random.Generator, rows: int =
 
 
 def with_gaps(array: pa.Array, gaps: np.ndarray) -> pa.Array:
-    """The same array with gaps, under which the values stay."""
+    """The same array with gaps; the values under them stay."""
     buffers = array.buffers()
     buffers[0] = pa.py_buffer(np.packbits(~gaps, bitorder="little"))
     return pa.Array.from_buffers(array.type, len(array), buffers)
