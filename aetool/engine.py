@@ -367,9 +367,10 @@ def _workers_of(executor: Executor) -> int:
 
 
 def check(chosen: Chosen) -> None:
-    """Raise ParamError for a text that names no engine, and for a number of workers that is none,
-    but for one behind dask:local, which is looked at when it is opened. Any other value passes.
-    Nothing is started, so that a misspelt name is reported before anything is read."""
+    """Raise ParamError for a text that names no engine, and for a number of workers that cannot be
+    read as one; the number behind dask:local is only checked when the engine is opened. Any other
+    value passes. Nothing is started, so that a misspelt name is reported before anything is
+    read."""
     if not isinstance(chosen, str):
         return
     kind, _, rest = chosen.partition(":")

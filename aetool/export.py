@@ -57,9 +57,9 @@ class Whole(nn.Module):
         z: Tensor | None = None,
         condition: Tensor | None = None,
     ) -> tuple[Tensor, ...]:
-        """Compute every member, in the order of `members`: those of rows x, (batch, ...), and those
-        of codes z, (batch, latent), beside a condition. z may be None only if the network has no
-        code; condition None is one of no columns."""
+        """Compute every member, in the order of `members`, some of rows x, (batch, ...), the others
+        of codes z, (batch, latent), and of the condition. z may be None only if the network has no
+        code; condition is None where the data have no conditioning columns."""
         results = []
         for name in self.members:
             member = getattr(self.net, name)

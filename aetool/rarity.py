@@ -77,8 +77,8 @@ def among_few_held_out(expected: Expected, rows: int) -> Expected:
     """Adapt what is assumed of the tail of scores to the number, `rows`, of held-out records, by
     which others will be judged: of 500 or more it stays `expected`, and the fewer there are, the
     less their own highest scores decide which of them are anomalies. How those that are left fall
-    off is told by their excesses or by their body, whichever is slower: new records may lie farther
-    out."""
+    off is estimated from their excesses or from their body, whichever is slower: new records may
+    lie farther out."""
     few = among_few(expected, rows)
     return dataclasses.replace(
         expected,
@@ -161,7 +161,8 @@ class Rarity:
 
     @property
     def turns(self) -> Float:
-        """How much the slope of the curve changes at each knot, the first from 0: (knots,)."""
+        """(knots,): the change of the curve's slope at each knot; at the first, the slope
+        itself."""
         # no division by 0, however close two knots lie
         lengths = np.maximum(np.diff(self.scores), 1e-300)
         slopes = np.diff(self.bits) / lengths

@@ -221,7 +221,7 @@ class AnomalyDetector(
 
 
 def _has_columns(X: object) -> bool:
-    """Whether X is a table with named columns, each of its own type, as of pandas, polars or
+    """Whether X is a table with named columns, each of its own type: one of pandas, polars or
     Arrow."""
     if isinstance(X, pd.DataFrame) or hasattr(X, "__dataframe__"):
         return True

@@ -391,8 +391,8 @@ def a_dry_run_goes_through(bench: _Bench) -> None:
 
 def context_and_a_condition_are_taken(bench: _Bench) -> None:
     """A dry run must go through on records with those before them, and a column that they are
-    judged by: the width of x is self.spec.features, and which of them are scored is told by
-    self.spec.owners()."""
+    judged by: the width of x is self.spec.features, and self.spec.owners() says which of them are
+    scored."""
     if bench.model.members:
         raise NotApplicable("it joins other models")
     options = dataclasses.replace(bench.options(), context=BEFORE, condition=CONDITION)

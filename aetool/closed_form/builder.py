@@ -68,8 +68,8 @@ class Builder:
     """Writes what a closed form computes of records, whose features are laid out as `spec` says.
 
     spec: the layout. rows: how many records a table had that was fitted; 0 where that is not known,
-    as of pictures. The first axis of every value is the batch; nothing may mix its records, nor ask
-    how many there are. What has no method here is written with `op`: any operator of ONNX that
+    as for pictures. The first axis of every value is the batch; nothing may mix its records, nor
+    ask how many there are. What has no method here is written with `op`: any operator of ONNX that
     does not loop, branch or read files (aetool.runtime.OPERATORS).
     """
 

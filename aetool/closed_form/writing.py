@@ -37,7 +37,7 @@ def write(
 
     schema: of tables; None for pictures. error: what the score adds up, "bits", or "mse" or "mae":
     differences from what is expected, in standardised units, summed over a column's features.
-    score_alone: whether to leave out encoder and decoder, as of a model that only scores a fold.
+    score_alone: whether to leave out encoder and decoder, as for a model that only scores a fold.
     PluginError for a code that is not (batch, n).
     """
     files = {}

@@ -273,8 +273,8 @@ class Calibration:
         exceeds, by the tail; where all held-out records are ordinary, at least the score that one
         in 1,000 of them exceeds. Infinite without held-out records, and where they are too few for
         that part. Of records that judge themselves the highest may be the anomalies that are
-        sought, so any part up to a tenth is told by the tail, as by default, and a larger one never
-        begins above the tail's start.
+        sought, so for any part up to a tenth the threshold is computed from the tail, as by
+        default, and for a larger one it is never above the tail's start.
         """
         if not self.rows:
             return math.inf

@@ -56,21 +56,21 @@ def highest_below_gap(
     where there is no such gap.
 
     scores: (n,), rising; start: the score above which gaps are looked for; body: above 0, the scale
-    by which scores fall off below it; doubt: above 1: fewer than one in so many files of ordinary
-    scores have such a gap. zero: the score of what is not rare at all: from here on scores are
-    taken for bits. least_surplus: how much higher than so many scores of such a tail those beyond
-    a gap have to be, in scales of the body; most: the part of the scores, up to 1, that may lie
-    beyond it.
+    by which scores fall off below it; doubt: above 1: of files of ordinary scores fewer than one in
+    `doubt` have such a gap. zero: the score of what is not rare at all: from here on scores are
+    taken for bits. least_surplus: how much higher the scores beyond a gap have to be than as many
+    of the highest scores of such a tail, in scales of the body; most: the part of the scores, up to
+    1, that may lie beyond it.
 
     Between the (k+1)-th and the k-th highest of exponential scores of scale s, k times the
     difference is exponential, too, with scale s, whatever k is (Rényi 1953): k scores beyond a gap
     are the less likely to be ordinary the more of them there are. A gap of several such steps, with
     a few scores inside, has a gamma distribution. Scores of a generalised Pareto tail are
-    exponential after a logarithm; its scale is told by the excesses below the gap, those beyond
-    counting as being of any height above it (the estimate of a censored sample), and by the body.
-    What lies beyond has to be higher than so many scores are in a tail of the body's scale, and
-    rarer, in bits, than so many are by their number. With fewer than 10 scores above the start
-    there is no gap.
+    exponential after a logarithm; its scale is estimated from the body and from the excesses below
+    the gap, those beyond counting as being of any height above it (the estimate of a censored
+    sample). The scores beyond a gap have to be higher than as many of the highest of a tail of the
+    body's scale, and rarer, in bits, than as many of n records are by their number alone. With
+    fewer than 10 scores above the start there is no gap.
     """
     rank_of_start = int(np.searchsorted(scores, start, side="right"))
     above_start = len(scores) - rank_of_start
@@ -118,7 +118,7 @@ def without_apart(scores: Float) -> Float:
     """Those scores of a model, (n,), that do not lie apart from the others, in rising order: at
     most one in sixteen is left out, and none where there is no wide gap.
 
-    What lies beyond a wide gap may be anomalies. How rare a score is must not be told by these:
+    What lies beyond a wide gap may be anomalies. How rare a score is must not be judged by these:
     many of them would make their own height seem usual. The scores may be in any unit.
     """
     rising = np.sort(scores)

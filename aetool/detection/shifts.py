@@ -314,9 +314,10 @@ class Tally:
         return "every cell is a gap"
 
     def _tests(self, place: int, column: Modelled, before: int) -> list[Shift]:
-        """The results of the tests of one column: of gaps, of unreadable cells, of words as new
-        levels, of numbers their location, and of the shape; those that nothing was counted for are
-        left out. place: the column's index. before: how many records the model was fitted on."""
+        """The results of the tests of one column: whether gaps, unreadable cells and, of words, new
+        levels are more frequent than before, whether numbers lie elsewhere on average, and whether
+        the shape of the distribution differs; tests that nothing was counted for are left out.
+        place: the column's index. before: how many records the model was fitted on."""
         name = column.name
         rows = self.rows
         gaps = int(self.gaps[place])

@@ -73,8 +73,8 @@ class ScoreTrace:
             self._bins[place] += count
 
     def _add_stretches(self, scores: Float, moments: Float) -> None:
-        """Append to the stretches the next records, whose scores and times, (n,) with n above 0,
-        these are; the last stretch is filled up first. `rows` is not yet raised by them."""
+        """Append to the stretches the next n records, 1 at least, by their scores and times, (n,)
+        each; the last stretch is filled up first. `rows` is not yet raised by them."""
         numbers = self.rows + np.arange(len(scores))
         stretch = numbers // self.span
         starts = np.flatnonzero(np.diff(stretch, prepend=-1))
@@ -131,7 +131,8 @@ def bins_of(scores: Float) -> Int:
 
 
 def score_of(bins: Int) -> Float:
-    """(n,): the score in the middle of each bin, (n,), whose number is as by `bins_of`."""
+    """(n,): the score in the middle of each bin. bins: (n,), the numbers of bins, as `bins_of`
+    returns them."""
     is_negative = bins < 0
     size = np.where(is_negative, -1 - bins, bins)
     doublings = (size + 0.5) / FINENESS

@@ -43,8 +43,8 @@ def names_asked(options: FitOptions | None, *besides: str) -> list[str]:
 
 
 def _is_default(value: object, default: object) -> bool:
-    """Whether the value of an option says no more than its default, as one that is 0, empty, False
-    or None does, too."""
+    """Whether the value of an option asks for nothing: it equals the default, or is 0, empty, False
+    or None."""
     # a table that is given as the target has no truth, and is compared cell by cell
     if not isinstance(value, numbers.Number | Sequence | Mapping | None):
         return False

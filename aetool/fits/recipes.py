@@ -124,7 +124,8 @@ class Recipe:
 def through(x: Float, at: Float, tables: Float) -> Float:
     """Map every column of x, (rows, columns), by linear interpolation through its own table: (rows,
     columns). at: (points,), ascending; tables: (points, columns), the values of each column at
-    these points; beyond the first and last point they are as there. One column at least."""
+    these points; beyond the first and the last point, values are those at that point. One column at
+    least."""
     columns = []
     for values, table in zip(x.T, tables.T, strict=True):
         mapped = np.interp(values, at, table)

@@ -421,7 +421,7 @@ def trained_network(
     """Train a network on prepared rows; returns it with the rows it held out and figures. params:
     the values of the model's parameters; net: its class; damaged: the user's damaged copies of the
     rows, or None; checkpoint: a file to save the training in, or None. DataError if it diverges;
-    ParamError for a device that is not there; other errors as of training.train."""
+    ParamError for a device that is not there; other errors as in training.train."""
     from aetool import training
 
     # where it is trained, and for how long; the seed decides its first weights and all draws

@@ -58,8 +58,8 @@ class Graph:
         ] = {}
 
     def name(self, stem: str) -> str:
-        """A name for a node or constant that is not used yet. stem: how it begins; a count
-        follows."""
+        """Make up a name for a node or constant that no other has yet. stem: how it begins; a
+        number follows."""
         self._count += 1
         return f"{stem}_{self._count}"
 

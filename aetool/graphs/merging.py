@@ -244,11 +244,12 @@ class _Reading:
         return all(self._is_batch(name) or self._is_row(name) for name in node.input)
 
     def _is_batch(self, name: str) -> bool:
-        """Whether a value is of records, (batch, n)."""
+        """Whether a value has a row for each record, (batch, n)."""
         return name in self.of_records and self.axes.get(name) == RECORD_AXES
 
     def _is_row(self, name: str) -> bool:
-        """Whether a value that is not of records is one number or one row of them."""
+        """Whether a value, one without a row for each record, is one number or one row of
+        numbers."""
         if name in self.of_records:
             return False
         if name in self.constants:

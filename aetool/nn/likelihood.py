@@ -68,8 +68,8 @@ class Likelihood(nn.Module):
         """Add the scales of numbers, as parameters, and the layout of the spec, as buffers. error:
         "bits", "mse" or "mae"; pixels: "gaussian" or "bernoulli", without effect on tables; shared:
         one scale for all numbers, whose means follow the squared error in training, whatever
-        `means` says; of pictures only the latter holds. means: what means follow in training:
-        "squares", "weighed squares" or "likelihood"."""
+        `means` says; for pictures only means follow it, and scales stay apart. means: what means
+        follow in training: "squares", "weighed squares" or "likelihood"."""
         super().__init__()
         self.spec = spec
         self.error = error

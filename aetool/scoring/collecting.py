@@ -105,7 +105,7 @@ class Explained:
 class Kept:
     """All reported records, gathered from the shares of all batches in order; each list, named as
     in Share, has an entry for each record, but tables one for each batch, and boxes is empty for a
-    table. total: how many records were scored; levels: how many of them have which words."""
+    table. total: how many records were scored; levels: how many records have each word."""
 
     total: int = 0
     row: list[int] = field(default_factory=list)

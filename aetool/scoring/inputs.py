@@ -109,9 +109,9 @@ def _check_size(source: ImageSource, model: Bundle) -> None:
 
 def inputs_of(source: Source, bundle: Bundle) -> Iterator[Laid]:
     """Yield the records of a source as a model's graphs take them, batch by batch, in the source's
-    order; a table without rows gives one batch of none. Pictures are framed as by seen_by, unless
-    they are already, and one that cannot be read is left out. DataError for a source that is not of
-    the model's kind or whose pictures have another size (see seen_by), and for a table that lacks a
+    order; a table without rows gives one batch of none. Pictures are framed by seen_by, unless they
+    are already, and one that cannot be read is left out. DataError for a source that is not of the
+    model's kind or whose pictures have another size (see seen_by), and for a table that lacks a
     column of the model or has one that holds nothing of its kind."""
     if isinstance(source, ImageSource):
         framed_pictures = seen_by(source, bundle)
@@ -130,7 +130,7 @@ def _rows_with_ordered_history(source: TableSource, schema: Schema) -> Iterator[
     """Yield the rows of a table batch by batch, in the source's order; the inputs of each are its
     columns and those of the `schema.context` rows of its group that come before it when all are
     sorted by the column `schema.order`. That order is known only when all rows are read, so the
-    whole table is kept in memory. DataError as of history.whole."""
+    whole table is kept in memory. Raises DataError where history.whole does."""
     everything = concat(list(source.batches()))
     schema = schema.as_written(everything, source.decimal)
     inputs = whole(schema, everything, source.name)
@@ -141,8 +141,8 @@ def _rows_with_ordered_history(source: TableSource, schema: Schema) -> Iterator[
 
 def _encoded_rows(source: TableSource, schema: Schema) -> Iterator[Laid]:
     """Yield the rows of a table batch by batch, in the source's order, with their graph inputs: the
-    row's own columns and, if the model has a context, those of the rows before it. DataError as of
-    Schema.encode."""
+    row's own columns and, if the model has a context, those of the rows before it. Raises DataError
+    where Schema.encode does."""
     history = None
     if schema.context:
         history = History(schema)

@@ -435,7 +435,7 @@ class Page:
 
     def write(self, detection: Detection) -> None:
         """Write the HTML page of what the watcher gathered, and of what detect returned, to the
-        file. Called once. Raises as of Watcher.findings."""
+        file. Called once. Raises what Watcher.findings raises."""
         if detection.ledger is not None:
             findings = of_archive(self.watcher.name, detection, self.watcher.most)
         else:

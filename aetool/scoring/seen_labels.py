@@ -9,9 +9,10 @@ from aetool.spelling import option
 
 
 def caution(name: str, model: Bundle, label: str | None) -> None:
-    """Say, to users of both faces, that a model judges records by the column of their labels, too,
-    and how to fit one that does not; silent where it does not see that column. name: of the data;
-    label: the column, None for none; of pictures the folder, which no model sees."""
+    """Warn users, of the command line and of Python alike, that a model judges records by the
+    column of their labels, too, and how to fit one that does not; silent where it does not see that
+    column. name: of the data; label: the column, None for none; of pictures the folder, which no
+    model sees."""
     if model.schema is None or label is None:
         return
     columns = {column.name: column for column in model.schema.columns}

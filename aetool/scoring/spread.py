@@ -79,7 +79,7 @@ class Worker:
     def _encoded(self, piece: pieces.Piece, left: LeftOut) -> Iterator[Laid]:
         """Read the records of a piece, and yield them batch by batch as graph inputs of their own
         features alone: the rows before each, which some models need, are not yet beside them (see
-        `laid`). left: gets what reading left out. DataError as of Schema.encode."""
+        `laid`). left: gets what reading left out. Raises DataError where Schema.encode does."""
         assert self.schema is not None
         first = piece.first
         for table in piece.tables(left):
@@ -123,8 +123,8 @@ class Coded:
 
 def coded(graph: ScoreGraph, laid: Laid, columns: Sequence[str]) -> Coded:
     """Encode a batch of records by an encoder graph, with the columns to carry along: those named,
-    none if `columns` is empty, or all if one of these is not there, so that whoever reads it can
-    say which."""
+    none if `columns` is empty, or all if one of these is not there, so that the caller can say
+    which."""
     table = laid.table
     if table is not None and set(columns) <= set(table.names):
         table = table.only(columns)

@@ -55,7 +55,7 @@ class Trained:
 @dataclass(frozen=True)
 class Length:
     """How long a training is. batch: rows of a batch; steps: how many batches each stage is trained
-    on; steps_per_epoch: after how many of them as many rows were seen as are fitted."""
+    on; steps_per_epoch: in how many steps as many rows are seen as there are to fit."""
 
     batch: int
     steps: int

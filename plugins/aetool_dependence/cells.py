@@ -132,7 +132,8 @@ def _number_with_cells(
 ) -> Variable:
     """A number with cells for values, (n,), n at least 1: with edges in the middle between values
     that follow each other, where at most `bins` are different, else at quantiles; and before and
-    behind all values by a twentieth of their span. column, feature, gate: as of Variable."""
+    behind all values by a twentieth of their span. column, feature, gate: fields of the
+    Variable."""
     different = np.unique(values)
     lowest = different[0]
     highest = different[-1]

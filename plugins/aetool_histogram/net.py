@@ -162,7 +162,7 @@ class Histogram(ClosedForm):
         """The histogram of one column's standardised values, (n,): a cell for each value if at most
         params.values are different, by whatever little, else params.bins bins of one width;
         NO_CELLS without values. half: half the width of a value's bucket, in the unit of the
-        values: how far a value's cell reaches to each side, as of `_cell_of_each`; no bin is
+        values: how far a value's cell reaches to each side (see `_cell_of_each`); no bin is
         narrower than two of it, so that the last may end beyond the largest value."""
         if not len(values):
             return NO_CELLS

@@ -53,8 +53,8 @@ def with_one(g: Builder, record: Value) -> Value:
 
 def two_nearest(g: Builder, squares: Value, rows: int) -> Value:
     """The indices of the two rows nearest to each record, the nearest first: (batch, 2) int64;
-    (batch, 1) of a single row. squares: of the distances, as by `table_of`, (batch, places); rows:
-    how many rows these are of, the first of the places."""
+    (batch, 1) of a single row. squares: the squared distances that `table_of` returns, (batch,
+    places); rows: how many rows these are of, the first of the places."""
     count = min(CANDIDATES, rows)
     if rows <= FEW_ROWS:
         return g.numbers_of_least(squares, count)

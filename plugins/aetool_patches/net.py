@@ -46,7 +46,7 @@ class Places(Solution):
     (places, pictures) bool, which of these places others are compared with: not those whose like
     few pictures have. cells: how many places in every direction are searched for the nearest.
     usual, deviation: (places,), the distance that is usual at each, and how far it strays; rarity:
-    how rare the power mean over places of what lies beyond it is, as of `Compared.usual`. mean:
+    how rare the power mean over places of what lies beyond it is, see `Compared.usual`. mean:
     (channels * places,), the mean of the pictures at each place, standardised. compared: distances
     between fitted pictures, which these are read off. alignment: the usual distances of pictures
     that are laid over each other as a whole, by one step for all places.
@@ -475,7 +475,7 @@ def _gathered(g: Builder, x: Value, index: Int) -> Value:
 
 
 def _least_along(g: Builder, x: Value, axis: int) -> Value:
-    """The least number of x along an axis, counted from 0, which the result lacks."""
+    """The minimum of x along an axis, counted from 0; the result has no such axis."""
     axes = g.const([axis], np.int64)
     return g.op("ReduceMin", x, axes, keepdims=0)
 

@@ -120,7 +120,7 @@ class Surface(Solution):
     densities: of colours, of colours beside contrast, beside that of each grain, and beside that of
     thin lines. usual, deviation: (maps * places,), costs that are usual at each place, and how far
     they stray, in nats; rarities: for each map how rare the power mean over places of what its
-    costs have beyond the usual is, as of `Usual.measured`. mean: (channels * places,), the mean of
+    costs have beyond the usual is, see `Usual.measured`. mean: (channels * places,), the mean of
     the pictures at each place, standardised. alike: how far pictures look alike everywhere, 0 .. 1;
     where each place has a look of its own, these densities tell little, and bits count by the
     square of it. fitted: the costs of fitted pictures, which these are read off.

@@ -67,8 +67,8 @@ class Prediction(Protocol):
         (rows, features)."""
 
     def write(self, g: Builder, x: Value) -> Value:
-        """Add to a graph the prediction of each feature of x: (batch, features), of x, (batch,
-        features)."""
+        """Add to a graph the prediction of each feature of records x, (batch, features), from their
+        other features; returns it, in the same shape."""
 
 
 @dataclass(frozen=True, eq=False)
@@ -86,8 +86,8 @@ class Whole(Prediction):
         return np.asarray(centred - predicted)
 
     def write(self, g: Builder, x: Value) -> Value:
-        """Add to a graph the prediction of each feature of x by all others: (batch, features), of
-        x, (batch, features)."""
+        """Add to a graph the prediction of each feature of records x, (batch, features), from all
+        others; returns it, in the same shape."""
         offset = self.mean - self.mean @ self.weights
         return g.affine(x, self.weights, offset)
 
@@ -111,8 +111,8 @@ class LowRank(Prediction):
         return np.asarray(pull / self.diagonal)
 
     def write(self, g: Builder, x: Value) -> Value:
-        """Add to a graph the prediction of each feature of x by a few directions: (batch,
-        features), of x, (batch, features)."""
+        """Add to a graph the prediction, by a few directions, of each feature of records x, (batch,
+        features); returns it, in the same shape."""
         centred = x - self.mean
         straight = centred * self.precision
         along = centred @ self.left
@@ -143,8 +143,8 @@ class WithCompanions(Prediction):
         return residual - explained
 
     def write(self, g: Builder, x: Value) -> Value:
-        """Add to a graph the improved prediction of each feature of x: (batch, features), of x,
-        (batch, features)."""
+        """Add to a graph the improved prediction of each feature of records x, (batch, features);
+        returns it, in the same shape."""
         predicted = self.base.write(g, x)
         residual = x - predicted
         companions = zip(self.index.T, self.weights.T, strict=True)
@@ -162,7 +162,7 @@ class Components(Solution):
     encoder: (features, k), decoder: (k, features): the code. prediction: of every feature from the
     other columns; None where only the code restores it. What the prediction leaves is a mixture of
     zero-mean Gaussians with wide tails: scale and weight are (components, features). prior:
-    (features,), how often a flag or level occurs. report, drawn, scatter: as of Solution.
+    (features,), how often a flag or level occurs. report, drawn, scatter: see Solution.
 
     shared: None, or the code has a density, N(0, I), and is part of the score: numbers are
     surprising beside what the code says of them, and half the square of the code plus `shared` nats

@@ -124,8 +124,8 @@ class KMeans(ClosedForm):
 
 
 def _sample(batches: Batches) -> Float:
-    """(n, features) float64: a sample of the rows in batches, every so-manieth of each, so that
-    there are about ROWS (20,000) at most. DataError without rows."""
+    """(n, features) float64: a sample of the rows in batches: of each batch every n-th row, with an
+    n for which about ROWS (20,000) are taken at most. DataError without rows."""
     rows = sum(len(batch) for batch in batches)
     if not rows:
         raise DataError("no rows to fit")

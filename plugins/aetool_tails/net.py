@@ -57,8 +57,8 @@ class TailsOfColumns(Solution):
     def bits(self, g: Builder, x: Value) -> Value:
         """The score of each record of x, (batch, features), in bits, divided among columns, (batch,
         columns + 1), last 0: that of its rarest value, -log2(p n) less MARGIN (3 bits), with p the
-        part of values as far out and n the number of tails, as one of so many is the rarest by
-        chance (Bonferroni); 0 where that is below 0; bent as of `costs.capped`. So a score of s
+        part of values as far out and n the number of tails, since among n tails one is the rarest
+        by chance (Bonferroni); 0 where that is below 0; bent by `costs.capped`. So a score of s
         bits has p <= 2^-s."""
         has_tail = self.part > 0
         if not has_tail.any():
@@ -248,7 +248,7 @@ def _fitted_tails(values: Float, tail_part: float) -> Float:
 
 def _means_of_cut(excess: Float, count: Int) -> Float:
     """(columns,): the mean of each column's excesses, (rows, columns), 0 or more, each cut at five
-    times that mean, found by iteration, as of aetool.detection.calibration.tail_scale. count:
+    times that mean, found by iteration, as in aetool.detection.calibration.tail_scale. count:
     (columns,), by which the sum is divided, as further rows may be filled up with 0."""
     mean: Float = excess.sum(axis=0) / count
     for _ in range(ROUNDS):
