@@ -165,17 +165,17 @@ def _output_in_user_units(
     g.output(name, values, DOUBLE, [columns])
 
 
-def evaluated(computation: Computation, spec: Spec, rows: Features | Float) -> Float:
+def evaluated(written: Computation, spec: Spec, rows: Features | Float) -> Float:
     """Compute for rows, on the CPU, what a method of a solution, such as its `encode`, writes as a
     graph: (rows, n) float64. rows: (rows, features), which are rounded to float32 first, as the
-    graphs of a bundle take them. computation: called with a builder and the features as a value,
-    and returns a value. PluginError where that is not (batch, n), BundleError where it makes no
-    graph that can run."""
+    graphs of a bundle take them. written: called with a builder and the features as a value, and
+    returns a value. PluginError where that is not (batch, n), BundleError where it makes no graph
+    that can run."""
     g = Graph()
     builder = Builder(g, spec)
     features = g.input("x", FLOAT, [rows.shape[1]])
     x = Value(builder, features)
-    value = computation(builder, x)
+    value = written(builder, x)
     width = g.width_of(value.name)
     g.output("value", value.name, FLOAT, [width])
     graph = g.build("value")
