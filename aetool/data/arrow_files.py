@@ -271,7 +271,7 @@ def as_arrow(data: InMemory) -> pa.Table:
     names = [str(name) for name in data.columns]
     if len(set(names)) < len(names):
         return _table_of_repeated_names(data, names)
-    # Arrow would make bytes of the text, and say nothing
+    # Arrow would turn the texts into bytes without an error
     for place, name in enumerate(names):
         if _mixes_text_and_bytes(data.iloc[:, place]):
             raise DataError(
@@ -361,7 +361,7 @@ def frame_of(
             # pandas itself does not apply the noted range to a part of the table
             frame.index = pd.RangeIndex(begin, end, step, name=name)
         return frame
-    # Arrow tells pandas the types of columns by their names
+    # Arrow hands columns to pandas by name, so that names must differ for a while
     places = [str(place) for place in range(len(names))]
     by_place = table.replace_schema_metadata(None).rename_columns(places)
     frame = by_place.to_pandas()
@@ -733,7 +733,7 @@ class _Mapped:
 def _with_checked_sizes(batch: WithMetadata) -> WithMetadata:
     """Return a (batch, metadata) as it is; ArrowInvalid if its lengths and offsets do not fit its
     buffers. Values are not looked at."""
-    # Arrow takes what a file says of its own sizes for granted, and would read beyond them
+    # Arrow does not check the sizes that a file states, and would read beyond its buffers
     batch[0].validate()
     return batch
 

@@ -158,7 +158,7 @@ def _batches(schema: pa.Schema, cursor: sqlite3.Cursor) -> Iterator[pa.RecordBat
         count += len(rows)
         yield pa.RecordBatch.from_arrays(arrays, schema=schema)
     if not count:
-        # of no records there is one batch, which tells the columns
+        # without records there is one empty batch, from which the columns are known
         nothing = [pa.nulls(0, kind) for kind in schema.types]
         yield pa.RecordBatch.from_arrays(nothing, schema=schema)
 

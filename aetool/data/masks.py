@@ -32,7 +32,7 @@ class Masks:
         if not folder.is_dir():
             raise DataError(f"{folder}: is not a folder of masks")
         self.folder = folder
-        # by their names without suffix, in lower case: disks of some systems tell none apart
+        # by their names without suffix, in lower case, as some systems ignore capitals
         self._by_stem: dict[str, Path] = {}
         for path in sorted(folder.rglob("*")):
             if path.suffix.lower() in SUFFIXES and path.is_file():

@@ -60,7 +60,7 @@ def source_of(path: Path, name: str) -> CopiedTable | PluginPictures | None:
     if owned is None:
         return None
     batches = _checked_batches(owned, path, name)
-    # the first tells whether they are pictures or a table
+    # by the first batch it is decided whether they are pictures or a table
     first = next(batches, None)
     if first is None:
         raise _failed(owned, name, "batches yielded nothing")

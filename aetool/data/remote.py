@@ -23,7 +23,7 @@ if TYPE_CHECKING:
 SCHEMES = ("s3", "gs", "gcs", "abfs", "abfss")
 WAIT = 10  # seconds for which a store that does not answer is asked again
 SHOWN = 240  # letters of what a store says of an error
-# where each is told who asks
+# for messages: where each kind of store looks for the user's keys
 GOOGLE = "GOOGLE_APPLICATION_CREDENTIALS; of public files write gs://anonymous@bucket/path"
 AZURE = "`az login`; write abfs://container@account.dfs.core.windows.net/path"
 KEYS = {

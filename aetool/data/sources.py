@@ -365,7 +365,7 @@ def _say_left_out(name: str, count: int, others: Sequence[str]) -> None:
     """Say as a notice which files of a folder are not read, where `count` others are read as one
     table; nothing if all are hidden. name: of the folder; others: the files that are not read, by
     their paths in it."""
-    # hidden files are nobody's data
+    # hidden files are not mentioned
     visible = [other for other in others if not remote.is_hidden(other)]
     if not visible:
         return

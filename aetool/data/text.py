@@ -55,7 +55,7 @@ class LeftOut:
         if len(self.footer) > MOST_FOOTER:
             assert self.footer_error is not None
             raise self.footer_error
-        # only the first such bytes of a text are said
+        # only the first such bytes of a text are named
         self.odd_bytes = self.odd_bytes or following.odd_bytes
         self.has_records |= following.has_records
 
@@ -97,7 +97,7 @@ def tables_of_part(
     whole records, in UTF-8; name: of the text, for messages; dialect: how it is written; before:
     what comes before the first piece; left_out: collects, in place, which lines are no records.
     DataError names the row that is not right."""
-    # a worker says nothing: its remarks travel back in left_out
+    # in a worker process nobody hears lines: what is unusual is returned in left_out
     reader = _Reader(name, dialect, tell=_say_nothing)
     reader.left_out = left_out
     try:

@@ -34,7 +34,7 @@ from aetool.errors import ArchiveError, DataError, NoArchiveError
 from aetool.spelling import option
 
 COPIES = ("header", "model")  # of the header, in the footer
-# what reading JSON of a file that says something else may come to
+# errors that damaged JSON, numbers or sizes in a file may raise where they are read
 SENSELESS = (ValueError, KeyError, TypeError, OverflowError, struct.error)
 
 
@@ -202,7 +202,7 @@ class Reader:
         parts do not fit; ValueError or TypeError if its JSON is none."""
         piece = OnePiece.from_bytes(data)
         if check_digest and not is_sealed(data):
-            # how long it was, nothing in it says; of one piece there is little to bring back
+            # its right length is not stored: whether bytes are missing or changed is not known
             raise DamageError(
                 f"its digest does not match: some of its {self.size:,} bytes were changed, or more "
                 f"are missing at its end; decompress with {option('--recover')} brings back what "

@@ -142,7 +142,7 @@ class ArrayContent(Content):
         ExtrapolatedArrays."""
         arrays = [Tensor.from_json(described) for described in header["arrays"]]
         joint = bool(header.get("joint", False))
-        # of a damaged archive the header may say anything
+        # the header of a damaged archive may hold anything
         are_residuals = any(tensor.orders for tensor in arrays)
         if are_residuals != cls.has_residuals:
             raise ValueError("its version is not that of its arrays")
@@ -203,7 +203,7 @@ class ArrayContent(Content):
         block's decoding; what blobs take is moved in it, in place, from overhead to the cells that
         they are of, so that it can be called once. ArchiveError for blobs that are damaged, or a
         block of no array."""
-        # what blobs take, such as texts, is charged to the cells that they are of
+        # the bits of blobs, such as compressed texts, are shared among the cells in them
         attribution.share_blobs(ledger, block.columns)
         names = self.names(archive)
         owners = self.owners(block)

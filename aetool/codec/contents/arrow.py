@@ -143,7 +143,7 @@ class ArrowContent(Content):
         """The bits of each record by column label. ledger: filled by the block's decoding; what
         blobs take is moved in it, in place, from overhead to the cells that they are of, so that it
         can be called once. ArchiveError for blobs that are damaged."""
-        # what blobs take, such as texts, is charged to the cells that they are of
+        # the bits of blobs, such as compressed texts, are shared among the cells in them
         attribution.share_blobs(ledger, block.columns)
         return ledger.costs(self.labels, self.owners(block))
 

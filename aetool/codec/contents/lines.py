@@ -166,7 +166,7 @@ class JsonLines(ByteContent):
             edges = np.append(0, np.cumsum(lengths))
             of_lines = attribution.between(bits, edges)
             return costs_of_text(ledger, [LINE], of_lines[:, None])
-        # what blobs take, such as texts, is charged to the cells that they are of
+        # the bits of blobs, such as compressed texts, are shared among the cells in them
         attribution.share_blobs(ledger, block.columns)
         names, owners = _without_repeats(jsonlines.keys_of(block))
         # the first column says what frame each line has

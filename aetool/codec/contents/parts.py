@@ -340,7 +340,7 @@ class Parts(Content):
             assert isinstance(part.content, TextTable)
             return part.content.utf8_pieces(part, begin, end)
 
-        # types are told by the whole text: a column may be of whole numbers in one part alone
+        # types are read from the whole text: a column may be of whole numbers in one part alone
         of_each_part = self._pieces_of_each_part(archive, first, last, text_of_part)
         pieces = joined(of_each_part, encodings.UTF8)
         # of the whole index: each part counts its own bytes alone

@@ -395,7 +395,7 @@ class TextTable(ByteContent):
             if bits_of_fields.shape[1] != count:
                 names = [WHOLE]
             return costs_of_text(ledger, names, bits_of_fields)
-        # what blobs take, such as texts, is charged to the cells that they are of
+        # the bits of blobs, such as compressed texts, are shared among the cells in them
         attribution.share_blobs(ledger, block.columns)
         # the block's description has "t" where line ends differ, which are a column of their own
         if block.words.get("t"):

@@ -327,7 +327,7 @@ class WideDecimals(WholeNumbers):
         first.meta = dataclasses.replace(meta, limbs=count)
         coded = [first]
         for place in range(1, count):
-            # the gaps are told by the first limb; here stands 0
+            # the column of the first limb has the gaps; in the others 0 stands there
             limb = limbs[:, place].copy()
             coded.append(whole_column(limb))
         return coded

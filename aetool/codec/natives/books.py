@@ -116,7 +116,7 @@ def _as_candidate(column: Coded) -> _Candidate | None:
     count = len(values)
     if count < LEAST_REPEATED * FEWEST:
         return None
-    # a few values tell that most columns have too few different ones
+    # a sample first: most columns have too few different values
     step = max(1, count // (8 * FEWEST))
     different_of_sample = np.unique(values[::step])
     if len(different_of_sample) < FEWEST // 4:

@@ -179,7 +179,7 @@ def _common_divisor(values: Int) -> int:
     int64."""
     if len(values) < 2:
         return 1
-    # a few of them tell most columns that have no divisor
+    # most columns have no common divisor, which the first values show already
     divisor_of_few = int(np.gcd.reduce(values[:FEW]))
     if divisor_of_few == 1:
         return 1
@@ -268,7 +268,7 @@ class _FloatColumn:
         the plain floats bit for bit; None if no number of decimals does, of all or of a sample; 0
         if no float is plain."""
         plain = self.values[self.plain]
-        # first a thousand of them, which tell most columns that have no such number of decimals
+        # first a thousand of them: most columns of other floats fail there already
         step = max(1, len(plain) // 1024)
         for floats in (plain[::step], plain):
             for places in range(kind.most_decimals + 1):

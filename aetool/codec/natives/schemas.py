@@ -11,7 +11,7 @@ if TYPE_CHECKING:
     import pyarrow as pa
 
 Json = list[object] | dict[str, object] | str | int | bool
-# Types that are told by their name alone: as JSON -> as pyarrow calls the function that makes it.
+# Types without parameters: name in JSON -> name of the function of pyarrow that makes it.
 PLAIN = {
     **{name: name for name in ("null", "int8", "int16", "int32", "int64", "uint8", "uint16")},
     **{name: name for name in ("uint32", "uint64", "float16", "float32", "float64", "date32")},

@@ -161,7 +161,7 @@ class Tensor:
         ascending = sorted(set(self.axes))
         if list(self.axes) != ascending:
             raise ArchiveError("damaged: an array's axes are out of order")
-        # rows are cut between blocks: their axes cannot tell columns
+        # leading axes are cut between blocks, and so cannot become columns
         if self.axes:
             first = self.axes[0]
             last = self.axes[-1]
@@ -330,7 +330,7 @@ def _layouts(tensor: Tensor) -> list[tuple[int, ...]]:
         columns = prod(tensor.shape[axis] for axis in axes)
         if columns > MOST_COLUMNS:
             continue
-        # short columns tell nothing of each other, and planning them takes long
+        # many short columns take long to plan, and each has too few cells to compress well
         are_long = columns**2 <= tensor.size
         if are_long or not axes:
             fitting.append(axes)
@@ -540,7 +540,7 @@ def _encode_column(values: Array, bound: Fraction | None) -> Coded:
     if dtype.kind == "f":
         return numbers.encode_floats(values, None, bound)
     if dtype.kind in "Mm":
-        # the unit is told by the dtype, in the header
+        # the dtype, which is in the header, has their unit
         ticks = values.view(np.int64)
         gaps = np.isnat(values)
         return numbers.encode_integers(ticks, gaps)

@@ -605,7 +605,7 @@ class _Collector:
         counts = np.bincount(index, minlength=len(texts))
         every_text = np.arange(len(texts))
         parts = taken_apart(Cells.of(texts), every_text)
-        # whether the numbers are a day: as their layout tells, and in each order that may be meant
+        # whether the numbers are a day, read by their own layout, and in each order of UNTOLD
         _, is_day = parts.moments(YEAR_FIRST)
         fits: dict[str, Mask] = {}
         for order in UNTOLD:
@@ -624,7 +624,7 @@ class _Collector:
                 self.styles[style] += count
                 continue
             orders = tuple(order for order in UNTOLD if fits[order][place])
-            # numbers that are a day in no order, or not in the one that their layout tells
+            # numbers that are a day in no order, or not in that of their own layout
             if style.layout or not orders:
                 self._count_no_date(text, count)
                 continue
@@ -806,7 +806,7 @@ class DateNotation:
         is_common = len(first_orders) == 1 and has_year_last
         tried = dict(self.orders)
         for separator, usual in USUAL.items():
-            # with points the day comes first, whatever other separators say
+            # with points the day comes first, whatever the order with other separators is
             if is_common and separator != ".":
                 tried.setdefault(separator, tuple(first_orders))
             else:

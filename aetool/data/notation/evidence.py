@@ -119,7 +119,7 @@ def nearly_all(fitting: int, odd: OddCells, few_values: bool, others: int = 0) -
         return False
     odd_count = odd.total + others
     total = fitting + odd_count
-    # first what speaks against it: a word that is one more level
+    # first the case against it: an odd word is one more level of a column of few values
     often = max(LEAST_OFTEN, OFTEN * total)
     if few_values and odd.most_often >= often:
         return False

@@ -41,7 +41,7 @@ def values_of_one_depth(source: FolderSource, unread: list[str]) -> Iterator[Val
             _refuse(source, record, "has values of another kind", AS_ONE_DEPTH)
         bits = DEPTHS[values.dtype]
         bits_of_first = bits_of_first or bits
-        # a level of 16 bits is a 257th of one of 8: no number tells of both
+        # a level of 16 bits is a 257th of one of 8: errors of both have no common unit
         if bits != bits_of_first:
             fault = f"has {bits} bits a value, and others {bits_of_first}"
             _refuse(source, record, fault, AS_ONE_DEPTH)
