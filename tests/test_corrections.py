@@ -9,6 +9,7 @@ import pytest
 
 from aetool import bundle, operations
 from aetool.archives.candidates import Candidates
+from aetool.archives.lossy_job import _rounded_up
 from aetool.codec.archive import Archive
 from aetool.codec.contents.lossy import CorrectedTable, LossyTable
 from aetool.codec.corrections import LARGEST, Corrections
@@ -143,6 +144,66 @@ def test_a_code_of_whole_numbers_is_corrected_too(tmp_path):
     assert (relative_errors(pd.read_csv(path), back) < 0.9).all()
     with Archive(tmp_path / "c.aez", model) as archive:
         assert archive.content.corrections.names
+
+
+@pytest.mark.parametrize("target", [0.03, 1e-5])
+@pytest.mark.parametrize("ending", ["csv", "jsonl"])
+@pytest.mark.parametrize("embed", [True, False])
+def test_text_has_as_many_decimals_as_the_error_needs(tmp_path, embed, ending, target):
+    rng = np.random.default_rng(3)
+    cause = rng.normal(size=(150, 1))
+    frame = pd.DataFrame(cause + 0.2 * rng.normal(size=(150, 5))).add_prefix("x")
+    frame["x1"] *= 1e-18
+    frame["x2"] += 1e6
+    frame["x3"] = 0.123456789012345
+    path = tmp_path / f"t.{ending}"
+    if ending == "csv":
+        frame.to_csv(path, index=False)
+    else:
+        path.write_text("".join(f"{json.dumps(row)}\n" for row in frame.to_dict("records")))
+    model = operations.fit(path, FitOptions("pca", {"latent": 2}))
+    options = CompressOptions(lossy_only=True, target=target, embed=embed)
+    operations.compress(path, tmp_path / "t.aez", model, options)
+    given = None if embed else model
+    back = operations.decompress(tmp_path / "t.aez", tmp_path / f"b.{ending}", model=given)
+    if ending == "csv":
+        restored = pd.read_csv(back)
+    else:
+        restored = pd.DataFrame([json.loads(line) for line in back.read_text().splitlines()])
+    with Archive(tmp_path / "t.aez", given) as archive:
+        told = archive.facts["errors"]
+    for name in told:
+        off = restored[name] - frame[name]
+        assert np.sqrt((off**2).mean()) <= 1.001 * told[name]["rmse"] + 1e-16 * (name != "x1")
+    # of a range, which few deviations are
+    varied = ["x0", "x1", "x2", "x4"]
+    extents = frame[varied].max() - frame[varied].min()
+    errors = np.sqrt(((restored - frame)[varied] ** 2).mean()) / extents
+    assert errors.sum() / 5 <= 1.001 * target
+
+
+def test_a_number_where_the_decoder_expects_a_gap_is_corrected(tmp_path):
+    rng = np.random.default_rng(4)
+    cause = rng.normal(size=300)
+    frame = pd.DataFrame({f"x{place}": cause + 0.3 * rng.normal(size=300) for place in range(5)})
+    frame = (100 * frame).round()
+    frame.loc[rng.random(300) < 0.6, "x2"] = np.nan
+    path = tmp_path / "t.csv"
+    frame.to_csv(path, index=False)
+    model = operations.fit(path, FitOptions("pca", {"latent": 1}))
+    figures, back = compressed(path, model, tmp_path, target=1e-4)
+    assert figures["error"] <= 1e-4
+    assert back.isna().equals(frame.isna())
+    # pandas writes whole numbers beside gaps with a decimal
+    off = (back - frame).abs()
+    assert off.max().max() <= 0.3
+    read = format_reader.restore((tmp_path / "c.aez").read_bytes(), model.to_bytes())
+    theirs = np.array([np.nan if cell is None else cell for cell in read["x2"]])
+    np.testing.assert_allclose(theirs, frame["x2"], atol=0.3)
+
+
+def test_an_error_of_few_digits_is_not_made_longer():
+    assert [_rounded_up(value) for value in (5.4, 0.067, 1.23456, 0.0)] == [5.4, 0.067, 1.235, 0.0]
 
 
 def test_an_error_that_nothing_reaches_is_refused(tmp_path):

@@ -395,7 +395,7 @@ class LossyJob:
             records=sample,
             z=z,
             deviations=self._deviations(sample),
-            decode=self._decoder_output,
+            decode=self._corrected_from,
             error=self._error,
         )
         if fixed is not None:
@@ -535,7 +535,21 @@ class LossyJob:
         """The steps that correct what the decoder gives, `decoded`, of records x, both (rows,
         columns): (rows, corrected) int64."""
         names = [column.name for column in self.modelled]
-        return corrections.counted(names, x, decoded)
+        return corrections.counted(names, x, self._with_usual(decoded))
+
+    def _corrected_from(self, code: Array, x: Array) -> Array:
+        """What corrections of a table are added to: as `_decoder_output`, with no number
+        missing."""
+        return self._with_usual(self._decoder_output(code, x))
+
+    def _with_usual(self, decoded: Array) -> Array:
+        """A copy of what the decoder gives of a table, (rows, columns), with the `usual` of each
+        column of numbers in place of the gaps that it expects."""
+        filled = decoded.copy()
+        for place, column in enumerate(self.modelled):
+            if column.measured:
+                filled[:, place] = decoding.corrected_from(column, decoded[:, place])
+        return filled
 
     def _error(self, sample: Records, decoded: Array, corrections: Corrections) -> float:
         """The error, as `judge` computes it, of the sample restored with corrections. decoded:
@@ -874,9 +888,10 @@ def _rounded_up(value: float) -> float:
     """A number, 0 or more, rounded to DIGITS (4) digits, so that it is never below the number."""
     if not value:
         return value
-    exact = Decimal(value)
+    # as it is written: 5.4 as a float is a little more, and would become 5.401
+    shortest = Decimal(repr(value))
     digits = Context(prec=DIGITS, rounding=ROUND_CEILING)
-    rounded = digits.plus(exact)
+    rounded = digits.plus(shortest)
     return float(rounded)
 
 

@@ -9,6 +9,7 @@ import numpy as np
 import numpy.typing as npt
 
 from aetool.bundle import Bundle
+from aetool.columns.column import Modelled
 from aetool.columns.schema import Schema
 from aetool.data.table import Table, Values
 from aetool.errors import ArchiveError, DataError, ParamError
@@ -44,8 +45,8 @@ def as_written(
 ) -> Records:
     """Bring the output "x_hat" of a model's decoder to the values that a file may have, as `decode`
     returns them; a table's records are changed in place. amounts: by column's name what is added to
-    its numbers before, (rows,) in its unit; columns that are not in it stay as they are. ranges: as
-    for `decode`."""
+    its numbers before, (rows,) in its unit, or to its `usual` where the decoder expects a gap;
+    columns that are not in it stay as they are. ranges: as for `decode`."""
     if model.schema is None:
         return np.rint(records).astype(np.uint8)
     for place, column in enumerate(model.schema.modelled):
@@ -53,11 +54,17 @@ def as_written(
         if amounts and column.name in amounts:
             # the sum may overflow, and is limited with what overshoots
             with np.errstate(over="ignore"):
-                values = values + amounts[column.name]
+                values = corrected_from(column, values) + amounts[column.name]
         # a decoder may overshoot; what was never in the file is never restored
         range_of_column = (ranges or {}).get(column.name)
         records[:, place] = column.within(values, range_of_column)
     return records
+
+
+def corrected_from(column: Modelled, values: Float) -> Float:
+    """What a column's corrections are added to: what the decoder gives for it, (rows,), and where
+    that expects a gap, NaN, the column's `usual`."""
+    return np.where(np.isnan(values), column.usual, values)
 
 
 def decoded(

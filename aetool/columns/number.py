@@ -35,6 +35,7 @@ REACH = 2.5  # deviations that tried numbers lie within
 MOST_BITS = 32.0  # of surprise that a number has on its own
 MOST_DECIMALS = 400  # the smallest float has 324 before its first digit
 MOST_PLACES = 12  # decimals that a true float is written with at most
+PLACES_BELOW = 4  # decimals of restored numbers behind the first digit of their error
 MOST_READ = 9  # decimals of numbers that are taken for decimal ones
 FEW = 32  # different numbers: no more, and they are told one by one
 TOLD = (0.0, 0.01, 0.05, 0.25, 0.5, 0.75, 0.95, 0.99, 1.0)  # parts whose quantiles are kept
@@ -137,9 +138,13 @@ class Number(Modelled):
         return column._with_statistics(numbers.value, decimals)
 
     def restoring(self) -> Self:
-        """A copy with its decimals, its notation, and the median, which is put where a number is
-        not known. Decoders give numbers in the user's own units, and an archive says itself from
-        where to where they go."""
+        """A copy with its decimals, its notation, how finely text writes true floats, and the
+        median, which is put where a number is not known. Decoders give numbers in the user's own
+        units, and an archive says itself from where to where they go."""
+        # of decimal numbers the decimals say it; a power of ten takes fewer bytes than others
+        resolution = UNKNOWN.resolution
+        if self.decimals is None:
+            resolution = 10.0 ** -min(MOST_PLACES, self._places_of_resolution)
         # as a column has them that has seen no number
         unseen = type(self)(self.name)
         return dataclasses.replace(
@@ -149,7 +154,7 @@ class Number(Modelled):
             quantiles=unseen.quantiles,
             counts=unseen.counts,
             reach=unseen.reach,
-            scale=Scale(center=self.scale.center),
+            scale=Scale(center=self.scale.center, resolution=resolution),
         )
 
     def _with_statistics(self, values: Float, decimals: int | None) -> Self:
@@ -585,6 +590,16 @@ class Number(Modelled):
         without_words = dataclasses.replace(self.notation, gap_words=())
         if without_words != PLAIN:
             written["show"] = self.notation.show
+        return written
+
+    def written_within(self, error: float) -> dict[str, Json]:
+        """As `written`, but true floats so finely that text adds next to nothing to their error.
+        error: the root mean squared error of the numbers, 0 or more, in the column's unit; where it
+        is 0 they stay as `written` has them."""
+        written = self.written()
+        if self.decimals is None and 0 < error < math.inf:
+            needed = math.ceil(-math.log10(error)) + PLACES_BELOW
+            written["decimals"] = max(written["decimals"], min(needed, MOST_DECIMALS))
         return written
 
     def to_json(self) -> dict[str, Json]:

@@ -85,7 +85,9 @@ def text_of(column: Restored, how: Mapping[str, Json]) -> list[str]:
     # a unit, a currency, a decimal comma: as the column itself writes numbers
     show = how.get("show")
     if show is not None and decimals is not None:
-        cells = zip(numbers, is_missing.tolist(), strict=True)
+        # a negative zero is what rounding left
+        rounded = [round(number, decimals) + 0.0 for number in numbers]
+        cells = zip(rounded, is_missing.tolist(), strict=True)
         return [token if is_gap else show(number, decimals) for number, is_gap in cells]
     # true floats have no decimals of their own: seven digits, as a float32 has
     form = ".7g" if decimals is None else f".{decimals}f"

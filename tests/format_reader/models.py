@@ -99,6 +99,10 @@ def decoded_columns(header, columns, rows, model):
     code = code_of(header["quantiser"], columns[:kept], rows)
     x = session.run(["x_hat"], {session.get_inputs()[0].name: code})[0]
     for name, step in header.get("corrections", []):
+        # where the decoder expects a gap they are added to the median
+        usual = modelled[names.index(name)].get("scale", {}).get("center", 0.0)
+        decoded = x[:, names.index(name)]
+        decoded[np.isnan(decoded)] = usual
         x[:, names.index(name)] += columns[kept].values * float.fromhex(step)
         kept += 1
     bits = np.frombuffer(blob(columns[kept].blob), np.uint8)

@@ -32,6 +32,7 @@ from aetool.codec.lossy import Code, Quantiser
 from aetool.codec.metas import WholeMeta
 from aetool.codec.planning import Effort, Hints
 from aetool.codec.records import Encoded
+from aetool.columns.number import Number
 from aetool.data import writers
 from aetool.data.images import Pixels
 from aetool.data.table import Cells, Table, Values
@@ -42,6 +43,7 @@ if TYPE_CHECKING:
     from aetool.codec.archive import Archive
 
 CODE = "code"
+FINEST = 2.0**-40  # of a number: how finely text writes one that comes back as it was
 
 
 class CodedRecords(NamedTuple):
@@ -416,7 +418,11 @@ class LossyTable(Lossy):
         # how text files write each column: its decimals, and the text of a gap
         notations = {}
         if schema is not None:
-            notations = {column.name: column.written() for column in schema.columns}
+            for column in schema.columns:
+                notation = column.written()
+                if isinstance(column, Number):
+                    notation = column.written_within(self._error_of(archive, column.name))
+                notations[column.name] = notation
         # a table of no records has its columns still
         pieces = archive.pieces(first, last)
         batches = at_least_one(pieces, self.nothing(archive))
@@ -431,6 +437,19 @@ class LossyTable(Lossy):
             self.dtypes,
             notations,
         )
+
+    def _error_of(self, archive: Archive, name: str) -> float:
+        """The root mean squared error of a column of numbers, in its unit, as the archive tells it:
+        of one without any error the part FINEST (2^-40) of its largest number; 0 of a column of
+        which it tells none, or only zeros."""
+        errors = archive.facts.get("errors")
+        figures = errors.get(name) if isinstance(errors, dict) else None
+        rmse = figures.get("rmse") if isinstance(figures, dict) else None
+        # of a damaged archive the footer may say anything
+        if not isinstance(rmse, int | float) or isinstance(rmse, bool):
+            return 0.0
+        largest = max(abs(end) for end in self.ranges.get(name, [0.0]))
+        return float(rmse) or FINEST * largest
 
     def frame(self, archive: Archive, first: int, last: int) -> Piece:
         """Records first:last as a DataFrame with the dtypes of the source. BundleError if the model
