@@ -389,3 +389,58 @@ def test_one_number_below_zero_is_found_among_sizes():
     found = operations.detect(frame, append=None)
     assert found.row.tolist()[:1] == [700]
     assert found.why[0].startswith("size=-5.7")
+
+
+LISTS = {
+    "months": (np.arange(1, 13), 13.0),
+    "days": (np.arange(1, 32), 32.0),
+    "yes and no": (np.array([0, 1]), 2.0),
+    "answers": (np.array([1, 2, 3, 4, 5]), 9.0),
+    "weekdays from 1": (np.arange(1, 8), 0.0),
+}
+
+
+def of_list(kind, rows=2000):
+    """Numbers drawn from a list, in no order, and the number that is not on it."""
+    levels, wrong = LISTS[kind]
+    return np.random.default_rng(5).choice(levels, rows).astype(float), wrong
+
+
+@pytest.mark.parametrize("kind", LISTS)
+def test_a_whole_number_beyond_a_list_lies_apart(kind):
+    numbers, wrong = of_list(kind)
+    assert reach_of(numbers) is None
+    numbers[700] = wrong
+    reach = reach_of(numbers)
+    assert (reach.first, reach.last) == (LISTS[kind][0][0], LISTS[kind][0][-1])
+    assert reach.beyond == 1 and not reach.first <= wrong <= reach.last
+
+
+@pytest.mark.parametrize("options", [None, FitOptions(robust=True)])
+def test_a_month_13_is_flagged(options):
+    months, wrong = of_list("months")
+    rng = np.random.default_rng(6)
+    table = pd.DataFrame({"month": months, "sold": rng.normal(50, 9, 2000).round(1)})
+    table.loc[700, "month"] = wrong
+    model = None if options is None else operations.fit(table, options)
+    found = operations.detect(table, model, all_rows=True)
+    assert found.anomaly[700] and found.named[700][0][0] == "month"
+
+
+@pytest.mark.parametrize(
+    "counts",
+    [
+        {0: 1900, 1: 60, 2: 1},  # of things, whose counts go on falling as steeply
+        {0: 1000, 1: 700, 2: 250, 3: 40, 4: 9, 5: 1},
+        {1: 900, 2: 900, 3: 5},  # more than one in 1,000
+        {1: 980, 2: 15, 3: 1},  # the last of the others is rare, too
+        {1: 1998, 2: 1},  # no list
+    ],
+)
+def test_counts_that_fall_to_one_have_none_apart(counts):
+    assert reach_of(np.repeat([float(level) for level in counts], list(counts.values()))) is None
+
+
+def test_fractions_are_no_list():
+    numbers = np.repeat([0.25, 0.5, 0.75], 600)
+    assert reach_of(np.append(numbers, 1.0)) is None
