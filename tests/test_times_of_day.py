@@ -12,6 +12,8 @@ import pandas as pd
 import pytest
 
 from aetool import operations
+from aetool.columns.column import ODD
+from aetool.columns.truth import SPELLINGS
 from aetool.operations import FitOptions
 
 SCRIPT = Path(__file__).parent.parent / "benchmarks" / "score_by_hand.py"
@@ -80,6 +82,110 @@ def test_the_script_knows_which_words_are_gaps(script, tmp_path):
     scores, _ = script.scores_of(str(tmp_path / "graphs"), str(tmp_path / "t.csv"))
     found = operations.detect(tmp_path / "t.csv", model, all_rows=True)
     np.testing.assert_allclose(scores, found.score, rtol=1e-5)
+
+
+ROWS = 600
+DIRECTIONS = ["NE", "N", "NNE"]
+
+
+def with_words():
+    """Columns whose words are written in several ways: truths, codes that are numbers, countries."""
+    rng = np.random.default_rng(12)
+    frame = pd.DataFrame({"paid": rng.choice(["no", "yes"], ROWS, p=[0.8, 0.2])})
+    frame["wind"] = rng.choice(DIRECTIONS, ROWS)
+    # the word as it is met first has a blank behind it
+    frame["phase"] = rng.choice(["Solid ", "Liquid "], ROWS)
+    frame["size"] = rng.choice(["12", "12.50", "L", "XL"], ROWS)
+    frame["country"] = rng.choice(
+        ["DE", "FR", "NA", "US", "none"], ROWS, p=[0.3, 0.3, 0.2, 0.19, 0.01]
+    )
+    frame["flag"] = rng.choice(["0", "1"], ROWS)
+    frame["load"] = (rng.normal(5, 1, ROWS) + 3 * (frame["paid"] == "yes")).round(2)
+    return frame
+
+
+def otherwise_written(frame):
+    """The same table with other spellings in it, row by row, and some words that have no meaning."""
+    frame = frame.astype(str)
+    truths = [word for words in SPELLINGS.values() for word in words]
+    truths += [word.upper() for word in truths] + [word.title() for word in truths]
+    truths += [f"  {word} " for word in truths] + ["maybe", "NULL", " ", "yes!"]
+    frame.loc[: len(truths) - 1, "paid"] = truths
+    frame.loc[: len(truths) - 1, "flag"] = [t for t in truths if t not in ("maybe", "yes!")] + [
+        "0"
+    ] * 2
+    for column, cells in {
+        "wind": [" NE ", "ne", "NE\t", "\u00a0NNE", "", "S", " n/a"],
+        "phase": ["Solid", " Solid", "solid", "Liquid  "],
+        "size": ["12.0", "1.2e1", " 12 ", "012", "12.5", "1250E-2", "12.000000000000000", "l", "-"],
+        "country": [" NA", "na", "none", "None", " NONE ", "Namibia", "N/A", "missing", "de"],
+        "load": [" 5.5 ", "5e0", "?"],
+    }.items():
+        frame.loc[: len(cells) - 1, column] = cells
+    return frame
+
+
+@pytest.mark.parametrize(
+    "options", [{}, {"condition": ("paid", "wind", "country")}], ids=["plain", "condition"]
+)
+def test_the_script_reads_words_in_every_spelling_as_detect_does(script, tmp_path, options):
+    with_words().to_csv(tmp_path / "t.csv", index=False)
+    otherwise_written(with_words()).to_csv(tmp_path / "other.csv", index=False)
+    kinds = {"flag": "number", "size": "category", "country": "category"}
+    model = operations.fit(tmp_path / "t.csv", FitOptions("pca", types=kinds, **options))
+    operations.export(model, tmp_path / "graphs")
+    scores, flagged = script.scores_of(str(tmp_path / "graphs"), str(tmp_path / "other.csv"))
+    found = operations.detect(tmp_path / "other.csv", model, all_rows=True)
+    np.testing.assert_allclose(scores, found.score, rtol=0, atol=1e-4)
+    np.testing.assert_array_equal(flagged, found.anomaly)
+    told = json.loads((tmp_path / "graphs" / "model.json").read_text())
+    paid, wind, phase, size, country, flag, load = told["columns"]
+    assert set(paid["spellings"]) == {word for words in SPELLINGS.values() for word in words}
+    assert paid["spellings"]["y"] == "yes" and paid["spellings"]["0"] == "no"
+    assert flag["levels"] == [] and flag["spellings"]["true"] == "1" and "other" not in flag
+    assert (
+        size["numbers"] and not {"numbers", "spellings", "not_gaps"} & set(wind) and phase["levels"]
+    )
+    assert "na" in country["not_gaps"] and set(load) == {"name", "kind", "levels"}
+    others = [ODD] * 2 if options else [2, 3]
+    assert [paid["other"], wind["other"]] == others
+    assert "blanks around a cell and around a level do not count" in told["words"]
+
+
+def test_the_mark_of_other_words_is_exact_in_float32(tmp_path):
+    model = operations.fit(with_words(), FitOptions("pca", condition=("wind",)))
+    operations.export(model, tmp_path, float32=True)
+    told = json.loads((tmp_path / "model.json").read_text())
+    wind = told["columns"][1]["other"]
+    assert wind == np.float32(wind) < -1e38 and repr(wind) in told["input"]
+
+
+def test_the_script_names_a_column_that_is_missing(script, made, tmp_path):
+    graphs, table, _ = made
+    pd.read_csv(table).drop(columns="day").to_csv(tmp_path / "t.csv", index=False)
+    with pytest.raises(SystemExit) as caught:
+        script.main([str(graphs), str(tmp_path / "t.csv")])
+    assert str(caught.value) == f"{tmp_path / 't.csv'}: column 'day' is missing; there are at, load"
+
+
+def test_the_script_prints_every_score_if_asked(script, made, capsys):
+    graphs, table, _ = made
+    scores, flagged = script.scores_of(str(graphs), str(table))
+    script.main([str(graphs), str(table), "--all"])
+    lines = [line.split() for line in capsys.readouterr().out.splitlines()]
+    assert [int(row) for row, _, _ in lines] == list(range(1, 401))
+    np.testing.assert_allclose([float(score) for _, score, _ in lines], scores, atol=1e-4)
+    assert [word == "anomaly" for _, _, word in lines] == flagged.tolist()
+    script.main([str(graphs), str(table)])
+    rows = [int(line.split()[0]) for line in capsys.readouterr().out.splitlines()]
+    assert rows == (np.flatnonzero(flagged) + 1).tolist() and 7 in rows
+
+
+def test_the_script_refuses_a_model_of_rows_beside_others(script, made, tmp_path):
+    _, table, _ = made
+    operations.export(operations.fit(table, FitOptions("pca", context=1)), tmp_path)
+    with pytest.raises(ValueError, match="beside those before it"):
+        script.scores_of(str(tmp_path), str(table))
 
 
 @pytest.mark.parametrize(

@@ -13,9 +13,9 @@ from aetool.columns.column import ODD, Features, Modelled, words
 from aetool.columns.slips import Slip, slips_of
 from aetool.columns.strays import Strays, nats_of_new_word
 from aetool.columns.summary import Summary
-from aetool.columns.truth import are_truths, truth_of
+from aetool.columns.truth import are_truths, spellings_of, truth_of
 from aetool.csv.cells import folded
-from aetool.data.notation.gaps import DOUBTFUL, are_words, is_gap
+from aetool.data.notation.gaps import DOUBTFUL, NAMIBIA, are_words, is_gap
 from aetool.data.notation.patterns import Pattern
 from aetool.data.table import Mask, Values, as_cells, shortest
 from aetool.model import Float, Int
@@ -31,6 +31,8 @@ SHOWN = 4  # levels that are told to a reader
 MOST_DIGITS = 15  # that a float64 holds exactly
 # 12 and 12.0 are one level; 007 is no number, and neither is a long row of digits
 NUMERAL = Pattern(r"-?(?:0|[1-9]\d*)(?:\.\d+)?(?:[eE][+-]?\d{1,3})?")
+# a look ahead at a text that has more digits than that
+TOO_MANY_DIGITS = rf"(?:\D*\d){{{MOST_DIGITS + 1}}}"
 
 
 @dataclass(frozen=True)
@@ -184,19 +186,42 @@ class Category(Modelled):
         place_of_meaning = {}
         for place, level in enumerate(self.levels):
             place_of_meaning[_meaning(level, self.truth)] = place
-        unseen = float(len(place_of_meaning))
-        if self.condition and not self.more:
-            unseen = ODD
         # each different word is looked up once
         different_words, index = cells.distinct()
         # no cells
         if not len(different_words):
             return np.where(is_missing, np.nan, 0.0)
         places = [
-            place_of_meaning.get(_meaning(word, self.truth), unseen) for word in different_words
+            place_of_meaning.get(_meaning(word, self.truth), self._unseen)
+            for word in different_words
         ]
         codes = np.array(places, dtype=np.float64)
         return np.where(is_missing, np.nan, codes[index])
+
+    def reading(self) -> dict[str, Json]:
+        """How other programs are to read the column's words: "other", what stands for any word that
+        is no level, and where there are such "spellings", by word in small letters the level that
+        it means; "numbers", a pattern of words that mean the level of the same number; and
+        "not_gaps", words in small letters that are no gap here and one in other columns."""
+        entries: dict[str, Json] = {"other": self._unseen}
+        if self.truth:
+            entries["spellings"] = {**spellings_of(self.levels)}
+        elif any(_is_numeral(level.strip()) for level in self.levels):
+            entries["numbers"] = f"(?!{TOO_MANY_DIGITS}){NUMERAL.text}"
+        not_gaps = set(self._levels_like_gaps)
+        if self.country_codes:
+            not_gaps.add(NAMIBIA)
+        if not_gaps:
+            entries["not_gaps"] = [*sorted(not_gaps)]
+        return entries
+
+    @property
+    def _unseen(self) -> float:
+        """What `parse` gives for a word that is no level: the place behind the levels, or in a
+        condition whose words are all listed ODD."""
+        if self.condition and not self.more:
+            return ODD
+        return float(len(self.levels))
 
     @property
     def _levels_like_gaps(self) -> frozenset[str]:
@@ -320,13 +345,17 @@ def _meaning(word: str, truth: bool) -> str:
     word = word.strip()
     if truth:
         return truth_of(word) or word
-    if not NUMERAL.fullmatch(word):
-        return word
-    digits = sum(letter.isdigit() for letter in word)
-    if digits > MOST_DIGITS:
+    if not _is_numeral(word):
         return word
     # plus 0, so that -0 is 0
     return shortest(float(word) + 0.0)
+
+
+def _is_numeral(word: str) -> bool:
+    """Whether a word without blanks around it is a number of at most 15 digits, which all
+    spellings of that number mean."""
+    digits = sum(letter.isdigit() for letter in word)
+    return digits <= MOST_DIGITS and NUMERAL.fullmatch(word) is not None
 
 
 def _joined_by_meaning(texts: list[str], counts: Int, truth: bool) -> tuple[list[str], list[int]]:

@@ -200,6 +200,12 @@ class Modelled(Column):
         them, in order. By default none, for a kind without such a block."""
         return ()
 
+    def reading(self) -> dict[str, Json]:
+        """How other programs are to read the column's cells, to see in them what `parse` sees, by
+        the names of exported models' "columns". By default nothing, as of a column whose words have
+        no other spellings."""
+        return {}
+
     def bins_of(self, values: Float) -> Int:
         """(n,): the number of the bin of `bin_counts` that each value falls in. By default 0 for
         all, as of a kind that counts none. values: in user units, without NaN and ODD."""

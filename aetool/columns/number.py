@@ -18,7 +18,7 @@ from aetool.columns.outlying import reach_of
 from aetool.columns.reach import Reach
 from aetool.columns.scale import Scale, decimals_of
 from aetool.columns.summary import Summary
-from aetool.columns.truth import as_truth
+from aetool.columns.truth import as_truth, spellings_of
 from aetool.data.notation.evidence import ODD as ODD_CELL
 from aetool.data.notation.evidence import VALUE
 from aetool.data.notation.magnitudes import FAMILIES
@@ -382,6 +382,14 @@ class Number(Modelled):
             return self
         column = dataclasses.replace(self, notation=notation)
         return column if reads_better(column, self, cells) else self
+
+    def reading(self) -> dict[str, Json]:
+        """How other programs are to read words among the numbers: "spellings", the words that say
+        true and false, with "1" or "0", where training saw these two numbers alone."""
+        if not self._says_truth:
+            return {}
+        spellings: dict[str, Json] = {**spellings_of(["1", "0"])}
+        return {"spellings": spellings}
 
     @property
     def _says_truth(self) -> bool:

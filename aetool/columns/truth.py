@@ -9,10 +9,12 @@ import numpy as np
 from aetool.data.table import Cells
 from aetool.model import Float
 
-TRUE, FALSE = "true", "false"
+TRUE = "true"
+FALSE = "false"
+# in English, German, French, Spanish and Italian
 SPELLINGS = {
-    TRUE: ("true", "t", "yes", "y", "on", "1", "1.0", "ja", "j", "wahr", "oui", "vrai", "si", "sí"),
-    FALSE: ("false", "f", "no", "n", "off", "0", "0.0", "nein", "falsch", "non", "faux"),
+    TRUE: "true t yes y on 1 1.0 ja j wahr oui vrai si sí".split(),
+    FALSE: "false f no n off 0 0.0 nein falsch non faux".split(),
 }
 TRUTH_OF = {word: truth for truth, words in SPELLINGS.items() for word in words}
 
@@ -21,6 +23,21 @@ def truth_of(text: str) -> str | None:
     """Read a text as a truth value in any of SPELLINGS, as "yes" and "0" are, blanks around it and
     case aside: "true" or "false"; None if it is neither."""
     return TRUTH_OF.get(text.strip().casefold())
+
+
+def spellings_of(words: Iterable[str]) -> dict[str, str]:
+    """Every way to write what these words say, in small letters, each with the word that means the
+    same; words that are neither true nor false have none. words: as they are written, such as "Yes"
+    and "No"."""
+    spellings: dict[str, str] = {}
+    for word in words:
+        truth = truth_of(word)
+        if truth is None:
+            continue
+        # the word itself, in small letters, is one of them
+        for spelling in SPELLINGS[truth]:
+            spellings[spelling] = word
+    return spellings
 
 
 def are_truths(words: Iterable[str]) -> bool:
@@ -34,4 +51,5 @@ def as_truth(cells: Cells) -> Float:
     any of SPELLINGS, as "yes" and "0" do, blanks around it and case aside; NaN elsewhere, also in
     an empty one."""
     number = {TRUE: 1.0, FALSE: 0.0, None: np.nan}
-    return np.array([number[truth_of(text)] for text in cells.strings()])
+    truths = [truth_of(text) for text in cells.strings()]
+    return np.array([number[truth] for truth in truths])

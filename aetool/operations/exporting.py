@@ -52,6 +52,16 @@ MEANINGS = {
     "x_hat": "the record that a code stands for, as values of x",
     "z": "the code of each record",
 }
+# how cells are compared with the words that model.json lists
+WORDS = (
+    "blanks around a cell and around a level do not count. Small and capital letters are the same "
+    "in gap_words, not_gaps and spellings, and differ in levels. First, a cell is missing that is "
+    "one of gap_words, unless its column's not_gaps has it, too; then, one that is among the "
+    "column's spellings, if it lists such, is the word to which they map it: a level, or 1 or 0 in "
+    "a column of numbers; in a column with numbers, a regular expression, cells and levels that it "
+    "matches as a whole are compared as numbers (12 is 12.0); any other word of a category is the "
+    "column's other"
+)
 SINCE_1970 = "seconds since 1970-01-01T00:00 UTC"
 SINCE_MIDNIGHT = "seconds since midnight"
 OPENVINO_HINT = "with INFERENCE_PRECISION_HINT=f32"
@@ -107,9 +117,9 @@ def description(
 ) -> Described:
     """The content of model.json: what the graphs that `export` writes take and give, the columns,
     the threshold and its calibration. By name: plugin, sha256, input, columns, gap_words, shape,
-    latent, unit, score, threshold, threshold_input and calibration; of pictures also map, where
-    `low` is true also low_parts; and context and condition of a model that has such, as of
-    _context_and_condition.
+    latent, unit, score, threshold, threshold_input and calibration; of tables also words, how cells
+    are compared with listed ones; of pictures also map, where `low` is true also low_parts; and
+    context and condition of a model that has such, as of _context_and_condition.
 
     float32: of graphs without float64. low: in float32, whether every input is given as two
     numbers, a value and what rounding has left of it.
@@ -119,7 +129,7 @@ def description(
         "plugin": model.plugin,
         "sha256": model.sha256,
         "input": _input_in_words(model, float32),
-        "columns": _columns_described(model),
+        "columns": _columns_described(model, _odd_mark(float32)),
         "gap_words": _gap_words(model),
         "shape": model.shape,
         "latent": model.latent,
@@ -129,6 +139,8 @@ def description(
         "threshold_input": "a scalar beside the records; left out it is the threshold above",
         "calibration": model.calibration.to_json(),
     }
+    if model.schema is not None:
+        about["words"] = WORDS
     if model.shape is not None:
         about["map"] = mapping.MEANING
     if low:
@@ -144,19 +156,20 @@ def _input_in_words(model: Bundle, float32: bool) -> str:
     float32: whether numbers are of that type, and not float64."""
     if model.schema is None:
         return "pixels: (batch, channels, height, width) uint8"
-    kind = "float64"
-    odd = ODD
-    if float32:
-        kind = "float32"
-        # the mark of an odd cell has no exact float32
-        odd = pairs.ODD_SINGLE
+    kind = "float32" if float32 else "float64"
     return (
         f"x: (batch, columns) {kind}: numbers in user units, categories as index into levels (as "
         "many as there are levels or more: any other word; below 0, as the codes of pandas: "
-        "missing), dates as epoch seconds, times of day as seconds since midnight (see each "
-        f"column's unit), NaN = missing, {odd!r} = not of the column's kind; a cell is missing "
-        "that is no level and, without blanks around it and in small letters, one of gap_words"
+        "missing; which word is which, see words), dates as epoch seconds, times of day as seconds "
+        f"since midnight (see each column's unit), NaN = missing, "
+        f"{_odd_mark(float32)!r} = not of the column's kind"
     )
+
+
+def _odd_mark(float32: bool) -> float:
+    """The number that exported graphs take for a cell that is not of its column's kind. float32:
+    whether they are without float64, as the mark of models has no exact float32."""
+    return pairs.ODD_SINGLE if float32 else ODD
 
 
 def _outputs_described(graphs: Mapping[str, bytes]) -> Described:
@@ -180,10 +193,12 @@ def _outputs_described(graphs: Mapping[str, bytes]) -> Described:
     return described
 
 
-def _columns_described(model: Bundle) -> list[Described]:
+def _columns_described(model: Bundle, odd: float) -> list[Described]:
     """The columns of a table's model as model.json lists them: "name", "kind", "levels" ([] of a
-    column that is no category), and "unit" where one is known, of dates what graphs take them as:
-    seconds since 1970, or times of day since midnight. [] for pictures."""
+    column that is no category), "unit" where one is known, of dates what graphs take them as,
+    seconds since 1970, or times of day since midnight; and how words are read, see
+    Modelled.reading. [] for pictures. odd: the graphs' mark of a cell that is not of its column's
+    kind."""
     columns: list[Described] = []
     if model.schema is None:
         return columns
@@ -198,6 +213,9 @@ def _columns_described(model: Bundle) -> list[Described]:
             unit = SINCE_MIDNIGHT if column.notation.only_time else SINCE_1970
         if unit:
             entry["unit"] = unit
+        entry |= column.reading()
+        if entry.get("other") == ODD:
+            entry["other"] = odd
         columns.append(entry)
     return columns
 
