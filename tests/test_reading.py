@@ -110,6 +110,101 @@ def test_an_order_that_the_dates_do_not_have_is_refused(tmp_path: Path) -> None:
         infer(table, {"day": "date:mdy"})
 
 
+def days_of_both_orders(path: Path, by_day: int, by_month: int, either: int) -> Path:
+    """A table of dates: so many that can only be day/month/year, that can only be month/day/year,
+    and that can be either."""
+    days = [f"{13 + i % 15}/{1 + i % 12:02}/2024" for i in range(by_day)]
+    days += [f"{1 + i % 12:02}/{13 + i % 15}/2024" for i in range(by_month)]
+    days += [f"03/{4 + i % 8:02}/2024" for i in range(either)]
+    # the same in both orders: it is counted for none
+    days += ["01/01/2024"]
+    rows = [f"{day},{i % 7}" for i, day in enumerate(days)]
+    path.write_text("day,x\n" + "\n".join(rows) + "\n", encoding="utf-8")
+    return path
+
+
+SENTENCE = (
+    "of two orders: 45 are day/month/year, such as 13/01/2024, and 52 month/day/year, such as "
+    "01/13/2024; 20 that could be either, such as 03/04/2024, are read as month/day/year; write all "
+    "in one order, best as 2024-01-31, or --type day=category"
+)
+
+
+@pytest.mark.parametrize("command", ["fit", "detect"])
+def test_a_column_that_mixes_two_orders_of_dates_is_told_of(
+    tmp_path: Path, run, command: str
+) -> None:
+    path = days_of_both_orders(tmp_path / "d.csv", 45, 52, 20)
+    options = ["-o", tmp_path / "d.aem"] if command == "fit" else []
+    done = run(command, path, *options)
+    assert done.status == 0
+    assert f"day: dates, 01/01/2024 to 12/24/2024, {SENTENCE}\n" in done.err
+    done = run(command, path, *options, "--explain-columns")
+    assert f"day: dates, 01/01/2024 to 12/24/2024, {SENTENCE}\n" in done.out
+    # what the remark names takes it away
+    done = run(command, path, *options, "--type", "day=category", "--explain-columns")
+    assert done.status == 0 and "of two orders" not in done.out
+
+
+def test_dates_that_could_be_either_are_read_as_the_remark_on_two_orders_says(
+    tmp_path: Path,
+) -> None:
+    for by_day, by_month, order, moment in (
+        (45, 52, "month/day/year", "2024-03-04"),
+        (52, 45, "day/month/year", "2024-04-03"),
+        (50, 50, "day/month/year", "2024-04-03"),
+    ):
+        path = days_of_both_orders(tmp_path / "d.csv", by_day, by_month, 1)
+        day = schema_of(path)["day"]
+        assert day.remark() == (
+            f"of two orders: {by_day} are day/month/year, such as 13/01/2024, and {by_month} "
+            "month/day/year, such as 01/13/2024; 1 that could be either, such as 03/04/2024, is "
+            f"read as {order}; write all in one order, best as 2024-01-31, or types day=category"
+        )
+        expected = np.array([moment, "2024-01-13", "2024-01-13"], "datetime64[s]").astype(float)
+        cells = Cells.of(["03/04/2024", "13/01/2024", "01/13/2024"])
+        np.testing.assert_array_equal(day.parse(cells), expected)
+    # where each date tells its own order, all are read right
+    path = days_of_both_orders(tmp_path / "d.csv", 45, 52, 0)
+    assert schema_of(path)["day"].remark() == (
+        "of two orders: 45 are day/month/year, such as 13/01/2024, and 52 month/day/year, such as "
+        "01/13/2024; write all in one order, best as 2024-01-31, or types day=category"
+    )
+
+
+def test_the_remark_on_two_orders_is_written_into_no_model(tmp_path: Path) -> None:
+    schema = schema_of(days_of_both_orders(tmp_path / "d.csv", 45, 52, 20))
+    assert "mixed" not in schema["day"].to_json()
+    back = Schema.from_json(schema.to_json())
+    assert back == schema and not back["day"].remark()
+
+
+@pytest.mark.parametrize(
+    "formats",
+    [
+        ("{d:02}.{m:02}.2024", "2024-{m:02}-{d:02}"),
+        ("{d:02}.{m:02}.2024", "{m:02}/{d:02}/2024"),
+        ("{d:02}/{m:02}/2024", "{d}/{m}/24"),
+        ("{m:02}/{d:02}/2024", "{m}/{d}/24 12:30"),
+        ("24/{m:02}/{d:02}", "24/{m:02}/{d:02}"),
+    ],
+)
+def test_dates_of_two_formats_are_not_of_two_orders(
+    tmp_path: Path, formats: tuple[str, str]
+) -> None:
+    path = tmp_path / "d.csv"
+    days = [formats[i % 2].format(d=1 + i % 28, m=1 + i % 12) for i in range(120)]
+    path.write_text("day,x\n" + "\n".join(f"{day},1" for day in days) + "\n", encoding="utf-8")
+    day = schema_of(path)["day"]
+    assert day.kind == "date" and "of two orders" not in day.remark()
+
+
+def test_a_few_dates_of_another_order_are_odd_cells(tmp_path: Path) -> None:
+    schema = schema_of(days_of_both_orders(tmp_path / "d.csv", 2, 97, 20))
+    assert schema["day"].odd == 2 and not schema["day"].remark()
+    assert understood(schema)[0].endswith(", 2 cells of another kind")
+
+
 @pytest.mark.parametrize(("asked", "shown"), [("date:mdy", "date:mdy"), ("date", "date")])
 def test_a_day_and_a_month_are_no_date_for_want_of_a_year(tmp_path: Path, run, asked, shown):
     path = tmp_path / "d.csv"

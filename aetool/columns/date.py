@@ -6,7 +6,7 @@ import dataclasses
 import math
 import re
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, ClassVar, Self
 
 import numpy as np
@@ -17,6 +17,7 @@ from aetool.columns.reach import Reach
 from aetool.columns.summary import Summary
 from aetool.data.notation.dates import DateEvidence, DateNotation, DateStyle
 from aetool.data.notation.evidence import ODD as ODD_CELL
+from aetool.data.notation.mixed import MixedOrders, mixed_orders
 from aetool.data.notation.moments import DAY_FIRST, MONTH_FIRST, SHORT_YEAR_FIRST
 from aetool.data.notation.numbers import NumberNotation
 from aetool.data.table import Cells, Mask, Values
@@ -58,7 +59,9 @@ class Date(Modelled):
     first and the last moment that training saw, in epoch seconds, the unit of the inputs of graphs.
     cycles: those of a day, a week and a year, in seconds, that the data span at least twice; a day
     only if some moment is not at midnight. reach: the range, in epoch seconds, outside of which
-    moments are surprising; None where too few were seen.
+    moments are surprising; None where too few were seen. mixed: how many of the cells that were
+    read have which order of day and month, if the column mixes both; None if not, and in a column
+    that was stored.
     """
 
     notation: DateNotation = TYPED
@@ -66,6 +69,8 @@ class Date(Modelled):
     high: float = 0.0
     cycles: tuple[float, ...] = ()
     reach: Reach | None = None
+    # it is told when the column is first read; models are written without it
+    mixed: MixedOrders | None = field(default=None, compare=False)
 
     kind: ClassVar[str] = "date"
     plural: ClassVar[str] = "dates"
@@ -99,6 +104,7 @@ class Date(Modelled):
         if summary.date_order is not None:
             _refuse_another_order(notation, summary)
         column = dataclasses.replace(column, notation=notation, token=summary.token)
+        column = dataclasses.replace(column, mixed=mixed_orders(notation, values))
         moments = column.parse(values)
         if asked and len(summary.present) and not (moments > ODD).any():
             text = summary.present.take(slice(0, 1)).strings()[0]
@@ -281,8 +287,13 @@ class Date(Modelled):
         return f"dates, {self.notation.show(self.low)} to {self.notation.show(self.high)}"
 
     def remark(self) -> str:
-        """A remark that the order of day and month is a guess, with the option that says otherwise;
-        "" if it is none."""
+        """A remark that the column mixes two orders of day and month, with counts and examples; or
+        that the order is a guess, with the option that says otherwise; "" if neither is so."""
+        if self.mixed is not None:
+            return (
+                f"of two orders: {self.mixed}; write all in one order, best as 2024-01-31, or "
+                f"{option('--type')} {self.name}=category"
+            )
         if not self.notation.ambiguous:
             return ""
         order_read = _first_order(self.notation)
@@ -294,10 +305,13 @@ class Date(Modelled):
 
     def to_json(self) -> dict[str, Json]:
         """A JSON-able form of the column, of which from_json makes an equal one: whatever differs
-        from the defaults, the notation too; none for a source that had moments."""
+        from the defaults, the notation too, none for a source that had moments; never `mixed`."""
+        # counts of the data that were read are no part of how to read others
+        fields = super().to_json()
+        fields.pop("mixed", None)
         if self.notation == TYPED:
-            return super().to_json()
-        return {**super().to_json(), "notation": self.notation.to_json()}
+            return fields
+        return {**fields, "notation": self.notation.to_json()}
 
     @classmethod
     def from_json(cls, data: Mapping[str, Json]) -> Self:
