@@ -356,7 +356,7 @@ class Detection:
         return (
             f"{many}: the threshold is told by how the scores of the others fall "
             "off, and these lie beyond, as anomalies do, and a rare kind of ordinary records, "
-            f"too; {option('--top')} {meant} lists as many as are meant"
+            f"too; {option('--top')} {meant} lists only the highest {meant}"
         )
 
     def highest_in_words(self) -> str:
