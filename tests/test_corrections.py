@@ -212,7 +212,7 @@ def test_an_error_that_nothing_reaches_is_refused(tmp_path):
     frame.to_parquet(path)
     model = operations.fit(path, FitOptions("pca", {"latent": 1}))
     options = CompressOptions(lossy_only=True, target=1e-9)
-    with pytest.raises(ParamError, match="reaches .* at best"):
+    with pytest.raises(ParamError, match="finest steps; allow more"):
         operations.compress(path, tmp_path / "t.aez", model, options)
     assert not (tmp_path / "t.aez").exists()
 

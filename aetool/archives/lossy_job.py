@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import dataclasses
 import hashlib
 from collections.abc import Callable, Iterator, Mapping
@@ -401,24 +402,19 @@ class LossyJob:
         if fixed is not None:
             reached = correcting.reaching(target, lambda step: fixed)
             if reached is None:
-                raise ParamError(
-                    f"{option('--target-error')} {target:g}: this model's code cannot reach it; "
-                    "allow more"
-                )
+                raise _unreachable(target)
             return [self._choice(sample, z, *reached)]
         quantisers = self._quantisers(sample, z)
         choices = []
-        refused: ParamError | None = None
-        try:
+        # the code alone may not reach it
+        with contextlib.suppress(ParamError):
             plain = self._fit_quantiser(sample, z, quantisers, target)
             choices.append(self._choice(sample, z, plain))
-        except ParamError as unreachable:
-            refused = unreachable
         reached = correcting.cheapest_reaching(target, quantisers)
         if reached is not None:
             choices.append(self._choice(sample, z, *reached))
-        if not choices and refused is not None:
-            raise refused
+        if not choices:
+            raise _unreachable(target)
         return choices
 
     def _choice(
@@ -871,6 +867,15 @@ class LossyJob:
             return {}
         model = packed_models.packed(self._decoder_only())
         return {"model": model}
+
+
+def _unreachable(target: float) -> ParamError:
+    """The error to raise where a table's code does not reach an error, also with corrections."""
+    return ParamError(
+        f"{option('--target-error')} {target:g}: what this model restores is farther off, also "
+        "where it is corrected in the finest steps; allow more, or store the table within bounds "
+        f"({option('--max-error')}) or exactly"
+    )
 
 
 def _in_few_digits(facts: dict[str, Json]) -> dict[str, Json]:
