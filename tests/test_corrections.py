@@ -9,7 +9,7 @@ import pytest
 
 from aetool import bundle, operations
 from aetool.archives.candidates import Candidates
-from aetool.archives.lossy_job import _rounded_up
+from aetool.archives.lossy_job import rounded_up
 from aetool.codec.archive import Archive
 from aetool.codec.contents.lossy import CorrectedTable, LossyTable
 from aetool.codec.corrections import LARGEST, Corrections
@@ -203,7 +203,7 @@ def test_a_number_where_the_decoder_expects_a_gap_is_corrected(tmp_path):
 
 
 def test_an_error_of_few_digits_is_not_made_longer():
-    assert [_rounded_up(value) for value in (5.4, 0.067, 1.23456, 0.0)] == [5.4, 0.067, 1.235, 0.0]
+    assert [rounded_up(value) for value in (5.4, 0.067, 1.23456, 0.0)] == [5.4, 0.067, 1.235, 0.0]
 
 
 def test_an_error_that_nothing_reaches_is_refused(tmp_path):

@@ -885,11 +885,11 @@ def _in_few_digits(facts: dict[str, Json]) -> dict[str, Json]:
         return {}
     errors = {}
     for name, figures in facts["errors"].items():
-        errors[name] = {figure: _rounded_up(value) for figure, value in figures.items()}
+        errors[name] = {figure: rounded_up(value) for figure, value in figures.items()}
     return {"errors": errors}
 
 
-def _rounded_up(value: float) -> float:
+def rounded_up(value: float) -> float:
     """A number, 0 or more, rounded to DIGITS (4) digits, so that it is never below the number."""
     if not value:
         return value
