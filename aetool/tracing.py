@@ -280,8 +280,9 @@ def _subtracted_from(node: fx.Node) -> bool:
 
 
 def _converted(node: fx.Node) -> bool:
-    """Let a node that changes type and device change the type alone, or leave it out where that
-    stays; False where it cannot be left out, or the device changes."""
+    """Let a node that names a type or a device change the type alone, or leave it out where the
+    type stays. True if that was done; False, and nothing changed, where the device changes, or the
+    result of a node to be left out is an output of the program."""
     before = node.args[0].meta["val"]  # type: ignore[union-attr]
     after = node.meta["val"]
     # graphs have no devices, and torch knows what to do with those

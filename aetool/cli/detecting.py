@@ -338,8 +338,9 @@ def _say_how_many(detection: Detection, is_chosen: bool) -> None:
 
 
 def _clause_on_column(detection: Detection) -> str:
-    """A clause that names the column which at least half of the flagged records have for their
-    first reason, and what to do where its numbers are keys; "" where there is no such column."""
+    """A clause, behind a comma, that names the column which at least half of the flagged records
+    have for their first reason, and says what to do if it numbers things, which is not looked at;
+    "" where there is no such column."""
     # (column, count): the one that most flagged records have for their first reason
     blamed = detection.most_blamed()
     if blamed is None:

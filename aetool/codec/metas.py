@@ -229,8 +229,9 @@ class Lender:
 
     @classmethod
     def parsed(cls, stored: Json) -> Lender:
-        """The lender that `to_json` wrote; ArchiveError for a value out of range, ValueError for a
-        list of another length. Whether the column is there is not looked at."""
+        """The lender that `to_json` wrote: its place alone, or [place, case of its letters].
+        ArchiveError for a value out of range, ValueError for a list of another length. Whether the
+        column is there is not looked at."""
         if not isinstance(stored, list):
             return cls(whole(stored, 0, MAX_COLUMNS, "a lender's place"))
         place, case = stored

@@ -121,8 +121,9 @@ class Lzma2(Stage):
 
     def costs(self, data: bytes, text: bytes) -> Float:
         """How many bits each byte of the text takes, see Stage.costs. The decoder is fed byte by
-        byte, and takes one whenever it has spent the eight bits of another: these are shared by all
-        that came out of it in between, a match by all that it covers."""
+        byte: the eight bits of each are shared evenly by the text that comes out next, those of a
+        match by all that it covers. Bytes that carry no text, such as heads of chunks, count for
+        none."""
         inflater = lzma.LZMADecompressor(lzma.FORMAT_RAW, filters=_LZMA2)
         # how many bytes of the text are there after each byte of the data
         restored_after = np.zeros(len(data), np.int64)

@@ -31,8 +31,9 @@ LEAST_SPREAD = 1e-5  # of the scores, beside their size: equal scores are all us
 
 
 def tail_scale(excess: Float) -> float:
-    """A robust scale of the tail of scores: the mean of the excesses over its start, (n,) above 0,
-    each cut at five times that mean; 0 if there are none. It is about the scale of an exponential
+    """A robust scale of the tail of scores: the mean of the cut excesses over its start, (n,) above
+    0. Each is cut at five times this same mean, which rounds of cutting and averaging find; 0 if
+    there are none. It is about the scale of an exponential
     tail, and a few far outliers move it little."""
     if not len(excess):
         return 0.0
@@ -129,7 +130,9 @@ class Tail:
         return cls(_rounded_up(start), _rounded_up(scale), short_shape)
 
     def score_at(self, part: float) -> float:
-        """The score that a part of the ordinary records exceeds. part: more than 0, at most 0.1."""
+        """The score that a part of the ordinary records exceeds, by this tail alone, a generalised
+        Pareto distribution; no held-out score is looked at. part: more than 0, at most 0.1, where
+        the tail begins, which is not checked."""
         beyond = TAIL / part
         # so near to 0 the general formula is a difference of nearly equal numbers
         if abs(self.shape) < 1e-6:

@@ -153,7 +153,8 @@ class _Narrowing:
             self.plain[result] = value.name
 
     def _copy(self, node: onnx.NodeProto) -> None:
-        """Add a node without any float64 as it is, and note its results in `plain`."""
+        """Add a node without any float64 to the new graph, with its inputs by their names there,
+        and note in `plain` what each of its results is called there."""
         kind = node.op_type
         inputs = [self._plain_name(name) for name in node.input]
         attributes = _attributes(node)

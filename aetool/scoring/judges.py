@@ -126,8 +126,9 @@ def calibration_by(
 
 
 def _are_fitted_records(source: Source, model: Bundle) -> bool:
-    """Whether a source holds exactly the records that the model was fitted on, in the same order.
-    Some of them alone are not recognised: a model stores one digest of all, and no record."""
+    """Whether a source holds, as far as the model sees them, exactly the records that it was fitted
+    on, in the same order. Some of them alone are not recognised: a model stores one digest of all,
+    and no record."""
     digest = hashlib.sha256()
     for laid in inputs_of(source, model):
         digest.update(np.ascontiguousarray(laid.inputs).data)

@@ -109,8 +109,10 @@ class KMeans(ClosedForm):
         return Prototypes(centres, deviation, prior, report)
 
     def _centres(self, rows: Float, numbers: int) -> Float:
-        """(k, features): the prototypes of rows, (n, features), which are in random order, as the
-        first of them are where the rounds begin. numbers: how many features are scored."""
+        """The prototypes of rows, (n, features), by k-means: (k, features), params.size of them at
+        most, or as many as suit `numbers`; fewer where rows are equal, or few lie near one. The
+        rows are in random order, as the rounds begin at the first of them. numbers: how many
+        features are scored."""
         rows_of_numbers = NUMBERS // max(1, numbers)
         usual_size = max(FEWEST, min(MOST, rows_of_numbers))
         size = self.params.size or usual_size

@@ -119,7 +119,8 @@ class Views:
 
     def _pooled(self, g: Builder, edges: Value, count: int) -> Value:
         """(batch, DIRECTIONS, cells down, cells across): the mean of edges, (batch, DIRECTIONS,
-        *small), about each of `count` cells along each side."""
+        *small), weighted by a Gaussian about each cell; there are `count` cells along each side,
+        but no more than pixels."""
         height, width = self.small
         down, across = self._grid(count)
         # a cell's weights reach as far as half a cell
