@@ -33,7 +33,11 @@ def learned(parts: maps.Parts, shape: tuple[int, int, int]) -> bytes:
         "usual": np.float32(pixels.usual),
         "scale": np.float32(pixels.scale),
     }
-    return packed(arrays, {"deviation": pixels.deviation})
+    words = {
+        "deviation": pixels.deviation,
+        "peak": pixels.peak,
+    }
+    return packed(arrays, words)
 
 
 def pixels_of(model: Bundle) -> PixelCalibration:
@@ -50,15 +54,19 @@ def pixels_of(model: Bundle) -> PixelCalibration:
         usual = arrays["usual"].astype(np.float64)
         scale = arrays["scale"].astype(np.float64)
         deviation = float(words["deviation"])
+        # models of earlier versions do not have it
+        peak = float(words.get("peak", 1.0))
         if usual.shape != shape or scale.shape != shape:
             raise ValueError("maps")
         if not 0 < deviation <= MOST_BLUR:
+            raise ValueError("maps")
+        if not 1 <= peak < np.inf:
             raise ValueError("maps")
         # a comparison with NaN is false
         sane = np.isfinite(usual) & (scale > 0) & (scale < np.inf)
         if not sane.all():
             raise ValueError("maps")
-        return PixelCalibration(usual, scale, deviation)
+        return PixelCalibration(usual, scale, deviation, peak)
 
 
 def write(g: Graph, parts: str, pixels: PixelCalibration, dtype: npt.DTypeLike) -> str:

@@ -283,6 +283,8 @@ def test_loadings_say_what_a_code_unit_moves(ppca, run, tmp_path):
     assert np.allclose([found[0][c] for c in "abcdef"], moved / spread, atol=2e-3)
     refused = run("info", tmp_path / "m.aem", "--loadings")
     assert refused.status == 0 and "explained" in refused.out
+    # in place of the facts, as its help says
+    assert "threshold" not in refused.out and "In place of these facts" in run("info", "--help").out
 
 
 # ---- denoising

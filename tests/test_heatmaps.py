@@ -495,6 +495,32 @@ def test_colours_begin_where_a_mask_does():
     assert high[0, 0] == 0 < high[0, 1] < high[0, 2] == 1
 
 
+def test_a_spot_is_coloured_if_ordinary_pictures_have_none_that_high():
+    amounts = np.zeros((9, 20))
+    amounts[2:4, 2:5] = 2.0
+    amounts[2:4, 10:14] = 2.0
+    amounts[3, 12] = 4.0
+    told = maps.standing_out(amounts, 3.0)
+    np.testing.assert_array_equal(told[:, :9], np.minimum(amounts, 1.0)[:, :9])
+    # all of a spot that is high somewhere
+    np.testing.assert_array_equal(told[:, 9:], amounts[:, 9:])
+    np.testing.assert_array_equal(maps.standing_out(amounts, 1.0), amounts)
+    # dark red is far beyond what ordinary pictures reach, unless the picture has nothing higher
+    assert drawn.strength(amounts, 3.0).max() == pytest.approx(np.sqrt(3 / 11))
+
+
+def test_overlays_of_ordinary_pictures_are_hardly_coloured(model, tmp_path):
+    """And those of pictures with a darker square have their colour there."""
+    pixels = mapping.pixels_of(model)
+    assert pixels.peak > 1
+    ordinary = model.map(stripes(60, 2))
+    coloured = [(maps.standing_out(one, pixels.peak) > 1).any() for one in ordinary]
+    assert sum(coloured) <= 9 < sum((one > 1).any() for one in ordinary)
+    for one in model.map(planted(6))[:3]:
+        is_coloured = maps.standing_out(one, pixels.peak) > 1
+        assert is_coloured[4:9, 13:18].mean() > 0.5 > is_coloured.mean()
+
+
 def test_a_sheet_and_an_overlay_say_what_colours_mean(model, folder, tmp_path):
     words = "yellow to dark red above the pixel threshold and 1/12 of the peak; frame: worst part"
     assert words in drawn.LEGEND

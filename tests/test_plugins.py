@@ -3,6 +3,7 @@
 import json
 import os
 import re
+import runpy
 import shlex
 import shutil
 import subprocess
@@ -16,6 +17,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 
+import aetool
 from aetool import plugins, testing
 from aetool.errors import ParamError, PluginError
 from aetool.model import Model, describe_params, make_params
@@ -423,6 +425,55 @@ def test_rows_are_laid_out_for_an_author_as_for_a_fit():
     assert x[:2, first : first + 2].tolist() == [[1, 0], [0, 1]]
     shape, pixels = testing.laid_out(np.zeros((12, 4, 5), np.uint8))
     assert shape.shape == (1, 4, 5) and pixels.shape == (12, 20)
+
+
+def by_column():
+    """The guide's example of parts by column, and what it says that this prints."""
+    guide = (HERE.parent / "plugins" / "README.md").read_text()
+    found = re.search(
+        r"```python\n(# by_column\.py\n.*?)```\n\n```text\n(.*?)```", guide, flags=re.S
+    )
+    return found.groups()
+
+
+def test_the_guides_example_of_parts_by_column_prints_what_the_guide_says(tmp_path, capsys):
+    code, told = by_column()
+    (tmp_path / "by_column.py").write_text(code)
+    runpy.run_path(tmp_path / "by_column.py")
+    assert capsys.readouterr().out == told
+    for line in told.splitlines()[1:]:
+        *parts, score = map(float, line.split())
+        assert sum(parts) == pytest.approx(score, abs=0.011), "parts add up to the score"
+
+
+DECLARED = """
+from aetool import Model, hookimpl
+
+@hookimpl
+def aetool_models():
+    yield Model("medians", "a model without a code", net="by_column:Medians")
+"""
+
+
+def test_why_tells_what_a_closed_form_without_a_code_expects(tmp_path, monkeypatch):
+    """Of the values that are tried in place of one, none is better than what its author returns."""
+    code, _ = by_column()
+    (tmp_path / "by_column.py").write_text(code)
+    (tmp_path / "medians.py").write_text(DECLARED)
+    monkeypatch.syspath_prepend(tmp_path)
+    entries = [metadata.EntryPoint("medians", "medians", plugins.GROUP)]
+    monkeypatch.setattr(plugins, "entry_points", lambda group: entries)
+    rng = np.random.default_rng(0)
+    temp = rng.normal(20, 1, 301).round(2)
+    load = rng.normal(0, 3, 301).round(3)
+    temp[7], load[8] = 35, -60
+    model = aetool.fit({"temp": temp, "load": load}, "medians")
+    why = model.detect({"temp": temp, "load": load}, top=2, all_rows=True).why
+    # of the fold that has not seen the record
+    records = np.column_stack([temp, load])[7:9]
+    expected = model.session("score.onnx", "cpu")(records)["expected"]
+    assert why[7] == f"temp=35 (expected {expected[0, 0]:.2f})"
+    assert why[8].startswith(f"load=-60 (expected {expected[1, 1]:.3f})")
 
 
 def test_a_failed_check_says_what_to_do(run, monkeypatch):

@@ -5,7 +5,7 @@ import pandas as pd
 import pytest
 
 import aetool
-from aetool.columns.column import AS_EXPECTED, RARELY_THERE
+from aetool.columns.column import AS_EXPECTED, NEVER_THERE, RARELY_THERE
 from aetool.columns.schema import infer
 from aetool.data.sources import open_source
 from aetool.detection import reasons
@@ -110,3 +110,50 @@ def test_an_explanation_says_of_its_reasons_alone_that_they_are_as_expected(tabl
     assert AS_EXPECTED not in list(others.expected)
     reasons_told = told[told.named]
     assert not (reasons_told.found == reasons_told.expected).any()
+
+
+@pytest.mark.parametrize("written", ["{}", "{}.0"])
+def test_of_whole_numbers_whole_ones_are_expected_within_their_range(tmp_path, run, written):
+    """As pandas writes them beside gaps, too, where 40.0 is a whole number."""
+    rng = np.random.default_rng(0)
+    guests = np.maximum(rng.normal(50, 40, 800), 0).round().astype(int)
+    meals = 2 * guests + rng.normal(0, 1, 800)
+    rows = [f"{written.format(g)},{m:.2f}" for g, m in zip(guests, meals, strict=True)]
+    rows[5], rows[6] = f"{written.format(150)},-20", f",{2 * 77.4:.2f}"
+    (tmp_path / "t.csv").write_text("guests,meals\n" + "\n".join(rows) + "\n")
+    column = infer(next(iter(open_source(tmp_path / "t.csv").batches())))["guests"]
+    ending = written.format("")
+    assert len(column.few) == 0
+    assert column.expectation(3.0, -1.8) == f"0{ending}"
+    assert column.expectation(3.0, 3.4) == f"3{ending}"
+    # rounding makes them equal, and 50.4 would be no count
+    assert column.contrast(column.show(50.0), 50.0, 50.4) == AS_EXPECTED
+    detection = aetool.detect(tmp_path / "t.csv", plugin="pca", all_rows=True)
+    told = [phrase for why in detection.why for phrase in why.split("; ") if "guests=" in phrase]
+    expected = [phrase.partition(" (expected ")[2] for phrase in told if "(expected" in phrase]
+    assert len(expected) > 5
+    for number in expected:
+        assert float(number.rstrip(")")).is_integer() and float(number.rstrip(")")) >= 0
+
+
+def test_a_column_that_was_empty_is_told_of_and_values_in_it_later(tmp_path, run):
+    rng = np.random.default_rng(0)
+    frame = pd.DataFrame({"a": rng.normal(size=600), "word": rng.choice(["u", "v"], 600)})
+    frame["b"] = frame.a + rng.normal(0, 0.1, 600)
+    frame["empty"] = ""
+    frame.to_csv(tmp_path / "t.csv", index=False)
+    done = run("fit", tmp_path / "t.csv", "-p", "pca", "-o", tmp_path / "m.aem")
+    assert done.err.count(": empty") == 1 and "nothing differs in: empty" in done.err
+    assert "read_as empty" in run("info", tmp_path / "m.aem").out
+    for value in ("hello", "5"):
+        later = frame[:50].copy()
+        later.loc[7, "empty"] = value
+        later.to_csv(tmp_path / "later.csv", index=False)
+        said = run("detect", tmp_path / "later.csv", "-m", tmp_path / "m.aem", "--top", "1").out
+        assert f"empty={value} ({NEVER_THERE})" in said.splitlines()[1]
+    # in a frame it may be a column of numbers, none of which is there
+    typed = frame.assign(empty=np.nan)
+    (column,) = (c for c in aetool.fit(typed, "pca").schema.columns if c.name == "empty")
+    assert column.is_empty and column.understood() == "empty: no finite number"
+    assert column.facts()["low"] is None
+    assert column.expectation(5.0, np.nan) == NEVER_THERE

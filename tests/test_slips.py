@@ -7,7 +7,9 @@ import pandas as pd
 import pytest
 
 from aetool import operations
-from aetool.columns.slips import MOST_SLIPS, Slip, slips_of
+from aetool.columns.schema import infer
+from aetool.columns.slips import MOST_SLIPS, Slip, near, slips_of
+from aetool.data.sources import open_source
 from aetool.operations import FitOptions
 
 
@@ -94,3 +96,55 @@ def test_a_slip_costs_how_rare_it_is_and_how_much_more_often_the_other_comes():
     assert slip.nats(999) == pytest.approx(math.log(1000 / 2) + math.log(150))
     # as of a word that was never seen, at most
     assert Slip(3, 0, 2, 1e6).nats(999) == pytest.approx(math.log(1000 / 2) + math.log(1000))
+
+
+@pytest.mark.parametrize(
+    ("word", "known", "meant"),
+    [
+        ("nne", ("NE", "NNE", "N"), "NNE"),
+        ("Lonodn", ("Paris", "London"), "London"),
+        # the case of letters counts less than a letter, however often the other word comes
+        ("thefts", ("Theft", "Thefts"), "Thefts"),
+        ("Rome", ("Paris", "London"), None),
+        # a letter more or less makes another of words so short
+        ("NNX", ("NE", "NNE"), None),
+        ("98104", ("98144",), None),
+    ],
+)
+def test_a_word_that_is_not_known_is_near_a_known_one(word, known, meant):
+    assert near(word, known) == meant
+
+
+@pytest.mark.parametrize("plugin", ["pca", "histogram"])
+def test_a_model_tells_the_known_word_that_a_new_one_is_near(plugin):
+    rng = np.random.default_rng(0)
+    winds = ["NE", "NNE", "N", "South"]
+    place = rng.choice(4, 1000)
+    table = pd.DataFrame({"wind": np.take(winds, place), "x": 9 * place + rng.normal(0, 1, 1000)})
+    model = operations.fit(table, FitOptions(plugin))
+    new = table[:20].copy()
+    new.loc[new.index[3], "wind"] = "nne"
+    new.loc[new.index[4], "wind"] = "Sout"
+    new.loc[new.index[5], "wind"] = "elsewhere"
+    why = operations.detect(new, model, all_rows=True).why
+    # what is expected there is told as well, if that is another word
+    for row, told in (
+        (3, "wind=nne (not known, near NNE"),
+        (4, "wind=Sout (not known, near South"),
+    ):
+        rest = why[row].removeprefix(told).split(")")[0]
+        assert why[row].startswith(told) and rest in ("", *(f", expected {w}" for w in winds))
+    assert "wind=elsewhere (expected " in why[5]
+
+
+def test_of_a_longer_list_than_is_kept_no_word_is_called_unknown():
+    words = [
+        f"word{letter}{other}"
+        for letter in "abcdefghijklmnopqrstuvwxyz"
+        for other in "abcdefghijkl"
+    ]
+    table = next(iter(open_source(pd.DataFrame({"w": words * 3})).batches()))
+    column = infer(table)["w"]
+    assert column.more
+    unlisted = float(len(column.levels))
+    assert "known" not in column.contrast("wordzz", unlisted, 0.0)

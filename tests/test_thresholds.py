@@ -478,6 +478,10 @@ def test_what_is_said_of_a_threshold_counts_the_records_that_were_held_out(run, 
     said = f"{above} of {calibration.rows} records held out of the fit"
     assert f"which {said} exceed" in run("detect", tmp_path / "d.csv", "-m", tmp_path / "m.aem").err
     assert f"exceeded by      {said}" in run("info", tmp_path / "m.aem").out
+    # and what that means
+    for verb in (["detect", tmp_path / "d.csv", "-m"], ["info"]):
+        told = run(*verb, tmp_path / "m.aem")
+        assert "each judged by a model that had not seen it" in told.err + told.out
     # of the file itself nothing was held out
     assert "held out" not in run("detect", tmp_path / "d.csv", "-p", "pca").err
 

@@ -15,10 +15,18 @@ TITLES = {"exact": "numbers exact"}
 
 @click.command()
 @click.argument("file")
-@click.option("--loadings", is_flag=True, help="What each unit of a linear model's code moves.")
+@click.option(
+    "--loadings",
+    is_flag=True,
+    help="In place of these facts: what each unit of a linear model's code moves.",
+)
 @options.as_json
 def info(file: str, loadings: bool, as_json: bool) -> None:
-    """Print the facts about FILE, a model or an archive."""
+    """Print the facts about FILE, a model or an archive.
+
+    With --loadings, in place of these facts: a line for each unit of a linear model's code, the
+    columns that it moves most, and by how many standard deviations.
+    """
     from aetool.operations import inspecting
 
     facts = {"loadings": inspecting.loadings(file)} if loadings else inspecting.info(file)

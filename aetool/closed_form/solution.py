@@ -70,7 +70,12 @@ class Solution:
 
     def expected(self, g: Builder, x: Value) -> Value:
         """What the model expects in place of features x, (batch, features): (batch, features),
-        flags and levels as probabilities. By default what `decode` makes of `encode`."""
+        flags and levels as probabilities. By default what `decode` makes of `encode`.
+
+        `why` tells it, in the user's units. Of a flagged record of a model without a code, and
+        without `surprise`, other values are tried, too, and one is told with which the record
+        scores lower than with what is expected, if there is one.
+        """
         return self.decode(g, self.encode(g, x))
 
     def parts(self, g: Builder, x: Value) -> Value:

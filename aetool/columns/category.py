@@ -10,7 +10,7 @@ import numpy as np
 
 from aetool.canonical import Json
 from aetool.columns.column import ODD, Features, Modelled, words
-from aetool.columns.slips import Slip, slips_of
+from aetool.columns.slips import NOT_KNOWN, Slip, near, slips_of
 from aetool.columns.strays import Strays, nats_of_new_word
 from aetool.columns.summary import Summary
 from aetool.columns.truth import are_truths, spellings_of, truth_of
@@ -241,6 +241,19 @@ class Category(Modelled):
             return self.levels[place]
         return "(not seen in training)"
 
+    def contrast(self, written: str, value: float, expected: float) -> str:
+        """The expected word of a column that is a reason, see Column.contrast; of a word that
+        training did not see and that may be a slip of one that it did, the latter: "not known, near
+        NNE", with the expected word behind it if that is another."""
+        expected_text = super().contrast(written, value, expected)
+        (is_new,) = self.outside(np.array([value])).tolist()
+        known = near(written, self.levels) if is_new else None
+        if known is None:
+            return expected_text
+        if expected_text == known or not self.knows(expected):
+            return f"{NOT_KNOWN}{known}"
+        return f"{NOT_KNOWN}{known}, expected {expected_text}"
+
     def knows(self, value: float) -> bool:
         """Whether the value is the index of a listed word."""
         return 0 <= value < len(self.levels)
@@ -296,6 +309,11 @@ class Category(Modelled):
         # all other words are one level
         facts["levels"] = len(self.levels) + (self.more > 0)
         return facts
+
+    @property
+    def is_empty(self) -> bool:
+        """Whether all cells that training saw were gaps, one at least."""
+        return self.gaps and not self.levels
 
     @property
     def is_constant(self) -> bool:

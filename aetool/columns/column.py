@@ -31,6 +31,7 @@ ODD = -float(np.finfo(np.float64).max)
 MOST_SHOWN = 60  # characters of a cell
 SINGLE = ("float", "float32")  # types whose numbers are told apart by fewer digits
 RARELY_THERE = "present, rare"  # what is told of a value where a gap was expected
+NEVER_THERE = "missing in every fitted record"  # the same, in a column that was empty
 # and of one that is the expected one, in a record whose other values make that less sure
 AS_EXPECTED = "as expected, but less surely than usual"
 MOST_ROWS = 1 << 53  # that are counted
@@ -177,6 +178,11 @@ class Modelled(Column):
     def is_constant(self) -> bool:
         """Whether all cells that training saw are the same, so that there is nothing to learn; by
         default False."""
+        return False
+
+    @property
+    def is_empty(self) -> bool:
+        """Whether all cells that training saw were gaps, one at least; by default False."""
         return False
 
     @property
@@ -349,9 +355,9 @@ class Modelled(Column):
     def expectation(self, value: float, expected: float) -> str:
         """The expected value, written for a person. value: the one that is there; both in user
         units, NaN for a gap; where a gap was expected in place of a value, RARELY_THERE ("present,
-        rare")."""
+        rare"), or NEVER_THERE ("missing in every fitted record") where the column was empty."""
         if np.isnan(expected) and not np.isnan(value):
-            return RARELY_THERE
+            return NEVER_THERE if self.is_empty else RARELY_THERE
         return self.show(expected)
 
     def contrast(self, written: str, value: float, expected: float) -> str:

@@ -277,6 +277,11 @@ class Date(Modelled):
         return np.zeros(len(values))
 
     @property
+    def is_empty(self) -> bool:
+        """Whether all cells that training saw were gaps, one at least."""
+        return self.gaps and math.isnan(self.low)
+
+    @property
     def is_constant(self) -> bool:
         """Whether training saw one moment alone, or none, and no gap."""
         return self.low == self.high and not self.missing

@@ -423,9 +423,10 @@ class Number(Modelled):
 
     def expectation(self, value: float, expected: float) -> str:
         """The expected number as text, moved into the range that training saw, and where that saw
-        few different numbers to the nearest of them; not moved where it saw no finite number. For
-        NaN, which says that a gap was expected, "missing", or RARELY_THERE ("present, rare") if
-        there is a value. value: the one that is there; both in user units."""
+        few different numbers to the nearest of them, or whole numbers alone to a whole one; not
+        moved where it saw no finite number. For NaN, which says that a gap was expected, "missing",
+        or if there is a value RARELY_THERE ("present, rare"), or NEVER_THERE where training saw
+        none. value: the one that is there; both in user units."""
         if math.isnan(expected) or not self.quantiles:
             return super().expectation(value, expected)
         (possible,) = self._nearest_possible(np.array([expected])).tolist()
@@ -435,9 +436,12 @@ class Number(Modelled):
         """The expected number of a column that is a reason, written so that it differs from the
         number found, `written`: where rounding makes both equal, with up to MORE_PLACES (3)
         decimals more; AS_EXPECTED ("as expected, but less surely than usual") where that is not
-        enough. value, expected: in user units, NaN for a gap."""
+        enough, and where training saw whole numbers alone, as there is no 3.4 among counts. value,
+        expected: in user units, NaN for a gap."""
         expected_text = super().contrast(written, value, expected)
         if expected_text != AS_EXPECTED or not math.isfinite(value) or not self.quantiles:
+            return expected_text
+        if self._are_whole:
             return expected_text
         (possible,) = self._nearest_possible(np.array([expected])).tolist()
         # of few different numbers, or at the end of the range, the number found is the nearest
@@ -458,13 +462,21 @@ class Number(Modelled):
 
     def _nearest_possible(self, expected: Float) -> Float:
         """Expected values as a person is shown them, (n,): moved into the range that training saw
-        and, where that saw only few different numbers, to the nearest of these; NaN stays NaN."""
+        and, where that saw only few different numbers, to the nearest of these, or where it saw
+        whole numbers alone to a whole one; NaN stays NaN."""
         inside = np.clip(expected, self.low, self.high)
         if not self.few:
-            return inside
+            return np.rint(inside) if self._are_whole else inside
         is_missing = np.isnan(expected)
         nearest = self._nearest_of_few(inside)
         return np.where(is_missing, np.nan, nearest)
+
+    @cached_property
+    def _are_whole(self) -> bool:
+        """Whether training saw whole numbers alone, however they are written, as 40.0 is: told by
+        its quantiles, among which parts of one would be. False where it saw no finite number."""
+        # quantiles are numbers of the column, none that lies between two of them
+        return bool(self.quantiles) and all(float(part).is_integer() for part in self.quantiles)
 
     def _nearest_of_few(self, values: Float) -> Float:
         """Move each value, (n,), to the nearest of the few different numbers that training saw, of
@@ -555,16 +567,26 @@ class Number(Modelled):
 
     def facts(self) -> dict[str, Json]:
         """Facts about the column by name, as `aetool info` prints them: those of every modelled
-        column, and "low", "high", "resolution", and "unit" if the numbers are written with one."""
+        column, and "low", "high" and "resolution", None where training saw no finite number, and
+        "unit" if the numbers are written with one."""
         facts = {
             **super().facts(),
             "low": self.low,
             "high": self.high,
             "resolution": self.scale.resolution,
         }
+        if not self.quantiles:
+            # of no numbers there is neither
+            facts |= {"low": None, "high": None, "resolution": None}
         if self.notation.unit:
             facts["unit"] = self.notation.unit
         return facts
+
+    @property
+    def is_empty(self) -> bool:
+        """Whether all cells that training saw were gaps, one at least; or, as these are not
+        counted, infinities beside a gap."""
+        return self.gaps and not self.odd and not self.quantiles
 
     @property
     def is_constant(self) -> bool:
@@ -574,6 +596,8 @@ class Number(Modelled):
     def understood(self) -> str:
         """Words that say how the column was read: the range of the numbers, and what is unusual in
         how they are written."""
+        if self.is_empty:
+            return "empty: no finite number"
         if not self.quantiles:
             return "numbers, none of them finite"
         sentence = f"numbers, {self.show(self.low)} to {self.show(self.high)}"

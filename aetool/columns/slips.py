@@ -1,9 +1,11 @@
-"""Slips of the pen in a category: rare words that are one letter away from a common one."""
+"""Slips of the pen in a category: rare words that are one letter away from a common one, and words
+that training did not see and that are as near to one that it did."""
 
 from __future__ import annotations
 
 import functools
 import math
+from collections.abc import Sequence
 from dataclasses import dataclass
 
 from aetool.columns.strays import NEVER_SEEN
@@ -17,6 +19,8 @@ SHORTEST = 4  # letters of the part that is misspelt: `no` is no slip of `so`
 LEAST_LETTERS = 0.6  # part of a word's characters, so that 98104 is no slip of 98144
 MOST_SLIPS = 16  # of a column, each of which takes nodes of a graph
 PARTS = Pattern(r"\w+")
+# what is told of an unseen word that may be a slip, before the word that was meant
+NOT_KNOWN = "not known, near "
 
 
 @dataclass(frozen=True)
@@ -63,6 +67,23 @@ def slips_of(words: tuple[str, ...], counts: tuple[int, ...]) -> tuple[Slip, ...
         if len(slips) == MOST_SLIPS:
             break
     return tuple(slips)
+
+
+def near(word: str, known: Sequence[str]) -> str | None:
+    """The known word that an unknown one is most likely a slip of, the first of several; None where
+    it is like none. Words of any length are near that differ in the case of letters alone, before
+    those that `slips_of` would tell.
+
+    word: not among known; known: the commonest first.
+    """
+    folded = word.casefold()
+    for other in known:
+        if other.casefold() == folded:
+            return other
+    for other in known:
+        if _is_slip(folded, other.casefold()):
+            return other
+    return None
 
 
 def _is_slip(word: str, meant: str) -> bool:

@@ -40,13 +40,14 @@ COLUMNS = ("picture", "expected", "difference", "where")
 LEGEND = (
     "where: yellow to dark red above the pixel threshold and 1/12 of the peak; frame: worst part"
 )
+OF_SPOTS = "no colour: no spot is higher than those that 19 in 20 ordinary pictures have somewhere"
 OF_EXPECTED = (
     "expected: what the model makes of the picture: details that it did not learn are missing"
 )
 # in multiples of the pixel threshold: where the colour of a map begins, as a mask does, and where
 # it is full, unless the map's peak is higher
 PALEST = 1.0
-FULL = 4.0
+FULL = 4.0  # times what ordinary pictures reach somewhere
 UNSEEN = 12.0  # amounts of less than the peak divided by this are not coloured
 # how far a map hides the picture where its colour begins, and where it is full
 LIGHTEST = 0.35
@@ -70,7 +71,8 @@ class Shown:
     """A picture of a sheet, (channels, height, width) uint8, gray or in colour. expected: what the
     model expects in its place, of the same shape, or None; amounts: its map, (height, width), in
     multiples of the pixel threshold; box: (left, top, width, height) in pixels around the worst
-    part, or None; title, words: two lines of text above it."""
+    part, or None; title, words: two lines of text above it; usual_peak: what the highest pixel of
+    nearly all ordinary pictures does not exceed, as amounts are."""
 
     picture: Pixels
     expected: Pixels | None
@@ -78,16 +80,20 @@ class Shown:
     box: Rectangle | None
     title: str
     words: str
+    usual_peak: float = 1.0
 
 
-def strength(amounts: Amounts) -> Amounts:
+def strength(amounts: Amounts, usual_peak: float = 1.0) -> Amounts:
     """How strongly each pixel of a map is coloured, (height, width), 0 to 1. amounts: (height,
-    width), in multiples of the pixel threshold. 0 up to 1, or a twelfth of the map's peak if that
-    is more, and 1 at 4, or at the peak if that is higher; between, the square root of the part of
-    the way."""
+    width), in multiples of the pixel threshold; usual_peak: what the highest pixel of nearly all
+    ordinary pictures does not exceed, at least 1.
+
+    0 up to 1, or a twelfth of the map's peak if that is more, and 1 at four times usual_peak, or at
+    the map's peak if that is higher; between, the square root of the part of the way.
+    """
     peak = float(amounts.max(initial=0.0))
     low = max(PALEST, peak / UNSEEN)
-    high = max(FULL, peak)
+    high = max(FULL * usual_peak, peak)
     share = np.clip((amounts - low) / (high - low), 0.0, 1.0)
     # the root makes weak amounts visible, too
     return np.asarray(np.sqrt(share))
@@ -97,13 +103,15 @@ def overlay(
     picture: Pixels,
     amounts: Amounts,
     box: Rectangle | None = None,
+    usual_peak: float = 1.0,
 ) -> Image.Image:
     """Draw a picture, (channels, height, width) uint8, faded, under its map of amounts, (height,
     width) in multiples of the pixel threshold, in yellow to dark red, with a frame around the box,
     (left, top, width, height) in its pixels, if there is one. A picture whose longer side is short
-    is enlarged by a whole factor, to about 256 pixels. Returns an image in RGB."""
+    is enlarged by a whole factor, to about 256 pixels. usual_peak: see `strength`. Returns an image
+    in RGB."""
     times = _enlargement(picture, LARGE)
-    return _overlay_enlarged(picture, amounts, box, times)
+    return _overlay_enlarged(picture, amounts, box, times, usual_peak)
 
 
 def _overlay_enlarged(
@@ -111,11 +119,13 @@ def _overlay_enlarged(
     amounts: Amounts,
     box: Rectangle | None,
     times: int,
+    usual_peak: float,
 ) -> Image.Image:
     """Draw a picture, faded, with its map of amounts over it and a frame around the box: an image
     in RGB. picture: (channels, height, width) uint8; amounts: (height, width), in multiples of the
     pixel threshold, 0 where nothing is odd; box: (left, top, width, height) in pixels of the
-    picture, or None; times: how many times larger each side becomes, a whole number."""
+    picture, or None; times: how many times larger each side becomes, a whole number; usual_peak:
+    see `strength`."""
     from PIL import Image
 
     _, height, width = picture.shape
@@ -129,7 +139,7 @@ def _overlay_enlarged(
     map_image = Image.fromarray(amounts.astype(np.float32))
     smooth_image = map_image.resize(size, Image.Resampling.BILINEAR)
     smooth = np.asarray(smooth_image, dtype=np.float64)
-    strengths = strength(smooth)
+    strengths = strength(smooth, usual_peak)
     # even the weakest colour of the map is opaque enough to be seen
     opacity_where_coloured = LIGHTEST + (DENSEST - LIGHTEST) * strengths
     is_coloured = strengths > 0
@@ -251,8 +261,8 @@ class Sheet:
 def sheet(pictures: Sequence[Shown], heading: str) -> Sheet:
     """Draw a sheet with a row for each picture, perhaps none: the picture, what was expected, their
     difference, and its map over it. Returns it as a Sheet, which holds the bytes of a PNG. heading:
-    the text above all rows, in as many lines as it takes, and above LEGEND, which says what colours
-    mean, and OF_EXPECTED; other texts that are too long are cut."""
+    the text above all rows, in as many lines as it takes, and above LEGEND and OF_SPOTS, which say
+    what colours mean, and OF_EXPECTED; other texts that are too long are cut."""
     from PIL import Image, ImageDraw
 
     rows = [_row(picture) for picture in pictures]
@@ -269,8 +279,9 @@ def sheet(pictures: Sequence[Shown], heading: str) -> Sheet:
     text_width = width - 2 * GAP
     font = _font()
     lines = wrapped(heading, text_width, font)
-    # below these the two lines of the legend and the names of the columns
-    top = HEADING * (len(lines) + 3)
+    legends = (LEGEND, OF_SPOTS, OF_EXPECTED)
+    # below these the lines of the legend and the names of the columns
+    top = HEADING * (len(lines) + len(legends) + 1)
     # each row has two lines of text above it, and room below
     words_height = 2 * CAPTION
     around_tiles = words_height + GAP
@@ -281,7 +292,7 @@ def sheet(pictures: Sequence[Shown], heading: str) -> Sheet:
     for number, line in enumerate(lines):
         draw.text((GAP, HEADING * number + 5), line, INK, font)
     # the sheet explains itself, as it may be passed on alone
-    for number, legend in enumerate((LEGEND, OF_EXPECTED)):
+    for number, legend in enumerate(legends):
         upper = HEADING * (len(lines) + number) + 1
         draw.text((GAP, upper), _cut_to_width(legend, text_width, font), QUIET, font)
     for left, name in zip(lefts, COLUMNS, strict=True):
@@ -312,7 +323,13 @@ def _row(shown: Shown) -> list[Image.Image]:
     times = _enlargement(shown.picture, TILE)
     picture = _as_rgb(shown.picture)
     original = _tile(picture, times)
-    with_map = _overlay_enlarged(shown.picture, shown.amounts, shown.box, times)
+    with_map = _overlay_enlarged(
+        shown.picture,
+        shown.amounts,
+        shown.box,
+        times,
+        shown.usual_peak,
+    )
     with_map.thumbnail((TILE, TILE))
     if shown.expected is None:
         blank = Image.new("RGB", original.size, PAPER)

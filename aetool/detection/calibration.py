@@ -21,6 +21,8 @@ KEPT = 512  # scores kept: all of few; of many, evenly spaced ones and the large
 HIGHEST = 64  # of many scores, those that are kept without a gap
 CLOSER = 1.15  # below these, how many times as far from the top one kept score is as the next
 ONE_IN = 1000  # ordinary records, one of which the default threshold is expected to flag
+# what is told of records that were held out of the fit, for readers who hear of them first here
+HELD_OUT = "each judged by a model that had not seen it"
 TAIL = 0.1  # part of the scores that the tail is fitted to
 LEAST_SHAPE = -0.2  # of the tail: it ends
 MOST_SHAPE = 0.5  # of the tail: it is as heavy as tails of scores come
@@ -336,6 +338,11 @@ class Calibration:
         p = float(self.p_values(np.array([just_above]))[0])
         return round(p * (self.rows + 1)) - 1
 
+    def is_outnumbered(self, threshold: float, rate: float) -> bool:
+        """Whether more held-out records exceed a threshold than the part of ordinary records, above
+        0 and at most 1, that it is meant for lets expect."""
+        return self.count_above(threshold) > rate * self.rows
+
     def rarity_in_words(self, threshold: float, rate: float) -> str:
         """What part of the records exceeds a threshold, in words, such as "about 1 in 1,000
         ordinary records" or "23 of 10,000 records held out of the fit". There must be held-out
@@ -344,12 +351,12 @@ class Calibration:
         rate: the part of ordinary records that the threshold is meant for, above 0 and at most 1.
         Where nobody said that the held-out records are ordinary, the highest may be anomalies, or
         ordinary ones of a rare kind, which new records will be, too: where more of them exceed the
-        threshold than the rate lets expect, their number is what is known.
+        threshold than the rate lets expect, their number is what is known; HELD_OUT, to be told
+        beside it, says what that means.
         """
-        above = self.count_above(threshold)
-        if above <= rate * self.rows:
+        if not self.is_outnumbered(threshold, rate):
             return in_words(rate)
-        return f"{above:,} of {self.rows:,} records held out of the fit"
+        return f"{self.count_above(threshold):,} of {self.rows:,} records held out of the fit"
 
     def shortage(self, fpr: float | None = None) -> str | None:
         """Why `threshold(fpr)` is infinite, in words (too few held-out records for that part); None

@@ -13,7 +13,7 @@ from dataclasses import dataclass
 import numpy as np
 import numpy.typing as npt
 
-from aetool.detection.regions import Box, box_of_peak
+from aetool.detection.regions import Box, box_of_peak, labelled
 from aetool.model import Float
 
 Parts = npt.NDArray[np.floating]
@@ -25,6 +25,7 @@ BLUR = 1 / 56
 LEAST_BLUR = 0.5  # pixels
 AROUND = 1.6  # times that, to find the region around the worst
 TAIL = 0.9  # how far a pixel reaches ordinarily, as a part of the ordinary pictures
+MOST_PEAKS = 0.95  # of the ordinary pictures, whose highest pixels nothing is said of
 CALMEST = 0.9  # of the ordinary pictures, which tell the threshold: a few odd ones must not
 MOST_VALUES = 1 << 25  # of all parts that ordinary amounts are read off
 QUIETEST = 1e-6  # bits: of pixels that never differ, such as a black frame
@@ -39,12 +40,15 @@ class PixelCalibration:
 
     usual, scale: (H, W), the median of the blurred part, and what 1 in a map stands for above it,
     in the unit of parts; scale > 0. deviation: of the Gaussian that parts are blurred by, in
-    pixels.
+    pixels. peak: what the highest pixel of nineteen in twenty ordinary pictures does not exceed, in
+    multiples of the pixel threshold, at least 1: of the many pixels of a picture some are high by
+    chance, in ordinary pictures, too.
     """
 
     usual: Float
     scale: Float
     deviation: float
+    peak: float = 1.0
 
     @property
     def shape(self) -> tuple[int, int]:
@@ -62,7 +66,7 @@ class PixelCalibration:
         next to nothing, so the mean of how far all pixels stray is added. The scale is that sum, or
         as much larger as it takes for one in 1,000 pixels of the calmest nine tenths of the
         pictures to exceed 1. Of very many pictures evenly spaced ones are used; without any, usual
-        is 0 and scale 1.
+        is 0, and scale and peak are 1.
         """
         deviation = _deviation_for(height, width)
         pixels_of_all = len(parts) * height * width
@@ -83,7 +87,9 @@ class PixelCalibration:
         excess = (amounts - usual) / scale
         threshold = _threshold(excess)
         scale = _rounded(scale * threshold)
-        return cls(usual, scale, deviation)
+        highest = ((amounts - usual) / scale).max(axis=(1, 2))
+        peak = max(1.0, float(np.quantile(highest, MOST_PEAKS)))
+        return cls(usual, scale, deviation, peak)
 
     @classmethod
     def of_medians(
@@ -166,6 +172,21 @@ def excess_of(amounts: Float) -> Float:
     if above.any():
         return above
     return np.maximum(amounts, 0.0)
+
+
+def standing_out(amounts: Float, usual_peak: float) -> Float:
+    """The map that drawings colour, (H, W): 1 at most in spots of pixels above 1 of which none
+    exceeds usual_peak, and as it is elsewhere. amounts: (H, W), a map in multiples of the pixel
+    threshold; usual_peak: see PixelCalibration.
+
+    Of the many pixels of an ordinary picture some exceed the threshold by chance. Where a spot is
+    higher somewhere than those of ordinary pictures are, all of it counts (hysteresis: Canny 1986).
+    """
+    spots, count = labelled(amounts > 1.0)
+    is_odd = np.zeros(count + 1, dtype=np.bool_)
+    is_odd[spots[amounts > usual_peak]] = True
+    # pixels that are in no spot are not above 1 anyway
+    return np.where(is_odd[spots], amounts, np.minimum(amounts, 1.0))
 
 
 def box_of_worst(amounts: Float, deviation: float) -> Box | None:

@@ -8,8 +8,9 @@ from collections.abc import Callable, Sequence
 
 import numpy as np
 
-from aetool.columns.column import AS_EXPECTED, ODD, RARELY_THERE
+from aetool.columns.column import AS_EXPECTED, NEVER_THERE, ODD, RARELY_THERE
 from aetool.columns.schema import Schema
+from aetool.columns.slips import NOT_KNOWN
 from aetool.data.table import Mask, Table
 from aetool.model import Float
 
@@ -22,7 +23,8 @@ LEAST_FALL = 0.5
 # of a record of which no column is to be named: an ordinary one, and an anomaly
 NOTHING = "nothing beyond the usual"
 TOGETHER = "no value alone, but all of them together"
-IN_WORDS = (RARELY_THERE, AS_EXPECTED)  # what stands in place of an expected value
+# how what stands in place of an expected value begins
+IN_WORDS = (RARELY_THERE, NEVER_THERE, AS_EXPECTED, NOT_KNOWN)
 TRIED = 16  # values of a column, to see which fits best beside the others
 
 
@@ -68,13 +70,20 @@ def columns(
     return named
 
 
-def leave_one_out(schema: Schema, X: Float, scores: Scores) -> tuple[Float, Float]:
+def leave_one_out(
+    schema: Schema,
+    X: Float,
+    scores: Scores,
+    expected: Float | None = None,
+) -> tuple[Float, Float]:
     """How surprising each value is given the record's other values, found by trying other values in
     its place: (surprise, best), (rows, columns) both. best: of the values tried the one with which
     the record scores lowest; surprise: how much lower than as it is, at least 0.
 
     X: (rows, inputs) in user units, the records, not changed; scores: computes the scores of such
-    records, (rows,). Under an exact density the difference is how much less likely the value is,
+    records, (rows,); expected: (rows, columns), what the model itself says that it expects, tried
+    before all other values, so that these are best only where the record scores lower with them;
+    None to try none. Under an exact density the difference is how much less likely the value is,
     given all others, than the likeliest of those tried: 16 over the range where numbers lie, or the
     16 most frequent levels. In context columns only one value is tried: of dates the nearest moment
     of the usual range, of others the value itself, whose surprise is 0. Where a column has nothing
@@ -88,10 +97,15 @@ def leave_one_out(schema: Schema, X: Float, scores: Scores) -> tuple[Float, Floa
     score_as_is = scores(X)
     for place, column in enumerate(columns):
         lowest = np.full(len(X), np.inf)
+        values_tried: list[Float | float] = []
+        if not column.predicted:
+            values_tried.append(column.mended(X[:, place], best[:, place]))
+        elif expected is not None:
+            # as it would be written, for that is what is told
+            own = column.within(expected[:, place])
+            values_tried.append(column.mended(X[:, place], own))
         if column.predicted:
-            values_tried = list(column.tried(TRIED))
-        else:
-            values_tried = [column.mended(X[:, place], best[:, place])]
+            values_tried.extend(column.tried(TRIED).tolist())
         for value in values_tried:
             # in all records at once: the graph is run once for each value
             changed = X.copy()
@@ -224,11 +238,13 @@ def explain(
     """Write for a person why records are odd: for each record a list of (column, value found,
     expected value), one for each of its named columns, all as text.
 
-    The last may be words instead: RARELY_THERE where a gap was expected in place of a value. X,
-    expected: in user units; named: column indices by record; table: the same records as they were
-    read. contrast: True for reasons: an expected value is written so that it differs from the one
-    found, with more decimals if need be, and is AS_EXPECTED where that does not help; False: it is
-    written as it is, though both may look the same.
+    The last may be words instead: RARELY_THERE or NEVER_THERE where a gap was expected in place of
+    a value, and of reasons what a word that training did not see is like.
+
+    X, expected: in user units; named: column indices by record; table: the same records as they
+    were read. contrast: True for reasons: an expected value is written so that it differs from the
+    one found, with more decimals if need be, and is AS_EXPECTED where that does not help; False: it
+    is written as it is, though both may look the same.
     """
     modelled = schema.modelled
     reasons = []
@@ -263,6 +279,6 @@ def line(named: Sequence[tuple[str, str, str]], is_anomaly: bool) -> str:
 def in_words(expected: str) -> str:
     """Words for the expected value of a reason, the third text of a triple of `explain`: "expected
     " and the value, or the words themselves that stand in place of one."""
-    if expected in IN_WORDS:
+    if expected.startswith(IN_WORDS):
         return expected
     return f"expected {expected}"

@@ -18,7 +18,7 @@ from aetool.codec.contents.content import LOSSY
 from aetool.codec.contents.parts import Parts
 from aetool.codec.picture_models import model_of
 from aetool.codec.shared import shared_of
-from aetool.detection.calibration import Calibration
+from aetool.detection.calibration import HELD_OUT, Calibration
 from aetool.errors import BundleError, DataError
 from aetool.files import place_of
 from aetool.model import Float
@@ -59,7 +59,8 @@ def info(path: str | os.PathLike[str]) -> dict[str, Json]:
     archive first file, archive ("lossless", "bounded" or "lossy"), kind, rows and blocks, of a
     model file, model (its plugin), params, data, shape and latent. DataError if there is no such
     file, and for a name of data, with what tells about these; BundleError or ArchiveError if it is
-    neither, or damaged."""
+    neither, or damaged. What the units of a linear model's code move is no fact of these: see
+    loadings, which `aetool info --loadings` prints in their place."""
     if is_archive(path):
         with Archive(path) as archive:
             return _facts_of_archive(path, archive)
@@ -320,6 +321,11 @@ def _exceeded_by(calibration: Calibration) -> str | None:
     if not calibration.rows:
         return None
     short = calibration.shortage()
-    if short is None:
-        return calibration.rarity_in_words(calibration.threshold(), calibration.rate())
-    return f"none: {short}"
+    if short is not None:
+        return f"none: {short}"
+    threshold = calibration.threshold()
+    rate = calibration.rate()
+    rarity = calibration.rarity_in_words(threshold, rate)
+    if calibration.is_outnumbered(threshold, rate):
+        return f"{rarity}, {HELD_OUT}"
+    return rarity

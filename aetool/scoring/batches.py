@@ -41,12 +41,14 @@ class Pictured:
     """A picture together with its heat map. picture: as the model sees it, (C, H, W) uint8;
     expected: what the model expects in its place, (C, H, W), 0 to 255, or None; amounts: its map,
     (H, W), as aetool.detection.maps defines it; box: around the worst region of the map, or None
-    where no pixel is above the usual."""
+    where no pixel is above the usual; usual_peak: what the highest pixel of nearly all ordinary
+    pictures' maps does not exceed, at least 1."""
 
     picture: Pixels
     expected: Float | None
     amounts: Float
     box: Box | None
+    usual_peak: float = 1.0
 
 
 @dataclass(frozen=True, eq=False)
@@ -109,7 +111,7 @@ class Scored:
         if self.expected is not None:
             expected = self.expected[place]
         box = maps.box_of_worst(amounts, pixels.deviation)
-        return Pictured(self.inputs[place], expected, amounts, box)
+        return Pictured(self.inputs[place], expected, amounts, box, pixels.peak)
 
 
 def scored(source: Source, bundle: Bundle, graph: ScoreGraph) -> Iterator[Scored]:

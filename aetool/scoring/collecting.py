@@ -280,7 +280,12 @@ class Collector:
         expected = batch.expected[keep]
         if self.scores_repaired is not None and len(keep):
             # only of odd records, as each is scored many times
-            gains, best = reasons.leave_one_out(schema, inputs[odd], self.scores_repaired)
+            gains, best = reasons.leave_one_out(
+                schema,
+                inputs[odd],
+                self.scores_repaired,
+                expected[odd],
+            )
             surprise[odd] = gains
             expected[odd] = best
             # a gain is beyond the usual already, which is subtracted below

@@ -16,6 +16,7 @@ import numpy as np
 from aetool.data import heatmaps
 from aetool.data.heatmaps import Shown
 from aetool.data.table import as_cells
+from aetool.detection.maps import standing_out
 from aetool.errors import ParamError
 from aetool.files import atomic, new_folder
 from aetool.mapping import pixels_of
@@ -38,7 +39,8 @@ MOST_UNFLAGGED = 5  # that a sheet shows where no picture is flagged
 KINDS = ("overlay", "map", "mask")
 LEADING_OUT = ("/", "..", ".")  # parts of a path that no file's name inside a folder may have
 SAID_OF_MAPS = (
-    "overlays are yellow to dark red above the pixel threshold and 1/12 of the peak, "
+    "overlays are yellow to dark red above the pixel threshold and 1/12 of the peak, in spots that "
+    "are higher somewhere than those of 19 in 20 ordinary pictures, "
     "maps 16-bit gray, "
     f"{heatmaps.LEVELS} levels of which are that threshold, and masks white above it, as about 1 "
     "in 1,000 pixels of ordinary pictures are"
@@ -142,7 +144,12 @@ class Heatmaps:
         stem = f"picture_{record + 1:06d}"
         if self._stems:
             stem = self._stems[record]
-        overlay = heatmaps.overlay(pictured.picture, pictured.amounts, rectangle(pictured.box))
+        overlay = heatmaps.overlay(
+            pictured.picture,
+            standing_out(pictured.amounts, pictured.usual_peak),
+            rectangle(pictured.box),
+            pictured.usual_peak,
+        )
         contents = {
             "overlay": heatmaps.png(overlay, {"Description": heatmaps.LEGEND}),
             "map": heatmaps.gray_map(pictured.amounts),
@@ -270,10 +277,11 @@ def shown(pictured: Pictured, name: str, why: str) -> Shown:
     return Shown(
         pictured.picture,
         expected,
-        pictured.amounts,
+        standing_out(pictured.amounts, pictured.usual_peak),
         rectangle(pictured.box),
         title=name,
         words=why,
+        usual_peak=pictured.usual_peak,
     )
 
 

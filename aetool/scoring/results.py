@@ -18,7 +18,14 @@ from aetool.csv.cells import numbers_of
 from aetool.data import arrow_files
 from aetool.data.table import Mask, Table, as_cells
 from aetool.data.text import name_beside
-from aetool.detection.calibration import ONE_IN, Calibration, in_words, least_rate, too_few_for
+from aetool.detection.calibration import (
+    HELD_OUT,
+    ONE_IN,
+    Calibration,
+    in_words,
+    least_rate,
+    too_few_for,
+)
 from aetool.detection.regions import Box
 from aetool.detection.trace import ScoreTrace
 from aetool.errors import ParamError
@@ -181,6 +188,9 @@ class Detection:
         rare = ""
         if self.rate and self.threshold < float("inf"):
             rare = f", which {self._rarity_in_words(self.rate)} exceed"
+            known = self.held_out
+            if known is not None and known.is_outnumbered(self.threshold, self.rate):
+                rare += f", {HELD_OUT}"
         rest = f"; {len(self.unread):,} more could not be read" if self.unread else ""
         if not self.total:
             return f"0 of 0 records {self.flagged_in_words}: it holds no records{rest}"
