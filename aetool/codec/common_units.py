@@ -91,10 +91,10 @@ def _are_long(values: Int, step: int) -> bool:
 def _may_count_in_steps(meta: NumberMeta, values: Int) -> bool:
     """Whether a column of this meta and values, (n,), may count in multiples of a step: not one of
     few different values, nor one whose numbers count otherwise already: in steps of a bound, in
-    units of their own last digit, without zeros, or as 32-bit floats."""
+    units of their own last digit, without zeros, as quotients, or as 32-bit floats."""
     if meta.step > 1 or meta.own_units:
         return False
-    if meta.zeros or meta.single is not None:
+    if meta.zeros or meta.quotients or meta.single is not None:
         return False
     different = np.unique(values[:LOOKED_AT])
     # the first of them are mostly enough

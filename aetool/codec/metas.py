@@ -32,6 +32,8 @@ MOST_OFFSET = 1 << 20
 MOST_ORIGINS = 64  # of the numbers of a column
 ALL_DIGITS = 17  # that tell any float of 64 bits from all others
 MOST_ROUNDED = 24  # decimals to which a 32-bit float is rounded
+LARGEST_DIVISOR = 10_000_000  # of quotients
+MOST_OF_QUOTIENT = 1 << 62  # its divisor in units of the last digit
 FORMS = (*range(DIGITS + 1), SHORT, SHORT_ONE)
 WIDTHS = (16, 32, 64)
 OWN_BOOK = -1
@@ -39,6 +41,8 @@ MOST_WIDE = {10: 18, 16: 16}  # digits of a number in each base
 LONGEST_GROUP_MARK = 4  # bytes between groups of digits
 WIDEST_CELL = 64  # bytes to which cells of numbers are filled up with blanks
 MOST_LENDERS = 8  # columns whose cells a column is made of: marks end before the tabulator, byte 9
+# parts of a number's meta that say what its whole numbers count in
+OTHER_UNITS = frozenset({"q", "u", "o", "e"})
 # the parts of a notation that are stored as they are
 LETTERS_OF_NOTATIONS = {
     "d": "decimal",
@@ -491,6 +495,67 @@ class Notation:
         )
 
 
+class Rounding(enum.IntEnum):
+    """How a quotient was rounded to the digits that are written: to the nearest number, of two the
+    even one or the one farther from 0, or towards 0, the digits behind being cut off."""
+
+    HALF_EVEN = 0
+    HALF_UP = 1
+    CUT_OFF = 2
+
+
+@dataclass(frozen=True)
+class Quotient:
+    """Numbers that are a whole number, times `times`, over `over`, rounded: minutes as hours are
+    whole / 60. times, over: 1 to LARGEST_DIVISOR (10^7)."""
+
+    over: int
+    times: int = 1
+    rounding: Rounding = Rounding.HALF_EVEN
+
+    def to_json(self) -> Json:
+        """[over, times, number of the rounding]."""
+        return [self.over, self.times, int(self.rounding)]
+
+    @classmethod
+    def parsed(cls, stored: Json) -> Quotient:
+        """The quotient that `to_json` wrote; ArchiveError for a number out of range, ValueError for
+        other than three."""
+        if not isinstance(stored, list):
+            raise refused("a quotient must be a list")
+        over, times, rounding = stored
+        last = max(Rounding)
+        number = whole(rounding, 0, last, "the rounding of a quotient")
+        return cls(
+            whole(over, 1, LARGEST_DIVISOR, "the divisor of a quotient"),
+            whole(times, 1, LARGEST_DIVISOR, "the factor of a quotient"),
+            Rounding(number),
+        )
+
+
+def quotients_to_json(quotients: Sequence[Quotient | None]) -> Json:
+    """The quotients of kinds of numbers as JSON, null for kinds that are none."""
+    return [None if quotient is None else quotient.to_json() for quotient in quotients]
+
+
+def quotients_of(stored: Stored, kinds: int, decimals: int = 0) -> tuple[Quotient | None, ...]:
+    """Read from a meta's JSON for each of so many kinds of numbers the quotient that they are, None
+    for those that are none; () if it does not say. decimals: the digits behind the point of what
+    they are rounded to. ArchiveError for anything else, ValueError for a quotient of other than
+    three numbers."""
+    if "h" not in stored:
+        return ()
+    listed = stored["h"]
+    if not isinstance(listed, list) or len(listed) != kinds:
+        raise refused("quotients are not one for each form")
+    quotients = tuple(None if item is None else Quotient.parsed(item) for item in listed)
+    divisors = [quotient.over for quotient in quotients if quotient is not None]
+    # what is left of a division is multiplied by 10^decimals
+    if any(divisor * 10**decimals >= MOST_OF_QUOTIENT for divisor in divisors):
+        raise refused("a quotient of too many digits")
+    return quotients
+
+
 def notation_of(stored: Stored) -> Notation | None:
     """Read from a meta's JSON how its numbers are written; None if it does not say. ArchiveError
     for a notation that is none."""
@@ -511,11 +576,14 @@ class NumberMeta(PatternMeta):
     as such floats with `decimals` digits are; None: they were not. notation: how numbers are
     written, where not as -1234.5 is; None: so. zeros: for each form how many zeros its whole
     numbers are without, at their end: 45000 is 45 without three; (): none. Forms may then come
-    several times; there is neither a step nor own_units.
+    several times; there is neither a step nor own_units. quotients: for each form the quotient that
+    its numbers are, whose whole numbers are stored, None for one of plain numbers; (): all are of
+    these. Forms may then come several times; there is neither a step nor own_units, single or
+    zeros.
     """
 
     kind = "number"
-    letters = "d f q a s r u o n e gap cells"
+    letters = "d f q a s r u o n e h gap cells"
     decimals: int = 0
     forms: tuple[int, ...] = (0,)
     step: int = 1
@@ -524,6 +592,7 @@ class NumberMeta(PatternMeta):
     single: int | None = None
     notation: Notation | None = None
     zeros: tuple[int, ...] = ()
+    quotients: tuple[Quotient | None, ...] = ()
 
     @property
     def valued(self) -> int:
@@ -533,9 +602,15 @@ class NumberMeta(PatternMeta):
     @property
     def family(self) -> tuple[str | bool, ...]:
         """What ways to store the column have in common whose whole numbers mean the same: as of all
-        cells, and which units the numbers count in (own_units, single, zeros)."""
+        cells, and which units the numbers count in (own_units, single, zeros, quotients)."""
         is_single = self.single is not None
-        return (*super().family, self.own_units, is_single, bool(self.zeros))
+        return (
+            *super().family,
+            self.own_units,
+            is_single,
+            bool(self.zeros),
+            str(self.quotients),
+        )
 
     @property
     def units(self) -> list[int]:
@@ -548,9 +623,11 @@ class NumberMeta(PatternMeta):
 
     def to_json(self) -> dict[str, Json]:
         """The meta as JSON: "k", "gap", "s" and "r" as every PatternMeta, "d", decimals, and "f",
-        forms; "q", step, "a", affixes, "u", own_units, "o", single, "n", notation, and "e", zeros,
-        where they are not the default."""
+        forms; "q", step, "a", affixes, "u", own_units, "o", single, "n", notation, "e", zeros, and
+        "h", quotients, where they are not the default."""
         stored = {**super().to_json(), "d": self.decimals, "f": list(self.forms)}
+        if self.quotients:
+            stored["h"] = quotients_to_json(self.quotients)
         if self.zeros:
             stored["e"] = list(self.zeros)
         if self.notation is not None:
@@ -588,11 +665,15 @@ class NumberMeta(PatternMeta):
         # other units would be multiplied with these, and leave 64 bits
         if zeros and ("q" in stored or "u" in stored):
             raise refused("numbers without their zeros are in units of another kind, too")
+        decimals = whole(stored["d"], 0, DIGITS, "decimals")
+        quotients = quotients_of(stored, len(forms), decimals)
+        if quotients and not OTHER_UNITS.isdisjoint(stored):
+            raise refused("quotients are in units of another kind, too")
         return cls(
             gap=gap_of(stored),
             specials=texts(stored["s"], "special cells"),
             has_rest=flag(stored, "r"),
-            decimals=whole(stored["d"], 0, DIGITS, "decimals"),
+            decimals=decimals,
             forms=tuple(forms),
             step=whole(stored.get("q", 1), 1, LARGEST_STEP, "the step"),
             affixes=(before, behind),
@@ -600,6 +681,7 @@ class NumberMeta(PatternMeta):
             single=single,
             notation=notation_of(stored),
             zeros=tuple(zeros),
+            quotients=quotients,
         )
 
 
@@ -615,11 +697,13 @@ class FloatMeta(PatternMeta):
     many digits its 32-bit floats were rounded, 1 .. ALL_DIGITS (17), or, below 0, to how many
     decimals; 0: its numbers were no 32-bit floats. With places None what is stored of these is then
     their 32 bits. (): no kind has 32-bit floats, or, if `single`, all have. zeros: for each kind
-    how many fewer places it has, with `digits` and places alone; (): none has.
+    how many fewer places it has, with `digits` and places alone; (): none has. quotients: for each
+    kind the quotient that its numbers are, rounded to `digits` if these are above 0, and neither
+    decimals nor 32-bit floats; None for a kind of those; with `digits` alone; (): none are.
     """
 
     kind = "float"
-    letters = "d f i s r o n p e gap cells"
+    letters = "d f i s r o n p e h gap cells"
     places: int | None = None
     offsets: tuple[int, ...] = (0,)
     bare: bool = False
@@ -627,6 +711,7 @@ class FloatMeta(PatternMeta):
     notation: Notation | None = None
     digits: tuple[int, ...] = ()
     zeros: tuple[int, ...] = ()
+    quotients: tuple[Quotient | None, ...] = ()
 
     @property
     def valued(self) -> int:
@@ -636,15 +721,17 @@ class FloatMeta(PatternMeta):
     @property
     def family(self) -> tuple[str | bool, ...]:
         """What ways to store the column have in common whose whole numbers mean the same: as of all
-        cells, and whether the values are bits, or decimals of one number of places or of
-        several."""
-        return (*super().family, self.places is None, bool(self.zeros))
+        cells, and whether the values are bits, or decimals of one number of places or of several,
+        or which quotients."""
+        return (*super().family, self.places is None, bool(self.zeros), str(self.quotients))
 
     def to_json(self) -> dict[str, Json]:
         """The meta as JSON: "k", "gap", "s" and "r" as every PatternMeta; "d", places, "f",
-        offsets, "i", bare, "o", single, "n", notation, "p", digits, and "e", zeros, where they are
-        not the default."""
+        offsets, "i", bare, "o", single, "n", notation, "p", digits, "e", zeros, and "h", quotients,
+        where they are not the default."""
         stored = super().to_json()
+        if self.quotients:
+            stored["h"] = quotients_to_json(self.quotients)
         if self.digits:
             stored["p"] = list(self.digits)
         if self.zeros:
@@ -678,6 +765,9 @@ class FloatMeta(PatternMeta):
         zeros = numbers_of_kinds(stored, "e", len(offsets), 0, places or 0, "the zeros of floats")
         if zeros and not digits:
             raise refused("floats of one origin have zeros of their own")
+        quotients = quotients_of(stored, len(offsets))
+        if quotients and not digits:
+            raise refused("floats of one origin have quotients of their own")
         return cls(
             gap=gap_of(stored),
             specials=texts(stored["s"], "special cells"),
@@ -689,6 +779,7 @@ class FloatMeta(PatternMeta):
             notation=notation_of(stored),
             digits=digits,
             zeros=zeros,
+            quotients=quotients,
         )
 
 
@@ -933,21 +1024,57 @@ class Bits:
     width: int
 
 
-Numerals = Decimals | Multiples | Bits
+@dataclass(frozen=True)
+class Quotients:
+    """Floats stored as whole numbers: these times `times` over `over`. digits: to how many
+    significant digits the quotients are rounded, 1 to 16; below 0, to how many behind the point;
+    ALL_DIGITS (17): not at all."""
+
+    over: int
+    times: int = 1
+    digits: int = ALL_DIGITS
+
+    def to_json(self) -> Json:
+        """[over, times, digits]."""
+        return [self.over, self.times, self.digits]
+
+    @classmethod
+    def parsed(cls, stored: Json) -> Quotients:
+        """The quotients that `to_json` wrote; ArchiveError for a number out of range, ValueError
+        for other than three."""
+        if not isinstance(stored, list):
+            raise refused("quotients must be a list")
+        over, times, digits = stored
+        return cls(
+            whole(over, 1, LARGEST_DIVISOR, "the divisor of quotients"),
+            whole(times, 1, LARGEST_DIVISOR, "the factor of quotients"),
+            whole(digits, -MOST_ROUNDED, ALL_DIGITS, "the digits of quotients"),
+        )
+
+
+Numerals = Decimals | Multiples | Bits | Quotients
 
 
 @dataclass(frozen=True)
 class RealMeta(NumberedMeta):
-    """Floats of a typed column. numerals: how all but odd ones are stored: as decimals, multiples
-    or bits. has_gaps, has_nans, has_odd: whether there is a kind for missing cells, one for NaNs
-    with the bits that numpy writes, and one for odd floats, which are stored as their bits."""
+    """Floats of a typed column. numerals: how all but odd ones are stored: as decimals, multiples,
+    bits or quotients. has_gaps, has_nans, has_odd: whether there is a kind for missing cells, one
+    for NaNs with the bits that numpy writes, and one for odd floats, stored as their bits."""
 
     kind = "real"
-    letters = "d q o g b z n r u c"
+    letters = "d q o g b h z n r u c"
     numerals: Numerals = Bits(64)
     has_gaps: bool = False
     has_nans: bool = False
     has_odd: bool = False
+
+    @property
+    def family(self) -> tuple[str | bool, ...]:
+        """What ways to store the column have in common whose whole numbers mean the same: the kind,
+        and of quotients which these are."""
+        if isinstance(self.numerals, Quotients):
+            return (*super().family, str(self.numerals))
+        return super().family
 
     @property
     def kinds(self) -> int:
@@ -963,7 +1090,8 @@ class RealMeta(NumberedMeta):
 
     def to_json(self) -> dict[str, Json]:
         """The meta as JSON: "k", "u" and "c" as every NumberedMeta; of numerals "d", "q" and "o",
-        or "g", or "b"; "z", has_gaps, "n", has_nans, and "r", has_odd, where they are true."""
+        or "g", or "h", or "b"; "z", has_gaps, "n", has_nans, and "r", has_odd, where they are
+        true."""
         stored = super().to_json()
         if isinstance(self.numerals, Decimals):
             stored["d"] = self.numerals.places
@@ -973,6 +1101,8 @@ class RealMeta(NumberedMeta):
                 stored["o"] = 1
         elif isinstance(self.numerals, Multiples):
             stored["g"] = self.numerals.spacing.hex()
+        elif isinstance(self.numerals, Quotients):
+            stored["h"] = self.numerals.to_json()
         else:
             stored["b"] = self.numerals.width
         present = {"z": self.has_gaps, "n": self.has_nans, "r": self.has_odd}
@@ -981,7 +1111,7 @@ class RealMeta(NumberedMeta):
     @classmethod
     def parsed(cls, stored: Stored) -> RealMeta:
         """The meta that `to_json` wrote; ArchiveError for a value out of range, unless just one of
-        "d", "g" and "b" is there, and for "q" or "o" without "d", or both; ValueError for a
+        "d", "g", "h" and "b" is there, and for "q" or "o" without "d", or both; ValueError for a
         spacing, "g", that is no hexadecimal float."""
         return cls(
             numerals=numerals_of(stored),
@@ -993,10 +1123,11 @@ class RealMeta(NumberedMeta):
 
 
 def numerals_of(stored: Stored) -> Numerals:
-    """Read from a meta's JSON how floats are stored; ArchiveError unless it is just one of three
-    ways, as decimals ("d", also with "q" or "o", not both), multiples ("g") or bits ("b"), with
-    numbers in their range; ValueError for a spacing that is no hexadecimal float."""
-    ways = [letter for letter in "dgb" if letter in stored]
+    """Read from a meta's JSON how floats are stored; ArchiveError unless it is just one of four
+    ways, as decimals ("d", also with "q" or "o", not both), multiples ("g"), quotients ("h") or
+    bits ("b"), with numbers in their range; ValueError for a spacing that is no hexadecimal float,
+    or quotients of other than three numbers."""
+    ways = [letter for letter in "dghb" if letter in stored]
     if len(ways) != 1 or (ways != ["d"] and ("q" in stored or "o" in stored)):
         raise refused("floats must be told in one way")
     if "q" in stored and "o" in stored:
@@ -1015,6 +1146,8 @@ def numerals_of(stored: Stored) -> Numerals:
         if not math.isfinite(spacing) or spacing <= 0:
             raise refused("the spacing of floats is out of range")
         return Multiples(spacing)
+    if ways == ["h"]:
+        return Quotients.parsed(stored["h"])
     if type(stored["b"]) is not int or stored["b"] not in WIDTHS:
         raise refused("floats of a width that there is not")
     return Bits(stored["b"])

@@ -21,7 +21,7 @@ import numpy as np
 
 from aetool.codec import floats
 from aetool.codec.floats import Doubles, Mask
-from aetool.codec.metas import ALL_DIGITS, FloatMeta
+from aetool.codec.metas import ALL_DIGITS, FloatMeta, Quotient
 from aetool.errors import ArchiveError
 from aetool.model import Int
 
@@ -38,12 +38,15 @@ class Origin:
     digits: it was a 32-bit float, and was rounded to so many digits, 1 .. ALL_DIGITS (17), which is
     all of them, or, below 0, to so many decimals; 0: it was none. offset: how many 64-bit floats it
     lies above that, below 0: under it. places: how many decimals the whole number has that is
-    stored; None: stored are the bits, 32 or 64, as whole numbers in the floats' order.
+    stored; None: stored are the bits, 32 or 64, as whole numbers in the floats' order. quotient:
+    the number is that of a whole number, which is stored, and was no 32-bit float: `digits` above 0
+    are those that it was rounded to; None: it is none.
     """
 
     digits: int
     offset: int
     places: int | None
+    quotient: Quotient | None = None
 
     def nearest(self, stored: Int) -> Doubles:
         """The floats that stored whole numbers, (n,), stand for, before the offset is added;
@@ -69,7 +72,15 @@ class Origin:
         return wholes, fits
 
     def _numbers(self, stored: Int) -> Doubles:
-        """The floats of stored whole numbers, (n,), before they are rounded to digits."""
+        """The floats of stored whole numbers, (n,), before they are rounded to digits;
+        ArchiveError for a whole number too large for a float."""
+        if self.quotient is not None:
+            largest = floats.LARGEST_WHOLE / self.quotient.times
+            if (np.abs(stored.astype(np.float64)) > largest).any():
+                raise ArchiveError("damaged: a column of quotients has one that is too large")
+            # whole numbers below 2^53, so that one division rounds, as IEEE 754 says
+            dividends = stored.astype(np.float64) * self.quotient.times
+            return dividends / np.float64(self.quotient.over)
         if self.places is not None:
             unit = np.float64(10**self.places)
             decimals = stored / unit
@@ -92,6 +103,8 @@ class Origin:
         """((n,) the whole numbers that floats, (n,), may come back from, (n,) bool: where there is
         one)."""
         fits = np.ones(len(numbers), np.bool_)
+        if self.quotient is not None:
+            return _dividends(numbers, self.quotient)
         if self.places is not None:
             unit = np.float64(10**self.places)
             # a number so large that its product is infinite has no whole number either
@@ -109,6 +122,19 @@ class Origin:
         turned = bits ^ SIGN_OF_SINGLE
         ordered = np.where(bits < 0, turned, bits)
         return ordered.astype(np.int64), fits
+
+
+def _dividends(numbers: Doubles, quotient: Quotient) -> tuple[Int, Mask]:
+    """((n,) the whole numbers whose quotients floats, (n,), may be, (n,) bool: where there is
+    one)."""
+    # a number so large that its product is infinite has no whole number
+    with np.errstate(over="ignore"):
+        dividends = np.rint(numbers * quotient.over)
+    fits = np.abs(dividends) < floats.LARGEST_WHOLE
+    small = np.where(fits, dividends, 0).astype(np.int64)
+    wholes, left = np.divmod(small, np.int64(quotient.times))
+    fits &= left == 0
+    return wholes, fits
 
 
 # ---- floats of 32 bits, and what is printed of them
@@ -163,20 +189,29 @@ def origins_in(meta: FloatMeta) -> list[Origin]:
     """The origins that a column's meta has, one for each kind of cells with a number."""
     count = len(meta.offsets)
     zeros = meta.zeros or (0,) * count
+    quotients = meta.quotients or (None,) * count
     kinds = zip(
         meta.digits,
         meta.offsets,
         zeros,
+        quotients,
         strict=True,
     )
     origins = []
-    for digits, offset, fewer in kinds:
+    for digits, offset, fewer, quotient in kinds:
         places = meta.places
         if places is not None:
             places -= fewer
-        origin = Origin(digits, offset, places)
+        origin = Origin(digits, offset, places, quotient)
         origins.append(origin)
     return origins
+
+
+def _places_beside(origin: Origin) -> int:
+    """The decimals of what is stored of numbers of an origin: 0 for bits, below 0 for quotients."""
+    if origin.quotient is not None:
+        return -1
+    return origin.places or 0
 
 
 def restored(
@@ -205,7 +240,8 @@ def taken_apart(
     a decimal without its point or the bits of a float, see Origin; (n,) the kinds, indices into
     `origins_in(meta)`; (n,) bool: which floats any of these origins gives back). Where none does,
     whole number and kind are 0 and mean nothing. numbers: (n,), the floats. Of several origins that
-    give a number back the one with the fewest decimals is taken, of those the first in the meta."""
+    give a number back a quotient is taken, or the one with the fewest decimals, of those the first
+    in the meta."""
     count = len(numbers)
     stored = np.zeros(count, np.int64)
     kinds = np.zeros(count, np.int64)
@@ -213,7 +249,7 @@ def taken_apart(
     origins = origins_in(meta)
     kinds_of_origins = range(len(origins))
     # stable: of as many places the first in the meta, and of bits, which have no places, too
-    fewest_first = sorted(kinds_of_origins, key=lambda kind: origins[kind].places or 0)
+    fewest_first = sorted(kinds_of_origins, key=lambda kind: _places_beside(origins[kind]))
     for kind in fewest_first:
         origin = origins[kind]
         rows = np.flatnonzero(~is_stored)

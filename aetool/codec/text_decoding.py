@@ -5,7 +5,7 @@ from __future__ import annotations
 
 import numpy as np
 
-from aetool.codec import digits, floats, notations, origins, singles, spans
+from aetool.codec import digits, floats, notations, origins, quotients, singles, spans
 from aetool.codec.blobs import read_varint
 from aetool.codec.columns import Decoded, errors_as_damage
 from aetool.codec.limits import MAX_ROWS, check_text
@@ -168,7 +168,8 @@ def _written_digits(meta: DigitsMeta, values: Int) -> Spans:
 def _written_numbers(meta: NumberMeta, kinds: Int, values: Int) -> Spans:
     """Write whole numbers, (n,), as decimals, between the meta's affixes. values: in the units that
     the meta has for each form; kinds: (n,), the place of each number's form in the meta.
-    ArchiveError for more text than a block may have, or a 32-bit float that is too large."""
+    ArchiveError for more text than a block may have, or a 32-bit float or quotient that is too
+    large."""
     affixes = affixes_in(meta)
     around = sum(map(len, affixes))
     # before anything is written: a damaged block may ask for more text than there is memory
@@ -186,6 +187,8 @@ def _written_numbers(meta: NumberMeta, kinds: Int, values: Int) -> Spans:
         # numbers of the first form were 32-bit floats, and are written as these are printed
         is_single = kinds == 0
         wholes[is_single] = singles.printed(values[is_single], meta.single, meta.decimals)
+    if meta.quotients:
+        wholes = quotients.rounded_by_kind(meta, values, kinds)
     pool, length = spans.write(wholes, forms_of_cells, meta.decimals)
     written = _one_behind_the_other(pool, length)
     if meta.notation is not None:

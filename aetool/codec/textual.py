@@ -14,7 +14,7 @@ from fractions import Fraction
 
 import numpy as np
 
-from aetool.codec import digits, floats, notations, origin_search, origins
+from aetool.codec import digits, float_quotients, floats, notations, origin_search, origins
 from aetool.codec.blobs import varint
 from aetool.codec.columns import Coded
 from aetool.codec.floats import Doubles
@@ -98,6 +98,7 @@ def encode(
     share_of_nine = float((length > origin_search.FEWEST_DIGITS).mean())
     if share_of_nine >= origin_search.LEAST_LONG:
         coded.others += _by_origins(cells)
+        _add_way(coded, _as_quotients(cells))
     share_of_long = float((length >= LONG_FLOAT).mean())
     # where some numbers have no origin, floats of one, which leave out none, may take less
     leaves_none = any(way.worth == Coded.worth for way in coded.others)
@@ -284,19 +285,49 @@ def _by_origins(cells: ParsedCells) -> list[Coded]:
     if not likely or good.mean() < LEAST_FLOATS:
         return []
     numbers, good, bare = floats.read(float_cells.cells())
-    notation = None if float_cells is text else cells.notation
     ways: list[Coded] = []
     for meta in origin_search.metas(numbers[good], bare, likely):
-        meta = dataclasses.replace(meta, notation=notation)
-        stored, kinds, fits = _taken_apart(meta, numbers, good)
-        specials = specials_of(text, fits)
-        if specials is not None and fits.mean() >= LEAST_FLOATS:
-            meta = dataclasses.replace(meta, specials=specials)
-            way = with_odd_cells(text, meta, stored, fits, kinds)
-            # cells that are odd by their digits are none to other columns
-            way.worth *= float(fits.sum() / good.sum())
+        way = _floats_with(cells, meta, numbers, good)
+        if way is not None:
             ways.append(way)
     return ways
+
+
+def _as_quotients(cells: ParsedCells) -> Coded | None:
+    """Encode the column, of at least one cell, as floats of which many are quotients of whole
+    numbers; None if a sample has few of these, or less than half of the cells are floats, or the
+    others are more than a twentieth of all cells, and more than 62 different ones."""
+    float_cells = _cells_of_floats(cells)
+    numbers, good, _ = floats.read(float_cells.sample(CELLS_FOR_ORIGINS))
+    if good.mean() < LEAST_FLOATS or not float_quotients.may_be_there(numbers[good]):
+        return None
+    numbers, good, bare = floats.read(float_cells.cells())
+    meta = float_quotients.meta_of(numbers[good], bare)
+    return None if meta is None else _floats_with(cells, meta, numbers, good)
+
+
+def _floats_with(
+    cells: ParsedCells,
+    meta: FloatMeta,
+    numbers: Doubles,
+    good: Mask,
+) -> Coded | None:
+    """Encode the column by a meta of floats of several origins, which lacks the notation and the
+    special cells; None if less than half of the cells can be stored so, or the others are more than
+    a twentieth of all cells, and more than 62 different ones. numbers: (n,), as floats.read returns
+    them; good: (n,) bool, which cells are floats."""
+    text = cells.text
+    notation = None if _cells_of_floats(cells) is text else cells.notation
+    meta = dataclasses.replace(meta, notation=notation)
+    stored, kinds, fits = _taken_apart(meta, numbers, good)
+    specials = specials_of(text, fits)
+    if specials is None or fits.mean() < LEAST_FLOATS:
+        return None
+    meta = dataclasses.replace(meta, specials=specials)
+    way = with_odd_cells(text, meta, stored, fits, kinds)
+    # cells that are odd by their digits are none to other columns
+    way.worth *= float(fits.sum() / good.sum())
+    return way
 
 
 def _taken_apart(meta: FloatMeta, numbers: Doubles, good: Mask) -> tuple[Int, Int, Mask]:

@@ -13,6 +13,7 @@ from aetool.codec import (
     common_units,
     composing,
     planning,
+    quotients,
     ranks,
     singles,
     skeletons,
@@ -48,11 +49,12 @@ def offer(
     to_store = [undecided_columns]
     if rests:
         to_store.append(rests)
-    # numbers in units of their own, 32-bit floats by fewer digits, ranks in a dictionary, sentences
-    # cut into skeletons and parts
+    # numbers in units of their own, 32-bit floats by fewer digits, quotients by whole numbers,
+    # ranks in a dictionary, sentences cut into skeletons and parts
     for some_columns in to_store:
         units.offer(some_columns)
         singles.offer(some_columns)
+        quotients.offer(some_columns)
         ranks.offer(some_columns, effort)
         skeletons.offer(some_columns, effort)
     # the others look at the numbers as they are written

@@ -7,7 +7,7 @@ import numpy as np
 from tests.format_reader.columns import columns_of
 from tests.format_reader.container import Block, check, varint
 from tests.format_reader.streams import FULL
-from tests.format_reader.text import text_cells
+from tests.format_reader.text import text_cells, to_digits
 
 INT64 = -FULL // 2, FULL // 2 - 1
 UINT64 = 0, FULL - 1
@@ -53,6 +53,10 @@ def real(column, bits):
         numbers = u.astype(f"<i{size // 8}").view(f"<f{size // 8}")
     elif "g" in meta:
         numbers = values * float.fromhex(meta["g"])
+    elif "h" in meta:
+        over, times, digits = meta["h"]
+        numbers = [to_digits(value * times / over, digits) for value in values.tolist()]
+        numbers = np.array(numbers, float)
     else:
         step = 2 * meta["q"] + 1 if "q" in meta else 1
         numbers = values * step / float(10 ** meta["d"])

@@ -2,6 +2,7 @@
 
 import datetime
 import decimal
+import fractions
 import math
 import re
 import struct
@@ -115,15 +116,22 @@ def text_cells(column):
         elif meta["k"] == "digits":
             found.append(digits(next(numbers), meta).encode("latin-1"))
         elif meta["k"] == "number":
-            value = next(numbers)
-            if kind == 0 and "o" in meta:
-                value = printed_single(value, meta)
-            if "e" in meta:
-                value *= 10 ** meta["e"][kind]
+            value = whole_number(next(numbers), kind, meta)
             found.append(number(value, meta["f"][kind], meta).encode("latin-1"))
         else:
             found.append(date(next(numbers), meta).encode("latin-1"))
     return found
+
+
+def whole_number(value, kind, meta):
+    """What the value of a kind counts as, before steps and units."""
+    if kind == 0 and "o" in meta:
+        value = printed_single(value, meta)
+    if "e" in meta:
+        value *= 10 ** meta["e"][kind]
+    if "h" in meta and meta["h"][kind]:
+        value = rounded_quotient(value, *meta["h"][kind], meta["d"])
+    return value
 
 
 def number(value, form, meta):
@@ -165,6 +173,17 @@ def printed_single(value, meta):
     return round(single * 10.0 ** meta["d"])
 
 
+def rounded_quotient(value, over, times, rounding, places):
+    """The whole number, with so many digits behind the point, that a quotient is rounded to."""
+    exact = fractions.Fraction(abs(value) * times * 10**places, over)
+    whole = exact.numerator // exact.denominator
+    if rounding == 0:
+        whole = round(exact)
+    elif rounding == 1 and exact - whole >= fractions.Fraction(1, 2):
+        whole += 1
+    return -whole if value < 0 else whole
+
+
 def float_text(value, kind, meta):
     if "p" in meta:
         value = ordered(bits_of(origin(value, kind, meta))) + meta.get("f", [0])[kind]
@@ -181,7 +200,10 @@ def float_text(value, kind, meta):
 def origin(value, kind, meta):
     """The float from which a number's place is counted, where kinds have origins."""
     digits = meta["p"][kind]
-    if "d" in meta:
+    if "h" in meta and meta["h"][kind]:
+        over, times, _ = meta["h"][kind]
+        number = value * times / over
+    elif "d" in meta:
         number = value / 10 ** (meta["d"] - meta.get("e", [0] * len(meta["p"]))[kind])
         number = single(number) if digits else number
     elif digits:
@@ -190,6 +212,11 @@ def origin(value, kind, meta):
         (number,) = struct.unpack("<d", struct.pack("<q", ordered(value)))
     if not math.isfinite(number):
         raise ValueError("a float beyond all numbers")
+    return to_digits(number, digits)
+
+
+def to_digits(number, digits):
+    """The float nearest to a float of so many digits, or, below 0, of so many behind the point."""
     if digits in (0, 17):
         return number
     exact, widest = decimal.Decimal(number), decimal.Context(1200)

@@ -30,6 +30,7 @@ ORIGINS = Path(__file__).parent / "3.16"
 COMPOSED = Path(__file__).parent / "3.17"
 TEXTS = Path(__file__).parent / "3.18"
 CORRECTED = Path(__file__).parent / "3.19"
+QUOTIENTS = Path(__file__).parent / "3.20"
 DEMO = Path(__file__).parents[2] / "aetool" / "demo" / "beijing_air.csv"
 
 
@@ -171,6 +172,39 @@ def ratios(rows=900):
         lines.append(f"{ratio if row % 5 else owed},{measured},{dated}\n")
     lines[3], lines[4] = "NA,,1e5\n", "-0.000000001,-7.50,-0.5000001\n"
     return "ratio,measured,dated\n" + "".join(lines)
+
+
+def quotients(rows=400):
+    """Minutes as hours, months as years, minutes and seconds as degrees, means, and days as years,
+    with all digits, with fifteen, and rounded in each way; odd cells, decimals and gaps."""
+    rng = np.random.default_rng(47)
+    lines = []
+    for row in range(rows):
+        minutes, months = rng.integers(90, 320), rng.integers(20, 90000)
+        seconds = rng.integers(-200000, 200000) * (60 if row % 3 else 1)
+        degrees = f"{seconds / 3600:.5f}" if row % 4 else f"{rng.normal() * 40:.5f}"
+        cut = f"{int(months * 1000 / 12) / 1000:.3f}"
+        halves = f"{np.floor(minutes / 16 * 100 + 0.5) / 100:.2f}"
+        mean, days = float(rng.integers(40, 900)) / 7, float(rng.integers(9000, 29000)) / 365.25
+        lines.append(f"{minutes / 60:.3f},{degrees},{cut},{halves},{mean!r},{days:.15g}\n")
+    lines[3], lines[4] = "NA,,0.500,-0.19,NA,1e5\n", "-2.283,0.00001,-7.083,,0.25,-0.5000001\n"
+    return "hours,degrees,years,pounds,mean,age\n" + "".join(lines)
+
+
+def typed_quotients(rows=400):
+    """The same in columns of doubles, some values missing, not a number, or no quotients."""
+    import pyarrow as pa
+
+    rng = np.random.default_rng(53)
+    days = rng.integers(9000, 29000, rows) / 365.25
+    days[5], days[6], days[7:90:8] = np.nan, -0.0, rng.random(11)
+    hours = np.round(rng.integers(90, 320, rows) / 60, 3)
+    fifteen = [float(f"{k / 7:.15g}") for k in rng.integers(40, 9000, rows)]
+    return pa.table({
+        "age": days,
+        "hours": pa.array(hours, mask=np.arange(rows) % 70 == 3),
+        "mean": fifteen,
+    })  # fmt: skip
 
 
 def singles(rows=900):
@@ -432,6 +466,20 @@ COMMON_SOURCES = {"dated": dated}
 ORIGIN_SOURCES = {"coordinates": coordinates}
 COMPOSED_SOURCES = {"labels": labels}
 TEXT_SOURCES = {"letters": letters}
+QUOTIENT_SOURCES = {"quotients": quotients}
+HOMES = {
+    HOME: SOURCES,
+    LATER: LATER_SOURCES,
+    LAST: LAST_SOURCES,
+    FLOATS: FLOAT_SOURCES,
+    COMPUTED: COMPUTED_SOURCES,
+    COMMON: COMMON_SOURCES,
+    ORIGINS: ORIGIN_SOURCES,
+    COMPOSED: COMPOSED_SOURCES,
+    TEXTS: TEXT_SOURCES,
+    QUOTIENTS: QUOTIENT_SOURCES,
+}
+TYPED_QUOTIENT_SOURCES = {"typed_quotients": typed_quotients}
 TYPED_FLOAT_SOURCES = {"doubles": doubles}
 TYPED_SOURCES = {"numbers": numbers, "remarks": remarks}
 
@@ -469,8 +517,6 @@ def write_corrected():
 
 def main(names):
     """Write NAME.csv and NAME.aez."""
-    sources = SOURCES | LATER_SOURCES | LAST_SOURCES | FLOAT_SOURCES | COMPUTED_SOURCES
-    sources |= COMMON_SOURCES | ORIGIN_SOURCES | COMPOSED_SOURCES | TEXT_SOURCES
     for name in names:
         if name == "channels":
             write_corrected()
@@ -499,31 +545,22 @@ def main(names):
             if bounds:
                 operations.decompress(NOTATIONS / f"{name}.aez", source, force=True)
             continue
-        typed = TYPED_SOURCES | TYPED_FLOAT_SOURCES
+        typed = TYPED_SOURCES | TYPED_FLOAT_SOURCES | TYPED_QUOTIENT_SOURCES
         if name in typed:
             import pyarrow.parquet as pq
 
             home = FLOATS if name in TYPED_FLOAT_SOURCES else LATER
+            if name in TYPED_QUOTIENT_SOURCES:
+                home = QUOTIENTS
+                home.mkdir(exist_ok=True)
             source = home / f"{name}.parquet"
             pq.write_table(typed[name](), source)
             operations.compress(source, home / f"{name}.aez", None, CompressOptions(force=True))
             continue
-        home = LAST if name in LAST_SOURCES else LATER if name in LATER_SOURCES else HOME
-        if name in FLOAT_SOURCES:
-            home = FLOATS
-        if name in COMPUTED_SOURCES:
-            home = COMPUTED
-        if name in COMMON_SOURCES:
-            home = COMMON
-        if name in ORIGIN_SOURCES:
-            home = ORIGINS
-        if name in COMPOSED_SOURCES:
-            home = COMPOSED
-        if name in TEXT_SOURCES:
-            home = TEXTS
+        home = next(home for home, sources in HOMES.items() if name in sources)
         home.mkdir(exist_ok=True)
         source = home / f"{name}.csv"
-        source.write_text(sources[name]())
+        source.write_text(HOMES[home][name]())
         operations.compress(source, home / f"{name}.aez", None, CompressOptions(force=True))
 
 

@@ -12,6 +12,7 @@ from fractions import Fraction
 import numpy as np
 import numpy.typing as npt
 
+from aetool.codec import float_quotients, quotients
 from aetool.codec.columns import Coded, Decoded, errors_as_damage
 from aetool.codec.floats import FEWER_PLACES
 from aetool.codec.metas import (
@@ -23,15 +24,20 @@ from aetool.codec.metas import (
     Meta,
     Multiples,
     Numerals,
+    Quotient,
+    Quotients,
     RealMeta,
 )
 from aetool.codec.natives.bounding import Floats, Grid, Integers, Mask, distances, within
+from aetool.codec.origins import Origin
 from aetool.codec.streams import Stream
 from aetool.errors import ArchiveError
 from aetool.model import Int
 
 NEARLY_ALL = 0.98  # of the floats are decimals: then the others are kept as their bits
 MOST_ODD = 0.25  # of the values may be kept as they are before a bound is not worth its grid
+LEAST_QUOTIENTS = 0.5  # of the doubles must be quotients, to be stored as these
+MOST_ROUNDED_TO = 9  # decimals: those with more are told by their digits
 GRID_SHARE = 1.99  # of the bound: the distance of a grid's points; less than 2 leaves room to round
 LEAST_MULTIPLE = 10  # a smaller common divisor saves nothing
 FEW = 64  # values looked at before all are
@@ -216,7 +222,8 @@ def encode_floats(
 
     bound: the largest error of a number, as it comes back in this dtype; None, or 0 or less: every
     bit comes back. Where a bound saves nothing, or cannot be proved to be kept, floats come back
-    exactly. The errors of a bound are noted in the result.
+    exactly. The errors of a bound are noted in the result. Doubles that are quotients of whole
+    numbers may be stored as these, too: that is among the `others` of the result.
     """
     width = 8 * values.dtype.itemsize
     kind = FLOATS[width]
@@ -242,9 +249,11 @@ def encode_floats(
         most_decimals = np.inf if decimals is None else decimals - FEWER_PLACES
         if decimals_of_single <= most_decimals:
             return column.as_decimals(decimals_of_single, FLOATS[32])
-    if decimals is not None:
-        return column.as_decimals(decimals, kind)
-    return column.as_bits()
+    coded = column.as_bits() if decimals is None else column.as_decimals(decimals, kind)
+    as_quotients = column.as_quotients(decimals)
+    if as_quotients is not None:
+        coded.others.append(as_quotients)
+    return coded
 
 
 @dataclass(frozen=True, eq=False)
@@ -322,6 +331,22 @@ class _FloatColumn:
                 bits = single.view(np.int32).astype(np.int64)
                 numbers = ordered(bits, 32)
         return self._coded(Bits(width), numbers, fits)
+
+    def as_quotients(self, decimals: int | None) -> Coded | None:
+        """Encode doubles as the whole numbers that they are quotients of, and the others as their
+        bits; None if less than LEAST_QUOTIENTS (0.5) of those that are plain are quotients.
+        decimals: those that restore the floats, None if none do."""
+        plain = self.values[self.plain]
+        if self.kind.bits != 64 or len(plain) < quotients.FEWEST:
+            return None
+        numerals = _quotients_of(plain, decimals)
+        if numerals is None:
+            return None
+        numbers, fits = _origin_of(numerals).stored(np.where(self.plain, self.values, 0.0))
+        fits &= self.plain
+        if fits.sum() < LEAST_QUOTIENTS * len(plain):
+            return None
+        return self._coded(numerals, numbers, fits)
 
     def as_decimals_within(self, places: int, bound: Fraction) -> Coded | None:
         """Encode the floats as decimals, rounded to as many units of the last of `places` decimals
@@ -424,6 +449,32 @@ class _FloatColumn:
         return Coded(meta, streams)
 
 
+def _quotients_of(plain: Floats, decimals: int | None) -> Quotients | None:
+    """The quotients that most of the doubles, (n,), all finite, are; None if they are none. Those
+    of few decimals were rounded to these. decimals: those that restore them, None if none do."""
+    different = np.unique(plain.astype(np.float64))
+    if decimals is None or decimals > MOST_ROUNDED_TO:
+        commonest = float_quotients.commonest_in(different)
+        if commonest is None:
+            return None
+        quotient, digits = commonest
+        return Quotients(quotient.over, quotient.times, digits)
+    numbers, is_exact = _times_power_of_ten(different, decimals, FLOATS[64])
+    ways = quotients.quotients_in(numbers[is_exact], decimals) if decimals else []
+    if not ways:
+        return None
+    # of several kinds of quotients the commonest, the last way
+    quotient = ways[-1][0]
+    return Quotients(quotient.over, quotient.times, -decimals)
+
+
+def _origin_of(numerals: Quotients) -> Origin:
+    """Where doubles that are such quotients come from: Origin restores them, and takes them
+    apart."""
+    quotient = Quotient(numerals.over, numerals.times)
+    return Origin(numerals.digits, 0, None, quotient)
+
+
 @errors_as_damage()
 def decode_floats(column: Decoded, bits: int) -> tuple[Floats, Mask | None]:
     """Decode a column that `encode_floats` encoded: (its floats, (n,), of so many bits, 16, 32 or
@@ -471,6 +522,8 @@ def _floats_of(
         return _over_power_of_ten(values, numerals.places, kind)
     if isinstance(numerals, Multiples):
         return _times_spacing(values, numerals.spacing, kind)
+    if isinstance(numerals, Quotients):
+        return _origin_of(numerals).nearest(values).astype(kind.dtype)
     # what is left are Bits, of the floats themselves or of narrower ones
     if numerals.width > kind.bits:
         raise ArchiveError("damaged: floats of a width that there is not")
