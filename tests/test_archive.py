@@ -57,8 +57,15 @@ def test_rows_of_a_lossless_archive(tmp_path, air):
     lines = air.read_bytes().splitlines(keepends=True)
     out = back(tmp_path / "t.aez", tmp_path / "o", rows=(100, 103))
     assert out.read_bytes() == b"".join([lines[0], *lines[101:104]])
-    with pytest.raises(ParamError, match="has rows 1:1200"):
-        back(tmp_path / "t.aez", tmp_path / "o2", rows=(1, 6000))
+    # as in slices of Python, those beyond the last are left out, and that is told
+    notes = []
+    beyond = back(tmp_path / "t.aez", tmp_path / "o2", rows=(1190, 6000), notes=notes)
+    assert beyond.read_bytes() == b"".join([lines[0], *lines[1191:]])
+    assert notes == ["rows 1191:6000: the last row is 1,200, so there are 10 of them"]
+    for nothing in ((1200, 6000), (1200, None), (1201, 1201), (5, 4), (-1, 3)):
+        with pytest.raises(ParamError, match="has rows 1:1200"):
+            back(tmp_path / "t.aez", tmp_path / "o3", rows=nothing)
+    assert back(tmp_path / "t.aez", tmp_path / "o4", rows=(5, 5)).read_bytes() == lines[0]
 
 
 @pytest.fixture(scope="module")

@@ -764,14 +764,18 @@ def test_a_workbook_is_told_by_its_parts(tmp_path):
     assert not workbooks.is_workbook(tmp_path / "x")
 
 
-def test_a_name_that_promises_another_format_is_a_warning_in_python(tmp_path, caplog):
+def test_a_name_that_asks_for_another_format_is_a_warning_in_python(tmp_path, caplog):
     aetool.compress(pd.DataFrame({"x": [1.5, 2.5, 4.0]}), tmp_path / "f.aez")
     back = aetool.decompress(tmp_path / "f.aez", tmp_path / "f_back.csv")
     assert [(record.name, record.levelname) for record in caplog.records] == [
         ("aetool.data", "WARNING")
     ]
-    said = f"{back}: holds Parquet, as its source did, not CSV: decompress does not convert"
+    said = (
+        f"{back}: converted from Parquet, as the name asks: a name ending in .parquet gets what was "
+        "stored"
+    )
     assert caplog.records[0].getMessage() == said
+    assert back.read_text() == "x\n1.5\n2.5\n4\n"
     caplog.clear()
     aetool.decompress(tmp_path / "f.aez", tmp_path / "f_back.parquet")
     assert not caplog.records

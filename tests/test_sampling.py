@@ -301,3 +301,10 @@ def test_a_recipe_that_makes_no_sense_is_refused(normal):
     graphs = {k: v for k, v in made.graphs.items() if k != SAMPLING}
     with pytest.raises(BundleError, match="fit it again"):
         operations.sample(dataclasses.replace(made, graphs=graphs), SampleOptions(3))
+
+
+def test_a_table_is_printed_where_no_file_is_named(run, air_pca, tmp_path):
+    printed = run("sample", "-m", air_pca, "-n", 3)
+    assert printed.status == 0 and not printed.err
+    assert run("sample", "-m", air_pca, "-n", 3, "-o", tmp_path / "s.csv").status == 0
+    assert printed.out == (tmp_path / "s.csv").read_text()

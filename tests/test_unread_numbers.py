@@ -90,3 +90,39 @@ def test_a_decimal_mark_that_shows_late_is_that_of_the_whole_file(tmp_path):
     # what the user says of it holds
     pointed = aetool.fit(path, plugin="pca", decimal=".")
     assert pointed.schema.columns[0].span == (1.0, 9.996)
+
+
+@pytest.mark.parametrize("columns", [None, ["v"]])
+def test_rows_of_an_archive_are_the_numbers_of_the_whole(tmp_path, columns):
+    """In the first rows 4.606 may be a number below 5; the last ones tell that it is 4606."""
+    path = table(
+        tmp_path / "t.csv",
+        {
+            "id": str,
+            "v": lambda row: f"{row % 9 + 1}.{row % 1000:03d}" + (",50" if row > LATE else ""),
+            "w": lambda row: f"{row % 9 + 1}.{row % 1000:03d}",
+        },
+        LATE + 20,
+    )
+    operations.compress(path, tmp_path / "t.aez")
+    with aetool.open(tmp_path / "t.aez", columns=columns) as archive:
+        every = archive[:]
+        for begin, end in ((0, 3), (LATE - 5, LATE + 5), (LATE + 5, LATE + 9), (7, 8)):
+            part = archive[begin:end]
+            assert part["v"].tolist() == every["v"].tolist()[begin:end]
+            if columns is None:
+                assert part["w"].tolist() == every["w"].tolist()[begin:end]
+        assert archive[0:2]["v"].tolist() == [1000, 2001]
+
+
+def test_rows_of_an_index_are_the_numbers_of_all_parts(tmp_path):
+    folder = tmp_path / "parts"
+    folder.mkdir()
+    for name, end in (("a", ""), ("b", ",50")):
+        column = {"id": str, "v": lambda row, end=end: f"{row % 9 + 1}.{row % 1000:03d}" + end}
+        table(folder / f"{name}.csv", column)
+    operations.compress(folder, tmp_path / "t.aez", options=operations.CompressOptions(parts=True))
+    with aetool.open(tmp_path / "t.aez") as archive:
+        every = archive[:]["v"].tolist()
+        assert every[:2] == [1000, 2001] and archive[0:2]["v"].tolist() == [1000, 2001]
+        assert archive[ROWS - 2 : ROWS + 2]["v"].tolist() == every[ROWS - 2 : ROWS + 2]

@@ -245,16 +245,15 @@ def decompress(
 
     path: the archive. out: where to write, "-" for standard output [path without .aez]. model: the
     one that the archive was made with, where it is not inside. rows: slice(a, b) or (a, b): records
-    a to b - 1, counted from 0, b None: to the last; the ends of a slice may count from behind, -1
-    being the last. None: all. columns: of a table only these. lost: a list to which messages on
-    damaged blocks are added, which are then left out; without it damage is an error. force: replace
-    a file that is there. max_output: the most bytes that may be restored. executor: what decodes,
-    as in aetool.detect. To have records in Python, see aetool.open. What may surprise, such as a
-    file whose name promises another format than its content has, is a warning of the log
-    aetool.data. device: where the model runs, as in aetool.fit. ParamError for rows or columns that
-    are not there, ArchiveError for damage, DataError for a file at out, unless force: each an
-    AetoolError.
-    """
+    a to b - 1, counted from 0, b None: to the last; those beyond the last are left out. The ends of
+    a slice may count from behind, -1 being the last. None: all. columns: of a table only these.
+    lost: a list to which messages on damaged blocks are added, which are then left out; without it
+    damage is an error. force: replace a file that is there. max_output: the most bytes that may be
+    restored. executor: what decodes, as in aetool.detect. To have records in Python, see
+    aetool.open. What may surprise, such as a file whose name promises another format than its
+    content has, is a warning of the log aetool.data. device: where the model runs, as in
+    aetool.fit. ParamError for rows or columns that are not there, ArchiveError for damage,
+    DataError for a file at out, unless force: each an AetoolError."""
     # columns to executor, as the operation takes them
     options = options_of(locals(), operations.decompress, "path", "out", "model", "rows")
     check_path("decompress", "path", path)

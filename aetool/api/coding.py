@@ -44,12 +44,13 @@ class CodingModel(bundles.Bundle):
         encoding: str | None = None,
         skip_rows: int | None = None,
         comment: str | None = None,
+        on_bad_lines: str | None = None,
         executor: Chosen = None,
     ) -> Records:
         """The code of each record, (rows, latent) float32, by the model's encoder, in the order of
         the data; a picture that cannot be read has none.
 
-        header to comment: how a path's text is written, as in aetool.fit; executor: as in
+        header to on_bad_lines: how a path's text is written, as in aetool.fit; executor: as in
         aetool.detect. device: where the encoder runs, as in aetool.fit. AetoolError for a model
         without an encoder and for data that it does not take.
         """
@@ -94,6 +95,7 @@ class CodingModel(bundles.Bundle):
         encoding: str | None = None,
         skip_rows: int | None = None,
         comment: str | None = None,
+        on_bad_lines: str | None = None,
     ) -> Figures:
         """Write the records of data to path as this model restores them, and return figures by
         name: rows; with fill_missing filled, how many values were missing; with clean mse_before
@@ -103,7 +105,7 @@ class CodingModel(bundles.Bundle):
         fill_missing: change nothing but gaps: missing cells of tables, and of pictures the region
         (left, top, width, height, in pixels), which is needed there and refused for tables. clean:
         the same records undamaged, against which the error before and after is measured. force:
-        replace a file that is there. header to comment: as in score. AetoolError for a model
+        replace a file that is there. header to on_bad_lines: as in score. AetoolError for a model
         without a decoder, for a file at path, unless force, and for data that the model does not
         take.
         """
@@ -161,6 +163,7 @@ class CodingModel(bundles.Bundle):
         encoding: str | None = None,
         skip_rows: int | None = None,
         comment: str | None = None,
+        on_bad_lines: str | None = None,
     ) -> pd.DataFrame:
         """Find the k records of data whose codes are nearest to those of each record of query: a
         DataFrame with the columns query, rank and row (all from 1) and distance, nearest first, the

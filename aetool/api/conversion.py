@@ -114,7 +114,7 @@ def with_parts(verb: str, arguments: dict[str, Option]) -> dict[str, Option]:
 def text_options(arguments: Mapping[str, Option]) -> dict[str, Option]:
     """The arguments that say how the text of a path is written, but for those that are None.
 
-    arguments: all those of a verb, by name, header to comment among them (else a KeyError).
+    arguments: all those of a verb, by name, header to on_bad_lines among them (else a KeyError).
     """
     options = {}
     for name in OPTIONS:

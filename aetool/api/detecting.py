@@ -62,6 +62,7 @@ def detect(
     encoding: str | None = None,
     skip_rows: int | None = None,
     comment: str | None = None,
+    on_bad_lines: str | None = None,
     plugin: str | Declared | None = None,
     # which records and columns
     types: Mapping[str, str] | None = None,
@@ -115,7 +116,7 @@ def detect(
     pictures, a folder for files that show where each flagged one is odd; sheet: a PNG file that
     shows the worst; force: replace these where they exist. executor: what computes the scores, with
     the same result: any of concurrent.futures, the executor of a Dask client, or a name such as
-    "processes:4". header to comment: how the text of a path is written, as in aetool.fit.
+    "processes:4". header to on_bad_lines: how the text of a path is written, as in aetool.fit.
 
     data may also be an archive: without a model, its records are judged by the bits that their
     cells cost beyond the usual, in it or by how many numbers lie as far out, a column "bits" says
@@ -171,6 +172,7 @@ def drift(
     encoding: str | None = None,
     skip_rows: int | None = None,
     comment: str | None = None,
+    on_bad_lines: str | None = None,
     plugin: str | Declared | None = None,
     # which records and columns
     types: Mapping[str, str] | None = None,
@@ -206,11 +208,10 @@ def drift(
     measured.
 
     reference: a model, its path, or data to which one is fitted first, as plugin to params say.
-    alpha: how often data that are the same may be called shifted, 0.01 or "1%". header to comment:
-    how the text of paths is written. All others as in aetool.fit; beside a model, plugin to params
-    are refused. ParamError for such arguments, DataError for data that the model does not take:
-    each an AetoolError.
-    """
+    alpha: how often data that are the same may be called shifted, 0.01 or "1%". header to
+    on_bad_lines: how the text of paths is written. All others as in aetool.fit; beside a model,
+    plugin to params are refused. ParamError for such arguments, DataError for data that the model
+    does not take: each an AetoolError."""
     # before any name but those of the arguments is set
     arguments = dict(locals())
     new = data_of("drift", new, text_options(arguments))

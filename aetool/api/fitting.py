@@ -76,6 +76,7 @@ def fit(
     encoding: str | None = None,
     skip_rows: int | None = None,
     comment: str | None = None,
+    on_bad_lines: str | None = None,
     **params: Option,
 ) -> Bundle:
     """Fit a model on a table or on pictures.
@@ -113,6 +114,7 @@ def fit(
     """
     # before any name but those of the arguments is set
     arguments = dict(locals())
+    # what says how text is written goes with the path
     data = data_of("fit", data, text_options(arguments))
     options = {}
     for name in FIT_OPTIONS:

@@ -64,6 +64,7 @@ class JudgingModel(bundles.Bundle):
         encoding: str | None = None,
         skip_rows: int | None = None,
         comment: str | None = None,
+        on_bad_lines: str | None = None,
     ) -> Frame:
         """Score every record of data with this model and flag anomalies: a DataFrame with the
         columns row, score, p, why and anomaly, on the data's own index; a DataFrame of pandas, of
@@ -95,6 +96,7 @@ class JudgingModel(bundles.Bundle):
             encoding=encoding,
             skip_rows=skip_rows,
             comment=comment,
+            on_bad_lines=on_bad_lines,
         )
 
     @door
@@ -123,6 +125,7 @@ class JudgingModel(bundles.Bundle):
         encoding: str | None = None,
         skip_rows: int | None = None,
         comment: str | None = None,
+        on_bad_lines: str | None = None,
     ) -> operations.Detection:
         """Score data with this model and write what it finds to path, as one HTML page that loads
         nothing else; returns the Detection, in which each record has its score, p, reasons and
@@ -157,6 +160,7 @@ class JudgingModel(bundles.Bundle):
         encoding: str | None = None,
         skip_rows: int | None = None,
         comment: str | None = None,
+        on_bad_lines: str | None = None,
     ) -> Comparison:
         """Compare new data with those that this model was fitted on: same, shifted, broken or
         unknown, and how they differ.
@@ -175,6 +179,7 @@ class JudgingModel(bundles.Bundle):
             encoding=encoding,
             skip_rows=skip_rows,
             comment=comment,
+            on_bad_lines=on_bad_lines,
         )
 
     @door
@@ -190,12 +195,13 @@ class JudgingModel(bundles.Bundle):
         encoding: str | None = None,
         skip_rows: int | None = None,
         comment: str | None = None,
+        on_bad_lines: str | None = None,
         executor: Chosen = None,
     ) -> Float:
         """Score each record of data: (rows,) float64, in `unit`; larger is more anomalous; NaN for
         a picture that cannot be read.
 
-        header to comment: how a path's text is written, as in aetool.fit; executor: as in
+        header to on_bad_lines: how a path's text is written, as in aetool.fit; executor: as in
         aetool.detect. device: where the model runs, as in aetool.fit. DataError, an AetoolError,
         for data that the model does not take.
         """
@@ -261,6 +267,7 @@ class JudgingModel(bundles.Bundle):
         encoding: str | None = None,
         skip_rows: int | None = None,
         comment: str | None = None,
+        on_bad_lines: str | None = None,
         executor: Chosen = None,
     ) -> dict[str, float]:
         """Judge the score against labels: a dictionary of auroc, average_precision, and precision
@@ -271,7 +278,7 @@ class JudgingModel(bundles.Bundle):
         labelled by their folders. normal: the labels that mean an ordinary record [of pictures:
         good]. masks: a folder of pictures that mark what is wrong, for a model of pictures: for
         scratch/003.png the mask scratch/003_mask.png. threshold to top: what is flagged, as in
-        detect [what lies above the model's own threshold]. header to comment, executor: as in
+        detect [what lies above the model's own threshold]. header to on_bad_lines, executor: as in
         score. AetoolError where labels are missing, or all are ordinary or none.
         """
         # before any name but those of the arguments is set

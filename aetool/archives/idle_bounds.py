@@ -101,6 +101,13 @@ def _of_column(name: str, bound_text: str, column: Column | None = None) -> str:
     # true floats have no last digit, and words no digit at all
     if not isinstance(column, Number) or column.decimals is None:
         return f"{name}: stored exactly, as none of its numbers can be rounded within {bound_text}"
+    # such as CR behind some amounts, and k behind some numbers
+    if column.notation.magnitudes:
+        return (
+            f"{name}: stored exactly, as it writes some of its numbers with other texts behind "
+            "them than most, such as CR or k: a bound is for numbers that have the same text "
+            "around them"
+        )
     spread = Fraction(column.high) - Fraction(column.low)
     if not spread:
         return f"{name}: stored exactly, as its numbers are all the same"

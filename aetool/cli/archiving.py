@@ -188,6 +188,12 @@ def _notes(facts: Mapping[str, Json]) -> Iterator[str]:
     returns."""
     if "kept" in facts:
         yield f"the file is kept byte for byte: {facts['kept']}"
+        # a table whose columns are the reason, which a user may expect to be stored by column
+        if facts["kept"].startswith("column "):
+            yield (
+                "so decompress restores the whole file, and --rows, --columns and detect need it "
+                "restored; without these columns, or with them as text, they work on the archive"
+            )
     if "unread" in facts:
         yield f"stored exactly, as errors cannot be measured: {facts['unread']}"
     unread = facts.get("unread_pictures", ())

@@ -58,14 +58,18 @@ def encode(
 @click.command()
 @click.argument("codes")
 @options.model
-@click.option("-o", "--output", required=True, help="A .csv, .parquet or .npy file, or a folder.")
+@click.option(
+    "-o",
+    "--output",
+    help="A .csv or .parquet [CSV to standard output]; of pictures a .npy or a folder.",
+)
 @options.device
 @options.force
 @options.quiet
 def decode(
     codes: str,
     model: str | None,
-    output: str,
+    output: str | None,
     device: str,
     force: bool,
     quiet: bool,
@@ -75,6 +79,10 @@ def decode(
     from aetool.operations import coding
 
     maker = options.needed_model(model, "the table of codes")
+    if output is None and maker.kind == "table":
+        output = "-"
+    if output is None:
+        raise ParamError("pictures are not printed: name a .npy or a folder with -o")
     rows = coding.write_records(codes, output, maker, force, device)
-    if not quiet:
+    if not quiet and output != "-":
         terminal.say(f"{output}: {rows:,} records", err=True)

@@ -32,6 +32,8 @@ def merge(
     # what merging loads, other verbs need not wait for
     from aetool import operations
 
+    if output == "-" and not force:
+        terminal.refuse_bytes("the archive")
     figures = operations.merge(files, output, force, engine, index)
     if quiet:
         return

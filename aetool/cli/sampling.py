@@ -5,6 +5,7 @@ from __future__ import annotations
 import click
 
 from aetool.cli import options, terminal
+from aetool.errors import ParamError
 
 
 @click.command()
@@ -12,8 +13,8 @@ from aetool.cli import options, terminal
 @click.option(
     "-o",
     "--output",
-    required=True,
-    help="A .csv or .parquet; of pictures a .png contact sheet, a .npy or a folder.",
+    help="A .csv or .parquet [CSV to standard output]; of pictures a .png contact sheet, a .npy or "
+    "a folder.",
 )
 @click.option(
     "-n",
@@ -45,7 +46,7 @@ from aetool.cli import options, terminal
 @options.quiet
 def sample(
     model: str | None,
-    output: str,
+    output: str | None,
     count: int | None,
     like: str | None,
     spread: float | None,
@@ -68,6 +69,12 @@ def sample(
     sample_options = sampling.SampleOptions(
         count, like, spread, grid, seed, prior, conditions, force, device
     )
-    rows = sampling.write_samples(options.needed_model(model), output, sample_options)
-    if not quiet:
+    bundle = options.needed_model(model)
+    # a table goes where that of detect goes
+    if output is None and bundle.kind == "table":
+        output = "-"
+    if output is None:
+        raise ParamError("pictures are not printed: name a .png, a .npy or a folder with -o")
+    rows = sampling.write_samples(bundle, output, sample_options)
+    if not quiet and output != "-":
         terminal.say(f"{output}: {rows:,} records", err=True)

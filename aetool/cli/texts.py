@@ -16,7 +16,8 @@ from aetool.data import notices
 
 Command = TypeVar("Command", bound=Callable[..., object])
 PATIENCE, OFTEN = 1.0, 0.1  # seconds until progress is shown, and between two lines of it
-SAID = ("delimiter", "decimal", "encoding", "skip_rows", "comment")  # options by their own names
+# options by their own names
+SAID = ("delimiter", "decimal", "encoding", "skip_rows", "comment", "on_bad_lines")
 
 
 def text_options(*paths: str) -> Callable[[Command], Command]:
@@ -51,6 +52,11 @@ def text_options(*paths: str) -> Callable[[Command], Command]:
 def _options() -> list[Callable[[Callable[..., object]], Callable[..., object]]]:
     """The options about how text is written, such as --delimiter, each as a click decorator."""
     return [
+        click.option(
+            "--on-bad-lines",
+            metavar="WHAT",
+            help="Lines with too few or too many fields: error [error], or skip.",
+        ),
         click.option(
             "--comment",
             metavar="CHAR",

@@ -705,6 +705,9 @@ class Archive:
             raise ParamError(
                 f"{self.reader.path}: an archive is sliced by rows, archive[a:b]; got {brief(rows)}"
             )
+        # of a table that is kept whole the archive does not know how many rows it has
+        if self.content.kept_whole(self):
+            return self._frame(0, self.rows)[rows]
         first, last, _ = rows.indices(self.rows)
         return self._frame(first, max(first, last))
 

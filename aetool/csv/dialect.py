@@ -17,6 +17,7 @@ from aetool.spelling import option
 BLANK = " "
 NAMED_DELIMITERS = {"tab": "\t", "\\t": "\t", "blank": BLANK, "space": BLANK}
 DECIMALS = (".", ",")
+ERROR, SKIP = ON_BAD_LINES = ("error", "skip")
 LONGEST_COMMENT = 4  # characters
 OF_NAMES = ("idna", "punycode", "undefined")  # encodings in which no file is written
 # what is more, or less, in records than in the header
@@ -35,6 +36,7 @@ _OF_READING = (
     "shared",
     "padded",
     "read_as",
+    "skips_bad",
 )
 
 
@@ -53,7 +55,8 @@ class Dialect:
     comment: what lines that are no records begin with, "" if nothing does. edge: ROW_NAMES,
     RECORD_TAIL, HEADER_TAIL, SHARED_NAME, BOX or ""; shared: the index of the first of two fields
     of one name. padded: blanks around values fill columns up, and lines are drawn. read_as: the
-    encoding that the user or the model asked for; "" if none was.
+    encoding that the user or the model asked for; "" if none was. skips_bad: whether records with
+    another number of fields than the table has are passed over, as the user said.
     """
 
     delimiter: str = ","
@@ -72,6 +75,7 @@ class Dialect:
     shared: int = 0
     padded: bool = False
     read_as: str = ""
+    skips_bad: bool = False
 
     def to_json(self) -> dict[str, str | bool]:
         """The facts of the dialect that an archive stores, by name, as JSON: not those of
@@ -98,9 +102,9 @@ class Reading:
     digit, quote or line end; "tab"; or "blank" (one or more blanks). decimal: "." or ",", which the
     delimiter must not be as well. encoding: as Python names it. skip_rows: how many lines stand
     before the header, or before the first record, 0 or more. comment: what lines that are no
-    records begin with, 1 to 4 characters. names: those of a model's columns, by which a header is
-    known. ParamError for anything else.
-    """
+    records begin with, 1 to 4 characters. on_bad_lines: what is done with records that have another
+    number of fields than the table: "error", which None stands for, or "skip". names: those of a
+    model's columns, by which a header is known. ParamError for anything else."""
 
     header: bool | None = None
     delimiter: str | None = None
@@ -108,6 +112,7 @@ class Reading:
     encoding: str | None = None
     skip_rows: int | None = None
     comment: str | None = None
+    on_bad_lines: str | None = None
     names: tuple[str, ...] = ()
 
     def __post_init__(self) -> None:
@@ -138,6 +143,11 @@ class Reading:
             )
         if self.comment is not None:
             _check_comment(self.comment)
+        if self.on_bad_lines not in (None, *ON_BAD_LINES):
+            raise ParamError(
+                f"{option('--on-bad-lines')} {self.on_bad_lines}: write error, or skip to pass "
+                "over lines with too few or too many fields"
+            )
 
     def to_json(self) -> dict[str, str | int]:
         """The settings that the user has given, those that are not None, as JSON by name; without
@@ -169,6 +179,7 @@ KINDS = (
     ("decimal", str, "a text, . or ,"),
     ("encoding", str, "a text such as 'utf-8'"),
     ("comment", str, "a text such as '#'"),
+    ("on_bad_lines", str, "'error' or 'skip'"),
 )
 OPTIONS = tuple(field.name for field in dataclasses.fields(Reading) if field.name != "names")
 

@@ -22,6 +22,7 @@ from aetool.csv.dialect import (
     RECORD_TAIL,
     ROW_NAMES,
     SHARED_NAME,
+    SKIP,
     Dialect,
     Reading,
 )
@@ -244,6 +245,7 @@ def sniff(
         shared=table.shared,
         padded=table.padded,
         read_as=read_as,
+        skips_bad=reading.on_bad_lines == SKIP,
     )
 
 

@@ -110,6 +110,18 @@ class ArrowSource(TableSource):
                 texts.add(name)
         return texts
 
+    def families(self) -> dict[str, tuple[str, str]]:
+        """Of each column by its name (the family of its type, of FAMILIES or "other values"; the
+        type's name). Columns of the type null, which have no values, are left out, and so are those
+        whose strings may be numbers or dates."""
+        families = {}
+        for place, (name, kind) in enumerate(zip(self._names, self.schema.types, strict=True)):
+            family = _family_of(kind)
+            is_cells = family == TEXTS and (self.strings_are_cells or place in self.cells)
+            if family is not None and not is_cells:
+                families[name] = (family, str(kind))
+        return families
+
     def as_table(self, batch: pa.RecordBatch, row: int) -> Table:
         """Convert a batch of the source's schema to a Table of columns, as arrow_values.values_of
         does; `typed` are those that are text by their type and not to be read as cells of a file
@@ -152,6 +164,36 @@ class ArrowSource(TableSource):
             f"0x{error.object[error.start]:02x}, which is not UTF-8; write its texts as UTF-8, or "
             "make it a column of binary values"
         )
+
+
+NUMBERS, MOMENTS, TEXTS = "numbers", "moments", "texts"  # families of types
+# For each family the functions of pyarrow.types that tell its types.
+FAMILIES = {
+    NUMBERS: ("integer", "floating", "decimal"),
+    MOMENTS: ("timestamp", "date"),
+    TEXTS: ("string", "large_string", "string_view"),
+    "truths": ("boolean",),
+    "times of day": ("time",),
+    "durations": ("duration",),
+    "bytes": ("binary", "large_binary", "binary_view", "fixed_size_binary"),
+}
+
+
+def _family_of(kind: pa.DataType) -> str | None:
+    """The family of an Arrow type, see ArrowSource.families; None of the type null."""
+    from pyarrow import types
+
+    # ways of encoding come first: what is encoded may be of any type
+    if types.is_dictionary(kind) or types.is_run_end_encoded(kind):
+        return _family_of(kind.value_type)
+    if getattr(kind, "extension_name", "") == "arrow.bool8":
+        return "truths"
+    if types.is_null(kind):
+        return None
+    for family, names in FAMILIES.items():
+        if any(getattr(types, f"is_{name}")(kind) for name in names):
+            return family
+    return "other values"
 
 
 def _given_names(schema: pa.Schema, name: str) -> list[str]:

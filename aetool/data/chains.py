@@ -7,8 +7,10 @@ from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
 from urllib.parse import unquote
 
-from aetool.data import remote
-from aetool.data.arrow_source import ArrowSource
+import numpy as np
+
+from aetool.data import notices, remote
+from aetool.data.arrow_source import MOMENTS, TEXTS, ArrowSource
 from aetool.data.table import Cells, Table, Values, as_cells
 from aetool.data.table_source import TableSource
 from aetool.errors import DataError
@@ -26,9 +28,10 @@ class ChainSource(TableSource):
     """Several tables read as one, one after the other. Its columns are those of the first table,
     and behind them those that the folders in its path add, as year=2024 does; the other tables have
     the same, in any order, else `batches` raises DataError. A column that is text in one table by
-    its types is text in all; where tables in text, such as CSV, and tables with types come
-    together, every column is text. folder: the folder whose files they are, which the caller sets;
-    None if of none."""
+    its types is text in all, which is said as a notice; where tables in text, such as CSV, and
+    tables with types come together, every column is text. DataError for a column whose types in two
+    tables are of other families that differ, such as numbers and moments. folder: the folder whose
+    files they are, which the caller sets; None if of none."""
 
     def __init__(
         self,
@@ -57,6 +60,35 @@ class ChainSource(TableSource):
         # of tables in text and tables with types together every column is text
         in_text = [source.is_in_text for source in sources]
         self._all_texts = any(in_text) and not all(in_text)
+        # columns of moments: in a table without any value they have the type of no values
+        self._moments = set() if self._all_texts else self._check_types()
+
+    def _check_types(self) -> set[str]:
+        """Compare the types that columns have in the tables: returns the names of those of moments.
+        A notice is said of each column that is text in some of them alone; DataError where the
+        types of a column are of other families that differ."""
+        # of each column its family and type, and the table, where it was met first
+        first_of: dict[str, tuple[str, str, str]] = {}
+        told: set[str] = set()
+        for source in self.sources:
+            if not isinstance(source, ArrowSource):
+                continue
+            for name, (family, kind) in source.families().items():
+                if name not in first_of:
+                    first_of[name] = (family, kind, source.name)
+                first_family, first_kind, first_name = first_of[name]
+                if family == first_family or name in told:
+                    continue
+                types = f"column '{name}' is {first_kind} in {first_name} and {kind} here"
+                if TEXTS not in (family, first_family):
+                    raise DataError(
+                        f"{source.name}: {types}: give tables in which it is of one type, or which "
+                        "do not have it"
+                    )
+                notices.say(source.name, f"{types}: it is read as text in all")
+                told.add(name)
+        moments = {name for name, (family, *_) in first_of.items() if family == MOMENTS}
+        return moments - told
 
     def with_paths(self) -> Iterator[tuple[TableSource, PathValues]]:
         """Yield each table, in order, with the values, by column, that the path of its file adds: a
@@ -76,6 +108,7 @@ class ChainSource(TableSource):
         without._added = []
         without._texts = self._texts
         without._all_texts = self._all_texts
+        without._moments = self._moments
         return without
 
     def one_of_all(
@@ -137,6 +170,10 @@ class ChainSource(TableSource):
         is_text = self._all_texts or name in self._texts
         if is_text and not isinstance(values, Cells):
             return as_cells(values)
+        # where a column has no values at all its type says nothing: these are gaps among moments
+        has_no_moments = not isinstance(values, Cells) and values.dtype.kind != "M"
+        if name in self._moments and has_no_moments:
+            return np.full(len(values), "NaT", "datetime64[us]")
         return values
 
 

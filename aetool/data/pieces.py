@@ -264,9 +264,12 @@ def _pieces_of_chain(chain: ChainSource, finer: int) -> Iterator[ChainedPiece] |
     # one that cannot be cut makes the whole such
     for source in chain.sources:
         is_cut = isinstance(source, ArrowFileSource | CsvSource) and pieces_of(source) is not None
-        # pieces count comments among their records, and a chain numbers records alone
-        has_comments = isinstance(source, CsvSource) and bool(source.dialect.comment)
-        if not is_cut or has_comments:
+        # pieces count comments and lines that are passed over among their records, and a chain
+        # numbers records alone
+        has_others = isinstance(source, CsvSource) and (
+            bool(source.dialect.comment) or source.dialect.skips_bad
+        )
+        if not is_cut or has_others:
             return None
     return _pieces_of_each_table(chain, finer)
 

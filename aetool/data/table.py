@@ -286,9 +286,13 @@ def shortest(number: float) -> str:
 
 def joined(parts: Sequence[Values]) -> Values:
     """Join parts of a column, at least one, one below the other; cells get a new buffer of only
-    their own bytes. DataError if some are cells and others are not."""
+    their own bytes. DataError if some are cells and others are not, or some numbers and others
+    moments."""
     cells = [part for part in parts if isinstance(part, Cells)]
     if not cells:
+        kinds = {part.dtype.kind for part in parts if not isinstance(part, Cells)}
+        if len(kinds) > 1:
+            raise DataError("a column has numbers in one input and moments in another")
         return np.concatenate([part for part in parts if not isinstance(part, Cells)])
     if len(cells) != len(parts):
         raise DataError("a column is text in one input and typed in another")

@@ -10,7 +10,7 @@ from typing import BinaryIO
 import numpy as np
 
 from aetool.csv import cells, cutting, encodings
-from aetool.csv.dialect import BLANK, BOX, RECORD_TAIL, Dialect
+from aetool.csv.dialect import BLANK, BOX, RECORD_TAIL, SKIP, Dialect
 from aetool.csv.encodings import NoTableError
 from aetool.csv.fields import BARE, CR, LF, Fields, count_of, fields, strip_blanks
 from aetool.csv.sniffing import MOST_FOOTER
@@ -22,8 +22,19 @@ from aetool.spelling import option
 CHUNK = 4 << 20  # bytes of a piece
 END_MARK = b"\x1a"
 SHOWN = 40  # characters of a line that is quoted
+FIRST_BAD = 5  # lines with a wrong number of fields that a message names
 
 Tell = Callable[[str], None]
+
+
+@dataclass(frozen=True)
+class BadLine:
+    """A record with another number of fields than its table has. row, line: where it is, from 1;
+    width: how many fields it has."""
+
+    row: int
+    line: int
+    width: int
 
 
 @dataclass(eq=False)
@@ -33,7 +44,9 @@ class LeftOut:
     comments: how many records are comments. footer: lines at the end, each quoted and cut for a
     message, no records unless records follow, and footer_error, the error if they do; None without
     such lines. odd_bytes: a line for the user on the first bytes that are not UTF-8, or "".
-    has_records: whether there is any record.
+    has_records: whether there is any record. bad, first_bad: how many records have another number
+    of fields than the table, and the first FIRST_BAD (5) of them; passed over only if skips_bad.
+    bad_in_footer: of the lines of the footer, which are such if records follow.
     """
 
     comments: int = 0
@@ -41,20 +54,47 @@ class LeftOut:
     footer_error: DataError | None = None
     odd_bytes: str = ""
     has_records: bool = False
+    bad: int = 0
+    first_bad: list[BadLine] = field(default_factory=list)
+    bad_in_footer: list[BadLine] = field(default_factory=list)
+    skips_bad: bool = False
+
+    def note_bad(self, lines: Sequence[BadLine]) -> None:
+        """Note records with a wrong number of fields, in place: counted, the first ones kept."""
+        self.bad += len(lines)
+        room = FIRST_BAD - len(self.first_bad)
+        self.first_bad += lines[: max(room, 0)]
+
+    def footer_is_bad(self) -> None:
+        """Note, in place, that the lines that looked like a footer are records with a wrong number
+        of fields, as records follow them."""
+        self.note_bad(self.bad_in_footer)
+        self.bad_in_footer = []
+        self.footer = []
+        self.footer_error = None
 
     def add(self, following: LeftOut) -> None:
         """Join what the following part of the text left out to this, in place. DataError if that
         shows that lines taken for a footer stand between records, or are more than MOST_FOOTER
         (10)."""
+        self.skips_bad |= following.skips_bad
         # what looked like a footer has records behind it
         if self.footer_error is not None and following.has_records:
-            raise self.footer_error
+            if not self.skips_bad:
+                raise self.footer_error
+            self.footer_is_bad()
+        self.note_bad(following.first_bad)
+        # of the others only their number is known
+        self.bad += following.bad - len(following.first_bad)
+        self.bad_in_footer += following.bad_in_footer
         self.comments += following.comments
         self.footer += following.footer
         self.footer_error = self.footer_error or following.footer_error
         if len(self.footer) > MOST_FOOTER:
             assert self.footer_error is not None
-            raise self.footer_error
+            if not self.skips_bad:
+                raise self.footer_error
+            self.footer_is_bad()
         # only the first such bytes of a text are named
         self.odd_bytes = self.odd_bytes or following.odd_bytes
         self.has_records |= following.has_records
@@ -72,6 +112,22 @@ class LeftOut:
         if self.comments:
             lines = "line is" if self.comments == 1 else "lines are"
             tell(f"{self.comments} {lines} left out as beginning with {marker}")
+        if self.bad:
+            lines = "line is" if self.bad == 1 else "lines are"
+            tell(
+                f"{self.bad:,} {lines} passed over for too few or too many fields: "
+                f"{self.bad_in_words()}"
+            )
+
+    def bad_in_words(self) -> str:
+        """Words for a message on the records with a wrong number of fields, at least one: the line
+        of each of the first, and how many fields it has."""
+        words = []
+        for bad in self.first_bad:
+            words.append(f"line {bad.line} ({_count_of_fields(bad.width)})")
+        if self.bad > len(self.first_bad):
+            words.append(f"and {self.bad - len(self.first_bad):,} more")
+        return ", ".join(words)
 
 
 @dataclass(frozen=True)
@@ -100,6 +156,8 @@ def tables_of_part(
     # in a worker process nobody hears lines: what is unusual is returned in left_out
     reader = _Reader(name, dialect, tell=_say_nothing)
     reader.left_out = left_out
+    left_out.skips_bad = dialect.skips_bad
+    reader.is_part = True
     try:
         yield from reader.tables_behind(pieces, before)
     except NoTableError as error:
@@ -136,7 +194,8 @@ class _Reader:
     written. tell: is passed a line on each thing that is unusual. rows, lines: how many records,
     comments between them counted, and lines came before the piece at hand. numbers: (records,),
     from 0 in the text, of the piece's records, where comments are between them; else None. names:
-    of the columns, () until they are known. left_out: which lines are no records."""
+    of the columns, () until they are known. left_out: which lines are no records. is_part: whether
+    it reads only a part of a text."""
 
     def __init__(self, name: str, dialect: Dialect, tell: Tell) -> None:
         self.name = name
@@ -146,7 +205,10 @@ class _Reader:
         self.lines = 0
         self.numbers: Int | None = None
         self.names: tuple[str, ...] = ()
-        self.left_out = LeftOut()
+        self.left_out = LeftOut(skips_bad=dialect.skips_bad)
+        self.is_part = False
+        # of the first record with a wrong number of fields, where these are not passed over
+        self.width_error: _WidthError | None = None
 
     def tables(self, stream: BinaryIO) -> Iterator[Table]:
         """Yield the records of a text from its begin, batch by batch; at least one batch if it has
@@ -181,7 +243,8 @@ class _Reader:
     def _read_records(self, pieces: Iterator[bytes]) -> Iterator[Table]:
         """Yield the records of pieces, each bytes of whole records, as one batch a piece; none of a
         piece without records. Counts them, and their lines, in `rows` and `lines`; notes in
-        `left_out` what is no record. DataError for a piece that is not right."""
+        `left_out` what is no record. DataError for a piece that is not right: for records with a
+        wrong number of fields when all pieces are read, so that it says how many there are."""
         for piece in pieces:
             text = self._in_valid_utf8(piece)
             # cut before comments are taken out: their lines are counted, too
@@ -194,11 +257,14 @@ class _Reader:
                 if not self.names:
                     self.names = self._numbered_names(records)
                 records = self._with_regular_width(records)
-            if len(records):
+            # behind such a record nothing is yielded, and the others are only counted
+            if len(records) and self.width_error is None:
                 self.left_out.has_records = True
                 yield self._table(records)
             self.rows += len(every)
             self.lines += lines_in(text)
+        if self.width_error is not None:
+            raise DataError(self.width_error.in_words(self.left_out, self.rows, self.is_part))
 
     def _table(self, records: Fields) -> Table:
         """Records, at least one, each with as many fields as there are names, as columns of cells
@@ -413,64 +479,110 @@ class _Reader:
         irregular = np.flatnonzero(~is_regular)
         # an earlier piece ended with lines that looked like a footer, and records follow
         if self.left_out.footer_error is not None and len(regular):
-            raise self.left_out.footer_error
+            self._pass_over(self.left_out.bad_in_footer)
+            self.left_out.footer_is_bad()
         end = int(regular[-1]) + 1 if len(regular) else 0
         # irregular lines before a regular record are no footer
-        if len(irregular) and irregular[0] < end:
-            raise self._width_error(records, int(irregular[0]))
+        bad_lines = [self._bad_line(records, record) for record in irregular[irregular < end]]
+        self.left_out.note_bad(bad_lines)
+        self._pass_over(bad_lines)
         for record in range(end, len(records)):
             self._keep_for_footer(records, record)
-        if end < len(records):
-            is_before_footer = np.arange(len(records)) < end
-            records = records.only(is_before_footer)
-        return records
+        return self._only_chosen(records, is_regular)
+
+    def _pass_over(self, bad_lines: Sequence[BadLine]) -> None:
+        """Take note of records with a wrong number of fields: unless these are to be passed over,
+        the first of a text is kept in `width_error`, which ends the reading."""
+        if bad_lines and not self.dialect.skips_bad and self.width_error is None:
+            self.width_error = self._error_of(bad_lines[0])
 
     def _keep_for_footer(self, records: Fields, record: int) -> None:
         """Add record number `record`, from 0, of these records to the footer in `left_out`, which
-        is no record if no other follows. DataError if it is the text's first, or neither a drawn
-        line nor shorter than the table with no figure in its first cell, or if the footer has more
-        than MOST_FOOTER (10) lines."""
-        error = self._width_error(records, record)
+        is no record if no other follows. It is a bad line, and no footer, if it is the text's
+        first, or neither a drawn line nor shorter than the table with no figure in its first cell,
+        or if the footer has more than MOST_FOOTER (10) lines."""
+        bad_line = self._bad_line(records, record)
         is_this = np.arange(len(records)) == record
         (values,) = records.only(is_this).records()
         texts = [value.decode() for value in values]
         is_first = self.rows == 0 and record == 0
         # such as "Total" or "source: ..."
         is_short = len(texts) < len(self.names) and not cells.is_figure(texts[0])
-        if is_first or not (is_short or cells.is_ruler(texts)):
-            raise error
         left_out = self.left_out
+        if is_first or not (is_short or cells.is_ruler(texts)):
+            # what looked like a footer before it stands among such lines
+            self._pass_over([*left_out.bad_in_footer, bad_line])
+            left_out.footer_is_bad()
+            left_out.note_bad([bad_line])
+            return
         line = _joined_by_delimiter(values, self.dialect)
         left_out.footer.append(_quoted_for_message(line))
+        left_out.bad_in_footer.append(bad_line)
         # the error of its first line, if records follow
         if left_out.footer_error is None:
-            left_out.footer_error = error
+            error = self._error_of(bad_line)
+            alone = LeftOut(bad=1, first_bad=[bad_line])
+            left_out.footer_error = DataError(error.in_words(alone, self.rows, is_part=True))
         if len(left_out.footer) > MOST_FOOTER:
-            raise left_out.footer_error
+            self._pass_over(left_out.bad_in_footer)
+            left_out.footer_is_bad()
 
-    def _width_error(self, records: Fields, record: int) -> DataError:
-        """Return, not raise, the error for record number `record`, from 0, of these fields, which
-        has another number of fields than the table has columns: it says the row and the line, from
-        1."""
+    def _bad_line(self, records: Fields, record: int) -> BadLine:
+        """Where record number `record`, from 0, of these fields is, which has another number of
+        fields than the table has columns."""
         row = 1 + self.rows + record
         # where comments were left out between records
         if self.numbers is not None:
             row = 1 + int(self.numbers[record])
         before = records.text[: records.begin[record]]
         line = self.lines + lines_in(before) + 1
-        width = int(records.width[record])
-        columns = len(self.names)
-        where = f"{self.name}: row {row} (line {line}) has {width} field{'s' * (width != 1)}"
-        expected = f"{columns} {'is' if columns == 1 else 'are'} expected"
-        if row == 1:
-            return DataError(
-                f"{where} where the header has {columns}; if the table begins further down, say "
-                f"{option('--skip-rows')} N; if something else parts fields, "
+        return BadLine(row, line, int(records.width[record]))
+
+    def _error_of(self, bad_line: BadLine) -> _WidthError:
+        """The error for a text of which this record is the first with a wrong number of fields."""
+        return _WidthError(self.name, len(self.names), bad_line)
+
+
+@dataclass(frozen=True)
+class _WidthError:
+    """What is wrong where records have another number of fields than their table. name: of the
+    text; columns: of the table; first: the first such record."""
+
+    name: str
+    columns: int
+    first: BadLine
+
+    def in_words(self, left_out: LeftOut, rows: int, is_part: bool) -> str:
+        """The message: where the first such record is, how many there are and where the next ones
+        are, and what to do. left_out: counts them; rows: how many records the text has; is_part:
+        whether only a part of the text was read, so that the numbers say nothing of the whole."""
+        first = self.first
+        fields = _count_of_fields(first.width)
+        where = f"{self.name}: row {first.row} (line {first.line}) has {fields}"
+        if first.row == 1:
+            return (
+                f"{where} where the header has {self.columns}; if the table begins further down, "
+                f"say {option('--skip-rows')} N; if something else parts fields, "
                 f"{option('--delimiter')} CHAR"
             )
-        return DataError(
-            f"{where} where {expected}; mend that line, or quote cells that hold the delimiter"
+        expected = f"{self.columns} {'is' if self.columns == 1 else 'are'} expected"
+        skip = f"{option('--on-bad-lines')} {SKIP}"
+        if left_out.bad <= 1:
+            return (
+                f"{where} where {expected}; mend that line, or quote cells that hold the "
+                f"delimiter; {skip} passes over it"
+            )
+        of_all = "" if is_part else f" of {rows:,}"
+        return (
+            f"{where} where {expected}, and {left_out.bad:,} lines{of_all} are so: "
+            f"{left_out.bad_in_words()}; mend these lines, or quote cells that hold the delimiter; "
+            f"{skip} passes over them"
         )
+
+
+def _count_of_fields(width: int) -> str:
+    """How many fields a record has, in words."""
+    return "1 field" if width == 1 else f"{width:,} fields"
 
 
 def _joined_by_delimiter(values: Sequence[bytes], dialect: Dialect) -> str:

@@ -3,7 +3,7 @@ or `1.234,50`: read by the notation of their column."""
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from typing import TYPE_CHECKING
 
 import numpy as np
@@ -21,12 +21,35 @@ NO_NUMBERS: tuple[None, set[str]] = (None, set())  # no numbers, and so no mark 
 EXACT = float(1 << 53)  # beyond it float64 does not hold every whole number
 
 
-def with_all_numbers(read: Callable[[str], pd.DataFrame], usual: str) -> pd.DataFrame:
+def with_all_numbers(
+    read: Callable[[str], pd.DataFrame],
+    usual: str,
+    known: Mapping[str, str],
+) -> pd.DataFrame:
     """Read a table as a DataFrame in which all columns of numbers are numbers, also those that
     pandas leaves as texts. read: reads the table by pandas, given the decimal mark, "." or ",";
-    usual: the mark of the text's dialect. Numbers such as 1.234, which can be read with either
-    mark, have the usual one, unless some columns can only have the other mark, and none can only
-    have the usual one."""
+    usual: the mark of the text's dialect; known: by name the marks of columns that `read` leaves as
+    texts, since other records than those that are read tell them. Numbers such as 1.234, which can
+    be read with either mark, have the usual one, unless some columns can only have the other mark,
+    and none can only have the usual one."""
+    return _with_usual_mark(lambda mark: _with_known_marks(read(mark), known), usual)
+
+
+def _with_known_marks(frame: pd.DataFrame, known: Mapping[str, str]) -> pd.DataFrame:
+    """The frame, changed in place, with numbers for the texts of those columns whose decimal marks
+    are known, by name; where they are no numbers the texts stay."""
+    for place, name in enumerate(frame.columns):
+        if name not in known:
+            continue
+        numbers, _ = _numbers_in(frame.iloc[:, place], known[name])
+        if numbers is not None:
+            frame.isetitem(place, numbers.to_numpy())
+    return frame
+
+
+def _with_usual_mark(read: Callable[[str], pd.DataFrame], usual: str) -> pd.DataFrame:
+    """Read a table as a DataFrame in which all columns of numbers are numbers, as
+    `with_all_numbers` says, where no mark of a column is known."""
     frame = read(usual)
     other = COMMA if usual == POINT else POINT
     if other in _replace_by_numbers(frame):

@@ -485,9 +485,12 @@ def frame_of_text(
     body: bytes,
     format: Mapping[str, Json],
     names: Sequence[str],
+    marks: Mapping[str, str] | None = None,
 ) -> pd.DataFrame:
     """A DataFrame of a table in text, its types as pandas.read_csv tells them, but that a column of
-    numbers in another notation than the file's has these, see unread_numbers. body: the text's
+    numbers in another notation than the file's has these, see unread_numbers. marks: by name the
+    decimal marks of columns that the text itself does not show, as it is a part of a table; None:
+    of none. body: the text's
     bytes, in UTF-8 or Latin-1; format: "delimiter", "header" (whether there is one), "decimal", the
     decimal mark, and perhaps "space", whether blanks behind delimiters are skipped; names: of all
     its columns, used if it has no header, or no record. Values that a record lacks are gaps; what
@@ -505,6 +508,9 @@ def frame_of_text(
         # else pandas would take the first record for one
         options["header"] = None
         options["names"] = list(names)
+    if marks:
+        # read as texts first, for their numbers have that mark
+        options["dtype"] = dict.fromkeys(marks, "str")
     if _pandas_cuts_alike(records, len(names)):
         options["sep"] = rule.delimiter
         options["skipinitialspace"] = rule.space
@@ -523,7 +529,7 @@ def frame_of_text(
         frame: pd.DataFrame = pd.read_csv(stream, decimal=mark, low_memory=False, **options)
         return frame
 
-    return unread_numbers.with_all_numbers(read, str(format["decimal"]))
+    return unread_numbers.with_all_numbers(read, str(format["decimal"]), marks or {})
 
 
 def _pandas_cuts_alike(records: Fields, columns: int) -> bool:

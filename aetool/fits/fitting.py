@@ -269,6 +269,8 @@ def fit_source(
         bundle = dataclasses.replace(bundle, facts={**bundle.facts, "robust": True}, _sessions={})
     # what the user said of the text is asked of later data, too
     reading = source.said.to_json() if isinstance(source, TableSource) else {}
+    # lines that are passed over are of this file: of others the user is to say so again
+    reading.pop("on_bad_lines", None)
     if reading:
         bundle = dataclasses.replace(bundle, facts={**bundle.facts, READING: reading}, _sessions={})
     all_ordinary = bool(options.normal) and not options.robust and not labelled

@@ -108,7 +108,7 @@ def _facts_of_archive(path: str | os.PathLike[str], archive: Archive) -> dict[st
 
     # decodes every block, which `count` is called with
     sizes = archive.sizes(count)
-    note = archive.content.rows_told(archive)
+    note = archive.content.rows_told(archive) or archive.content.kept_whole(archive)
     if note:
         facts["note"] = note
     elif records != archive.rows:

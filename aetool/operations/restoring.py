@@ -3,23 +3,25 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Iterable, Iterator, Sequence
+import sys
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import TypeVar
 
 from aetool import engine as engines
-from aetool import system
+from aetool import files, system
 from aetool.bundle import Bundle
+from aetool.canonical import Json
 from aetool.codec.archive import IDLE_MODEL, Archive
 from aetool.codec.container.layout import UNSEALED
-from aetool.codec.contents.content import Content
 from aetool.codec.contents.folder import Folder
 from aetool.codec.contents.kept import KeptBytes
 from aetool.codec.contents.lossy import LossyPictures
 from aetool.codec.contents.parts import Parts
 from aetool.codec.contents.text import TextTable
-from aetool.data import readers
-from aetool.errors import ArchiveError, ParamError
+from aetool.csv import encodings
+from aetool.data import converting, readers
+from aetool.errors import ArchiveError, DataError, ParamError
 from aetool.files import attributes_of, new_folder, output, standard_output
 from aetool.spelling import in_shell, option
 from aetool.writing import records
@@ -30,13 +32,15 @@ Restored = TypeVar("Restored")  # what comes back piece by piece: batches of rec
 COMPRESSED = (".gz", ".bz2", ".xz", ".zst", ".lz4")
 # Kinds of file that a name promises, as formats are called, and as people call them.
 NAMED = {
-    **dict.fromkeys((".csv", ".tsv"), "csv"),
+    **dict.fromkeys((".csv", ".tsv", ".tab"), "csv"),
     **dict.fromkeys((".jsonl", ".ndjson"), "jsonl"),
     **dict.fromkeys((".parquet", ".pq"), "parquet"),
-    **dict.fromkeys((".arrow", ".feather"), "arrow"),
+    **dict.fromkeys((".arrow", ".feather", ".ipc"), "arrow"),
     ".npy": "npy",
     ".npz": "npz",
+    ".json": "jsonl",
 }
+FOREIGN = (".xlsx", ".xls", ".ods", ".db", ".sqlite")  # of tables, and written by plugins alone
 SAID = {"csv": "CSV", "jsonl": "lines of JSON", "parquet": "Parquet", "arrow": "an Arrow file"}
 
 
@@ -65,8 +69,9 @@ def decompress(
     decodes blocks, by a name that aetool.engine knows. Three lists are filled if given: lost with
     the blocks that are damaged and left out (without it damage is an error), notes with what may
     surprise about the file, parts with how much of the archive was written, where rows or columns
-    are chosen. Nothing is left behind on failure: ParamError for rows or columns that are not
-    there, and for a part without `out`; ArchiveError for a damaged archive; DataError for a file or
+    are chosen. Rows that are asked for beyond the last are left out. Nothing is left behind on
+    failure: ParamError for rows or columns of which none is there, and for a part without `out`;
+    ArchiveError for a damaged archive; DataError for a file or
     folder that exists, unless force.
     """
     with (
@@ -88,7 +93,8 @@ def decompress(
         if notes is not None:
             if archive.has_idle_model:
                 notes.append(IDLE_MODEL)
-            notes += _notes_on_name(restored_path, archive.content)
+            notes += _notes_on_rows(archive, rows)
+            notes += _notes_on_name(restored_path, archive)
             notes += _notes_on_bits(restored_path, unlent)
         return restored_path
 
@@ -138,6 +144,19 @@ def _restore(
         permissions = content.folders if isinstance(content, Folder) and is_all else None
         pictures = _refusing_nothing(archive, content.pictures(archive, first, last))
         return write_folder(target, pictures, force, names, permissions, unlent)
+    conversion = _conversion_to(target, archive)
+    if conversion is not None:
+        with files.scratch() as spool, output(target, force, attributes_of(path, whole)) as file:
+            content.restore(archive, spool, first, last, columns)
+            _refuse_nothing(archive)
+            spool.flush()
+            part = files.path_of(spool)
+            name = str(archive.reader.path)
+            marks = _marks_of_part(archive, part, (first, last), columns)
+            converting.write(file, conversion, part, name, content.format(archive), marks)
+        return target
+    if os.fspath(target) == "-":
+        _refuse_terminal(archive, force)
     if os.fspath(target) == "-" and isinstance(content, TextTable | KeptBytes):
         with standard_output() as stream:  # every block is checked before it goes out
             content.restore(archive, stream, first, last, columns)
@@ -257,12 +276,93 @@ def _part_in_words(
     return f"{of_rows}, {len(columns):,} column{'s' if len(columns) != 1 else ''}"
 
 
-def _notes_on_name(target: Path, content: Content) -> list[str]:
-    """Notes for a file whose suffix promises another format than what is written to it, or none
-    where it is a table that no text editor shows, and for a folder that is called like a file; at
-    most one, [] if the name is right. target: the path that
-    was written; content: what the archive holds."""
-    format_name = str(content.format().get("format"))
+def _conversion_to(target: Path, archive: Archive) -> str | None:
+    """The kind of file, of converting.KINDS, that an archive's table is to be converted to, as the
+    suffix of the target promises another than the source had; None where it is restored as it was.
+    ParamError for a suffix of a kind that it cannot be converted to, so that no file has the suffix
+    of another kind than it is."""
+    content = archive.content
+    format = content.format(archive)
+    suffix = target.suffix.lower()
+    stored_suffix = str(format.get("suffix") or "").lower()
+    if os.fspath(target) == "-" or suffix == stored_suffix:
+        return None
+    stored = str(format.get("format"))
+    promised = NAMED.get(suffix)
+    # a file that was kept byte for byte is of the kind that its own name says
+    if isinstance(content, KeptBytes) and stored not in NAMED.values():
+        stored = NAMED.get(stored_suffix, stored)
+    if suffix in FOREIGN:
+        promised = suffix
+    kind = converting.KINDS.get(suffix)
+    if promised is None or (promised == stored and not _has_other_delimiter(suffix, format)):
+        return None
+    can_be_read = content.kind == "table" and stored in converting.KINDS.values()
+    if kind is not None and can_be_read:
+        return kind
+    # of a source that was no file of a known kind nothing is known
+    if stored not in NAMED.values() and content.kind != "array":
+        return None
+    what = SAID.get(stored, stored)
+    original = f"a name ending in {stored_suffix}" if stored_suffix else "its own suffix"
+    raise ParamError(
+        f"{target}: the archive holds {what}, which is not converted to {suffix}: name a file "
+        f"with {original}, or, of a table, .csv, .tsv, .jsonl, .parquet or .arrow"
+    )
+
+
+def _marks_of_part(
+    archive: Archive,
+    path: Path,
+    rows: tuple[int, int],
+    columns: Sequence[str] | None,
+) -> dict[str, str]:
+    """The decimal marks, by name, of columns of a table in text of which only records other than
+    those that are restored show it; {} for all of its records, and for any other content. path: the
+    restored records; rows: (first, end) from 0; columns: those restored, None for all."""
+    content = archive.content
+    if not isinstance(content, TextTable) or rows == (0, archive.rows):
+        return {}
+    names = content.names(archive) if columns is None else list(columns)
+    # its header, if there is one, is no number, and does not count among them
+    return content.marks_of_rows(archive, path.read_bytes(), names)
+
+
+def _has_other_delimiter(suffix: str, format: Mapping[str, Json]) -> bool:
+    """Whether the suffix of a text file promises tabs between fields where the source has others,
+    or, of a source that was called .tsv, others where it has tabs."""
+    if format.get("format") != "csv":
+        return False
+    has_tabs = format.get("delimiter", ",") == "\t"
+    if converting.KINDS.get(suffix) == "tsv":
+        return not has_tabs
+    return has_tabs and converting.KINDS.get(str(format.get("suffix"))) == "tsv"
+
+
+def _refuse_terminal(archive: Archive, force: bool) -> None:
+    """Raise DataError if standard output is a terminal and what is restored is no text, which
+    nobody can read there; not with force."""
+    if force or sys.stdout is None or not sys.stdout.isatty():
+        return
+    content = archive.content
+    format = content.format(archive)
+    is_text = format.get("format") in ("csv", "jsonl")
+    if is_text and format.get("encoding", encodings.UTF8) == encodings.UTF8:
+        return
+    stored = str(format.get("format"))
+    raise DataError(
+        f"standard output is a terminal, and {SAID.get(stored, 'this')} is no text: send it to a "
+        f"file or a program, name a file with {option('-o')}, or use {option('-f')}"
+    )
+
+
+def _notes_on_name(target: Path, archive: Archive) -> list[str]:
+    """Notes for a file whose suffix promises another format than the source had, to which it was
+    converted, or none where it is a table that no text editor shows, and for a folder that is
+    called like a file; at most one, [] if the name is right. target: the path that was written."""
+    content = archive.content
+    format = content.format(archive)
+    format_name = str(format.get("format"))
     suffix = target.suffix.lower()
     # an index of files becomes a folder, whatever it is called
     if isinstance(content, Parts) and suffix in NAMED and target.is_dir():
@@ -271,16 +371,18 @@ def _notes_on_name(target: Path, content: Content) -> list[str]:
             f"{target}: is a folder of the {len(content.parts):,} files that were stored, whatever "
             f"its name says; one table of all of them is written with {one_table}"
         ]
-    if os.fspath(target) == "-" or content.is_folder or suffix == content.format().get("suffix"):
+    if os.fspath(target) == "-" or content.is_folder or suffix == format.get("suffix"):
         return []
     if not suffix and format_name in ("arrow", "parquet"):
         return [f"{target}: holds {SAID[format_name]}, which its name does not say"]
     if suffix in COMPRESSED:
         return [f"{target}: is not compressed, whatever its name says: it is as the source was"]
-    if suffix in NAMED and format_name in NAMED.values() and NAMED[suffix] != format_name:
+    if readers.writer_of(target) is None and _conversion_to(target, archive) is not None:
+        stored_suffix = str(format.get("suffix") or "")
+        own = f"a name ending in {stored_suffix}" if stored_suffix else "a name without a suffix"
         return [
-            f"{target}: holds {SAID.get(format_name, format_name)}, as its source did, not "
-            f"{SAID.get(NAMED[suffix], NAMED[suffix])}: decompress does not convert"
+            f"{target}: converted from {SAID.get(format_name, format_name)}, as the name asks: "
+            f"{own} gets what was stored"
         ]
     return []
 
@@ -302,19 +404,39 @@ def _notes_on_bits(target: Path, unlent: Sequence[str]) -> list[str]:
 
 def _range_of_records(archive: Archive, rows: tuple[int, int | None] | None) -> tuple[int, int]:
     """The range of records to restore, (first, end), counted from 0, end excluded. rows: as the
-    user asked, (first, end) from 0, end None for the last; None for all. ParamError where the
-    archive has no such records."""
+    user asked, (first, end) from 0, end None for the last; None for all. As in slices of Python
+    those beyond the last are left out; but ParamError where none of them is there, unless none was
+    asked for, and DataError for a content without records."""
     if rows is None:
         return 0, archive.rows
-    first = rows[0]
-    last = archive.rows if rows[1] is None else rows[1]
-    if not 0 <= first <= last <= archive.rows:
+    kept = archive.content.kept_whole(archive)
+    if kept:
+        raise DataError(f"{archive.reader.path}: {kept}")
+    first, end = rows
+    last = archive.rows if end is None else min(end, archive.rows)
+    is_in_order = end is None or first <= end
+    # an empty slice is asked for in Python alone
+    is_empty_slice = first == end and first <= archive.rows
+    if first < 0 or not is_in_order or (first >= last and not is_empty_slice):
         rows_there = f"1:{archive.rows}" if archive.rows else "none"
+        asked = f"{first + 1}:{'' if end is None else end}"
         raise ParamError(
-            f"rows {first + 1}:{last} of {archive.reader.path}: it has rows {rows_there} (counted "
-            "from 1, both ends included)"
+            f"rows {asked} of {archive.reader.path}: it has rows {rows_there} (counted from 1, "
+            "both ends included)"
         )
     return first, last
+
+
+def _notes_on_rows(archive: Archive, rows: tuple[int, int | None] | None) -> list[str]:
+    """A note where rows beyond the last were asked for, which are left out; [] where all are there.
+    rows: (first, end) from 0, end None: to the last; None: all."""
+    if rows is None or rows[1] is None or rows[1] <= archive.rows:
+        return []
+    first, last = _range_of_records(archive, rows)
+    return [
+        f"rows {first + 1}:{rows[1]}: the last row is {archive.rows:,}, so there are "
+        f"{last - first:,} of them"
+    ]
 
 
 def default_name(path: str | os.PathLike[str], archive: Archive) -> Path:

@@ -117,6 +117,12 @@ class Content:
         where they are records. By default ""."""
         return ""
 
+    def kept_whole(self, archive: Archive) -> str:
+        """A message for the user where the source comes back only as a whole, without rows or
+        columns of its own: why, and what can be done; "" where parts can be restored. By default
+        ""."""
+        return ""
+
     @property
     def is_folder(self) -> bool:
         """Whether a folder of files is restored, not one file. By default False."""

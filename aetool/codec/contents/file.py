@@ -71,6 +71,16 @@ class TypedFile(KeptBytes):
         """Words for a message on what the archive holds: a small file, squeezed as it is."""
         return "a small file, squeezed as it is"
 
+    def kept_whole(self, archive: Archive) -> str:
+        """A message for the user, as of any kept file, where a table in memory was stored that has
+        types that archives do not hold; "" for a file that was only smaller so, whose rows and
+        columns can be asked for. ArchiveError for a damaged block, unless the archive is
+        lenient."""
+        # such a table counts as one record a block, and a small file in one block has its own rows
+        if archive.rows != len(archive.places):
+            return ""
+        return super().kept_whole(archive) if self._reason_against_columns(archive) else ""
+
     # ---- writing
 
     def is_smaller(self, most: int, rows: int) -> bool:

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Iterator, Sequence
 from typing import TYPE_CHECKING, BinaryIO
 
+from aetool import files
 from aetool.canonical import Json
 from aetool.codec import blobs, blocks, plain
 from aetool.codec.blocks import Block
@@ -15,10 +16,12 @@ from aetool.codec.contents.content import (
     ByteContent,
     read_exactly,
 )
+from aetool.codec.ledger import Costs, Ledger
+from aetool.codec.natives import schemas
 from aetool.codec.planning import Effort, Hints
 from aetool.codec.records import Encoded
 from aetool.data import arrow_files
-from aetool.errors import DataError
+from aetool.errors import DataError, ParamError
 from aetool.spelling import option
 
 if TYPE_CHECKING:
@@ -106,9 +109,59 @@ class KeptBytes(ByteContent):
     def without_rows(self, archive: Archive) -> DataError:
         """Return, not raise, the error for asking for rows or columns of a file stored as its
         bytes."""
-        return DataError(
-            f"{archive.reader.path}: holds bytes, not records: {option('--rows')} and "
-            f"{option('--columns')} cannot be used"
+        return DataError(f"{archive.reader.path}: {self.kept_whole(archive)}")
+
+    def kept_whole(self, archive: Archive) -> str:
+        """A message for the user: that the file was stored byte for byte, why, if it is a table
+        with columns that archives cannot hold, and what works. ArchiveError for a damaged block,
+        unless the archive is lenient."""
+        return (
+            f"{self._what_is_kept(archive)}: {option('--rows')} and {option('--columns')} cannot "
+            "take parts of it; decompress restores the whole file"
+        )
+
+    def _what_is_kept(self, archive: Archive) -> str:
+        """Words for a message: that a file is kept byte for byte, and why, if it is a table with
+        columns that archives cannot hold. ArchiveError for a damaged block, unless the archive is
+        lenient."""
+        reason = self._reason_against_columns(archive)
+        because = f", as {reason}" if reason else ""
+        return f"holds a file kept byte for byte{because}"
+
+    def places(self, archive: Archive, wanted: Sequence[str]) -> list[int]:
+        """Raise ParamError: a file that is kept as its bytes has no columns to look up; but of a
+        small file of types of its own the places of its columns, as of any table."""
+        if self.kind != self.name:
+            return super().places(archive, wanted)
+        raise ParamError(f"{archive.reader.path}: {self.kept_whole(archive)}")
+
+    def _reason_against_columns(self, archive: Archive) -> str:
+        """Why the file could not be stored by column, if it is Parquet or Arrow: which of its
+        columns have types that archives do not hold; "" for any other file, and where that cannot
+        be told. ArchiveError for a damaged block, unless the archive is lenient."""
+        with files.scratch() as spool:
+            for block, _ in archive.blocks(0, archive.rows):
+                piece = self.text_of(block)
+                # the first bytes tell the kind of file: of another nothing more is decoded
+                if not spool.tell() and not arrow_files.kind_of(piece[: arrow_files.HEAD]):
+                    return ""
+                spool.write(piece)
+            spool.flush()
+            # of a damaged archive, or a file that is no table, nothing is there to be told
+            try:
+                table = arrow_files.open_table(files.path_of(spool), str(archive.reader.path))
+            except DataError:
+                return ""
+            return schemas.reason_against(table.schema) or ""
+
+    def costs(self, archive: Archive, block: Block, ledger: Ledger) -> Costs:
+        """Raise DataError: of a file that is stored as its bytes no record's bits can be told."""
+        if not self.kept_whole(archive):
+            return super().costs(archive, block, ledger)
+        raise DataError(
+            f"{archive.reader.path}: {self._what_is_kept(archive)}, and what a record costs is "
+            "told of tables that are stored column by column; decompress it, and detect in what is "
+            "restored"
         )
 
     def frame(self, archive: Archive, first: int, last: int) -> Json:
@@ -116,7 +169,11 @@ class KeptBytes(ByteContent):
         is read; DataError for any other file, which has no such form, ArchiveError for a damaged
         block, unless the archive is lenient."""
         if self._format.get("format") != arrow_files.ARROW:
-            return super().frame(archive, first, last)
+            reason = self._reason_against_columns(archive)
+            because = f" as it is, since {reason}" if reason else "'s bytes"
+            raise DataError(
+                f"{archive.reader.path}: holds a file{because}; decompress it, then read the file"
+            )
         # so is a table in memory kept whose types no other content holds
         frame = arrow_files.frame_of_file(b"".join(archive.pieces(0, archive.rows)))
         if (first, last) == (0, archive.rows):

@@ -340,11 +340,25 @@ class Parts(Content):
             assert isinstance(part.content, TextTable)
             return part.content.utf8_pieces(part, begin, end)
 
-        # types are read from the whole text: a column may be of whole numbers in one part alone
-        of_each_part = self._pieces_of_each_part(archive, first, last, text_of_part)
-        pieces = joined(of_each_part, encodings.UTF8)
-        # of the whole index: each part counts its own bytes alone
-        return lead.frame_of(archive, archive.within_output(pieces, len))
+        def text_of_all(begin: int, end: int) -> Iterator[bytes]:
+            """The pieces of records begin:end, counted through all parts, one head first."""
+            of_each_part = self._pieces_of_each_part(archive, begin, end, text_of_part)
+            return joined(of_each_part, encodings.UTF8)
+
+        def every_record() -> Iterator[bytes]:
+            """The pieces of all records of all parts, without a head."""
+            pieces = text_of_all(0, archive.rows)
+            next(pieces)
+            return pieces
+
+        # types are read from the whole text: a column may be of whole numbers in one part alone; of
+        # the whole index: each part counts its own bytes alone
+        head, *pieces = archive.within_output(text_of_all(first, last), len)
+        marks = {}
+        if (first, last) != (0, archive.rows):
+            names = lead.names(archive)
+            marks = lead.marks_of_rows(archive, b"".join(pieces), names, every_record)
+        return lead.frame_of(archive, iter([head, *pieces]), marks)
 
 
 def joined(texts: Iterable[Iterator[bytes]], encoding: str) -> Iterator[bytes]:

@@ -6,7 +6,7 @@ import copy
 import dataclasses
 import io
 import itertools
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, BinaryIO
 
@@ -19,6 +19,7 @@ from aetool.codec.contents.content import (
     Content,
     read_exactly,
 )
+from aetool.codec.contents.marks_of_slices import MarksOfSlices
 from aetool.codec.ledger import Costs, Ledger, costs_of_text
 from aetool.codec.planning import Hints
 from aetool.codec.records import Encoded, Layout
@@ -97,6 +98,8 @@ class TextTable(ByteContent):
         # of each item in order, for `compare`: its bytes in UTF-8, and how many blocks it became
         self._sizes: list[int] = []
         self._counts: list[int] = []
+        # of an archive that is read: decimal marks that some of its rows alone do not show
+        self._marks_of_slices = MarksOfSlices()
         if names is None and not shared:
             self.given_names = self._names_in_head()
 
@@ -513,8 +516,34 @@ class TextTable(ByteContent):
         """Records first:last as a DataFrame, whose types pandas reads from the texts of all of
         them. ArchiveError for a damaged block, unless the archive is lenient, and for more bytes
         than it may restore."""
-        pieces = self.utf8_pieces(archive, first, last)
-        return self.frame_of(archive, archive.within_output(pieces, len))
+        head, *pieces = archive.within_output(self.utf8_pieces(archive, first, last), len)
+        marks = {}
+        if (first, last) != (0, archive.rows):
+            marks = self.marks_of_rows(archive, b"".join(pieces), self.names(archive))
+        return self.frame_of(archive, iter([head, *pieces]), marks)
+
+    def marks_of_rows(
+        self,
+        archive: Archive,
+        body: bytes,
+        names: Sequence[str],
+        every_record: Callable[[], Iterable[bytes]] | None = None,
+    ) -> dict[str, str]:
+        """The decimal marks, "." or ",", by name, of columns of which only other rows of the table
+        show it, as MarksOfSlices finds them. body: the records of the rows, in UTF-8; names: of
+        their columns. every_record: reads all records of the table; None: of this archive."""
+
+        def of_archive() -> Iterator[bytes]:
+            """Yield all records of the archive, cut to the columns `names`, without its head."""
+            pieces = self.utf8_pieces(archive, 0, archive.rows, _as_wanted(names, archive, self))
+            next(pieces)
+            yield from pieces
+
+        # two columns of one name cannot be told apart by it
+        if len(set(names)) < len(names):
+            return {}
+        rule = self.rule(archive)
+        return self._marks_of_slices.of(body, rule, names, every_record or of_archive)
 
     def frame_of_columns(
         self,
@@ -531,12 +560,21 @@ class TextTable(ByteContent):
         _, *pieces = archive.within_output(restored, len)
         body = b"".join(pieces)
         format = {**self.format(archive), "header": False}
-        return writers.frame_of_text(body, format, list(wanted))
+        marks = {}
+        if (first, last) != (0, archive.rows):
+            marks = self.marks_of_rows(archive, body, wanted)
+        return writers.frame_of_text(body, format, list(wanted), marks)
 
-    def frame_of(self, archive: Archive, text: Iterator[bytes]) -> pd.DataFrame:
+    def frame_of(
+        self,
+        archive: Archive,
+        text: Iterator[bytes],
+        marks: Mapping[str, str],
+    ) -> pd.DataFrame:
         """A DataFrame of a text, of all columns. text: its pieces in UTF-8, the first of them this
         table's head, which must be there. Where the head is not just a header record, columns have
-        the archive's names, made different where they repeat."""
+        the archive's names, made different where they repeat. marks: by name the decimal marks of
+        columns that the text itself does not show."""
         head, *pieces = text
         format = self.format(archive)
         names = self.names(archive)
@@ -546,7 +584,16 @@ class TextTable(ByteContent):
             format = {**format, "header": False}
             names = list(apart(names))
         whole_text = b"".join(pieces)
-        return writers.frame_of_text(whole_text, format, names)
+        return writers.frame_of_text(whole_text, format, names, marks)
+
+
+def _as_wanted(
+    names: Sequence[str],
+    archive: Archive,
+    content: TextTable,
+) -> Sequence[str] | None:
+    """The names of the columns to restore, None for all of them: where these are all."""
+    return None if list(names) == content.names(archive) else names
 
 
 def read_cell(cell: bytes) -> str:

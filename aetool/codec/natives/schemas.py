@@ -19,24 +19,44 @@ PLAIN = {
     **{name: name for name in ("string_view", "binary_view")},
     "bool": "bool_",  # bool is Python's own
 }
+SHOWN = 5  # columns that a message names
 UNITS = ("s", "ms", "us", "ns")
 DECIMALS = ("decimal32", "decimal64", "decimal128", "decimal256")
 
 
 def reason_against(schema: pa.Schema) -> str | None:
-    """Why a table of this schema cannot be stored in its own types, in words for a message; None if
-    it can."""
+    """Why a table of this schema cannot be stored in its own types, in words for a message that
+    name the columns it is due to, the first SHOWN (5) of them; None if it can."""
+    unsuited = []
     for place, field in enumerate(schema):
-        try:
-            type_to_json(field.type)
-            metadata_to_json(field.metadata)
-        except ValueError as error:
-            return f"column {place + 1} '{field.name}' is {error}"
-        except UnicodeError:
-            return f"column {place + 1} has a name that is no text"
+        reason = _reason_against_column(field, place)
+        if reason is not None:
+            unsuited.append(reason)
+    if unsuited:
+        more = len(unsuited) - SHOWN
+        others = [f"{more:,} more columns"] if more > 0 else []
+        return ", ".join([*unsuited[:SHOWN], *others])
     # metadata are read as a dictionary of Python, which has no key twice
     if from_json(to_json(schema)).serialize() != schema.serialize():
         return "its metadata have a key twice, or an order of their own"
+    return None
+
+
+def _reason_against_column(field: pa.Field, place: int) -> str | None:
+    """Why a column of this field cannot be stored in its own type, in words for a message; None if
+    it can. place: of the column in its table, from 0."""
+    try:
+        # UnicodeError, which is a ValueError, for a name that is no text
+        name = field.name
+    except UnicodeError:
+        return f"column {place + 1} has a name that is no text"
+    try:
+        type_to_json(field.type)
+        metadata_to_json(field.metadata)
+    except UnicodeError:
+        return f"column {place + 1} has a name that is no text"
+    except ValueError as error:
+        return f"column {place + 1} '{name}' is {error}"
     return None
 
 
