@@ -244,3 +244,18 @@ def test_a_column_that_a_model_does_not_learn_is_said_to_be_in_the_archive(
     assert pd.read_csv(tmp_path / "back.csv")["id"].equals(table["id"])
     done = run("compress", path, "--lossy", "-p", "pca", "-o", tmp_path / "t.aez", "-f")
     assert done.status == 0 and "all the same" not in done.err
+
+
+def test_amounts_of_which_some_are_credits_are_exact_and_said(run, tmp_path):
+    """They are no words of which rounding would save nothing."""
+    rng = np.random.default_rng(0)
+    amounts = [f"{abs(rng.normal(100, 20)):.2f}" for _ in range(2000)]
+    few = [f"{row},{text}{' CR' if row % 10 == 0 else ''}" for row, text in enumerate(amounts)]
+    both = [f"{row},{text} {'CR' if row % 5 else 'DR'}" for row, text in enumerate(amounts)]
+    (tmp_path / "few.csv").write_text("\n".join(["id,amt", *few]) + "\n")
+    (tmp_path / "both.csv").write_text("\n".join(["id,amt", *both]) + "\n")
+    done = run("compress", tmp_path / "few.csv", "--max-error", "amt=5")
+    said = "amt: stored exactly, as it writes some of its numbers with other texts behind them"
+    assert done.status == 0 and said in done.err and "saves nothing" not in done.err
+    done = run("compress", tmp_path / "both.csv", "--max-error", "amt=5")
+    assert done.status == 2 and "column 'amt' holds labels or numbers of several units" in done.err
