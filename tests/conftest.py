@@ -68,8 +68,10 @@ def unhurried(handle: int, synced: Callable[[int], None] = os.fsync) -> None:
 os.fsync = unhurried
 
 # The hundreds of interpreters that tests start take what was compiled before from __pycache__. Where
-# images of containers forbid that, each would compile the whole program anew, for a second.
+# images of containers forbid that, each would compile the whole program anew, for a second; and pytest
+# what it makes of the asserts of all tests, for ten.
 os.environ.pop("PYTHONDONTWRITEBYTECODE", None)
+sys.dont_write_bytecode = False
 
 
 def pytest_collection_finish() -> None:

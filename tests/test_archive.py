@@ -245,7 +245,7 @@ def test_frames_come_back_with_their_types(tmp_path):
             "b": a > 0,
         }
     )
-    model = aetool.fit(frame)
+    model = aetool.fit(frame, plugin="pca")
     model.compress(frame, tmp_path / "t.aez", embed=True, lossy=True)
     with aetool.open(tmp_path / "t.aez") as archive:
         got = archive.to_pandas()

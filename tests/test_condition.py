@@ -312,7 +312,8 @@ def test_the_command_line_carries_a_condition_through(path, tmp_path, run):
     about = json.loads((tmp_path / "onnx" / "model.json").read_text())
     assert about["condition"]["columns"] == ["machine", "load"]
     assert run("verify", model).status == 0
-    one_shot = run("detect", path, "--condition", "machine", "--condition", "load", "--top", 2)
+    conditions = ("--condition", "machine", "--condition", "load")
+    one_shot = run("detect", path, "-p", "pca", *conditions, "--top", 2)
     assert one_shot.status == 0 and one_shot.out.count("\n") == 3
     with_keep = run("fit", path, "-p", "pca", "--keep", "temp", "--condition", "machine",
                     "-o", tmp_path / "k.aem")  # fmt: skip

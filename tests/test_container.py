@@ -321,7 +321,7 @@ def test_recovery_of_a_small_archive_between_junk(tmp_path):
 def large(tmp_path):
     """An archive whose header has a copy."""
     rng = np.random.default_rng(0)
-    text = "a\n" + "".join(f"{v}\n" for v in rng.integers(0, 2**60, 12_000))
+    text = "a\n" + "".join(f"{v}\n" for v in rng.integers(0, 2**31, 20_000))
     (tmp_path / "t.csv").write_text(text)
     options = CompressOptions(effort=planning.Effort(block=60_000, squeeze=(0.0, 0.0)))
     operations.compress(tmp_path / "t.csv", tmp_path / "t.aez", options=options)

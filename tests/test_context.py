@@ -131,7 +131,7 @@ def test_a_model_of_context_is_stored_exported_and_streams(table, tmp_path, run)
     assert run("verify", model).status == 0
     alone = run("detect", path, "-m", model, "--all").out
     assert run("detect", path, "-m", model, "--all").out == alone
-    one_shot = run("detect", path, "--context", 2, "--group", "unit", "--top", 3)
+    one_shot = run("detect", path, "-p", "pca", "--context", 2, "--group", "unit", "--top", 3)
     assert one_shot.status == 0 and one_shot.out.count("\n") == 4
     refused = run("compress", path, "-m", model, "--lossy", "-o", tmp_path / "x.aez")
     assert refused.status == 2 and "has no code" in refused.err

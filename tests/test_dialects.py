@@ -307,7 +307,8 @@ def test_rows_of_detect_are_those_of_archives_under_a_preamble(run, tmp_path):
     lines[150] = "9999.5,3,x\n"
     text = "Plant 7\nserial 12\na,b,c\nV,mA,\n" + "".join(lines)
     (tmp_path / "t.csv").write_text(text)
-    row = run("detect", tmp_path / "t.csv", "--top", "1", "--format", "csv").out.split()[1]
+    given = ("detect", tmp_path / "t.csv", "-p", "pca", "--top", "1", "--format", "csv")
+    row = run(*given).out.split()[1]
     assert row.split(",")[0] == "151"
     run("compress", tmp_path / "t.csv", "-q")
     back = tmp_path / "t.csv.aez"
@@ -344,7 +345,7 @@ def test_a_row_is_the_same_record_in_an_archive(run, tmp_path, kind):
     assert run("fit", path, "-p", "pca", "-o", model).status == 0
     rows = [
         run("detect", path, *args, "--top", "1", "--format", "csv").out.split()[1].split(",")[0]
-        for args in ((), ("-m", model))
+        for args in (("-p", "pca"), ("-m", model))
     ]
     assert rows == ["153", "153"]
     run("compress", path, "-q")

@@ -127,7 +127,7 @@ def sums(path, rows):
 def taught(tmp_path_factory):
     """A model with students, and a small file of its kind."""
     folder = tmp_path_factory.mktemp("taught")
-    train = sums(folder / "train.csv", 5000)
+    train = sums(folder / "train.csv", 3000)
     made = operations.fit(train, FitOptions(codec=True, students=True))
     return made, sums(folder / "small.csv", 500)
 

@@ -132,15 +132,16 @@ def test_an_index_below_the_levels_is_a_gap_as_pandas_codes_it(tmp_path, options
         width = records.shape[1]
         records = np.hstack([records, np.roll(records, 1, axis=0)])
         places += [place + width for place in places]
+    # with context there is no encoder
+    paths = [tmp_path / "score.onnx", *tmp_path.glob("encoder.onnx")]
+    graphs = {path: session(path) for path in paths}
 
     def told(kind):
         """What the graphs give of the records with this index in the column of categories."""
         records[:, places] = kind
         given = []
-        # with context there is no encoder
-        paths = [tmp_path / "score.onnx", *tmp_path.glob("encoder.onnx")]
-        for path in paths:
-            given += session(path).run(None, exporting.inputs_of(path, records))
+        for path, graph in graphs.items():
+            given += graph.run(None, exporting.inputs_of(path, records))
         return given
 
     gap, of_level = told(np.nan), told(0)

@@ -223,7 +223,7 @@ def test_a_folder_is_called_one_and_has_no_columns(tmp_path, capsys):
 def test_a_model_that_is_not_there_is_no_damage(tmp_path, capsys):
     table = tmp_path / "t.csv"
     table.write_text("a,b\n" + "".join(f"{i},{i * 2}\n" for i in range(200)))
-    model = operations.fit(table)
+    model = operations.fit(table, operations.FitOptions("pca"))
     options = operations.CompressOptions(lossy_only=True, embed=False)
     operations.compress(table, tmp_path / "t.aez", model, options)
     assert status(["decompress", str(tmp_path / "t.aez"), "-o", str(tmp_path / "again")]) == 2

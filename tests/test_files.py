@@ -25,14 +25,12 @@ from aetool.files import (
     place_of,
     spools,
 )
+from tests.forked import program
+
+# the test process has threads of its own, and commands fork it
+pytestmark = pytest.mark.filterwarnings("ignore:.*fork:DeprecationWarning")
 
 TEXT = "a,b\n" + "".join(f"{i},{i * i % 977 / 7:.2f}\n" for i in range(2000))
-
-
-def aetool(*args, folder, **more):
-    command = [sys.executable, "-m", "aetool", *map(str, args)]
-    pipes = {"stdout": subprocess.PIPE, "stderr": subprocess.PIPE, **more}
-    return subprocess.run(command, cwd=folder, check=False, timeout=120, **pipes)
 
 
 @pytest.fixture
@@ -213,8 +211,8 @@ def test_a_pipe_is_as_good_as_the_file(home, tmp_path, monkeypatch, capsys, verb
 def test_standard_input_by_each_of_its_names(home):
     command = ("detect", "PIPE", "-m", "m.aem", "--all", "-q")
     printed = [
-        aetool(*(name if word == "PIPE" else word for word in command), folder=home, input=data)
-        for name, data in (("t.csv", None), ("-", TEXT.encode()), ("/dev/stdin", TEXT.encode()))
+        program(*(name if word == "PIPE" else word for word in command), folder=home, given=data)
+        for name, data in (("t.csv", b""), ("-", TEXT.encode()), ("/dev/stdin", TEXT.encode()))
     ]
     assert {done.stdout for done in printed} == {printed[0].stdout}
     assert printed[0].stdout.count(b"\n") == 2001
@@ -224,17 +222,17 @@ def test_archives_and_models_come_through_pipes(home, tmp_path):
     operations.compress(home / "t.csv", tmp_path / "t.aez")
     archive = (tmp_path / "t.aez").read_bytes()
     for way in (("decompress", "-"), ("decompress", "-", "-c"), ("decompress", "/dev/stdin")):
-        assert aetool(*way, folder=tmp_path, input=archive).stdout == TEXT.encode()
-    done = aetool("decompress", "-", "-o", "o.csv", folder=tmp_path, input=archive)
+        assert program(*way, folder=tmp_path, given=archive).stdout == TEXT.encode()
+    done = program("decompress", "-", "-o", "o.csv", folder=tmp_path, given=archive)
     assert done.returncode == 0 and (tmp_path / "o.csv").read_text() == TEXT
     for verb in ("verify", "info"):
         for content in (archive, (home / "m.aem").read_bytes()):
-            done = aetool(verb, "-", folder=tmp_path, input=content)
+            done = program(verb, "-", folder=tmp_path, given=content)
             assert done.returncode == 0 and done.stdout, done.stderr
     model = (home / "m.aem").read_bytes()
-    done = aetool("detect", "t.csv", "-m", "/dev/stdin", "--top", 3, folder=home, input=model)
+    done = program("detect", "t.csv", "-m", "/dev/stdin", "--top", 3, folder=home, given=model)
     assert done.returncode == 0 and done.stdout.count(b"\n") == 4
-    assert aetool("decompress", "-", folder=tmp_path, input=archive[:-9]).returncode == 1
+    assert program("decompress", "-", folder=tmp_path, given=archive[:-9]).returncode == 1
 
 
 @pytest.mark.parametrize("verb", ["fit", "detect", "compress", "decompress", "verify", "info"])
@@ -294,7 +292,7 @@ def test_a_pipe_larger_than_allowed_or_a_full_folder_is_one_line(tmp_path, monke
 # ---- what is no file to write to
 
 
-# three interpreters for each
+# three processes for each
 @pytest.mark.parametrize(
     "more_options", [[("-f",)], pytest.param([(), ("-f",)], marks=pytest.mark.long)]
 )
@@ -304,12 +302,12 @@ def test_devices_are_written_to_and_stay(more_options, table, tmp_path):
         assert cli.status(["compress", str(table), "-q", "-o", "/dev/null", *more]) == 0
         assert Path("/dev/null").stat().st_rdev == before.st_rdev
         for name in ("/dev/stdout", "/dev/fd/1", "-"):
-            done = aetool("compress", table, "-q", "-o", name, *more, folder=tmp_path)
+            done = program("compress", table, "-q", "-o", name, *more, folder=tmp_path)
             assert done.returncode == 0
             (tmp_path / "t.aez").write_bytes(done.stdout)
             back = operations.decompress(tmp_path / "t.aez", tmp_path / "o", force=True)
             assert back.read_text() == TEXT
-    done = aetool("decompress", "t.aez", "-o", "/dev/full", folder=tmp_path)
+    done = program("decompress", "t.aez", "-o", "/dev/full", folder=tmp_path)
     assert done.returncode == 2 and done.stderr.count(b"\n") == 1
     assert b"/dev/full: cannot write: No space left on device" in done.stderr
     assert Path("/dev/full").is_char_device()
@@ -321,7 +319,7 @@ def test_a_file_that_the_shell_opened_is_written_from_where_it_stands(table, tmp
         file.flush()
         operations.compress(table, tmp_path / "t.aez")
         for name in ("/dev/stdout", "-"):
-            aetool("decompress", "t.aez", "-o", name, "-f", folder=tmp_path, stdout=file)
+            program("decompress", "t.aez", "-o", name, "-f", folder=tmp_path, stdout=file)
     assert (tmp_path / "out").read_text() == "before\n" + 2 * TEXT
 
 
@@ -366,9 +364,9 @@ def test_links_are_followed(table, tmp_path):
 
 
 def test_what_comes_through_a_pipe_goes_to_standard_output(tmp_path):
-    done = aetool("compress", "-", folder=tmp_path, input=TEXT.encode())
+    done = program("compress", "-", folder=tmp_path, given=TEXT.encode())
     assert done.returncode == 0 and not list(tmp_path.iterdir())
-    again = aetool("decompress", "-", folder=tmp_path, input=done.stdout)
+    again = program("decompress", "-", folder=tmp_path, given=done.stdout)
     assert again.stdout.decode() == TEXT and not list(tmp_path.iterdir())
 
 
@@ -386,12 +384,12 @@ def test_no_archive_goes_to_a_terminal(table, tmp_path, arguments):
 
 
 def test_where_no_archive_can_lie_a_name_is_asked_for(table, tmp_path):
-    done = aetool("compress", "/dev/stdin", folder=tmp_path, input=b"a\n1\n")
+    done = program("compress", "/dev/stdin", folder=tmp_path, given=b"a\n1\n")
     assert done.returncode == 2 and b"say where to write with -o" in done.stderr
     assert not Path("/dev/stdin.aez").exists()
     (tmp_path / "here").mkdir()
     (tmp_path / "here" / "a.txt").write_text("x")
-    assert aetool("compress", ".", folder=tmp_path / "here").returncode == 0
+    assert program("compress", ".", folder=tmp_path / "here").returncode == 0
     assert (tmp_path / "here.aez").exists()
 
 

@@ -233,9 +233,9 @@ def test_most_pictures_decide_and_not_the_first(tmp_path, run):
     seen = framed(source, chosen(source, Asked()))
     assert seen.shape == (1, 8, 8) and seen.count == 10
     assert next(seen.batches()).shape == (10, 1, 8, 8)
-    assert run("detect", tmp_path, "--top", 1).status == 0
+    assert run("detect", tmp_path, "-p", "pca", "--top", 1).status == 0
     Image.fromarray(pixels(0, 16, 8)).save(tmp_path / "a-large.png")
-    done = run("detect", tmp_path, "--top", 1)
+    done = run("detect", tmp_path, "-p", "pca", "--top", 1)
     assert done.status == 0
     words = "11 pictures of 2 sizes (from 8 x 8 to 8 x 16): resized to 8 x 8"
     assert f"{words}; 1 of 11 pictures are in colour: all are seen in gray\n" in done.err

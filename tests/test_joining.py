@@ -161,7 +161,7 @@ def test_what_is_left_out_for_its_time_names_the_option_that_brings_it_in(rows_c
 def test_what_is_left_out_for_its_width_is_told_with_the_reason(tmp_path, run):
     rng = np.random.default_rng(0)
     table = tmp_path / "wide.csv"
-    pd.DataFrame(rng.normal(size=(60, 257)).round(2)).add_prefix("x").to_csv(table, index=False)
+    pd.DataFrame(rng.normal(size=(30, 257)).round(2)).add_prefix("x").to_csv(table, index=False)
     done = run("fit", table, "-o", tmp_path / "m.aem")
     said = "dependence, which is for at most 256 features, and the columns here make 257"
     assert f"without {said}" in done.err

@@ -65,6 +65,12 @@ def archive_of(data: object, folder, name: str = "t.csv", **options):
     return target
 
 
+@pytest.fixture(scope="module")
+def of_table(tmp_path_factory):
+    """The archive of the table, which tests only read."""
+    return archive_of(table(), tmp_path_factory.mktemp("ledger"))
+
+
 def payload_bits(path) -> int:
     with Archive(path) as archive:
         stored = archive.reader
@@ -96,7 +102,7 @@ def test_the_ledger_is_the_payload(tmp_path, rows, effort):
 
 
 def test_coders_states_are_all_that_belongs_to_no_record(tmp_path):
-    found = check_sum(archive_of(table(20_000), tmp_path))
+    found = check_sum(archive_of(table(10_000), tmp_path))
     whole = sum(float(costs.taken.sum()) for costs in found)
     plans = sum(costs.overhead[ledger.PLANS] for costs in found)
     coders = sum(costs.overhead[ledger.CODERS] for costs in found)
@@ -314,17 +320,16 @@ def test_p_is_a_rank_and_a_rare_word_costs_its_letters(tmp_path):
     )
 
 
-def test_bits_and_what_belongs_to_none_are_the_payload(tmp_path):
-    path = archive_of(table(), tmp_path)
-    found = operations.detect(path, all_rows=True)
+def test_bits_and_what_belongs_to_none_are_the_payload(of_table):
+    found = operations.detect(of_table, all_rows=True)
     told = found.ledger
-    with Archive(path, None) as archive:
+    with Archive(of_table, None) as archive:
         costs = [cost for _, cost in archive.costs(None)]
     judged = sum(float(cost.judged.sum()) for cost in costs)
     everything = judged + told.learning + sum(told.overhead.values())
-    assert everything == pytest.approx(payload_bits(path), rel=1e-9)
-    assert found.bits.sum() + sum(told.overhead.values()) == pytest.approx(payload_bits(path))
-    assert told.file == path.stat().st_size and told.payload == payload_bits(path) // 8
+    assert everything == pytest.approx(payload_bits(of_table), rel=1e-9)
+    assert found.bits.sum() + sum(told.overhead.values()) == pytest.approx(payload_bits(of_table))
+    assert told.file == of_table.stat().st_size and told.payload == payload_bits(of_table) // 8
     assert sum(told.columns.values()) == pytest.approx(found.bits.sum())
 
 
@@ -332,10 +337,9 @@ def beyond(bits: np.ndarray) -> np.ndarray:
     return np.maximum(bits - np.quantile(bits, 0.75), 0)
 
 
-def test_a_score_is_what_cells_cost_beyond_the_usual_of_their_columns(tmp_path):
-    path = archive_of(table(), tmp_path)
-    found = operations.detect(path, all_rows=True)
-    with Archive(path, None) as archive:
+def test_a_score_is_what_cells_cost_beyond_the_usual_of_their_columns(of_table):
+    found = operations.detect(of_table, all_rows=True)
+    with Archive(of_table, None) as archive:
         ((_, cost),) = archive.costs(None)
     by_column = {name: beyond(bits) for name, bits in zip(cost.names, cost.judged.T, strict=True)}
     # of the two columns of numbers that do not follow their rows the dearer price counts
@@ -469,30 +473,28 @@ def test_a_cheap_cell_does_not_hide_an_odd_one_beside_it(tmp_path):
     assert auroc(found.bits, lost) < 0.6, "by all that they take they are ordinary"
 
 
-def test_the_same_by_every_choice(tmp_path):
-    path = archive_of(table(), tmp_path)
-    whole = operations.detect(path, all_rows=True)
+def test_the_same_by_every_choice(of_table):
+    whole = operations.detect(of_table, all_rows=True)
     assert (whole.anomaly == (whole.score > whole.threshold)).all()
-    ranked = operations.detect(path, top=5)
+    ranked = operations.detect(of_table, top=5)
     assert ranked.score.tolist() == sorted(whole.score, reverse=True)[:5]
-    part = operations.detect(path, contamination=0.01)
+    part = operations.detect(of_table, contamination=0.01)
     # of several with the same score any may be the thirtieth
     assert part.flagged == 30 == len(set(part.row))
     assert sorted(whole.score[part.row]) == sorted(whole.score)[-30:]
-    above = operations.detect(path, threshold=float(whole.score[1499]) - 0.001)
+    above = operations.detect(of_table, threshold=float(whole.score[1499]) - 0.001)
     assert 1499 in above.row
-    rare = operations.detect(path, fpr=0.01)
+    rare = operations.detect(of_table, fpr=0.01)
     assert 15 <= rare.flagged <= 45
-    assert operations.detect(path, fdr=0.1).flagged >= 0
+    assert operations.detect(of_table, fdr=0.1).flagged >= 0
 
 
-def test_judged_by_some_columns_alone(tmp_path):
-    path = archive_of(table(), tmp_path)
-    found = operations.detect(path, top=5, columns=["load"])
+def test_judged_by_some_columns_alone(of_table, tmp_path):
+    found = operations.detect(of_table, top=5, columns=["load"])
     assert found.row[0] == 1499
     assert {column for said in found.named for column, _, _ in said} == {"load"}
     with pytest.raises(ParamError, match="no column 'lod'; there are time, level"):
-        operations.detect(path, columns=["lod"])
+        operations.detect(of_table, columns=["lod"])
     table().to_csv(tmp_path / "c.csv", index=False)
     with pytest.raises(ParamError, match="columns is of archives"):
         operations.detect(tmp_path / "c.csv", columns=["load"])
@@ -571,41 +573,39 @@ def test_no_records(tmp_path):
 # ---- the command line
 
 
-def test_on_the_command_line(tmp_path, run):
-    path = archive_of(table(), tmp_path)
-    done = run("detect", path, "--top", "2", "--format", "jsonl", "--columns", "load,state")
+def test_on_the_command_line(of_table, tmp_path, run):
+    done = run("detect", of_table, "--top", "2", "--format", "jsonl", "--columns", "load,state")
     first = json.loads(done.out.splitlines()[0])
     assert first["row"] == 1500 and first["why"][0]["column"] == "load" and first["bits"] > 10
     assert "of no record: learning" in done.err
-    lines = run("detect", path, "--explain-columns").out.splitlines()
+    lines = run("detect", of_table, "--explain-columns").out.splitlines()
     assert len(lines) == 8 and lines[0].startswith("note") and "bits a record, usually" in lines[0]
     page = tmp_path / "page.html"
-    run("detect", path, "--top", "3", "--columns", "load,state", "--report", page, "--count")
+    run("detect", of_table, "--top", "3", "--columns", "load,state", "--report", page, "--count")
     text = page.read_text(encoding="utf-8")
     assert "takes more bits than usual" in text and "61.03" in text
-    refused = run("detect", path, "-O", "latent=3")
+    refused = run("detect", of_table, "-O", "latent=3")
     assert refused.status == 2 and refused.err.count("\n") == 1
 
 
-def test_what_columns_take_is_told_of_some_and_to_programs(tmp_path, run):
-    path = archive_of(table(), tmp_path)
-    every = run("detect", path, "--explain-columns").out.splitlines()
-    lines = run("detect", path, "--explain-columns", "--columns", "load,state").out.splitlines()
+def test_what_columns_take_is_told_of_some_and_to_programs(of_table, tmp_path, run):
+    every = run("detect", of_table, "--explain-columns").out.splitlines()
+    lines = run("detect", of_table, "--explain-columns", "--columns", "load,state").out.splitlines()
     named = [line.split()[0] for line in lines[:-1]]
     assert sorted(named) == ["load", "state"] and lines[-1] == every[-1]
     (of_load,) = [line for line in every if line.startswith("load")]
     assert lines[named.index("load")].split() == of_load.split(), "shares are of all columns"
-    told = json.loads(run("detect", path, "--explain-columns", "--json").out)
+    told = json.loads(run("detect", of_table, "--explain-columns", "--json").out)
     assert [one["column"] for one in told] == [line.split()[0] for line in every[:-1]]
-    whole = costing.ledger_of(path)
+    whole = costing.ledger_of(of_table)
     assert {one["column"]: one["bytes"] for one in told} == {
         name: round(bits / 8) for name, bits in whole.columns.items()
     }
     assert sum(one["share"] for one in told) == pytest.approx(1, abs=1e-5)
     text = tmp_path / "columns.txt"
-    assert run("detect", path, "--explain-columns", "-o", text).out == ""
+    assert run("detect", of_table, "--explain-columns", "-o", text).out == ""
     assert text.read_text(encoding="utf-8").splitlines() == every
-    refused = run("detect", path, "--explain-columns", "--columns", "nothing")
+    refused = run("detect", of_table, "--explain-columns", "--columns", "nothing")
     assert refused.status == 2 and "no column 'nothing'" in refused.err
     source = tmp_path / "source.csv"
     table(300).to_csv(source, index=False)
@@ -615,11 +615,10 @@ def test_what_columns_take_is_told_of_some_and_to_programs(tmp_path, run):
     assert refused.status == 2 and "--columns is of archives" in refused.err
 
 
-def test_a_column_that_is_not_there_is_named_though_nothing_is_flagged(tmp_path, run):
-    path = archive_of(table(), tmp_path)
-    refused = run("detect", path, "--threshold", "1e9", "--id", "nothing")
+def test_a_column_that_is_not_there_is_named_though_nothing_is_flagged(of_table, run):
+    refused = run("detect", of_table, "--threshold", "1e9", "--id", "nothing")
     assert refused.status == 2 and "no column 'nothing'" in refused.err
-    assert run("detect", path, "--threshold", "1e9", "--id", "load").status == 0
+    assert run("detect", of_table, "--threshold", "1e9", "--id", "load").status == 0
 
 
 def test_a_file_that_is_not_there_is_missed_first(tmp_path, run):

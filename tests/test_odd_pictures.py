@@ -283,7 +283,7 @@ def test_names_that_are_not_utf8_are_printed_with_their_bytes(tmp_path, run):
     except OSError:
         pytest.skip("this file system takes names in UTF-8 alone")
     (folder / os.fsdecode(b"cut\xfe.png")).write_bytes(b"hm")
-    done = run("detect", folder, "--all", "--heatmap", tmp_path / "maps")
+    done = run("detect", folder, "-p", "pca", "--all", "--heatmap", tmp_path / "maps")
     assert done.status == 0, done.err
     assert r"nine\xff.png" in done.out and r"cut\xfe.png" in done.out
     done = run("fit", folder, "-p", "pca", "-o", tmp_path / "m.aem")

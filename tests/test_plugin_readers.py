@@ -198,7 +198,7 @@ def test_plugins_are_asked_before_our_own_kinds(read_by, tmp_path, rows_csv, fol
 
 def test_a_plugin_that_cannot_be_used_is_said_and_passed_over(read_by, rows_csv, run):
     read_by(PluginError("plugin 'x' cannot be used: ImportError"))
-    done = run("detect", rows_csv, "--top", 1)
+    done = run("detect", rows_csv, "-p", "pca", "--top", 1)
     assert done.status == 0 and "plugin 'x' cannot be used: ImportError" in done.err
 
 
@@ -272,7 +272,7 @@ def test_a_failure_names_plugin_file_and_what_was_wrong(read_by, tmp_path, run, 
 )
 def test_a_failed_way_back_leaves_nothing(read_by, tmp_path, run, rows_csv, does, said):
     read_by(Failing(does))
-    done = run("detect", rows_csv, "--top", 1, "-o", tmp_path / "t.x")
+    done = run("detect", rows_csv, "-p", "pca", "--top", 1, "-o", tmp_path / "t.x")
     assert done.status == 2 and not list(tmp_path.iterdir())
     assert f"{tmp_path}/t.x: reader 'failing' of plugin 'p': {said}" in done.err
 

@@ -432,7 +432,8 @@ def test_rows_count_from_1_in_detect_and_decompress(run, tmp_path):
     lines = ["a,b\n", *(f"{i % 10}.5,{i % 7}\n" for i in range(200))]
     lines[151] = "9999.5,3\n"
     (tmp_path / "t.csv").write_text("".join(lines))
-    row = run("detect", tmp_path / "t.csv", "--top", "1", "--format", "csv").out.split()[1]
+    given = ("detect", tmp_path / "t.csv", "-p", "pca", "--top", "1", "--format", "csv")
+    row = run(*given).out.split()[1]
     number = row.split(",")[0]
     assert number == "151"
     run("compress", tmp_path / "t.csv", "-q")

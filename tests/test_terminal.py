@@ -197,18 +197,23 @@ def test_what_is_shown_of_a_value(text, shown):
     assert printing.printable(text) == shown
 
 
-def test_a_name_too_long_is_one_line(tmp_path):
+def test_a_name_too_long_is_one_line(tmp_path, run, monkeypatch):
+    monkeypatch.chdir(tmp_path)
     name = "n" * 248 + ".csv"
     (tmp_path / name).write_text("a\n1\n2\n")
-    one_line(aetool("compress", name, folder=tmp_path), "File name too long")
-    one_line(aetool("fit", name, "-p", "pca", "-q", "-o", "m" * 300, folder=tmp_path), "too long")
-    done = aetool("compress", name, "-o", "x" * 251 + ".aez", "-q", folder=tmp_path)
-    assert done.returncode == 0, "the longest name that the file system takes"
-    done = aetool("compress", name, "-o", "x" * 251 + ".aez", "-q", "-f", folder=tmp_path)
-    assert done.returncode == 0 and len(list(tmp_path.iterdir())) == 2
+    for command, words in (
+        (("compress", name), "File name too long"),
+        (("fit", name, "-p", "pca", "-q", "-o", "m" * 300), "too long"),
+    ):
+        done = run(*command)
+        assert done.status == 2 and words in done.err and done.err.count("\n") == 1, done.err
+    done = run("compress", name, "-o", "x" * 251 + ".aez", "-q")
+    assert done.status == 0, "the longest name that the file system takes"
+    done = run("compress", name, "-o", "x" * 251 + ".aez", "-q", "-f")
+    assert done.status == 0 and len(list(tmp_path.iterdir())) == 2
 
 
-def test_half_a_surrogate_pair_in_json_is_read(tmp_path):
+def test_half_a_surrogate_pair_in_json_is_read(tmp_path, run):
     path = tmp_path / "t.jsonl"
     lines = [json.dumps({"t": "ab"[i % 2], "v": i * 7 % 31}) for i in range(60)]
     path.write_text(
@@ -222,19 +227,19 @@ def test_half_a_surrogate_pair_in_json_is_read(tmp_path):
     assert found.names == ("t\ufffd",) and found[found.names[0]].strings() == ["😀 \ufffd"]
     for command in (
         ("detect", path),
-        ("fit", path, "-p", "pca", "-o", "m.aem"),
+        ("fit", path, "-p", "pca", "-o", tmp_path / "m.aem"),
         ("compress", path),
     ):
-        done = aetool(*command, folder=tmp_path)
-        assert done.returncode in (0, 2) and b"Traceback" not in done.stderr
-    restored = aetool("decompress", f"{path}.aez", "-c", folder=tmp_path)
-    assert restored.stdout == path.read_bytes()
+        done = run(*command)
+        assert done.status in (0, 2) and "Traceback" not in done.err
+    assert run("decompress", f"{path}.aez", "-c").out == path.read_text()
 
 
-def test_an_array_without_columns_is_one_line(tmp_path):
+def test_an_array_without_columns_is_one_line(tmp_path, run):
     np.save(tmp_path / "a.npy", np.zeros((3, 0)))
-    one_line(aetool("detect", tmp_path / "a.npy"), "without columns")
-    one_line(aetool("fit", tmp_path / "a.npy", "-p", "pca"), "without columns")
+    for command in (("detect", tmp_path / "a.npy"), ("fit", tmp_path / "a.npy", "-p", "pca")):
+        done = run(*command)
+        assert done.status == 2 and "without columns" in done.err and done.err.count("\n") == 1
 
 
 @pytest.mark.parametrize("name", ["SIGTERM", "SIGHUP", "SIGINT"])

@@ -41,8 +41,8 @@ def test_an_archive_that_needs_a_model_says_which(air, model, tmp_path, run, wor
 
 def test_a_goal_that_takes_a_code_says_so_too(tmp_path, run):
     rng = np.random.default_rng(3)
-    few = rng.normal(size=(600, 3))
-    wide = pd.DataFrame((few @ rng.normal(size=(3, 60))).round(3)).add_prefix("x")
+    few = rng.normal(size=(300, 3))
+    wide = pd.DataFrame((few @ rng.normal(size=(3, 24))).round(3)).add_prefix("x")
     table, archive = tmp_path / "t.csv", tmp_path / "a.aez"
     wide.to_csv(table, index=False)
     model = fitted(table, "pca", tmp_path / "m.aem", params={"latent": 3})

@@ -10,6 +10,12 @@
 #include <stdint.h>
 #include <stdlib.h>
 #include <string.h>
+#ifdef __linux__
+#include <sys/mman.h>
+#endif
+#ifdef _MSC_VER
+#define restrict __restrict
+#endif
 
 #define PRECISION 14
 #define TOTAL (1u << PRECISION)
@@ -1659,6 +1665,12 @@ static PyObject *moments(PyObject *self, PyObject *args) {
     Py_RETURN_NONE;
 }
 
+#ifdef __GNUC__
+#define PREFETCH(place) __builtin_prefetch(place, 1)
+#else
+#define PREFETCH(place) ((void)(place))
+#endif
+
 #define MOST_MET 40         /* what a count of a context's bits grows to */
 #define MOST_MET_WIDELY 30
 #define FIRST_WEIGHT 13000  /* of 65536 */
@@ -1678,6 +1690,7 @@ static PyObject *moments(PyObject *self, PyObject *args) {
 #define LEAST_MATCH 5
 #define LONGEST_MATCH 65535
 #define MULTIPLIER 0x9E3779B1u
+#define LARGE_TABLE ((size_t)30 << 20) /* bytes; smaller ones are of memory that was used before */
 
 /* The nodes of half a byte in one context, together: they are looked up together. */
 typedef struct {
@@ -1728,8 +1741,39 @@ static int32_t squash(int32_t x) {
     return (every[place] * (128 - part) + every[place + 1] * part + 64) >> 7;
 }
 
+/* Zeros for a table that is met at random. Of a large one the first visit to each page of memory takes
+ * longer than all that is done there, and each visit has its page looked up: where the system has pages
+ * of 2 MB it is asked for these, which takes half of the time of a text of 30,000 bytes. */
+static void *table_make(size_t size) {
+#ifdef MADV_HUGEPAGE
+    if (size >= LARGE_TABLE) {
+        void *table = mmap(NULL, size, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
+        if (table == MAP_FAILED)
+            return NULL;
+        madvise(table, size, MADV_HUGEPAGE); /* a system that refuses has small pages */
+        return table;
+    }
+#endif
+    return calloc(size, 1);
+}
+
+static void table_free(void *table, size_t size) {
+#ifdef MADV_HUGEPAGE
+    if (table && size >= LARGE_TABLE) {
+        munmap(table, size);
+        return;
+    }
+#endif
+    (void)size;
+    free(table);
+}
+
+static size_t mix_size(const Mix *m) {
+    return ((size_t)m->orders << m->slot_bits) * sizeof(Half);
+}
+
 static void mix_free(Mix *m) {
-    free(m->slots);
+    table_free(m->slots, mix_size(m));
     free(m->places);
     free(m->final_2);
 }
@@ -1742,17 +1786,22 @@ static uint32_t mix_hash(uint32_t a, uint32_t b) {
 
 /* The slots of half a byte: whichever is not of this context begins anew. */
 static void mix_slots(Mix *m) {
+    uint16_t checks[ORDERS_WIDELY];
+    /* all slots are asked for before the first is looked at: most are far away in memory */
     for (int i = 0; i < m->orders; i++) {
         uint32_t h = mix_hash(m->hash[i], m->bits ? m->c0 : 0);
-        uint16_t check = (uint16_t)(h & 0xFFFF) | 1;
+        checks[i] = (uint16_t)(h & 0xFFFF) | 1;
         size_t place = h * MULTIPLIER >> (32 - m->slot_bits);
-        Half *slot = m->slots + (((size_t)i << m->slot_bits) + place);
-        m->slot[i] = slot;
-        if (slot->p[0] != check) {
+        m->slot[i] = m->slots + (((size_t)i << m->slot_bits) + place);
+        PREFETCH(m->slot[i]);
+    }
+    for (int i = 0; i < m->orders; i++) {
+        Half *slot = m->slot[i];
+        if (slot->p[0] != checks[i]) {
             for (int j = 1; j < NODES; j++)
                 slot->p[j] = 32768;
             memset(slot->n, 0, sizeof slot->n);
-            slot->p[0] = check;
+            slot->p[0] = checks[i];
         }
     }
 }
@@ -1789,9 +1838,11 @@ static void mix_predict(Mix *m) {
     m->set[3] = ALL_SETS + (int32_t)(before << 3 | m->bits);
     int32_t total = 0;
     for (int s = 0; s < m->sets; s++) {
+        const int32_t *w = m->weights[m->set[s]];
         int64_t sum = 0;
-        for (int i = 0; i < m->orders + 2; i++)
-            sum += (int64_t)m->weights[m->set[s]][i] * m->inputs[i];
+        int count = m->orders + 2;
+        for (int i = 0; i < count; i++)
+            sum += (int64_t)w[i] * m->inputs[i];
         sum >>= 16;
         m->guess[s] = sum > 2047 ? 2047 : sum < -2047 ? -2047 : (int32_t)sum;
         total += m->guess[s];
@@ -1918,9 +1969,11 @@ static void mix_learn(Mix *m, uint32_t bit) {
     int32_t rate = m->at < 2000 ? 110 : m->at < 20000 ? 50 : 20;
     for (int s = 0; s < m->sets; s++) {
         int32_t miss = ((int32_t)(bit << 12) - squash(m->guess[s])) * rate;
-        int32_t *w = m->weights[m->set[s]];
-        for (int i = 0; i < m->orders + 2; i++)
-            w[i] += (m->inputs[i] * miss + 32768) >> 16;
+        int32_t *restrict w = m->weights[m->set[s]];
+        const int32_t *restrict inputs = m->inputs;
+        int count = m->orders + 2;
+        for (int i = 0; i < count; i++)
+            w[i] += (inputs[i] * miss + 32768) >> 16;
     }
     m->final_1[m->at_1] = (uint16_t)(m->final_1[m->at_1] + ((target - m->final_1[m->at_1]) >> 6));
     m->final_2[m->at_2] = (uint16_t)(m->final_2[m->at_2] + ((target - m->final_2[m->at_2]) >> 6));
@@ -1940,7 +1993,7 @@ static int mix_make(Mix *m, const uint8_t *text, Py_ssize_t size, uint8_t delimi
     m->slot_bits = 8;
     while (m->slot_bits < most_bits && (Py_ssize_t)1 << m->slot_bits < 2 * size)
         m->slot_bits++;
-    m->slots = calloc((size_t)m->orders << m->slot_bits, sizeof(Half));
+    m->slots = table_make(mix_size(m));
     m->places = calloc((size_t)1 << MATCH_BITS, 4);
     m->final_2 = malloc(256 * 8 * 33 * 2);
     if (!m->slots || !m->places || !m->final_2)
@@ -2139,11 +2192,6 @@ static PyObject *unmix_text(PyObject *self, PyObject *args) {
 
 #define MOST_CONTEXTS 32
 
-#ifdef __GNUC__
-#define PREFETCH(place) __builtin_prefetch(place, 1)
-#else
-#define PREFETCH(place) ((void)(place))
-#endif
 
 /* what the symbols before add to a context: the last ones, the level, what came last there, means */
 enum { OWN_LEVEL = 5, OWN_RECENT, OWN_MEAN, OWN_MEAN_LEVEL, OWN_KINDS };
@@ -2283,6 +2331,7 @@ typedef struct {
     int32_t (*weights)[MOST_INPUTS];
     uint16_t *final;
     int16_t stretch[4096];
+    int32_t step[256]; /* of 65536, towards a bit, by how often a slot was met */
     uint16_t *recent[MOST_CONTEXTS]; /* symbols that came last, 1 more; NULL of other kinds */
     uint32_t recent_place[MOST_CONTEXTS];
     int64_t mean, mean_level; /* in 256ths */
@@ -2344,6 +2393,8 @@ static int symbols_make(Symbols *m, const Py_buffer *bases, const Py_buffer *set
                 return -2;
         }
     m->starts_means = 1;
+    for (int i = 0; i < 256; i++)
+        m->step[i] = 131072 / (2 * i + 3);
     for (size_t s = 0; s < nodes; s++) {
         for (int i = 0; i < m->inputs_before; i++)
             m->weights[s][i] = i < m->contexts ? first_weight : 10000;
@@ -2453,14 +2504,15 @@ static void symbols_learn(Symbols *m, uint32_t bit) {
     for (int i = 0; i < m->contexts; i++) {
         Slot *slot = m->found[i];
         int64_t miss = target - slot->chance;
-        slot->chance = (uint16_t)(slot->chance + (miss * (131072 / (2 * slot->met + 3)) >> 16));
+        slot->chance = (uint16_t)(slot->chance + (miss * m->step[slot->met] >> 16));
         slot->met = (uint16_t)(slot->met + (slot->met < m->limits[i]));
     }
     for (int s = 0; s < 2; s++) {
         int32_t miss = ((int32_t)(bit << 12) - squash(m->guess[s])) * m->rate;
-        int32_t *w = m->weights[s ? m->node : 0];
-        for (int i = 0; i <= m->inputs_before; i++)
-            w[i] += (int32_t)(((int64_t)m->inputs[i] * miss + 32768) >> 16);
+        int32_t *restrict w = m->weights[s ? m->node : 0];
+        const int32_t *restrict inputs = m->inputs;
+        for (int i = 0, count = m->inputs_before + 1; i < count; i++)
+            w[i] += (int32_t)(((int64_t)inputs[i] * miss + 32768) >> 16);
     }
     for (int k = 0; k < 2; k++) { /* the half that the bit chose */
         Regression *g = &m->regression;
