@@ -279,7 +279,7 @@ def test_numbers_of_any_length_are_said(value, said):
 
 NAMES = pd.Index(["a"])
 ROWS_OF_NAMES = [
-    NAMES, ("a",), np.array(["a"]), np.array(["a"], object), pd.Series(["a"]), {"a"},
+    NAMES, (("a",),), np.array(["a"]), np.array(["a"], object), pd.Series(["a"]), {"a"},
     {"a": 1}.keys(), ["a"],
 ]  # fmt: skip
 

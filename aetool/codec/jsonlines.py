@@ -326,10 +326,9 @@ def _check_size(
     for number, (frame, places) in enumerate(frames):
         rows = np.flatnonzero(frame_of == number)
         size_of_frame = sum(len(part) for part in frame)
-        # no value is empty, so that each is at least a byte
-        least_of_line = size_of_frame + len(places)
-        size += len(rows) * least_of_line
-        check_text(size)
+        size += len(rows) * size_of_frame
+        # no value is empty, so that each is at least a byte: refused before lengths are looked at
+        check_text(size + len(rows) * len(places))
         for place in places:
             lengths_of_values = lengths[place][rows]
             size += int(lengths_of_values.sum())
