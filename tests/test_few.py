@@ -9,6 +9,7 @@ import pytest
 import aetool
 from aetool import operations
 from aetool.detection import calibration
+from aetool.detection.trace import ScoreTrace
 from aetool.errors import ParamError
 from aetool.printing import ordinal
 from aetool.report import charts
@@ -171,6 +172,27 @@ def test_of_hundreds_of_records_p_alone_is_coarse(few):
     assert "are few" not in " ".join(dataclasses.replace(found, calibrated_on=300).notes())
 
 
+@pytest.mark.parametrize(
+    ("scores", "shown"),
+    [
+        ([6.6, 6.5, 6.4, 5.9, *np.linspace(3.1, 0.1, 28)], "top 4 shows those above a gap (5.9, then 3.1)"),
+        # one alone, and none that stands out
+        ([9.0, *np.linspace(3.1, 0.1, 28)], "top 5 shows the highest"),
+        (np.linspace(3.1, 0.1, 32), "top 5 shows the highest"),
+        # the highest are farther apart from each other than from the rest
+        ([9.0, 6.0, 3.9, *np.linspace(2.1, 0.1, 28)], "top 5 shows the highest"),
+        ([2.0, 1.0, 0.0], "top 3 shows the highest"),
+    ],
+    ids=["four", "one", "none", "apart", "three"],
+)  # fmt: skip
+def test_those_above_a_gap_below_the_highest_are_shown(few, scores, shown):
+    trace = ScoreTrace()
+    trace.add(np.array(scores))
+    found = operations.detect(few)
+    found = dataclasses.replace(found, trace=trace, flagged=0, total=len(scores), unit="bits")
+    assert f" bits: {shown}, and " in found.highest_in_words()
+
+
 def test_nothing_flagged_says_the_highest_score_whatever_it_was_judged_by(few, run):
     few.write_text(table(200))
     assert run("fit", "t.csv", "-p", "pca", "-q").status == 0
@@ -186,7 +208,10 @@ def test_nothing_flagged_says_the_highest_score_whatever_it_was_judged_by(few, r
     # of an archive, which needs no model
     assert run("compress", "t.csv", "-q").status == 0
     cost = aetool.detect(few.with_name("t.csv.aez"), top=1)
-    said_of_cost = said.format("bits").replace(f"{every.max():.4g}", f"{cost.score[0]:.4g}")
+    said_of_cost = (
+        f"note: the highest score is {cost.score[0]:.4g} bits: --top 3 shows those above a "
+    )
+    said_of_cost += "gap (4.485, then 2.563), and --contamination 1% flags that part\n"
     assert said_of_cost in run("detect", "t.csv.aez", "--threshold", "1e9").err
     none = operations.detect(few, aetool.load("t.aem"), threshold=limit)
     assert "top 5 shows the highest" in none.notes()[0] and "--top" not in none.notes()[0]

@@ -54,6 +54,7 @@ TYPES = {
 }  # fmt: skip
 # of the boxes of pictures: whole pixels but for the share, and gaps where there is no box
 BOX = {"left": "int64", "top": "int64", "width": "int64", "height": "int64", "share": "float64"}
+WIDER = 1.8  # times any other step between scores, for a gap below the highest to be told of
 FEW = 100  # records that hardly tell what one in 1,000 of them is
 # A rate that was asked for is missed where so many times more or fewer records are flagged than it
 # lets expect, if these are not few.
@@ -374,9 +375,18 @@ class Detection:
         flagged record; empty where one is flagged, or where the scores of all are not known."""
         if self.flagged or self.trace is None or not len(self.trace.highest):
             return ""
+        descending = np.sort(self.trace.highest)[::-1]
+        # of stretches of several records only the highest are known
+        count = _count_above_gap(descending) if self.trace.span == 1 else 0
+        shown = f"{option('--top')} {min(5, self.total)} shows the highest"
+        if count:
+            last, following = descending[count - 1 : count + 1]
+            shown = (
+                f"{option('--top')} {count} shows those above a gap ({last:.4g}, then "
+                f"{following:.4g})"
+            )
         return (
-            f"the highest score is {self.trace.highest.max():.4g} {self.unit}: "
-            f"{option('--top')} {min(5, self.total)} shows the highest, and "
+            f"the highest score is {descending[0]:.4g} {self.unit}: {shown}, and "
             f"{option('--contamination')} 1% flags that part"
         )
 
@@ -523,3 +533,19 @@ def _figure_of_box(box: Box, name: str) -> float | int:
     significant digits, all others whole pixels."""
     figure: float | int = getattr(box, name)
     return float(f"{figure:.3g}") if name == "share" else figure
+
+
+def _count_above_gap(descending: Float) -> int:
+    """How many of the scores of all records, (n,), the highest first, lie above a gap that is wider
+    than they are apart from each other, and WIDER (1.8) times as wide as any other step between the
+    scores of the highest quarter. 0 if there is no such gap, or one score alone lies above it,
+    which chance does often."""
+    most = len(descending) // 4
+    if most < 2:
+        return 0
+    steps = descending[:most] - descending[1 : most + 1]
+    widest = int(steps.argmax())
+    others = np.delete(steps, widest)
+    spread = descending[0] - descending[widest]
+    stands_out = steps[widest] >= WIDER * others.max() and steps[widest] > spread
+    return widest + 1 if widest and stands_out else 0
