@@ -55,6 +55,7 @@ TYPES = {
 # of the boxes of pictures: whole pixels but for the share, and gaps where there is no box
 BOX = {"left": "int64", "top": "int64", "width": "int64", "height": "int64", "share": "float64"}
 WIDER = 1.8  # times any other step between scores, for a gap below the highest to be told of
+LEAST_GAP = 0.2  # of what lies between the highest score and the median
 FEW = 100  # records that hardly tell what one in 1,000 of them is
 # A rate that was asked for is missed where so many times more or fewer records are flagged than it
 # lets expect, if these are not few.
@@ -537,9 +538,10 @@ def _figure_of_box(box: Box, name: str) -> float | int:
 
 def _count_above_gap(descending: Float) -> int:
     """How many of the scores of all records, (n,), the highest first, lie above a gap that is wider
-    than they are apart from each other, and WIDER (1.8) times as wide as any other step between the
-    scores of the highest quarter. 0 if there is no such gap, or one score alone lies above it,
-    which chance does often."""
+    than they are apart from each other, LEAST_GAP (a fifth) of what lies between the highest and
+    the median, and WIDER (1.8) times as wide as any other step between the scores of the highest
+    quarter. 0 if there is no such gap, or one score alone lies above it, which chance does
+    often."""
     most = len(descending) // 4
     if most < 2:
         return 0
@@ -547,5 +549,7 @@ def _count_above_gap(descending: Float) -> int:
     widest = int(steps.argmax())
     others = np.delete(steps, widest)
     spread = descending[0] - descending[widest]
-    stands_out = steps[widest] >= WIDER * others.max() and steps[widest] > spread
+    least = LEAST_GAP * (descending[0] - np.median(descending))
+    least = max(least, WIDER * others.max())
+    stands_out = steps[widest] >= least and steps[widest] > spread
     return widest + 1 if widest and stands_out else 0
