@@ -107,8 +107,8 @@ OF_ITEMS: dict[str, Callable[[object], bool]] = {
 
 def plain(value: object) -> object:
     """A value as Python itself has it: a scalar of another library (a number, text or truth of
-    numpy) as Python's own; a row of values (a tuple, an array, an Index or Series of pandas, the
-    keys of a dictionary) as a list, of a set in the order of the alphabet. A list, a text, a
+    numpy) as Python's own; a row of values (see _is_row) as a list of its items, each made plain; a
+    set as a list of its items as they are, in the order of their texts. A list, a text, a
     dictionary, a table and all else come back unchanged."""
     shape = getattr(value, "shape", None)
     item_of = getattr(value, "item", None)
@@ -127,7 +127,8 @@ def plain(value: object) -> object:
 
 def _is_row(value: object) -> bool:
     """Whether a value holds a row of values, and is neither a list nor a text: a tuple, an array of
-    one axis, an Index or Series of pandas, the keys of a dictionary."""
+    one axis, an Index or Series of pandas, the keys or values of a dictionary (not the
+    dictionary)."""
     if isinstance(value, list | str | bytes | bytearray | Mapping):
         return False
     # a table has two axes, and is no list of the names of its columns
@@ -143,8 +144,8 @@ def checked_options(
     options: Mapping[str, Value],
 ) -> dict[str, Value]:
     """Check the options of a verb by their declared types, and return them, by name: values of
-    types that TAKEN lists as `plain` makes them. None stands for the default, and is left out where
-    the declared type does not allow None.
+    types that TAKEN lists as `checked` returns them. None stands for the default, and is left out
+    where there is one and the declared type does not allow None.
 
     ParamError for an option that a function or dataclass does not declare, for a value that is not
     of the declared type, and for a negative `seed`. Types that TAKEN does not list pass unchecked.
@@ -189,7 +190,8 @@ def errors_by_column(max_error: object) -> object:
     named; {} for None.
 
     max_error: a text or a number for all columns, or either of them by column. A value of any other
-    type comes back unchanged: it is refused where all options are checked.
+    type comes back as `plain` makes it, to be refused where all options are checked; so does such a
+    value of a column.
     """
     if max_error is None:
         return {}
@@ -230,10 +232,11 @@ def refuse_misspelt(
 
 
 def checked(verb: str, name: str, value: object, annotation: str) -> object:
-    """Check that a value is of the type of an annotation, such as 'int | None', and return it, made
-    plain by `plain`; ParamError for a value of another type. A whole number passes for a float;
-    True and False pass for bool alone. A value for an annotation with a type that TAKEN does not
-    list comes back as it is. verb, name: of the argument, for the message."""
+    """Check that a value is of the type of an annotation, such as 'int | None', and return it as
+    `plain` makes it, or, for an annotation with list[str], itself; ParamError for a value of
+    another type. A whole number passes for a float; True and False pass for bool alone. A value for
+    an annotation with a type that TAKEN does not list comes back as it is. verb, name: of the
+    argument, for the message."""
     kinds = annotation.split(" | ")
     if any(kind not in TAKEN for kind in kinds):
         return value
@@ -270,9 +273,11 @@ def _agrees_on_being_mapping(value: object, kind: str) -> bool:
 def _items_of_wrong_type(
     value: object, item_checks: Sequence[Callable[[object], bool]]
 ) -> Iterator[object]:
-    """Yield the items of a list, or the values of a dictionary, that are none of what is taken; of
-    any other value nothing. One after the other: who takes the first waits for no other.
-    item_checks: functions, each of which says whether an item is of one kind that is taken."""
+    """Yield the items of a list, a row (a tuple, an array of one axis, see _is_row) or a set, or
+    the values of a dictionary, that are none of what is taken, as `plain` makes them, but rows as
+    they are; of any other value, such as a text, nothing. One after the other: who takes the first
+    waits for no other. item_checks: functions, each of which says whether an item, made plain, is
+    of one kind that is taken."""
     items: Iterable[object] = ()
     if isinstance(value, Mapping):
         items = value.values()
@@ -291,8 +296,8 @@ def check_kind(
     kinds: type | tuple[type, ...],
     words: str,
 ) -> None:
-    """Raise ParamError for a value that is an instance of none of these classes. words: what is
-    taken, for the message; verb, name: of the argument."""
+    """Raise ParamError for a value that is an instance of none of these classes, `kinds`. words:
+    what is taken, for the message; verb, name: of the argument."""
     if not isinstance(value, kinds):
         raise ParamError(f"{verb}: {name} must be {words}; got {shown(value)}")
 
@@ -327,9 +332,10 @@ def check_path(verb: str, name: str, value: object) -> None:
 
 
 def shown(value: object) -> str:
-    """A value for messages. Of a text, bytes, a number or None its repr, cut to 40 characters, and
-    the type: "'x' (str)"; of a whole number beyond 4,096 bits about which power of two it is; of
-    any other value the type alone."""
+    """A value for messages. Of a text, bytes, a number or None its repr, of which the first 40
+    characters and three dots where it is longer, and the type: "'x' (str)"; of a whole number of
+    more than 4,096 bits the power of two just beyond it, "about 2^5000", and the type; of any other
+    value the type alone."""
     kind = f"{type(value).__module__}.{type(value).__qualname__}".removeprefix("builtins.")
     text = ""
     if isinstance(value, int) and value.bit_length() > MOST_BITS:
@@ -346,7 +352,7 @@ def shown(value: object) -> str:
 
 def brief(value: object) -> str:
     """A value for messages as Python writes it, of a long text, list or dictionary its beginning
-    alone: [0, 1, 2, 3, 4, 5, ...]; of a whole number beyond 4,096 bits what `shown` says."""
+    alone: [0, 1, 2, 3, 4, 5, ...]; of a whole number of more than 4,096 bits what `shown` says."""
     # Python refuses to write so many digits
     if isinstance(value, int) and value.bit_length() > MOST_BITS:
         return shown(value)
@@ -377,7 +383,7 @@ class Bytes(int):
 def bytes_of(text: str, option_name: str) -> Bytes:
     """A number of bytes from a text such as 500000, 64M or 10kB: K, M, G and T are powers of 1,024,
     kB, MB, GB and TB of 1,000, in either case of letters. ParamError for anything else, a fraction,
-    a sign or a blank among it. option_name: the option's, for errors."""
+    a sign or a blank among it. option_name: what messages call the option."""
     digits = text.rstrip("kKmMgGtTbB")
     unit = text[len(digits) :].upper()
     is_number = digits.isascii() and digits.isdecimal()
@@ -392,8 +398,8 @@ def bytes_of(text: str, option_name: str) -> Bytes:
 
 def part_of(text: str, option_name: str) -> float:
     """A share as a number from a text: 0.01 from "1%" and from "0.01". Its range is not checked.
-    ParamError for what is no finite number, one with a decimal comma among it. option_name: for
-    errors."""
+    ParamError for what is no finite number, one with a decimal comma among it. option_name: what
+    messages call the option."""
     number = text.removesuffix("%")
     try:
         part = float(number)

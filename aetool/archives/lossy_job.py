@@ -162,11 +162,12 @@ Judge = Callable[[dict[str, Json]], float]
 
 @dataclass(frozen=True, eq=False)
 class _Choice:
-    """A way to store a code. size: about how many bytes the sample takes; apart: the names of the
-    columns that are stored exactly beside the code; quantiser, corrections: as they are stored."""
+    """A way to store a code. size: an estimate of how many bytes the sample takes; exact_columns:
+    the names of the columns that are stored exactly beside the code; quantiser, corrections: as
+    they are stored."""
 
     size: int
-    apart: set[str]
+    exact_columns: set[str]
     quantiser: lossy.Quantiser
     corrections: Corrections
 
@@ -183,9 +184,10 @@ class LossyJob:
     far what the archive restores is off, and returns the figures.
 
     modelled: the columns that the model sees, () of pictures; content: of what was written last;
-    not_carried: names of the columns that it stores exactly; rows: how many records there are;
-    squares, compared: by column of numbers that the code carries the sum of squared errors, and of
-    how many numbers.
+    irregular_columns: names of the columns in which a cell is of another kind; not_carried: names
+    of the columns that the archive stores exactly, these and perhaps more; rows: how many records
+    there are; squares, compared: by column of numbers that the code carries the sum of squared
+    errors, and of how many numbers.
     """
 
     def __init__(
@@ -210,7 +212,7 @@ class LossyJob:
         if model.schema:
             self.modelled = model.schema.modelled
         self.ranges: dict[str, list[float]] = {}
-        self.irregular: set[str] = set()
+        self.irregular_columns: set[str] = set()
         self.not_carried: set[str] = set()
         self.corrections = Corrections()
         self.rows = 0
@@ -289,9 +291,9 @@ class LossyJob:
         """A random sample of at most SAMPLE (4,096) records, as the encoder takes them: (n,
         columns) float64, or pictures (n, channels, height, width) uint8. Of a table, which is read
         from end to end for it, sets `ranges`, [lowest, highest] of each column of numbers, and
-        `irregular`, the columns in which a cell is of another kind, and which are stored exactly.
-        DataError for a table without one of the model's columns, or with one of another kind, and
-        for pictures none of which can be read."""
+        `irregular_columns`, the names of the columns in which a cell is of another kind, which are
+        stored exactly. DataError for a table without one of the model's columns, or with one of
+        another kind, and for pictures none of which can be read."""
         if isinstance(self.source, FramedSource):
             return self.source.sample(SAMPLE, 0)
         assert self.model.schema is not None
@@ -305,9 +307,9 @@ class LossyJob:
 
     def _read_ranges(self, source: TableSource, schema: Schema) -> None:
         """Read the whole table and set `ranges`, [lowest, highest] of each column of numbers, in
-        the units of the data (its `span` where all cells are gaps), and `irregular`, the names of
-        the columns in which a cell is of another kind. DataError for a table without one of the
-        schema's columns, or with one of another kind."""
+        the units of the data (the column's `span` where all its cells are gaps), and
+        `irregular_columns`, the names of the columns in which a cell is of another kind. DataError
+        for a table without one of the schema's columns, or with one of another kind."""
         # of no numbers yet: the first one is below and above these
         low = np.full(len(self.modelled), np.inf)
         high = -low
@@ -317,7 +319,7 @@ class LossyJob:
             # a code restores numbers, and would write one in place of such a cell
             irregular = np.flatnonzero(odd.any(axis=0))
             for place in irregular.tolist():
-                self.irregular.add(self.modelled[place].name)
+                self.irregular_columns.add(self.modelled[place].name)
             is_number = np.isfinite(x) & ~odd
             finite = np.where(is_number, x, np.nan)
             if len(finite):
@@ -342,7 +344,7 @@ class LossyJob:
         of 1. Sets `not_carried`, the columns that the archive then stores exactly beside the code,
         and `corrections`, those that it corrects. ParamError if `target` cannot be reached.
         DataError where the squares of errors are too large to be added up."""
-        self.not_carried = self.irregular
+        self.not_carried = self.irregular_columns
         self.corrections = Corrections()
         # codes of whole numbers are stored as they are: no offset, steps of 1, and every unit
         size = self.model.latent
@@ -360,18 +362,18 @@ class LossyJob:
         decoded_sample = self._decode(z, sample)
         choices: list[_Choice] = []
         refused: list[ParamError] = []
-        for apart in self._sets_stored_exactly(sample, decoded_sample):
-            self.not_carried = apart
+        for exact_columns in self._sets_of_exact_columns(sample, decoded_sample):
+            self.not_carried = exact_columns
             try:
                 choices += self._choices(sample, z, target, as_it_is if has_whole_codes else None)
-            # with other categories apart it may be reached
+            # with more columns of categories stored exactly it may be reached
             except ParamError as unreachable:
                 refused.append(unreachable)
         if not choices:
             raise refused[-1]
         # of several of one size the first is taken
         cheapest = min(choices, key=lambda choice: choice.size)
-        self.not_carried = cheapest.apart
+        self.not_carried = cheapest.exact_columns
         self.corrections = cheapest.corrections
         return cheapest.quantiser
 
@@ -424,8 +426,8 @@ class LossyJob:
         quantiser: lossy.Quantiser,
         corrections: Corrections | None = None,
     ) -> _Choice:
-        """A way to store the codes z, (rows, latent), of the sample, with the bytes that it takes
-        about: those of the code, of corrections, and of the columns in `not_carried`."""
+        """A way to store the codes z, (rows, latent), of the sample, with an estimate of the bytes
+        that it takes: those of the code, of corrections, and of the columns in `not_carried`."""
         corrections = corrections or Corrections()
         quantised = quantiser.quantise(z)
         columns = list(quantised.T)
@@ -557,13 +559,13 @@ class LossyJob:
         self._measure(measured, sample, restored)
         return self.judge(self._figures_of_errors(measured))
 
-    def _sets_stored_exactly(self, sample: Records, decoded: Array) -> list[set[str]]:
-        """The sets of columns, by name, that may be stored exactly beside the code, one or two to
-        be tried one after the other: the irregular columns with the categories that the code
-        restores wrongly more often than MOST_WRONG (0.05, a part of the cells), and those with all
+    def _sets_of_exact_columns(self, sample: Records, decoded: Array) -> list[set[str]]:
+        """The sets of names of columns that may be stored exactly beside the code, one or two to be
+        tried one after the other: `irregular_columns` with the categories that the code restores
+        wrongly more often than MOST_WRONG (0.05, a part of the cells), and those with all
         categories. sample, decoded: records and what the code restores of them, (n, columns)."""
-        with_wrong = set(self.irregular)
-        with_all = set(self.irregular)
+        with_wrong = set(self.irregular_columns)
+        with_all = set(self.irregular_columns)
         for place, column in enumerate(self.modelled):
             # left are categories that the model restores
             if column.measured or not column.predicted:
@@ -584,7 +586,7 @@ class LossyJob:
         for column in self.modelled:
             is_number = column.measured and column.predicted
             # a column with cells of another kind is exact, and has no error
-            values += is_number and column.name not in self.irregular
+            values += is_number and column.name not in self.irregular_columns
         if self.model.schema is None:
             # of pictures all values of their pixels
             values += self.model.spec.features

@@ -108,4 +108,5 @@ def moved(plan: Plan, period: int) -> Plan:
     if plan.pair is not None:
         keys, values = plan.pair
         changes["pair"] = (keys + period, values + period)
+    # a mixture is looked for anew in each column: the streams that it refers to stay
     return plan.but(features=tuple(features), **changes)

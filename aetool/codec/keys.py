@@ -4,8 +4,9 @@ key.
 The rows of a stream are sorted by another stream, its keys; rows with equal keys stay in order.
 Each is predicted by the row before it in this order, if that has the same key. Another pair of
 streams, keys and values that are known already, may be sorted in among them, each of its rows ahead
-of the stream's row with the same number: its value predicts the next row of that key as well, and
-the first row of a key is predicted by the first value that the pair has for it.
+of the stream's row with the same number: the value of such a row predicts the next row of its key
+as well, and the first row of a key is predicted by the first value that the pair has for that key,
+even in a later row.
 """
 
 from __future__ import annotations
@@ -104,9 +105,10 @@ class Course:
         return cls(own, begins, key, known, values, guesses, has_guess)
 
     def residuals(self, values: Int) -> Int:
-        """Subtract from each value its prediction, modulo 2^64: (n,). It is predicted by the value
-        before it with the same key, the first of a key by the key's guess, 0 where there is none.
-        values: (n,) int64, of the stream's rows, in the order of the block."""
+        """Subtract from each value its prediction, modulo 2^64: (n,). Each is predicted by the
+        value one place before it, the stream's or the other pair's, if that has the same key; the
+        first of a key by the key's guess, 0 where there is none. values: (n,) int64, of the
+        stream's rows, in the order of the block."""
         ordered = self.values.copy()
         ordered[self.own] = values
         predictions = np.zeros_like(ordered)
@@ -135,8 +137,8 @@ class Course:
     def times_before(self) -> npt.NDArray[np.uint32]:
         """How often the key of each of the stream's rows came in rows before it, as a class, (n,)
         in the order of the block: 0 for never, 1 for once, 2 for two or three times, 3 for more.
-        Rows of the other pair count, too, up to the row's number; a key that it has anywhere gets
-        at least 1."""
+        Rows of the other pair count, too, up to that with the row's own number, which counts; a key
+        that the other pair has in any row, even a later one, gets at least 1."""
         key = self.key[self.own]
         times_before = self.own - self.begins[key]
         classes = np.searchsorted(SEEN, times_before, "right")

@@ -21,8 +21,8 @@ class History:
     is not odd for being the first of its group. schema.context, how many rows before are given,
     must be 1 or more.
 
-    last: for each group, by its name, its last rows, (rows, columns), oldest first, at most
-    schema.context.
+    last_of_groups: for each group, by its name, its last rows, (rows, columns), oldest first, at
+    most schema.context.
     """
 
     def __init__(self, schema: Schema, before: Mapping[str, Float] | None = None) -> None:
@@ -30,20 +30,20 @@ class History:
         before: for each group, by its name, its last rows, (rows, columns), oldest first; None for
         none."""
         self.schema = schema
-        self.last: dict[str, Float] = {}
+        self.last_of_groups: dict[str, Float] = {}
         if before is not None:
-            self.last.update(before)
+            self.last_of_groups.update(before)
 
     def remember(self, X: Float, table: Table) -> None:
         """Remember rows, X: (rows, columns) in user units, as ones before those to come, without
         widening them. table: the same rows, which tells their groups; DataError if it lacks the
         column of groups."""
         for name, rows in self._rows_of_groups(table):
-            rows_before = self.last.get(name, X[:0])
+            rows_before = self.last_of_groups.get(name, X[:0])
             all_rows = np.concatenate([rows_before, X[rows]])
             # as many as a row behind them can be given
             steps = self.schema.context
-            self.last[name] = all_rows[-steps:]
+            self.last_of_groups[name] = all_rows[-steps:]
 
     def wide(self, X: Float, table: Table) -> Float:
         """X, (rows, columns) in user units, as (rows, columns * (context + 1)): each row, beside it
@@ -56,7 +56,7 @@ class History:
         wide = np.empty((len(X), columns * (steps + 1)))
         for name, rows in self._rows_of_groups(table):
             # a group may go on from the batch before
-            rows_before = self.last.get(name, np.zeros((0, columns)))
+            rows_before = self.last_of_groups.get(name, np.zeros((0, columns)))
             records = np.concatenate([rows_before, X[rows]])
             for step in range(steps + 1):
                 # where each row's row before stands, so many steps earlier
@@ -67,7 +67,7 @@ class History:
                 wide[rows, block] = records[np.maximum(places, 0)]
             # the next batch needs no rows before the last `steps`
             first_kept = max(0, len(records) - steps)
-            self.last[name] = records[first_kept:]
+            self.last_of_groups[name] = records[first_kept:]
         return wide
 
     def _rows_of_groups(self, table: Table) -> list[tuple[str, Int]]:

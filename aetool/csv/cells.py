@@ -92,8 +92,8 @@ def is_figure(cell: str) -> bool:
     """Whether the cell is a number, a date, a time or an amount: digits above all.
 
     It has a digit, at most 40 characters, and is a plain number, or has no underscore and at most 4
-    letters, each beside two digits or more. Names such as `x1`, `C10`, `T2M` or `2nd_half` are
-    none.
+    letters, with at least two digits for each of these. Names such as `x1`, `C10`, `T2M` or
+    `2nd_half` are none.
     """
     digits = sum(c.isdigit() for c in cell)
     if not digits or len(cell) > LONGEST_FIGURE or NUMBERED_NAME.fullmatch(cell.strip()):

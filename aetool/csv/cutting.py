@@ -16,10 +16,10 @@ NO_NAME = "row.names"  # what R calls the column that its header leaves out
 
 
 def pieces(stream: BinaryIO, dialect: Dialect, size: int) -> Iterator[bytes]:
-    """Yield a stream of text in pieces of whole records, of about `size` bytes each, or longer
-    where a record is. The first piece is everything above the first record: byte-order mark,
-    preamble, blank lines, header record and what stands below it, whichever there are; b"" if none
-    is.
+    """Yield a stream of text in pieces of whole records: each time that `size` bytes more are read,
+    the records that end in what was read, or later where a record is longer. The first piece is
+    everything above the first record: byte-order mark, preamble, blank lines, header record and
+    what stands below it, whichever there are; b"" if none is.
 
     stream: UTF-8, or an encoding with ASCII in its lower half. NoTableError where a record has more
     than MAX_RECORD bytes (256 MiB).
@@ -30,9 +30,10 @@ def pieces(stream: BinaryIO, dialect: Dialect, size: int) -> Iterator[bytes]:
 
 
 def records(stream: BinaryIO, dialect: Dialect, size: int, text: bytes = b"") -> Iterator[bytes]:
-    """Yield pieces of whole records, of about `size` bytes, of a stream that begins at a record.
-    text: the bytes of it that were read already. NoTableError where a record has more than
-    MAX_RECORD bytes (256 MiB)."""
+    """Yield pieces of whole records of a stream that begins at a record: each time that `size`
+    bytes more are read, the records that end in what was read, or later where a record is longer.
+    text: those bytes of the stream that were read already. NoTableError where a record has more
+    than MAX_RECORD bytes (256 MiB)."""
     bytes_to_read = size
     following = stream.read(bytes_to_read)
     while following:
@@ -61,7 +62,8 @@ def too_long() -> NoTableError:
 def _with_first_record(stream: BinaryIO, dialect: Dialect, size: int) -> tuple[bytes, int]:
     """Read the beginning of a text from a stream: (its first bytes, at least `size` if there are so
     many; the offset in them at which the first record behind the header begins, or their length if
-    there is no record). NoTableError if that is not among the first MAX_RECORD (2^28) bytes."""
+    there is no record). NoTableError once more than MAX_RECORD (2^28) bytes were read, and that
+    record does not begin in them, though there is more."""
     text = stream.read(max(size, len(BOM)))
     skipped = int(dialect.header) + dialect.below
     while True:

@@ -113,7 +113,7 @@ class Fields:
 
     def only(self, records: Mask) -> Fields:
         """A Fields of some records alone, in their order: those where the mask `records`,
-        (records,) bool, is True."""
+        (records,) bool, is True. Its `ends` is still that of all records."""
         is_chosen = np.repeat(records, self.width)
         return self._with_fields(is_chosen, self.begin[records], self.width[records])
 
@@ -143,8 +143,9 @@ class Fields:
         begin: Positions,
         width: Positions,
     ) -> Fields:
-        """A Fields of some fields alone. is_chosen: (fields,) bool, which of them; begin, width:
-        where each record that they make up begins, and how many fields it has."""
+        """A Fields of some fields alone; text, rule and ends stay. is_chosen: (fields,) bool, which
+        of them; begin: (records,), the offset in the text at which each record that they make up
+        begins; width: (records,), how many of the chosen fields it has."""
         return dataclasses.replace(
             self,
             start=self.start[is_chosen],
@@ -354,8 +355,8 @@ def count_of(text: bytes, byte: int) -> int:
 
 
 def begins(text: bytes, rule: Rule, most: int | None = None) -> Positions:
-    """The offsets in bytes at which records begin, (records,): of the first `most` records, or of
-    all for None. Without the C kernel DataError for 2^31 - 1 bytes or more."""
+    """The offsets in bytes at which the records of a text begin, (records,): of the first `most`
+    records, or of all for None. Without the C kernel DataError for 2^31 - 1 bytes or more."""
     if kernel.C is None:
         return fields(text, rule).begin[:most]
     if most is None:
@@ -459,7 +460,8 @@ def _field_end(
     edges: frozenset[int],
 ) -> tuple[int, int]:
     """Find where the field ends that begins at `at`: (the offset of its end; its kind: BARE, QUOTED
-    or ODD). edges: the bytes that end a bare field: the delimiter and line ends."""
+    or ODD). at: an offset in the text; edges: the bytes that end a bare field: the delimiter and
+    line ends."""
     kind = BARE
     if rule.space:
         while text.startswith(b" ", at):
@@ -476,8 +478,8 @@ def _field_end(
 
 def _behind_quotes(text: bytes, at: int) -> tuple[int, int]:
     """Find the quote that closes a field: (the offset behind it; the field's kind: ODD if a doubled
-    quote is in it, else QUOTED). at: behind the quote that opens it. One that is never closed goes
-    on to the end of the text, and is ODD."""
+    quote is in it, else QUOTED). at: the offset behind the quote that opens it. A field whose quote
+    is never closed goes on to the end of the text, and is ODD."""
     kind = QUOTED
     while True:
         close = text.find(b'"', at)
@@ -493,8 +495,8 @@ def _behind_quotes(text: bytes, at: int) -> tuple[int, int]:
 
 def _with_common_line_end(cut: Fields) -> Fields:
     """A copy of these fields in which `ends` is the line end that all records but the last have; ""
-    if they differ, or any of these records has blank lines behind it. Of a single record it is its
-    own."""
+    if they differ, or any of these records has blank lines behind it. Of a single record `ends` is
+    its own line end."""
     start, stop = cut.tails()
     spans = list(zip(start.tolist(), stop.tolist(), strict=True))
     # the last record of several may have no line end
@@ -563,7 +565,7 @@ def by_arrays(text: bytes, rule: Rule) -> Fields | None:
 
 def _kinds_by_quotes(quotes: npt.NDArray[np.int64]) -> Bytes:
     """How each field is written, (fields,): BARE if it has no quotes, QUOTED with one or two, ODD
-    with more. It is right only where `_quotes_decide`. quotes: (fields,), how many each has."""
+    with more. This is right only where `_quotes_decide`. quotes: (fields,), how many each has."""
     kind = np.full(len(quotes), BARE, np.uint8)
     kind[quotes > 0] = QUOTED
     # more than the two around it: its value has quotes, which are doubled
@@ -574,7 +576,7 @@ def _kinds_by_quotes(quotes: npt.NDArray[np.int64]) -> Bytes:
 def _quotes_decide(is_quote: Mask, is_edge: Mask) -> bool:
     """Whether each opening quote is behind an edge or a quote, and each closing one before such: a
     byte is then quoted if the number of quotes before it is odd. False for an odd number of quotes.
-    is_quote, is_edge: (bytes,) bool."""
+    is_quote, is_edge: (bytes,) bool; edges are delimiters and line ends."""
     places = np.flatnonzero(is_quote)
     if len(places) & 1:
         return False

@@ -31,8 +31,8 @@ def has_header(first: Record, body: Sequence[Record], otherwise: bool = True) ->
     have below. body: records below the first. otherwise: what to return where neither tells.
 
     Figures over figures are a record; but years, or numbers in sequence, beside a name are names. A
-    record with nothing but figures and gaps is no header. With no record below it, it is one if
-    `otherwise` is True and less than half of its cells, gaps apart, are figures.
+    record with nothing but figures and gaps is no header. With no record below, the first record is
+    a header if `otherwise` is True and less than half of its cells, gaps apart, are figures.
     """
     first_values = without_gaps(first)
     figures = [cell for cell in first_values if cells.is_figure(cell)]
@@ -243,8 +243,8 @@ def below_header(body: list[list[str]]) -> int:
 
 def is_named_again(body: Sequence[Record]) -> bool:
     """Whether the first record of a body looks like a second line of names, under names of groups:
-    words, not all the same, over all columns of nothing but figures, of which there are two at
-    least, and as many as others. False for three records or fewer. body: those below the header."""
+    words, not all the same, over all columns of nothing but figures, which are two at least, and at
+    least half of all columns. False for three records or fewer. body: those below the header."""
     if len(body) <= LEAST_BELOW:
         return False
     first = body[0]
@@ -266,9 +266,9 @@ def is_named_again(body: Sequence[Record]) -> bool:
 
 def _are_units(record: Record, records_below: Sequence[Record]) -> bool:
     """Whether the record holds units: over at least half of the columns of figures something that
-    may be a unit, of which half is one for certain, and nothing else over the others. A single
-    letter is not enough, and neither are fewer than two records below. records_below: the records
-    below it."""
+    may be a unit, of which at least half are units for certain, and nothing else over the others. A
+    single letter is not enough, and neither are fewer than two records below. records_below: the
+    records below it."""
     if len(records_below) < 2:
         return False
     over_figures = []

@@ -64,10 +64,10 @@ NOTHING = Reading()
 
 @dataclass(frozen=True)
 class Cut:
-    """The first records of a text, cut by trying a delimiter. line: the number, from 0, of the line
-    where the first begins; space: whether blanks after delimiters are no part of the values;
-    records: the fields of each; clean: the part of the cells, 0 .. 1, in which no other delimiter
-    occurs."""
+    """The first records of a text, cut at a delimiter that is tried. line: the number, from 0, of
+    the line where the first begins; space: whether blanks after delimiters are no part of the
+    values; records: the fields of each; clean: the part of the cells, 0 .. 1, in which no other
+    delimiter occurs."""
 
     line: int
     delimiter: str
@@ -165,8 +165,9 @@ def _without_empty_last(row: list[str]) -> list[str]:
 
 def _is_regular(rows: list[list[str]]) -> bool:
     """Whether at least 90 % of the records have as many fields as the first, which has at least
-    two. Drawn lines do not count, and neither do shorter records at the end, at most 10 of them, as
-    long as 3 records are left. False for no records."""
+    two. Drawn lines of another number of fields do not count, and neither do shorter records at the
+    end, at most 10 of them, as long as 3 records are left. False for no records. rows: the fields
+    of each."""
     if not rows or len(rows[0]) < 2:
         return False
     columns = len(rows[0])
@@ -349,9 +350,9 @@ def _table_below(
     delimiters: Iterable[str],
     likely: str | None,
 ) -> Cut | None:
-    """Find the table on one of these lines, numbers from 0, below others that are none of it: its
-    first records; None where no delimiter makes any regular. likely: the delimiter that the file's
-    name suggests."""
+    """Find the table that begins on one of these lines, numbers from 0, below others that are none
+    of it: its first records; None where no delimiter makes any regular. likely: the delimiter that
+    the file's name suggests."""
     doubtful = None
     for line in lines:
         cut = _best_cut(beginning, line, delimiters, likely)
@@ -545,8 +546,8 @@ class _Table:
     header, what stands below it, the decimal mark, and which fields have no name.
 
     line: the number, from 0, of the line where the header or the first record stands; 0 if only
-    blank lines are above it. header, below, space, decimal, edge, shared, padded: as Dialect has
-    them.
+    blank lines are above it. header, below, named_again, space, decimal, edge, shared, padded: as
+    Dialect has them.
     """
 
     def __init__(
@@ -627,8 +628,8 @@ class _Table:
 
         A comment suits if it has as many names as records have fields; any line with an empty name
         more at its end; and one that is no comment, with a name less, if `_edge_of_records` tells
-        which field has none. Figures among the names are allowed only if it is quoted otherwise
-        than the records.
+        which field has none. Figures among the names are allowed only if the line is quoted
+        otherwise than the records.
         """
         line = cut.line - 1
         while line > 0 and not beginning.line(line).strip():

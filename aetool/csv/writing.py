@@ -37,8 +37,8 @@ def field(raw: bytes, rule: Rule, columns: int) -> bytes:
 
 
 def _hidden_when_empty(rule: Rule, columns: int) -> bool:
-    """Whether an empty field cannot be seen in a record of so many columns, as it would be a blank
-    line, or lie between blanks that part fields."""
+    """Whether an empty field cannot be seen in a record of so many columns, as the record would be
+    a blank line, or the field lie between blanks that part fields."""
     return columns == 1 or rule.delimiter == " "
 
 
@@ -94,7 +94,7 @@ class _LineCollector:
 
 def _plain_lines(rows: Iterable[Sequence[str]], rule: Rule) -> list[str]:
     """The records of rows of values, without line ends, as csv.writer writes them: quoted where
-    needed."""
+    needed, with the rule's delimiter between fields."""
     collector = _LineCollector()
     # with this end both of its characters are quoted, whatever a record ends with
     writer = csv.writer(

@@ -26,12 +26,13 @@ PathValues = Mapping[str, str | None]  # of columns, by name, that a path tells
 
 class ChainSource(TableSource):
     """Several tables read as one, one after the other. Its columns are those of the first table,
-    and behind them those that the folders in its path add, as year=2024 does; the other tables have
-    the same, in any order, else `batches` raises DataError. A column that is text in one table by
-    its types is text in all, which is said as a notice; where tables in text, such as CSV, and
-    tables with types come together, every column is text. DataError for a column whose types in two
-    tables are of other families that differ, such as numbers and moments. folder: the folder whose
-    files they are, which the caller sets; None if of none."""
+    and behind them those that the folders in the path of that table's file add, as year=2024 does;
+    the other tables must have the same, in any order, or `batches` raises DataError. A column that
+    is text in one table by its types is text in all, which is said as a notice; where tables in
+    text, such as CSV, and tables with types come together, every column is text. The constructor
+    raises DataError for a column whose types in two tables are of other families that differ, such
+    as numbers and moments. folder: the folder whose files they are, which the caller sets; None if
+    they are of none."""
 
     def __init__(
         self,
@@ -39,9 +40,12 @@ class ChainSource(TableSource):
         name: str = "",
         added: Sequence[PathValues] = (),
     ) -> None:
-        """Join the tables, of which nothing is read yet. sources: at least one. name: of the joined
-        table; "": that of the first. added: for each table the values, by column, that the folders
-        in the path of its file tell, as year=2024 does; empty: no path does."""
+        """Join the tables, whose records are not read yet. The types of their columns are compared
+        here, unless some tables are in text, as CSV is, and others have types: DataError where they
+        are of other families that differ, and a notice for a column that becomes text. sources: the
+        tables, at least one. name: of the joined table; "": that of the first. added: for each
+        table, in order, the values, by column, that the folders in the path of its file tell, as
+        year=2024 does, {} if they tell none; an empty `added`: no path tells any."""
         first = sources[0]
         super().__init__(name or first.name, first.format, first.said)
         self.sources = sources
@@ -66,7 +70,8 @@ class ChainSource(TableSource):
     def _check_types(self) -> set[str]:
         """Compare the types that columns have in the tables: returns the names of those of moments.
         A notice is said of each column that is text in some of them alone; DataError where the
-        types of a column are of other families that differ."""
+        types of a column are of other families that differ. Only tables with types are looked
+        at."""
         # of each column its family and type, and the table, where it was met first
         first_of: dict[str, tuple[str, str, str]] = {}
         told: set[str] = set()
@@ -121,15 +126,15 @@ class ChainSource(TableSource):
     ) -> Table:
         """A batch of one of the tables as records of all tables together. added: the values, by
         column, that the path of its file adds; names: of all columns, in their order; row: the
-        number, from 0, of its first record among those of all tables; where: the table's name, for
-        messages. DataError if it has other columns."""
+        number, from 0, of the batch's first record among those of all tables; where: the table's
+        name, for messages. DataError if the table has not just these columns, in any order."""
         table = _with_path_columns(batch, added)
         return self._with_common_columns(table, names, row, where)
 
     def batches(self) -> Iterator[Table]:
-        """Yield the records of all tables, numbered through; comments between them are not counted,
-        unlike those of a single text. DataError for a table that cannot be read, or whose columns
-        are not those of the first."""
+        """Yield the records of all tables, numbered through from 0; comments between records are
+        not counted, unlike those of a single text. DataError for a table that cannot be read, or
+        whose columns are not those of the first, in any order."""
         row = 0
         names: tuple[str, ...] = ()
         for source, added in self.with_paths():
@@ -148,9 +153,9 @@ class ChainSource(TableSource):
         where: str,
     ) -> Table:
         """A batch of one table with its columns in the order of `names`, as cells of text where a
-        column is text in any of the tables; DataError if it has other columns. row: the number,
-        from 0, of its first record among those of all tables; where: the table's name, for
-        messages."""
+        column is text in any of the tables; DataError if it has not just the columns `names`. row:
+        the number, from 0, of the batch's first record among those of all tables; where: the
+        table's name, for messages."""
         missing = [name for name in names if name not in table.names]
         surplus = [name for name in table.names if name not in names]
         first = self.sources[0].name
@@ -166,7 +171,9 @@ class ChainSource(TableSource):
 
     def _as_in_all_tables(self, name: str, values: Values) -> Values:
         """A column of one table as cells of text, if it is text by its types in any table, or if
-        tables in text and tables with types are mixed; else as it is. name: of the column."""
+        tables in text and tables with types are mixed; as gaps, NaT, if it is of moments in other
+        tables and of no moments here, where it has no values at all; else as it is. values: the
+        column's, (n,); name: its name."""
         is_text = self._all_texts or name in self._texts
         if is_text and not isinstance(values, Cells):
             return as_cells(values)
@@ -178,8 +185,8 @@ class ChainSource(TableSource):
 
 
 def _with_path_columns(batch: Table, added: PathValues) -> Table:
-    """The batch with the columns that a path adds behind its own, but not those that it has itself.
-    added: the one value, by column, of all records; None: all missing."""
+    """The batch with the columns that a path adds behind its own, but not those that the batch has
+    itself. added: the one value, by column, of all records; None: all missing."""
     names = list(batch.names)
     columns = list(batch.values)
     for name, value in added.items():

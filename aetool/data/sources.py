@@ -71,11 +71,12 @@ class TextPath(os.PathLike[str]):
 class CsvSource(TableSource):
     """A table in text: CSV, TSV or any of `,` tab `;` `|`, or blanks, between fields.
 
-    Compressed or not. name: for messages, and its suffix is a hint at the delimiter. reading: the
-    user's settings of how it is written; model_reading: those of the table that a model was fitted
-    on; dialect: how it is written, as `sniff` tells. DataError if it cannot be opened, NoTableError
-    if it is no table in text, ParamError for a text that is not as the user says. Each thing that
-    is unusual is said once for a source, as a notice.
+    path: of its file, compressed or not. name: what messages call it; the suffix of the name is a
+    hint at the delimiter. reading: the user's settings of how the text is written; model_reading:
+    those of the table that a model was fitted on; dialect: how the text is written, as `sniff`
+    tells. DataError if the file cannot be opened, NoTableError if it is no table in text,
+    ParamError for a text that is not as the user says. Each thing that is unusual is said once for
+    a source, as a notice.
     """
 
     is_in_text = True
@@ -135,7 +136,7 @@ def _whole_lines(head: bytes) -> bytes:
 
 class UnreadSource(TableSource):
     """A file that cannot be read as a table: `batches` raises `reason`, a DataError; only an
-    archive can store it, as bytes. name: for messages."""
+    archive can store it, as bytes. path: of the file; name: what messages call it."""
 
     def __init__(self, path: Path, name: str, reason: DataError) -> None:
         super().__init__(name, {"format": "binary", "suffix": suffix_of(name)})
@@ -200,7 +201,8 @@ def _options_of(reading: Reading) -> list[str]:
 def _refuse_idle_options(reading: Reading, source: Source) -> None:
     """Check options about text, such as --delimiter, that cannot have an effect: ParamError where
     the source is of pictures, and a notice where it is a table none of whose files is text, such as
-    one of Parquet. reading: what the user says; without options nothing happens."""
+    one of Parquet. reading: what the user says; without options, or of an UnreadSource, nothing
+    happens."""
     if not reading.to_json() or isinstance(source, UnreadSource):
         return
     names = _options_of(reading)
@@ -310,10 +312,10 @@ def open_place(
     model_reading: Reading = NOTHING,
 ) -> Source:
     """Open the file or folder at a place as a source, by a plugin's reader if one takes it, and set
-    its `place`, which keeps a copied file, unless it has one already. reading: the user's settings
-    of how its text is written; model_reading: those of a model's table. DataError for what cannot
-    be read, ParamError for a text that is not as the user says; a file of no known kind is an
-    UnreadSource."""
+    the source's `place`, which keeps a copied file for as long as the source, unless that has one
+    already. reading: the user's settings of how the file's text is written; model_reading: those of
+    a model's table. DataError for what cannot be read, ParamError for a text that is not as the
+    user says; a file of no known kind is an UnreadSource."""
     source = _open_by_kind(place.path, place.name, reading, model_reading)
     source.place = source.place or place
     return source
@@ -345,7 +347,8 @@ def _open_folder(path: Path, name: str, reading: Reading, model_reading: Reading
     """Open a folder, with all below it: as pictures, or as one table if more of its files are parts
     of a table (see chains.is_part) than pictures; which files are left out is said as a notice.
     name: for messages; reading: the user's settings of how text is written; model_reading: those of
-    a model's table. DataError if there is no file in it, or one cannot be read."""
+    a model's table. DataError if there is no file in it, or one cannot be read; ParamError for a
+    text that is not as the user says."""
     folder = images.FolderSource(path, name)
     parts = [part for part in folder.others if chains.is_part(part)]
     # what most of its files are decides: a few notes among pictures are no table
@@ -375,11 +378,11 @@ def _say_left_out(name: str, count: int, others: Sequence[str]) -> None:
 
 def _open_by_kind(path: Path, name: str, reading: Reading, model_reading: Reading) -> Source:
     """Open a file or a folder: by the first of the plugins' readers that takes it, which reads it
-    into a copy, else by what it holds. name: what messages call it, and its suffix tells the kind
-    where the bytes do not; reading: the user's settings of how text is written; model_reading:
-    those of a model's table. DataError for what cannot be read, is empty, is an archive or model of
-    aetool, or a known kind of another program; ParamError for a text that is not as the user says.
-    A file that is no text and of no known kind is an UnreadSource."""
+    into a copy, else by what it holds. name: what messages call it; the suffix of the name tells
+    the kind where the bytes do not; reading: the user's settings of how text is written;
+    model_reading: those of a model's table. DataError for what cannot be read, is empty, is an
+    archive or model of aetool, or a known kind of another program; ParamError for a text that is
+    not as the user says. A file that is no text and of no known kind is an UnreadSource."""
     # readers of plugins are asked before any of our own kinds is tried
     source = readers.source_of(path, name)
     if source is not None:

@@ -41,8 +41,8 @@ def bucket_nats(g: Graph, spec: Spec, z: str, mean: str, scale: Float) -> str:
     the graph, (B, numbers), standardised; scale: (numbers,), above 0.
 
     The same arithmetic as aetool.nn.likelihood.bucket_nats, or, for pictures, whose buckets are
-    always thin, thin_bucket_nats there; with a sigma of at least LEAST_SIGMA half-widths of a
-    bucket (LEAST_PIXEL_SIGMA), and narrower buckets where numbers are curved.
+    always thin, thin_bucket_nats there; with a sigma of at least LEAST_SIGMA (0.35) half-widths of
+    a bucket (of pictures LEAST_PIXEL_SIGMA, 4), and narrower buckets where numbers are curved.
     """
     numbers = g.term(z)
     half = numbers.constant(spec.half)
@@ -56,8 +56,8 @@ def bucket_nats(g: Graph, spec: Spec, z: str, mean: str, scale: Float) -> str:
 def _bucket_nats(spec: Spec, numbers: Term, mean: Term, half: Term, scale: Float) -> Term:
     """-log mass of each number's bucket under N(mean, scale^2), in nats, (B, k), at most
     SMALLEST_MASS (32 bits). numbers, mean: (B, k), standardised; half: (k,) or (B, k), half the
-    width of a bucket; scale: (k,). A sigma counts as LEAST_SIGMA (0.35) half-widths at least,
-    LEAST_PIXEL_SIGMA (4) of pictures."""
+    width of a bucket; scale: (k,), above 0; spec: tells whether these are numbers of pictures. A
+    sigma counts as LEAST_SIGMA (0.35) half-widths at least, LEAST_PIXEL_SIGMA (4) of pictures."""
     least = LEAST_PIXEL_SIGMA if spec.shape else LEAST_SIGMA
     scales = numbers.constant(scale)
     narrowest = half * least
@@ -80,8 +80,9 @@ def _half_of_curved(spec: Spec, numbers: Term, half: Term) -> Term:
     """The half-widths of buckets, (B, numbers), for numbers that asinh has curved: half /
     cosh(asinh(u)), asinh(u) being the number unstandardised.
 
-    numbers: standardised; half: the half-widths, (numbers,), where nothing is curved. Of numbers
-    that are not curved the result is `half`.
+    numbers: (B, numbers), standardised; half: the half-widths, (numbers,), where nothing is curved;
+    spec: which numbers are curved, and by what they are standardised. Of numbers that are not
+    curved the result is `half`.
     """
     scaled = numbers * spec.deviation
     unstandardised = scaled + spec.mean
@@ -96,8 +97,8 @@ def _half_of_curved(spec: Spec, numbers: Term, half: Term) -> Term:
 
 def _wide_log_mass(d: Term, t: Term, width: int) -> Term:
     """log of the mass between d - t and d + t of N(0, 1), as a difference of two tails, element by
-    element, (B, width); d: (B, width), 0 or more; t: THIN (0.03) or more, as it loses its digits in
-    a thinner bucket."""
+    element, (B, width); d: (B, width), 0 or more; t: THIN (0.03) or more, as the difference loses
+    its digits in a thinner bucket."""
     # both tails by one run of the series: nodes of a graph cost time whenever it is opened
     ends = d.op("Concat", d - t, d + t, axis=1)
     tails = _log_tail(ends)
@@ -112,7 +113,8 @@ def _wide_log_mass(d: Term, t: Term, width: int) -> Term:
 
 def _thin_log_mass(d: Term, t: Term) -> Term:
     """log of the mass within t of d under N(0, 1), by the density at d and how it bends there,
-    element by element; for t far below 1. d: 0 or more."""
+    element by element; for t below THIN (0.03), or, of pictures, at most 1 / LEAST_PIXEL_SIGMA
+    (0.25). d: 0 or more."""
     # sinh(y) / y = 1 + y^2 / 6 + y^4 / 120 + ..., with y = d t, is the mean over the bucket of what
     # the density's slope brings; -t^2 / 6 is what its curvature takes
     y = (d * t).at_most(1.0)
@@ -135,8 +137,8 @@ def mixture_nats(g: Graph, spec: Spec, z: str, mean: str, scales: Float, weights
     """-log mass of each number's bucket (the values that are written as that number) under a
     mixture of Gaussians of one mean, (B, numbers) nats; returns the name of the result. z, mean:
     names of values of the graph, (B, numbers), standardised. scales, weights: (components,
-    numbers), one component at least, weights above 0 that add up to 1. What each Gaussian gives is
-    what `bucket_nats` computes."""
+    numbers), one component at least, weights above 0 that add up to 1. spec: tells the bucket of
+    each number. What each Gaussian gives is what `bucket_nats` computes."""
     components, count = scales.shape
     numbers = g.term(z)
     # the components side by side, as if they were further numbers: a third of the nodes

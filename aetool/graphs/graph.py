@@ -162,7 +162,8 @@ class Graph:
 
     def smallest(self, x: str, count: int) -> str:
         """Add a node that finds which columns of x, (B, n), hold the smallest numbers of a row;
-        returns the name of their indices, (B, count) int64, that of the least first."""
+        returns the name of their indices, (B, count) int64, that of the least first; of equal
+        numbers the first column."""
         size = self.const([count], np.int64)
         key = f"smallest {x} {count}".encode()
         if key not in self._name_of_contents:
@@ -213,8 +214,9 @@ class Graph:
         """Copy another graph's nodes and constants in; returns what its outputs are called here, by
         their names there.
 
-        inputs: what stands here for each of its inputs, by its name there. keep_names: its
-        constants keep their names behind a prefix, and are not shared with equal ones.
+        inputs: for each input of that graph, by its name there, the name of what stands for it
+        here. keep_names: that graph's constants keep their names behind a prefix, and are not
+        shared with equal ones.
         """
         prefix = self.name("net") + "."
         names = _NamesHere(prefix, inputs)
@@ -245,7 +247,8 @@ class Graph:
     def _embed_node(self, node: onnx.NodeProto, names: _NamesHere) -> None:
         """Copy a node of another graph in, unless it has one result and an equal node is here.
         names: what the values of that graph are called here, by their names there. A single result
-        is noted in it, in place; several are not, as they get the names that it makes up."""
+        is noted in `names`, in place; several are not, as they get the names that `names` makes
+        up."""
         operands = [names[name] for name in node.input]
         if len(node.output) == 1:
             (result,) = node.output

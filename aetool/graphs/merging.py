@@ -29,12 +29,15 @@ Tensors = Mapping[str, onnx.TensorProto]
 class Choice:
     """Which of several graphs each record is computed by, as values of the graph that is written.
 
-    number: the name of the graph's value (batch, 1) float64 that numbers them from 0; any record
-    that it gives another number is computed by the first. count: how many there are.
+    number: the name of the value of that graph, (batch, 1) float64, which holds the number of each
+    record's own graph, a whole one from 0; `count` or more, and NaN, stand for the first graph.
+    count: how many graphs there are.
     """
 
     def __init__(self, g: Graph, number: str, count: int) -> None:
-        """A choice among `count` graphs by the value of g called `number`."""
+        """A choice, made for each record, among `count` graphs. g: the graph that is written;
+        number: the name of the value of g, (batch, 1) float64, that holds the number of each
+        record's graph, from 0; count: how many graphs there are."""
         self.g = g
         self.number = number
         self.count = count
@@ -68,7 +71,8 @@ class Choice:
         return chosen
 
     def _numbers_of_graphs(self) -> str:
-        """The number of each record's graph, (batch,) int64, as a value's name."""
+        """The number of each record's graph, (batch,) int64, as a value's name: 0 for `count` or
+        more, and for NaN."""
         g = self.g
         # numbers as small as these are exact in float32
         number = g.cast(self.number, TensorProto.FLOAT)
@@ -91,10 +95,11 @@ def merge(
     computed by the one that is chosen; returns what their outputs are called here, by their names
     there. None where they cannot be written so; nothing is added to the graph then.
 
-    models: one at least; inputs: what stands here for each of their inputs, in their order. A
-    constant of arithmetic number by number is looked up for each record; a product with a matrix is
-    computed for all graphs, and one of the results is kept. So each record is computed as by its
-    own graph alone, but for the last digit of a sum.
+    models: one at least; inputs: the names of what stands here for each of their inputs, in the
+    order of these. choice: by which graph each record is computed. A constant of arithmetic number
+    by number is looked up for each record; a product with a matrix is computed for all graphs, and
+    one of the results is kept. So each record is computed as by its own graph alone, but for the
+    last digit of a sum.
     """
     constants = []
     for model in models:
@@ -136,7 +141,7 @@ class _Merger:
         """A merger that adds to the graph of `choice`. constants: those of each graph, by name;
         differing: the names of those that are not the same in all; names: the names that values of
         the merged graphs have in the graph of `choice`, by their names there; results of nodes are
-        added to it, in place."""
+        added to `names`, in place."""
         self.choice = choice
         self.constants = constants
         self.differing = differing
@@ -244,12 +249,12 @@ class _Reading:
         return all(self._is_batch(name) or self._is_row(name) for name in node.input)
 
     def _is_batch(self, name: str) -> bool:
-        """Whether a value has a row for each record, (batch, n)."""
+        """Whether a value, by its name, has a row for each record, (batch, n)."""
         return name in self.of_records and self.axes.get(name) == RECORD_AXES
 
     def _is_row(self, name: str) -> bool:
-        """Whether a value, one without a row for each record, is one number or one row of
-        numbers."""
+        """Whether a value, by its name, one without a row for each record, is one number or one row
+        of numbers."""
         if name in self.of_records:
             return False
         if name in self.constants:

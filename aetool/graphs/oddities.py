@@ -75,9 +75,10 @@ def standing_out(
 
 def lone_gaps(g: Graph, schema: Schema, x: str) -> str | None:
     """Add to graph g the cost, (B, columns) float32 nats, of gaps of a table that hardly has any,
-    see nats_of_gaps, shared by those of a record: cells that are missing together are missing for
-    one reason. Returns its name, None where no gap costs anything. x: the name of the records, (B,
-    n) float64: the columns, behind them those of the rows before, if the schema has context."""
+    see nats_of_gaps, shared by those gaps of a record that cost anything: cells that are missing
+    together are missing for one reason. Returns its name, None where no gap costs anything. x: the
+    name of the records, (B, n) float64: the columns, behind them those of the rows before, if the
+    schema has context."""
     missing = [column.missing for column in schema.modelled]
     nats = nats_of_gaps(missing, schema.rows)
     # what a record is judged by is itself not judged
@@ -100,7 +101,7 @@ def _cost_of_far(schema: Schema, values: Term, reaches: dict[int, Reach]) -> Ter
     columns; 0 within, for gaps and for columns without one. values: (B, columns) float64. reaches:
     by the place of each column that has one.
 
-    The same arithmetic as Reach.bits, to which a test holds it, but that no cost is above that of
+    The same arithmetic as Reach.bits, to which a test holds this, but that no cost is above that of
     an odd cell.
     """
     places = list(reaches)

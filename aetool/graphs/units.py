@@ -16,7 +16,7 @@ BLACK, WHITE = 0.0, 255.0
 def tail(schema: Schema, spec: Spec) -> bytes:
     """An ONNX graph, as bytes, that turns the features which a model expects back into values, as
     `restore_table` does: its input "likely", (B, features) float32, into its output "x_hat", (B,
-    columns) float64 in user units."""
+    columns) float64 in user units. schema, spec: the model's."""
     g = Graph()
     likely = g.input("likely", TensorProto.FLOAT, [spec.features])
     values = restore_table(g, schema, likely)

@@ -54,7 +54,7 @@ def page(findings: Findings) -> bytes:
         f"default-src 'none'; style-src '{_hash(style)}'; script-src '{_hash(script)}'; "
         "img-src data:; base-uri 'none'; form-action 'none'"
     )
-    title = text_of(_cut_words(findings.name))
+    title = text_of(_cut(findings.name))
     head = (
         '<meta charset="utf-8">\n'
         f'<meta http-equiv="Content-Security-Policy" content="{policy}">\n'
@@ -93,17 +93,18 @@ def _hash(text: str) -> str:
 # ---- small pieces
 
 
-def _cut_words(words: str) -> str:
-    """Words cut to LONGEST (120) characters, with an ellipsis where anything was cut."""
-    if len(words) <= LONGEST:
-        return words
-    return f"{words[:LONGEST]}\N{HORIZONTAL ELLIPSIS}"
+def _cut(text: str) -> str:
+    """The first LONGEST (120) characters of a text, with an ellipsis as one more where anything was
+    cut; a word may be cut in two."""
+    if len(text) <= LONGEST:
+        return text
+    return f"{text[:LONGEST]}\N{HORIZONTAL ELLIPSIS}"
 
 
 def _safe_text(words: str) -> str:
-    """Make text from the data safe for HTML: cut to 120 characters, escaped, and its writing
-    direction isolated."""
-    return f"<bdi>{text_of(_cut_words(words))}</bdi>"
+    """Make text from the data safe for HTML: cut as `_cut` does, to 120 characters and an ellipsis,
+    escaped, and its writing direction isolated."""
+    return f"<bdi>{text_of(_cut(words))}</bdi>"
 
 
 def _number(value: float) -> str:
@@ -112,8 +113,8 @@ def _number(value: float) -> str:
 
 
 def _number_cell(value: float, words: str = "") -> Cell:
-    """A table cell that shows words, which are markup, or "" for the number itself, and is sorted
-    by the number."""
+    """A table cell that shows `words`, which are markup, or, where they are "", the number itself,
+    and is sorted by the number, to 7 digits."""
     # what is seen may be rounded or have a unit: sorting goes by this
     sorted_by = repr(float(f"{value:.7g}")).removesuffix(".0")
     return f' class="n" data-v="{sorted_by}"', words or _number(value)
@@ -181,8 +182,10 @@ def place_of(record: int) -> str:
 
 
 def _heading(findings: Findings) -> str:
-    """The HTML of the heading of the page: the name of the data, the verdict, what scored them,
-    and, where they were compared with a model's, the result of that."""
+    """The HTML of the heading of the page: the name of the data, the verdict, how many records
+    there are, what scored them, above which score a record is an anomaly (unless none is, or
+    records were flagged by rank), which pictures could not be read, and, where the data were
+    compared with those that the model was fitted on, the result of that."""
     facts = f"{findings.total:,} {_pictures_or_records(findings)}; {findings.model}"
     # a number that was asked for leads to a score, which says nothing of other records
     if math.isfinite(findings.threshold) and not findings.is_by_rank:
@@ -247,7 +250,7 @@ def _section_of_scores(findings: Findings, listed_records: Sequence[int]) -> str
     # a dot that leads nowhere would be worse than none
     listed = findings.records[: len(listed_records)]
     marks = [
-        charts.Mark(f.record, f.score, f"{f.record + 1}: {_cut_words(f.why)}", place_of(f.record))
+        charts.Mark(f.record, f.score, f"{f.record + 1}: {_cut(f.why)}", place_of(f.record))
         for f in listed
     ]
     course = _in_two_widths(
@@ -277,8 +280,9 @@ def _words_of_spread(
     held_out: Calibration | None,
     standing_out: str = ABOVE,
 ) -> str:
-    """The HTML of the key of the drawing of how many records have which score. held_out: whose line
-    is in it; None for no line. standing_out: what the bars are that stand out, in words."""
+    """The HTML of the key of the drawing of how many records have which score. held_out: the scores
+    held out of the fit, whose line is in the drawing; None: there is no line. standing_out: what
+    the bars are that stand out, in words."""
     key = '<svg class="key" viewBox="0 0 12 12"><{}/></svg>'
     lines = [
         key.format('rect class="d-usual" width="12" height="12"') + "ordinary",
@@ -401,8 +405,8 @@ def _figure(finding: Finding) -> str:
 
 
 def _image(png: bytes, words: str) -> str:
-    """The HTML of a PNG image, whose bytes stand in the page itself; "" for no bytes. words: say
-    what it shows."""
+    """The HTML of a PNG image, whose bytes stand in the page itself; "" for no bytes. words: what
+    the image shows."""
     data = base64.b64encode(png).decode()
     if png:
         return f'<img alt="{words}" src="data:image/png;base64,{data}">'
@@ -426,8 +430,8 @@ def _section_of_groups(groups: Sequence[Group], listed: set[int]) -> str:
 def _row_of_group(group: Group, listed: set[int]) -> str:
     """The HTML of one group as a row of the table of groups: its column and manner, how many
     records, which rows, the highest score. Up to three other columns are told, too, if they are
-    named with it in at least half of its records; none for a group of one record. listed: the
-    numbers, from 0, of the records that the page lists: a link leads only to these."""
+    named with that column in at least half of the group's records; none for a group of one record.
+    listed: the numbers, from 0, of the records that the page lists: a link leads only to these."""
     common = f"<b>{_safe_text(group.column)}</b> {_safe_text(group.manner)}"
     # what goes together in one record alone may do so by chance
     often = [(name, n) for name, n in group.partners.most_common(3) if 2 * n >= group.count > 1]

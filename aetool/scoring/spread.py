@@ -67,16 +67,16 @@ class Worker:
             yield item
             return
         if not isinstance(item, Continued):
-            yield from self._encoded(item, left)
+            yield from self._read_encoded(item, left)
             return
         assert self.schema is not None
         history = History(self.schema, item.before)
-        for laid in self._encoded(item.piece, left):
+        for laid in self._read_encoded(item.piece, left):
             assert laid.table is not None
             inputs = history.wide(laid.inputs, laid.table)
             yield dataclasses.replace(laid, inputs=inputs)
 
-    def _encoded(self, piece: pieces.Piece, left: LeftOut) -> Iterator[Laid]:
+    def _read_encoded(self, piece: pieces.Piece, left: LeftOut) -> Iterator[Laid]:
         """Read the records of a piece, and yield them batch by batch as graph inputs of their own
         features alone: the rows before each, which some models need, are not yet beside them (see
         `laid`). left: gets what reading left out. Raises DataError where Schema.encode does."""
@@ -91,14 +91,17 @@ class Worker:
             first += len(table)
 
     def last_rows(self, piece: pieces.Piece) -> dict[str, Float]:
-        """For each group, by its name, the last rows of it in a piece, (rows, columns), oldest
-        first: as many as rows behind the piece may need."""
+        """For each group, by its name ("" where the schema has no column of groups), the last rows
+        of it in a piece, (rows, columns), oldest first: at most schema.context, as many as rows
+        behind the piece may need. DataError as for `laid`, and for a table without the column of
+        groups."""
         assert self.schema is not None
         history = History(self.schema)
-        for laid in self._encoded(piece, LeftOut()):
+        # what reading leaves out is noted where these records are scored, not here
+        for laid in self._read_encoded(piece, LeftOut()):
             assert laid.table is not None
             history.remember(laid.inputs, laid.table)
-        return history.last
+        return history.last_of_groups
 
     def batches(self, item: Item, left: LeftOut) -> Iterator[Scored]:
         """Score the records of an item, and yield them batch by batch. left: gets what reading left

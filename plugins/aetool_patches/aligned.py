@@ -73,7 +73,8 @@ def _indices_of_places(
     column: Int,
 ) -> Int:
     """(places,): the indices, row by row, of places of a grid, (height, width), in these rows and
-    columns, two arrays of one shape; beyond the edge that of the nearest place."""
+    columns, `row` and `column`, from 0, two arrays of one shape; beyond the edge that of the
+    nearest place."""
     height, width = grid
     row = row.clip(0, height - 1)
     column = column.clip(0, width - 1)
@@ -88,8 +89,8 @@ class Aligned(Compared):
     squares: (judged, remembered, places) float32, the squared distance of each place from the same
     place of the other picture, when that is moved by the step that matches best, plus APART (1e6)
     where that place vouches for nothing. mismatch: (judged, remembered) float32, the mean squared
-    distance of the two over sparse places, by a few coordinates. Both are APART for a picture and
-    itself.
+    distance of the two over sparse places, by the first AXES (8) coordinates. Both are APART for a
+    picture and itself.
     """
 
     mismatch: Squares
@@ -180,9 +181,10 @@ class Aligned(Compared):
 class Alignment:
     """The usual distances of pictures that are laid over one another.
 
-    usual, deviation: (places,), the distance that is usual at each, and how far it strays; rarity:
-    how rare a picture's score is, which is the power mean over places of how far distances lie
-    beyond the usual (see `Compared.usual`). compared: the distances that these are read off.
+    usual, deviation: (places,), the distance that is usual at each, and how far distances stray
+    from it; rarity: how rare a picture's score is, which is the power mean over places of how far
+    distances lie beyond the usual (see `Compared.usual`). compared: the distances that these are
+    read off.
     """
 
     usual: Float
@@ -198,8 +200,8 @@ class Alignment:
         return cls(usual, deviation, rarity, compared)
 
     def without(self, rows: Int) -> Alignment:
-        """The usual distances without the fitted pictures of these numbers, (n,); a judged and a
-        remembered one must be left."""
+        """The usual distances without the fitted pictures whose numbers are in `rows`, (n,); a
+        judged and a remembered one must be left."""
         return Alignment.of(self.compared.without(rows))
 
 
@@ -301,8 +303,9 @@ class Overlay:
         steps: Steps,
     ) -> Value:
         """(batch, steps, pictures): how far records, moved by each step, lie from remembered
-        pictures as a whole: the mean squared distance, over some places, along leading axes. steps:
-        those that are tried. asked: (batch, places, coordinates), the places of records."""
+        pictures as a whole: the mean squared distance over the sparse places of `steps`, by the
+        first AXES (8) coordinates. steps: those that are tried. asked: (batch, places,
+        coordinates), the places of records."""
         _, coordinates, pictures = self.coordinates.shape
         sparse = len(steps.sparse)
         count = len(steps.forward)

@@ -49,8 +49,8 @@ class Colours:
     frame: the size of pictures, and the grid of places. light: whether the light is subtracted from
     the logarithms, a plane over the picture in each channel, so that the ground's colour is 0
     everywhere. The ground, most of the surface that is shown, is the commonest colour among those
-    near the mean of all, within about 0.4 in logarithms: one that lies farther from it is not
-    recognised, as where half of a picture is black.
+    near the mean of all, within 0.4 in logarithms or little more: one that lies farther from the
+    mean is not recognised, as where half of a picture is black.
     """
 
     frame: Fine
@@ -105,9 +105,9 @@ class Colours:
         return colours
 
     def _plane_of_pixels(self) -> Float:
-        """(pixels, 4), for each pixel of reduced pictures: 1, how far down and how far right each
-        pixel lies, -1 .. 1, 0 along a side of one pixel, and 1 again: a product with few columns
-        would round by where a record stands."""
+        """(pixels, 4), for each pixel of reduced pictures: 1, how far down and how far right it
+        lies, -1 .. 1, 0 along a side of one pixel, and 1 again: a product with few columns would
+        round by where a record stands."""
         height, width = self.frame.small
         level = np.ones((height, width))
         down = _positions_along(height)[:, None] * level
@@ -157,8 +157,8 @@ class Colours:
         colours: Value,
         deviation: float,
     ) -> Value:
-        """Colours, (batch, channels, height, width), of reduced pictures, averaged under a Gaussian
-        of this deviation in pixels, in the same shape."""
+        """`colours`, of any number of channels, (batch, channels, height, width), of reduced
+        pictures, averaged under a Gaussian of this deviation in pixels, in the same shape."""
         height, width = self.frame.small
         down = window_means(height, height, deviation)
         right = window_means(width, width, deviation)
@@ -190,8 +190,8 @@ class Colours:
         x: Value,
         densities: Sequence[Density],
     ) -> Value:
-        """(batch, maps * places), in nats, one of four maps after the other: how unexpected pixels
-        of features x are about each place, by the density of each of the four `aspects`, in their
+        """(batch, maps * places), in nats, four maps, one after the other: how unexpected pixels of
+        features x are about each place, by the density of each of the four `aspects`, in their
         order; by the last, how much more so than about the places nearby. densities: those four.
 
         Whole regions of a coarse grain are somewhat unexpected, among which a thin line, that of a

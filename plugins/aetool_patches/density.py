@@ -69,8 +69,8 @@ class Density:
     ) -> Density:
         """The likeliest mixture, given what share each pixel has in each kernel (the maximisation
         step). belongs: (pixels, kernels), these shares, 0 .. 1, which add up to 1 for each pixel.
-        whitened: (pixels, n), their descriptors with covariance about I. Variances are widened by
-        WIDER (0.002)."""
+        whitened: (pixels, n), their descriptors, with a covariance of nearly I. Variances are
+        widened by WIDER (0.002)."""
         # no kernel is without a pixel
         counts = belongs.sum(axis=0) + LEAST_COUNT
         parts = counts / counts.sum()

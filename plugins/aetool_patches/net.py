@@ -45,11 +45,12 @@ class Places(Solution):
     texture: by which places are described. levels: (places, coordinates, pictures) uint8. vouching:
     (places, pictures) bool, which of these places others are compared with: not those whose like
     few pictures have. cells: how many places in every direction are searched for the nearest.
-    usual, deviation: (places,), the distance that is usual at each, and how far it strays; rarity:
-    how rare the power mean over places of what lies beyond it is, see `Compared.usual`. mean:
-    (channels * places,), the mean of the pictures at each place, standardised. compared: distances
-    between fitted pictures, which these are read off. alignment: the usual distances of pictures
-    that are laid over each other as a whole, by one step for all places.
+    usual, deviation: (places,), the distance that is usual at each, and how far distances stray
+    from it; rarity: how rare the power mean over places of what lies beyond the usual is, see
+    `Compared.usual`. mean: (channels * places,), the mean of the pictures at each place,
+    standardised. compared: distances between fitted pictures, which these are read off. alignment:
+    the usual distances of pictures that are laid over each other as a whole, by one step for all
+    places.
 
     A picture that is remembered itself is not compared with itself. Score: how rare the power mean
     of the distances over all places is, in bits, joined over both ways to compare as rarity.joined
@@ -72,8 +73,8 @@ class Places(Solution):
     fair: bool = True
 
     def without(self, rows: Int) -> Places:
-        """The solution without the fitted pictures of these numbers, (n,) rising; this one if no
-        picture would be left to compare with, or to judge."""
+        """The solution without the fitted pictures whose numbers are in `rows`, (n,); this one if
+        no picture would be left to compare with, or to judge."""
         # filters, metric and steps are of all: a few pictures hardly move them
         stays = ~np.isin(self.compared.remembered, rows)
         compared = self.compared.without(rows)
@@ -126,7 +127,7 @@ class Places(Solution):
 
     def distances(self, g: Builder, x: Value) -> Value:
         """(batch, places), 1 .. 101: 1 + by how many deviations each place is farther than is usual
-        there from the nearest remembered place about it; 1 where it is no farther. x: (batch,
+        there from the nearest remembered place around it; 1 where it is no farther. x: (batch,
         features), of pictures."""
         anywhere, _ = self._both_distances(g, x)
         return anywhere
@@ -141,8 +142,8 @@ class Places(Solution):
     def _both_distances(self, g: Builder, x: Value) -> tuple[Value, Value]:
         """What `distances` and `aligned_distances` return, computed together, as they have much in
         common: two maps, (batch, places) each, of 1 + by how many deviations, 0 .. 100, each place
-        lies farther than is usual there from the nearest place about it, and from pictures that are
-        laid over as a whole. x: (batch, features), of pictures."""
+        lies farther than is usual there from the nearest remembered place around it, and from
+        pictures that are laid over as a whole. x: (batch, features), of pictures."""
         places, coordinates, pictures = self.levels.shape
         places_around, comparisons = _neighbouring_places(self.texture.frame.grid, self.cells)
         offsets = places_around.shape[1]
@@ -273,8 +274,8 @@ class Patches(ClosedForm):
 
     def fit(self, batches: Batches) -> Places:
         """Remember the places of pictures, and measure how far at most 64 pictures, drawn at
-        random, lie from the others, by places of which more than a twentieth of the pictures have
-        the like. DataError without pictures."""
+        random, lie from the remembered others, by the places of these that vouch (see
+        Compared.vouching). DataError without pictures."""
         total = sum(len(batch) for batch in batches)
         if not total:
             raise DataError("no pictures to fit")
@@ -294,8 +295,9 @@ class Patches(ClosedForm):
         restored = memory.restored()
 
         def compared_with(chosen: Int, vouching: Mask | None) -> Compared:
-            """Compare the pictures of these numbers, (n,), with the remembered ones, by their
-            places that vouch, (remembered, places) bool; None: all."""
+            """Compare the pictures of these numbers, `chosen`, (n,) rising, with the remembered
+            ones. vouching: (remembered, places) bool, the places of these that others are compared
+            with; None: all."""
             place = np.searchsorted(numbers, chosen)
             return Compared.of(
                 frame,
@@ -381,15 +383,17 @@ class Patches(ClosedForm):
 
     def _pictures_to_remember(self, frame: Frame) -> int:
         """How many pictures to remember: the parameter `size`, or if that is 0 as many as hold
-        NUMBERS (6.3 million) coordinates, from 8 to 256."""
+        NUMBERS (6.3 million) coordinates, if each place has 80, from 8 to 256. frame: the geometry
+        of pictures."""
         coordinates = 80  # about so many, of pictures in colour
         most = NUMBERS // (frame.places * coordinates)
         usual_size = max(8, min(MOST, most))
         return int(self.params.size or usual_size)
 
     def _cells_to_search(self, frame: Frame) -> int:
-        """How many neighbouring places, in each direction, a place is compared with: about as far
-        as params.shift pixels, or if that is 0 as 1/32 of the longer side; 1 to 4."""
+        """How many neighbouring places, in each direction, a place is compared with: as many as
+        params.shift pixels of the picture are, or if that is 0 1/32 of its longer side, rounded to
+        the nearest; 1 to 4. frame: the geometry of pictures."""
         _, height, width = frame.shape
         longest = max(height, width)
         longest_of_small = max(frame.small)
@@ -467,15 +471,16 @@ def _as_columns(columns: Sequence[Int]) -> Int:
 
 
 def _gathered(g: Builder, x: Value, index: Int) -> Value:
-    """(batch, n, ...): entries of x, (batch, k, ...), along its second axis, by a table of n
-    indices, 0 .. k - 1, of any shape, read row by row."""
+    """(batch, n, ...): entries of x, (batch, k, ...), along its second axis, by `index`, a table of
+    n indices, 0 .. k - 1, of any shape, read row by row."""
     flat = index.ravel()
     places = g.const(flat, np.int64)
     return g.op("Gather", x, places, axis=1)
 
 
 def _least_along(g: Builder, x: Value, axis: int) -> Value:
-    """The minimum of x along an axis, counted from 0; the result has no such axis."""
+    """The minimum of x, of any shape, along an axis, counted from 0; the result has no such
+    axis."""
     axes = g.const([axis], np.int64)
     return g.op("ReduceMin", x, axes, keepdims=0)
 

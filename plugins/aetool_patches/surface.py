@@ -119,11 +119,11 @@ class Surface(Solution):
 
     densities: of colours, of colours beside contrast, beside that of each grain, and beside that of
     thin lines. usual, deviation: (maps * places,), costs that are usual at each place, and how far
-    they stray, in nats; rarities: for each map how rare the power mean over places of what its
-    costs have beyond the usual is, see `Usual.measured`. mean: (channels * places,), the mean of
-    the pictures at each place, standardised. alike: how far pictures look alike everywhere, 0 .. 1;
-    where each place has a look of its own, these densities tell little, and bits count by the
-    square of it. fitted: the costs of fitted pictures, which these are read off.
+    costs stray from these, in nats; rarities: for each map how rare the power mean over places of
+    what its costs have beyond the usual is, see `Usual.measured`. mean: (channels * places,), the
+    mean of the pictures at each place, standardised. alike: how far pictures look alike everywhere,
+    0 .. 1; where each place has a look of its own, these densities tell little, and bits count by
+    the square of it. fitted: the costs of fitted pictures, which these are read off.
 
     Score: how rare that power mean is of each map, in bits, joined over maps as rarity.joined does
     with models; it falls on the pixels by how far costs are beyond the usual.
@@ -141,8 +141,8 @@ class Surface(Solution):
     fair: bool = True
 
     def without(self, rows: Int) -> Surface:
-        """The solution without the fitted pictures of these numbers, (n,); this one if none of
-        those whose costs are known would be left."""
+        """The solution without the fitted pictures whose numbers are in `rows`, (n,); this one if
+        none of those whose costs are known would be left."""
         # densities are of all pixels of all pictures, which a few pictures hardly move
         fitted = self.fitted.without(rows)
         if not len(fitted.judged):
@@ -242,8 +242,8 @@ class Surfaces(ClosedForm):
         height, width = colours.frame.small
 
         def every_aspect(g: Builder, x: Value) -> Value:
-            """The four aspects side by side and flat: (batch, descriptors of all * height *
-            width)."""
+            """The four aspects of features x, (batch, features), side by side and flat: (batch,
+            descriptors of all * height * width)."""
             aspects = colours.aspects(g, x)
             every = g.op("Concat", *aspects, axis=1)
             return g.op("Flatten", every, axis=1)

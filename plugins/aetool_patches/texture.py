@@ -80,8 +80,9 @@ class Frame:
         return height * width
 
     def write(self, g: Builder, x: Value) -> Value:
-        """(batch, channels, *small): features x, (batch, features), as reduced pictures, 0 .. 1 or,
-        brought to one brightness, about 1."""
+        """(batch, channels, *small): features x, (batch, features), as reduced pictures, 0 .. 1,
+        or, brought to one brightness, with a mean of nearly 1 in each channel, less where it is
+        dark."""
         channels, height, width = self.shape
         small_height, small_width = self.small
         intensity = x * WHITE
@@ -203,8 +204,9 @@ class Tint:
     width: int
 
     def write(self, g: Builder, picture: Value, frame: Frame) -> Value:
-        """(batch, channels, places): the mean colour about each place of pictures, (batch,
-        channels, *frame.small), less the mean over all places. frame: the grid of places."""
+        """(batch, channels, places): the mean colour about each place of `picture`, reduced
+        pictures, (batch, channels, *frame.small), less the mean over all places. frame: the grid of
+        places."""
         height, width = frame.small
         down, right = frame.grid
         rows = window_means(height, down, self.deviation)
@@ -223,7 +225,7 @@ class Texture:
 
     The coordinates of a place are (descriptors - mean) axes, mean: (descriptors,), axes:
     (descriptors, coordinates): squared differences of them are the mean of those of each layer by
-    itself and of all layers together, each whitened, which gives about the same variance along all
+    itself and of all layers together, each whitened, which gives nearly the same variance along all
     axes.
     """
 
@@ -242,7 +244,7 @@ class Texture:
     @classmethod
     def of(cls, frame: Frame, layers: Layers, descriptors: Float) -> Texture:
         """The texture whose metric is read off places, one at least, by their descriptors, (n,
-        descriptors), those of layers side by side."""
+        descriptors), those of layers side by side. frame, layers: by which these were described."""
         mean = descriptors.mean(axis=0)
         width = descriptors.shape[1]
         # all layers together, and each by itself
@@ -279,7 +281,7 @@ def described(g: Builder, x: Value, frame: Frame, layers: Layers) -> Value:
 def learned(frame: Frame, spec: Spec, rows: Float) -> list[Layer | Tint]:
     """Learn the layers that describe places: filters, the principal axes of patches of pictures,
     (rows, features), and layers of colours: these first. Filters of coarser pictures are left out
-    where pictures are too small for a patch."""
+    where pictures are too small for a patch. frame: their geometry; spec: of the model."""
     channels = frame.shape[0]
 
     def write_flat(g: Builder, x: Value) -> Value:
@@ -360,7 +362,7 @@ def _filters(patches: Float) -> tuple[Float, Float]:
 
 def _whitening(rows: Float) -> Float:
     """The whitening matrix of rows, (rows, n): multiplied from the right, (n, n), it gives them
-    about the same variance along all axes, but for axes along which they hardly vary. rows: one at
+    nearly the same variance along all axes, but for axes along which they hardly vary. rows: one at
     least, of any mean."""
     deviation = rows.std(axis=0)
     deviation = np.maximum(deviation, LEAST_DEVIATION)
@@ -420,7 +422,7 @@ def reshaped(g: Builder, x: Value, sizes: Sequence[int]) -> Value:
 
 
 def _without_mean(g: Builder, x: Value, width: int, places: int) -> Value:
-    """(batch, width, places): descriptors on a grid, (batch, width, height, width of the grid),
+    """(batch, width, places): descriptors on a grid, x, (batch, width, height, width of the grid),
     with the places in one row, less the mean of each descriptor over all places. width: how many
     descriptors; places: how many places."""
     flat = reshaped(g, x, [0, width, places])

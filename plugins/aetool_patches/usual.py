@@ -34,7 +34,7 @@ class Compared:
     """The distances of judged pictures from remembered ones, place by place.
 
     frame: the grid of places. squares: (judged, remembered, places) float32, the squared distance
-    of each place from the nearest of those about it that were searched; APART (1e6) for a picture
+    of each place from the nearest of those around it that were searched; APART (1e6) for a picture
     and itself. judged, remembered: the numbers, rising, of these pictures among those that were
     fitted. itself: (judged, remembered) bool, where both are one picture, which is not compared
     with itself; False of a picture that was remembered alone.
@@ -93,8 +93,10 @@ class Compared:
 
         A defect that a few pictures have at the same place is close to its like there, and none
         would be found. So a place vouches only if more than a SHARE (0.05) of the pictures have its
-        like: if the first neighbour beyond that share is at most RARE (4) deviations farther than
-        is usual. Of fewer than 20 pictures all places vouch.
+        like: if its distance from the first neighbour beyond that share is at most RARE (4)
+        deviations above the usual one of such distances, which is read off those of all judged
+        pictures at that place and about it, without the largest 5 % (see Moments). Of fewer than 20
+        pictures all places vouch.
         """
         rank = int(SHARE * len(self.remembered))
         if not rank:
@@ -107,15 +109,16 @@ class Compared:
 
     def nearest(self) -> Squares:
         """(judged, places): the squared distance of each place from the nearest remembered one;
-        APART (1e6) for a picture that is itself the only one that is remembered."""
+        APART (1e6) where only the judged picture itself is left of several that were remembered,
+        see `without`."""
         return np.asarray(self.squares.min(axis=1))
 
     def usual(self) -> tuple[Float, Float, Rarity]:
         """(usual, deviation, rarity): the distance that is usual at each place and how far
-        distances stray from it, (places,) both, of judged pictures, one at least, the largest 5 %
-        left out at each place (see Moments); and the Rarity of pictures by the power mean over
-        places of 1 + how many deviations, 0 .. 100, their distances lie beyond the usual; of three
-        pictures or more, beyond that of all others."""
+        distances, those of `nearest`, stray from it, (places,) both, of judged pictures, one at
+        least, the largest 5 % left out at each place (see Moments); and the Rarity of pictures by
+        the power mean over places of 1 + how many deviations, 0 .. 100, their distances lie beyond
+        the usual; of three pictures or more, beyond that of all others."""
         nearest = self.nearest().astype(np.float64)
         far = np.sqrt(np.maximum(nearest, LITTLE))
         moments = Moments.of(far)
@@ -203,8 +206,8 @@ def _usual_and_deviation(
 
 
 def _averaged_around(frame: Frame, values: Float) -> Float:
-    """Average values, (..., places), over the places around each, under a Gaussian of AROUND (1.5)
-    places: (..., places)."""
+    """Average `values`, (..., places), over the places around each, under a Gaussian of AROUND
+    (1.5) places: (..., places)."""
     height, width = frame.grid
     down = window_means(height, height, AROUND)
     right = window_means(width, width, AROUND)

@@ -138,8 +138,8 @@ class ArrayContent(Content):
     @classmethod
     def from_header(cls, header: dict[str, Json]) -> ArrayContent:
         """The content of a header, for reading; ArchiveError, ValueError, KeyError or TypeError if
-        it is none of arrays, or some are extrapolated in this class, or none in
-        ExtrapolatedArrays."""
+        the header is none of arrays, if some of them are extrapolated, in this class, or none in
+        ExtrapolatedArrays, and if they cannot be the one table that it says."""
         arrays = [Tensor.from_json(described) for described in header["arrays"]]
         joint = bool(header.get("joint", False))
         # the header of a damaged archive may hold anything
@@ -154,8 +154,8 @@ class ArrayContent(Content):
 
     @property
     def fidelity(self) -> str:
-        """How exactly it comes back: "values", all values though not every byte of the file, or
-        "bounded"."""
+        """How exactly the source comes back: "values", all values though not every byte of the
+        file, or "bounded"."""
         if self.mode == LOSSLESS:
             return "values"
         return self.mode
@@ -201,8 +201,8 @@ class ArrayContent(Content):
     def costs(self, archive: Archive, block: Block, ledger: Ledger) -> Costs:
         """The bits of each row, by the column names that `names` lists. ledger: filled by the
         block's decoding; what blobs take is moved in it, in place, from overhead to the cells that
-        they are of, so that it can be called once. ArchiveError for blobs that are damaged, or a
-        block of no array."""
+        they are of: to be called once for each decoding. ArchiveError for blobs that are damaged,
+        or a block of no array."""
         # the bits of blobs, such as compressed texts, are shared among the cells in them
         attribution.share_blobs(ledger, block.columns)
         names = self.names(archive)
@@ -280,7 +280,7 @@ class ArrayContent(Content):
 
     def items(self) -> Iterator[Rows]:
         """Yield the rows of all arrays, as many as a block holds: of joint ones side by side, else
-        one array after the other; an array without values has no item."""
+        one array after the other; an array without values (an axis of length 0) has no item."""
         if self.joint:
             places = list(range(len(self.arrays)))
             yield from self._items_of_arrays(places, 0)
@@ -458,9 +458,9 @@ class ArrayContent(Content):
         last: int,
         wanted: Sequence[str] | None = None,
     ) -> Iterator[Rows]:
-        """Yield rows first:last, a piece for each block; wanted: names of columns, None for all.
-        ArchiveError if the archive has not the rows of its arrays, DataError for a part of arrays
-        that have no common rows."""
+        """Yield rows first:last, a piece for each block; wanted: None; ParamError for names, as
+        arrays have no columns to choose from. ArchiveError if the archive has not the rows of its
+        arrays, DataError for a part of arrays that have no common rows."""
         self._check_row_count(archive)
         if (first, last) != (0, archive.rows):
             self._check_rows_can_be_chosen(str(archive.reader.path))
@@ -495,8 +495,8 @@ class ArrayContent(Content):
     ) -> None:
         """Write rows first:last of all arrays to `file`, as an .npy or .npz file, as the source
         was; of a lenient archive those rows that could be read. ParamError if names are wanted;
-        ArchiveError if the archive has not the rows of its arrays, or a block is damaged, unless it
-        is lenient, DataError for a part of arrays that have no common rows."""
+        ArchiveError if the archive has not the rows of its arrays, or a block is damaged, unless
+        the archive is lenient; DataError for a part of arrays that have no common rows."""
         self._check_row_count(archive)
         pieces = archive.pieces(first, last, wanted)
         members = self._members(archive, pieces, last - first)
@@ -617,8 +617,8 @@ class ArrayContent(Content):
     ) -> pd.DataFrame | Array | Json:
         """Rows first:last in memory: joint arrays as a DataFrame, a single one as an array, else a
         dictionary of arrays by name; of a lenient archive those rows that could be read.
-        ArchiveError if the archive has not the rows of its arrays, or a block is damaged, unless it
-        is lenient, DataError for a part of arrays that have no common rows."""
+        ArchiveError if the archive has not the rows of its arrays, or a block is damaged, unless
+        the archive is lenient; DataError for a part of arrays that have no common rows."""
         self._check_row_count(archive)
         pieces = archive.pieces(first, last)
         members = self._members(archive, pieces, last - first)
@@ -684,7 +684,7 @@ def _with_rows_checked(pieces: Iterator[Rows], rows: int) -> Iterator[Rows]:
 def _values_of_next(pieces: Iterator[Rows], rows: int) -> Iterator[Array]:
     """Take pieces, each of one array, from the iterator until they have `rows` rows together, and
     yield the values of each, (rows of the piece, *row_shape). ArchiveError if there are fewer, or,
-    behind the last, if it reaches beyond them."""
+    once the last of these pieces is yielded, if it has rows beyond them."""
     while rows > 0:
         piece = next(pieces, None)
         if piece is None:

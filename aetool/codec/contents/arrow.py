@@ -130,8 +130,8 @@ class ArrowContent(Content):
 
     @property
     def fidelity(self) -> str:
-        """How exactly it comes back: "values", all values though not every byte of the file, or
-        "bounded"."""
+        """How exactly the source comes back: "values", all values though not every byte of the
+        file, or "bounded"."""
         return "values" if self.mode == LOSSLESS else self.mode
 
     def names(self, archive: Archive) -> list[str]:
@@ -141,8 +141,8 @@ class ArrowContent(Content):
 
     def costs(self, archive: Archive, block: Block, ledger: Ledger) -> Costs:
         """The bits of each record by column label. ledger: filled by the block's decoding; what
-        blobs take is moved in it, in place, from overhead to the cells that they are of, so that it
-        can be called once. ArchiveError for blobs that are damaged."""
+        blobs take is moved in it, in place, from overhead to the cells that they are of: to be
+        called once for each decoding. ArchiveError for blobs that are damaged."""
         # the bits of blobs, such as compressed texts, are shared among the cells in them
         attribution.share_blobs(ledger, block.columns)
         return ledger.costs(self.labels, self.owners(block))
@@ -167,8 +167,8 @@ class ArrowContent(Content):
     # ---- writing
 
     def items(self) -> Iterator[pa.RecordBatch]:
-        """Yield the source's records in order, as batches of about as many as a block holds.
-        DataError where it cannot be read."""
+        """Yield the source's records in order, as batches of at most 65,536 records, each of which
+        becomes a block. DataError where the source cannot be read."""
         assert self.source is not None
         yield from self.source.batches()
 
@@ -266,7 +266,9 @@ class ArrowContent(Content):
 
     def compare(self, archive: Archive) -> None:
         """Read the source once more and raise ArchiveError unless the archive's records, written as
-        a file of its kind, read as the source does; of a table in memory batches are compared."""
+        a file of the source's kind, read as the source does, numbers of bounded columns within
+        their bounds; of a table in memory batches are compared, likewise. DataError where the
+        source cannot be read."""
         assert self.source is not None
         restored = archive.pieces(0, archive.rows)
         if self.source.path is None:
@@ -276,7 +278,8 @@ class ArrowContent(Content):
 
     def _compare_file(self, restored: Iterator[pa.RecordBatch]) -> None:
         """Raise ArchiveError unless a file that is written of these batches reads as the source
-        does: the schema, the values, and what OF_FILE lists beside them, such as groups of rows."""
+        does: the schema, the values (numbers of bounded columns within their bounds), and what
+        OF_FILE lists beside them, such as groups of rows."""
         assert self.source is not None
         with files.scratch() as spool:
             # only a file shows groups of rows, sorting and the types that it can have
@@ -298,7 +301,8 @@ class ArrowContent(Content):
         archive: Archive,
         items: Iterator[pa.RecordBatch],
     ) -> None:
-        """Raise ArchiveError unless a shard, an archive of these batches alone, restores them."""
+        """Raise ArchiveError unless a shard, an archive of these batches alone, restores them,
+        numbers of bounded columns within their bounds. items: these batches, in order."""
         restored = archive.pieces(0, archive.rows)
         self._compare_batches(items, restored)
 
@@ -307,8 +311,9 @@ class ArrowContent(Content):
         items: Iterator[pa.RecordBatch],
         restored: Iterator[pa.RecordBatch],
     ) -> None:
-        """Compare the source's batches with the restored ones, one by one, each within the column's
-        bounds; ArchiveError where they differ, or one side has more of them."""
+        """Compare the source's batches with the restored ones, one by one, numbers of bounded
+        columns within their bounds; ArchiveError where they differ, or one side has more of
+        them."""
         for batch in items:
             other = next(restored, None)
             if other is None:

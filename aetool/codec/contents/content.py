@@ -46,8 +46,8 @@ class Content:
     """What an archive holds; a subclass for each kind says how it is described, cut into blocks,
     restored and compared.
 
-    name, version: what the header calls it; an archive of another pair is refused. kind: of
-    records: "table", "array", "image", "folder" or "bytes". mode: LOSSLESS, BOUNDED or LOSSY;
+    name, version: what the header calls it; an archive of another pair is refused. kind: what the
+    records are: "table", "array", "image", "folder" or "bytes". mode: LOSSLESS, BOUNDED or LOSSY;
     ValueError for another. format: how the source was written, as `format` returns it.
     hashes_bytes: whether the digest of the whole is that of the restored bytes; else it is that of
     all blocks' digests. can_be_sharded: whether items may be written to archives of their own.
@@ -249,8 +249,8 @@ class Content:
         raise NotImplementedError
 
     def compare_items(self, archive: Archive, items: Iterator[Piece]) -> None:
-        """Raise ArchiveError unless a shard, an archive of only some items of the source, restores
-        these. items: those, in order. For subclasses to define."""
+        """Raise ArchiveError unless a shard, an archive of some items of the source alone, restores
+        them. items: these items, in order. For subclasses to define."""
         raise NotImplementedError
 
     def differs(self, what: str) -> ArchiveError:
@@ -391,8 +391,9 @@ class ByteContent(Content):
     """A content that restores its source byte for byte (but for numbers within a bound, if its mode
     is BOUNDED), piece by piece.
 
-    stream: opens the source's bytes, for writing. file: where other processes can read the same
-    bytes; None if they cannot. part: what error messages call a piece that differs.
+    stream: opens the source's bytes, to be read; None where they are not at hand, as where an
+    archive is read. file: where other processes can read the same bytes; None if they cannot. part:
+    what error messages call a piece that differs.
     """
 
     hashes_bytes = True

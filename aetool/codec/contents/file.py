@@ -167,7 +167,8 @@ class TypedFile(KeptBytes):
     def frame(self, archive: Archive, first: int, last: int) -> Piece:
         """Rows first:last in memory: a table as a DataFrame, pictures as (n, channels, height,
         width) uint8, arrays as a DataFrame, an array, or arrays by name. If the file has types that
-        none of these hold, an Arrow file is a DataFrame all the same, and any other a DataError."""
+        none of these hold, an Arrow file is a DataFrame all the same, and any other raises
+        DataError. ArchiveError for a damaged block, unless the archive is lenient."""
         with self._opened_in_own_types(archive) as content:
             if content is None:
                 return super().frame(archive, first, last)
@@ -177,7 +178,8 @@ class TypedFile(KeptBytes):
     def _opened_in_own_types(self, archive: Archive) -> Iterator[InTypes | None]:
         """Context manager: restore the stored file to a scratch file, which is gone at the end, and
         yield it opened as a table, arrays or pixels; None if it has a type that these cannot hold,
-        or another number of rows than the archive. ArchiveError for damaged blocks."""
+        or another number of rows than the archive. ArchiveError for damaged blocks, OSError where a
+        table cannot be opened at all."""
         with files.scratch() as spool:
             for piece in archive.pieces(0, archive.rows):
                 spool.write(piece)

@@ -82,8 +82,8 @@ class Folder(Content):
 
     @classmethod
     def from_header(cls, header: dict[str, Json]) -> Folder:
-        """The content of a header, for reading; ValueError, KeyError or TypeError if it is none of
-        a folder."""
+        """The content of a header, for reading; ValueError, KeyError or TypeError if the header is
+        none of a folder."""
         return cls(
             dict(header["format"]),
             folders=_folders_of(header),
@@ -92,8 +92,9 @@ class Folder(Content):
 
     @property
     def fidelity(self) -> str:
-        """How exactly it comes back: "bounded", "pixels", or "lossless", every byte, which only a
-        source tells that has no pictures or keeps all files as bytes."""
+        """How exactly the source comes back: "bounded", "pixels", or "lossless", every byte.
+        "lossless" only while writing, of a source that has no pictures or whose files are all kept
+        as bytes: a content that was read from an archive does not know, and tells "pixels"."""
         if self.mode == BOUNDED:
             return self.mode
         if self.source is None:
@@ -110,8 +111,9 @@ class Folder(Content):
 
     def items(self) -> Iterator[list[Picture]]:
         """Yield the files of the source, in order, in lists of at least one; those of a list have
-        one key (of pictures format, mode, palette, channels and size) and go into one block, of
-        about BLOCK_BYTES (2^23) at most. DataError for a file that cannot be read."""
+        one key (of pictures format, mode, palette, channels and size) and go into one block; a list
+        ends with the file that brings it to BLOCK_BYTES (2^23) or beyond. DataError for a file that
+        cannot be read."""
         waiting: list[Picture] = []
         size = 0
         # a block holds pictures of one key, in the order of the names
@@ -285,8 +287,9 @@ class BoundedFolder(Folder):
 
     @classmethod
     def from_header(cls, header: dict[str, Json]) -> BoundedFolder:
-        """The content of a header, for reading; ValueError, KeyError or TypeError if it is none of
-        a folder within bounds. The bound of 8-bit values may be 0, that of 16-bit ones not."""
+        """The content of a header, for reading; ValueError, KeyError or TypeError if the header is
+        none of a folder within bounds. The bound of 8-bit values may be 0, that of 16-bit ones
+        not."""
         shallow, deep = header["bounds"]
         # 0 is exact: a bound of one level in 65,536 is less than one in 256
         if shallow:

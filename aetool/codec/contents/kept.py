@@ -54,8 +54,8 @@ class KeptBytes(ByteContent):
 
     @property
     def fidelity(self) -> str:
-        """How exactly it comes back: "bytes (kept file)", every byte comes back, though not as
-        records."""
+        """How exactly the source comes back: "bytes (kept file)", every byte comes back, though not
+        as records."""
         return "bytes (kept file)"
 
     def items(self) -> Iterator[bytes]:
@@ -130,7 +130,7 @@ class KeptBytes(ByteContent):
 
     def places(self, archive: Archive, wanted: Sequence[str]) -> list[int]:
         """Raise ParamError: a file that is kept as its bytes has no columns to look up; but of a
-        small file of types of its own the places of its columns, as of any table."""
+        TypedFile, a small file with types of its own, look up names as in any other content."""
         if self.kind != self.name:
             return super().places(archive, wanted)
         raise ParamError(f"{archive.reader.path}: {self.kept_whole(archive)}")

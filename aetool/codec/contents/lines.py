@@ -78,8 +78,8 @@ class JsonLines(ByteContent):
     # ---- writing
 
     def items(self) -> Iterator[bytes]:
-        """Yield the file in pieces of whole lines, about PIECE (2^22) bytes each, more where a line
-        is longer; only the last may lack its line end."""
+        """Yield the file in pieces of whole lines: after every PIECE (2^22) bytes that are read,
+        the lines that have ended by then, if any; only the last piece may lack its line end."""
         with self.opened() as stream:
             unfinished = b""
             while data := read_exactly(stream, PIECE):
@@ -143,7 +143,8 @@ class JsonLines(ByteContent):
 
     def rows_told(self, archive: Archive) -> str:
         """A message for the user where the first line that is not blank is no JSON object, as in a
-        JSON document: that rows are lines of text, and how to get records; else ""."""
+        JSON document: that rows are lines of text, and how to get records; else "". ArchiveError
+        for a damaged block before that line, unless the archive is lenient."""
         try:
             self.names(archive)
         except (NoRecordError, ParamError):
@@ -253,7 +254,8 @@ class JsonLines(ByteContent):
         cut as `decode` does; None: lines as they are. Of a list that is written an object a line,
         all lines cut to these keys are a list again, and a part of the lines are lines of JSON.
         ParamError for a key that the first record has not, DataError or ParamError for a line that
-        cannot be read as a JSON object."""
+        cannot be read as a JSON object, ArchiveError for a damaged block, unless the archive is
+        lenient."""
         if wanted is None:
             super().restore(archive, file, first, last)
             return
@@ -283,8 +285,8 @@ class JsonLines(ByteContent):
     ) -> pd.DataFrame:
         """Lines first:last that are not blank as a DataFrame, a row for each, of only these keys,
         in this order; a key that a line has not is missing there. ParamError for a key that the
-        first record has not; also for a line that is no object, DataError for one that is no
-        JSON."""
+        first record has not; also for a line that is no object, DataError for one that is no JSON.
+        ArchiveError for a damaged block, unless the archive is lenient."""
         # raises ParamError for a key that is not there
         self.places(archive, wanted)
         records = []

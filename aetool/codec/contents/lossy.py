@@ -217,7 +217,8 @@ class LossyTable(Lossy):
 
     def header(self) -> dict[str, Json]:
         """The entries of the archive's header, by name: "content", "mode", "format", "quantiser",
-        "columns", a list of {"name", "stored"} in order, "dtypes" and "ranges"."""
+        "columns", a list of {"name", "stored"} in order, "dtypes" and "ranges"; of a CorrectedTable
+        also "corrections"."""
         columns = []
         for name, stored in self.columns:
             columns.append({"name": name, "stored": stored})
@@ -598,8 +599,8 @@ class LossyPictures(Lossy):
     ) -> None:
         """Write pictures first:last as an idx, .npy or .npz file, as the source was; of a lenient
         archive those that could be read. ParamError if columns are wanted, or the device that is to
-        run the model is not there, BundleError if the model is not, ArchiveError for a damaged
-        block, unless lenient."""
+        run the model is not there; BundleError if the model itself is not there; ArchiveError for a
+        damaged block, unless the archive is lenient."""
         # for its check of their names: pictures have no columns to choose from
         if wanted is not None:
             super().places(archive, wanted)

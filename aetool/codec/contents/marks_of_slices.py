@@ -32,8 +32,8 @@ class MarksOfSlices:
         every_record: Callable[[], Iterable[bytes]],
     ) -> dict[str, str]:
         """The decimal marks, "." or ",", by name, of those columns whose cells in these rows can
-        all be read with either, and whose mark other rows tell. The table is read for it, up to the
-        rows that tell, if that was not done before.
+        all be read with either, and whose mark other rows tell. To find these the table is read, up
+        to the rows that tell, unless an earlier call has found them.
 
         body: the records of the rows, in UTF-8, without a header; rule: how they are cut; names: of
         their columns. every_record: reads all records of the table, with these columns, in pieces.

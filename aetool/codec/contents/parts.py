@@ -139,7 +139,7 @@ class Parts(Content):
 
     @property
     def fidelity(self) -> str:
-        """How exactly it comes back: "values" for Parquet and Arrow, else "lossless"."""
+        """How exactly the source comes back: "values" for Parquet and Arrow, else "lossless"."""
         if self._format.get("format") in OF_VALUES:
             return "values"
         return LOSSLESS

@@ -31,7 +31,8 @@ class PixelArray(Content):
     source was written, for the header. source, effort (None: the default): only for writing. model:
     what a model has learned of other pictures, None without; primed: whether the archive can only
     be read with that model, true with a model. bound: how many levels off a restored value may be,
-    0 for exactly; the mode is BOUNDED if it is above. ValueError for a shape that is none."""
+    0 for exactly; the mode is BOUNDED if this is above 0. ValueError for a shape that `shape_of`
+    refuses."""
 
     name = "pixels"
     kind = "image"
@@ -71,8 +72,8 @@ class PixelArray(Content):
 
     @property
     def fidelity(self) -> str:
-        """How exactly it comes back: "bounded" with a bound, else "values": all pixels, though not
-        every byte of the file."""
+        """How exactly the source comes back: "bounded" with a bound, else "values": all pixels,
+        though not every byte of the file."""
         return BOUNDED if self.bound else "values"
 
     def items(self) -> Iterator[Pixels]:
@@ -105,7 +106,8 @@ class PixelArray(Content):
 
     def compare(self, archive: Archive) -> None:
         """Read the source once more and raise ArchiveError unless the archive restores as many
-        pictures, each value within the bound."""
+        pictures, each value within the bound. DataError for a picture of the source that cannot be
+        read."""
         # blocks hold the same pictures as items do
         restored = archive.pieces(0, archive.rows)
         for item in self.items():
@@ -139,7 +141,8 @@ class PixelArray(Content):
     ) -> None:
         """Write pictures first:last as an idx, .npy or .npz file, as the source was; of a lenient
         archive those that could be read. ParamError if columns are wanted, ArchiveError for a
-        damaged block, unless lenient."""
+        damaged block, unless the archive is lenient; BundleError where a model is needed and not
+        there."""
         if wanted is not None:
             self.places(archive, wanted)
         pieces, count = counted(archive, first, last)

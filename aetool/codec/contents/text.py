@@ -78,9 +78,10 @@ class TextTable(ByteContent):
         shared: bool = False,
         origin: TextOrigin | None = None,
     ) -> None:
-        """mode: LOSSLESS or BOUNDED; format: how the text is written, such as its delimiter. head:
-        the bytes before the first record (byte-order mark, blank lines, header record) in UTF-8.
-        names: the columns' names; None reads them from the head.
+        """Begin the content of a table in text. mode: LOSSLESS or BOUNDED; format: how the text is
+        written, such as its delimiter. head: the bytes before the first record (byte-order mark,
+        blank lines, header record) in UTF-8. names: the columns' names; None reads them from the
+        head.
 
         shared: the archive refers to a model that is stored elsewhere; what the model knows is left
         out here: head and names may be None, and format has only what differs from the model's.
@@ -140,8 +141,8 @@ class TextTable(ByteContent):
 
     @classmethod
     def from_header(cls, header: dict[str, Json]) -> TextTable:
-        """The content of a header, for reading; ValueError, KeyError or TypeError if it is none of
-        a text."""
+        """The content of a header, for reading; ValueError, KeyError or TypeError if the header is
+        none of a text."""
         head = header.get("head")
         names = header.get("names")
         mode = str(header["mode"])
@@ -302,7 +303,8 @@ class TextTable(ByteContent):
 
     def compare(self, archive: Archive) -> None:
         """Read the source once more and raise ArchiveError at the first byte that the archive
-        restores otherwise; numbers of bounded columns may differ by at most their bounds."""
+        restores otherwise; numbers of bounded columns may differ by at most their bounds. DataError
+        where the source cannot be read."""
         assert self.origin is not None
         if self.mode == BOUNDED:
             source = self.origin.stream()
@@ -634,9 +636,9 @@ def names_in_head(head: bytes, format: Mapping[str, Json]) -> list[str]:
 
 
 def cut_as(rows: Sequence[int], text: bytes, rule: Rule) -> list[bytes]:
-    """Cut a text in UTF-8 into consecutive parts, part i of rows[i] records; [] if the text has
-    another number of records in all. A single part is the text as it is: its records are not
-    counted."""
+    """Cut a text in UTF-8, whose records are cut by `rule`, into consecutive parts, part i of
+    rows[i] records; [] if the text has another number of records in all. A single part is the text
+    as it is: its records are not counted."""
     if len(rows) == 1:
         return [text]
     begin_of_records = begins(text, rule).tolist()

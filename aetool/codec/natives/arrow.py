@@ -200,10 +200,11 @@ class WholeNumbers(ColumnKind):
         gaps: Mask | None,
         bound: Bound,
     ) -> Coded:
-        """Encode stored numbers, (n,) of 64 bits; the errors that a bound caused are noted in the
-        column's unit. gaps: (n,) bool, which are missing, or None; bound: the largest error, in the
-        column's unit, None for exact; all are stored exactly if one of them has more digits than
-        its decimal type allows. ArchiveError for a bound that could not be kept."""
+        """Encode stored numbers, (n,) int64 or uint64; the errors that a bound caused are noted in
+        the column's unit. gaps: (n,) bool, which are missing, or None; bound: the largest error, in
+        the column's unit, None for exact. The bound is passed over, and all are stored exactly, if
+        one of the numbers as given has more digits than its decimal type allows; ArchiveError for
+        any other bound that could not be kept."""
         unit = Fraction(10) ** self.scale
         grid = None
         # a number beyond its type's digits would be moved to one within
@@ -219,7 +220,8 @@ class WholeNumbers(ColumnKind):
 
     def _are_valid(self, values: Integers, gaps: Mask | None) -> bool:
         """Whether all values, (n,), outside of gaps have at most the digits that their decimal type
-        allows, which Arrow does not check. True for types other than decimals."""
+        allows, which Arrow does not check. True for types other than decimals. gaps: (n,) bool, or
+        None without gaps."""
         present = _present(gaps, values)
         if not len(present):
             return True
@@ -235,8 +237,9 @@ class WholeNumbers(ColumnKind):
         return array_from(self.kind, rows, gaps, stored)
 
     def _decode_stored(self, column: Decoded) -> tuple[Integers, Mask | None]:
-        """Decode a column as numbers of Arrow's buffer: ((n,) of 64 bits, 0 in gaps; (n,) bool,
-        which are gaps, or None without gaps). ArchiveError for a number that its type has not."""
+        """Decode a column as numbers of Arrow's buffer: ((n,) int64 or uint64, 0 in gaps; (n,)
+        bool, which are gaps, or None without gaps). ArchiveError for a number that its type has
+        not."""
         meta = column.meta
         # only values that were moved within a bound keep to the digits of their type
         if isinstance(meta, IntegerMeta) and meta.allowed > 0:
@@ -278,8 +281,8 @@ class WholeNumbers(ColumnKind):
         after: Integers,
         bound: Fraction,
     ) -> bool:
-        """Whether stored numbers, (n,) of 64 bits, differ from others by at most the bound, which
-        is in the column's unit."""
+        """Whether stored numbers, `before`, differ from others, `after`, (n,) int64 or uint64 both,
+        by at most the bound, which is in the column's unit."""
         differences = distances(before, after)
         largest = int(differences.max(initial=0))
         # in stored numbers, as the distances are
@@ -315,8 +318,9 @@ class WideDecimals(WholeNumbers):
 
     def encode(self, array: pa.Array, bound: Bound) -> list[Coded]:
         """Encode an array as one column, within the bound (in the column's unit, None for exact),
-        if all values fit 64 bits; else as a column for each limb (64 bits of each value) that is
-        needed, the lowest first, exactly. ArchiveError for a bound that could not be kept."""
+        if all values outside of gaps fit 64 bits, a signed number; else as a column for each limb
+        (64 bits of each value) that is needed, the lowest first, exactly. ArchiveError for a bound
+        that could not be kept."""
         limbs, gaps = self._limbs(array)
         count = _limbs_needed(limbs)
         lowest = limbs[:, 0].copy()
@@ -578,8 +582,8 @@ class Strings(ColumnKind):
 
     def _padded(self, cell_column: cells.CellColumn) -> npt.NDArray[np.uint8]:
         """The bytes of values of one length, uint8, one behind the other, zeros in gaps: (n *
-        length,), or (n, length) if there are gaps; ArchiveError if one has another length. Only for
-        types of one length."""
+        length,), or (n, length) if there are gaps; ArchiveError if one has another length, or they
+        are more bytes than a block may have. Only for types of one length."""
         lengths = cell_column.lengths()
         width = self.fixed or 0
         gaps = cell_column.gaps

@@ -67,6 +67,7 @@ def scan(cells: Cells, style: Style) -> Scan:
     """
     if kernel.C:
         return by_kernel(cells, style)
+    # the arrays read fewer forms, and leave the other cells to be read one by one
     return by_arrays(cells, style)
 
 
