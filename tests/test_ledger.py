@@ -307,6 +307,40 @@ def test_the_first_records_are_not_blamed_for_being_the_first(tmp_path):
     )
 
 
+def cities(rows=2400, seed=5):
+    """Cities in any order, what is told of each by its name, and prices."""
+    rng = np.random.default_rng(seed)
+    city = rng.integers(0, 24, rows)
+    place, incomes = rng.normal(size=24) * 40, rng.integers(3000, 28000, 24) / 12
+    return pd.DataFrame({
+        "city": [f"city {number:02d}" for number in city],
+        "longitude": np.round(place[city], 6),
+        "income": np.round(incomes[city], 4),
+        "price": np.round(rng.gamma(4, 200, rows)),
+    })  # fmt: skip
+
+
+def test_the_first_record_of_a_key_is_not_blamed_for_what_others_of_it_have_too(tmp_path):
+    frame = cities()
+    first = ~frame.city.duplicated().to_numpy()
+    found = operations.detect(archive_of(frame, tmp_path), all_rows=True)
+    assert found.bits[first].mean() > 1.5 * found.bits[~first].mean(), "they do take more"
+    # as ordinary as others: the median of their ranks is in the middle half of all
+    assert 0.2 < np.median(found.p[first]) < 0.8
+    assert (found.p[first] < 0.02).mean() <= 0.1
+
+
+def test_a_record_that_contradicts_its_key_is_the_highest(tmp_path):
+    frame = cities()
+    frame.loc[1500, "longitude"] = 181.123456
+    found = operations.detect(archive_of(frame, tmp_path), all_rows=True)
+    assert np.argmax(found.score) == 1500 and found.named[1500][0][0] == "longitude"
+    # of a key of one record alone nothing else tells its longitude
+    frame.loc[1500, ["city", "longitude"]] = "hamlet", 181.123456
+    found = operations.detect(archive_of(frame, tmp_path), all_rows=True)
+    assert np.argmax(found.score) == 1500
+
+
 def test_p_is_a_rank_and_a_rare_word_costs_its_letters(tmp_path):
     frame = table(1500)
     frame.loc[700, "state"] = "an unheard-of state of affairs"

@@ -129,8 +129,9 @@ class Ledger:
         """Add the bits of the symbols, (n,), and of the raw bits behind them, to the cells of a
         stream that was decoded by this plan; where the block describes the plan, those that
         describe its bins are moved there from overhead. The first values of a stream, which have
-        nothing before them to differ from, are judged by no more than the median of all. known: the
-        streams before it; prime: counts that its tables began with, None: none."""
+        nothing before them to differ from, are judged by no more than the median of all, and the
+        first value of a key or group by no more than its second. known: the streams before it;
+        prime: counts that its tables began with, None: none."""
         # a value that lies in no bin is stored in 64 raw bits
         raw_bits = np.append(plan.widths, 64)[symbols].astype(np.float64)
         taken = judged = raw_bits
@@ -150,6 +151,9 @@ class Ledger:
             # a value that nothing predicts is not judged as one that its prediction misses
             unpredicted = transforms.beginning(plan, stream, known)
             judged[unpredicted] = np.minimum(judged[unpredicted], np.median(judged))
+            # the first of a key would be as dear as the second, had it been known before
+            firsts, seconds = transforms.successors(plan, stream, known)
+            judged[firsts] = np.minimum(judged[firsts], judged[seconds])
         self._add(stream, taken, judged)
         if self._is_plan_stored and plan.bins:
             self._pay_bins(plan, stream, symbols, known)
@@ -173,6 +177,8 @@ class Ledger:
         present = slice(None) if stream.present is None else stream.present
         judged = taken.copy()
         judged[transforms.beginning(plan, stream, known)] = 0.0
+        firsts, seconds = transforms.successors(plan, stream, known)
+        judged[firsts] = np.minimum(judged[firsts], judged[seconds])
         self.taken[-1][present] += taken
         self.judged[-1][present] += judged
         self.overhead[PLANS] -= float(taken.sum())
