@@ -104,6 +104,15 @@ class Course:
         has_guess[key[known_places]] = True
         return cls(own, begins, key, known, values, guesses, has_guess)
 
+    def unpredicted(self) -> tuple[Int, Int]:
+        """The stream's rows whose key the other pair does not have: (their positions among the
+        stream's rows, (m,), sorted by key, of each key in the order of the block; (n,), the number
+        of each row's key, from 0)."""
+        key = self.key[self.own]
+        sorted_rows = np.argsort(self.own, kind="stable")
+        has_guess = self.has_guess[key[sorted_rows]]
+        return sorted_rows[~has_guess], key
+
     def residuals(self, values: Int) -> Int:
         """Subtract from each value its prediction, modulo 2^64: (n,). Each is predicted by the
         value one place before it, the stream's or the other pair's, if that has the same key; the
@@ -143,3 +152,14 @@ class Course:
         times_before = self.own - self.begins[key]
         classes = np.searchsorted(SEEN, times_before, "right")
         return np.maximum(classes, self.has_guess[key]).astype(np.uint32)
+
+
+def firsts_and_seconds(in_order: Int, groups: Int) -> tuple[Int, Int]:
+    """Find the first and the second row of each group that has two or more: (positions of the
+    first, (m,), positions of the second, (m,)). in_order: (n,), positions of rows, those of a group
+    one behind the other; groups: (rows,), the group of each row, by its position."""
+    # the next in order is of the same group, the one before of another
+    same_as_next = np.diff(groups[in_order]) == 0
+    is_first = np.append(True, ~same_as_next)
+    firsts = np.flatnonzero(is_first[:-1] & same_as_next)
+    return in_order[firsts], in_order[firsts + 1]

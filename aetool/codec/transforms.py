@@ -214,32 +214,25 @@ def beginning(plan: Plan, stream: Stream, known: Known) -> Int:
     return np.arange(min(first, count))
 
 
-def successors(plan: Plan, stream: Stream, known: Known) -> tuple[Int, Int]:
+def successors(
+    plan: Plan,
+    stream: Stream,
+    known: Known,
+) -> tuple[Int, Int]:
     """Find values that nothing of their own key or group predicts, and those that they would
     predict: (positions of the first value of each key or group that has several, positions of the
     second ones), among the stream's values, (m,) each. None, so (0,) each, by other transforms; of
     a key whose first value another pair of streams predicts there is none either. stream: only its
     mask, `present`, is read; known: the streams before it. ArchiveError if a stream that the plan
     names is not among them."""
-    nothing = np.zeros(0, np.int64)
-    if plan.transform is Transform.GROUPED:
-        order = _order(plan, stream, known)
-        groups = named_column(known.values, plan.of, stream)[order]
-        is_first = np.ones(len(order), np.bool_)
-        is_first[1:] = groups[1:] != groups[:-1]
-    elif plan.transform is Transform.KEYED:
+    if plan.transform is Transform.KEYED:
         sorted_rows = course(plan, stream, known)
-        # own places in the order of keys, ascending; positions that are sorted so
-        order = np.argsort(sorted_rows.own, kind="stable")
-        keys_of_values = sorted_rows.key[sorted_rows.own[order]]
-        is_first = np.ones(len(order), np.bool_)
-        is_first[1:] = keys_of_values[1:] != keys_of_values[:-1]
-        is_first &= ~sorted_rows.has_guess[keys_of_values]
-    else:
+        in_order, key = sorted_rows.unpredicted()
+        return keys.firsts_and_seconds(in_order, key)
+    # other transforms predict a value from rows or columns whatever its key
+    if plan.transform is not Transform.GROUPED:
+        nothing = np.zeros(0, np.int64)
         return nothing, nothing
-    has_second = is_first.copy()
-    # the next in order is of the same key unless it is a first one itself
-    has_second[:-1] &= ~is_first[1:]
-    has_second[-1:] = False
-    firsts = np.flatnonzero(has_second)
-    return order[firsts], order[firsts + 1]
+    groups = named_column(known.values, plan.of, stream)
+    in_order = _order(plan, stream, known)
+    return keys.firsts_and_seconds(in_order, groups)
