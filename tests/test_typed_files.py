@@ -14,6 +14,7 @@ import pyarrow.parquet as pq
 import pytest
 from pyarrow import feather
 
+import aetool
 from aetool import operations
 from aetool.archives import exact_job
 from aetool.cli import status
@@ -138,6 +139,8 @@ def test_columns_are_the_same_whichever_way_they_are_stored(both, tmp_path):
         assert (table.to_numpy() == tiled()[["c", "a"]].to_numpy()[3:9]).all()
         with pytest.raises(ParamError, match="no column 'z'"):
             operations.decompress(archive, tmp_path / "p", columns=["z"])
+        with aetool.open(archive, columns=["c", "a"]) as opened:
+            assert opened[3:9].equals(tiled()[["c", "a"]][3:9].reset_index(drop=True))
 
 
 def test_arrays_of_other_lengths_have_no_rows_of_their_own(tmp_path):

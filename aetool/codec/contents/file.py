@@ -19,7 +19,7 @@ from aetool.codec.blocks import Block
 from aetool.codec.columns import bytes_column
 from aetool.codec.contents.arrays import ArrayContent
 from aetool.codec.contents.arrow import ArrowContent
-from aetool.codec.contents.content import Piece, read_exactly
+from aetool.codec.contents.content import Piece, places_in, read_exactly
 from aetool.codec.contents.kept import KeptBytes
 from aetool.codec.contents.pixels import PixelArray, pixels_of
 from aetool.codec.planning import Effort, Hints
@@ -173,6 +173,23 @@ class TypedFile(KeptBytes):
             if content is None:
                 return super().frame(archive, first, last)
             return content.frame_own(first, last)
+
+    def frame_of_columns(
+        self,
+        archive: Archive,
+        first: int,
+        last: int,
+        wanted: Sequence[str],
+    ) -> Piece:
+        """Columns of these names of records first:last, in this order, of the table that the file
+        holds; errors are those of `frame`, and ParamError for a name that is not there, or a file
+        of arrays."""
+        if self.kind != "table":
+            # raises ParamError: arrays have no columns to choose
+            self.places(archive, wanted)
+        every = self.frame(archive, first, last)
+        places = places_in([str(name) for name in every.columns], wanted)
+        return every.iloc[:, places]
 
     @contextmanager
     def _opened_in_own_types(self, archive: Archive) -> Iterator[InTypes | None]:
