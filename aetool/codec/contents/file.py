@@ -174,6 +174,17 @@ class TypedFile(KeptBytes):
                 return super().frame(archive, first, last)
             return content.frame_own(first, last)
 
+    def places(self, archive: Archive, wanted: Sequence[str]) -> list[int]:
+        """The places, from 0, of wanted columns among those of the table that the file holds, in
+        the order of wanted. ParamError for a name that is not there, or a file of arrays; DataError
+        if the file has no rows that can be asked for, ArchiveError if its block is damaged."""
+        if self.kind != "table":
+            # raises ParamError: arrays have no columns to choose
+            return super().places(archive, wanted)
+        no_rows = self.frame(archive, 0, 0)
+        names = [str(name) for name in no_rows.columns]
+        return places_in(names, wanted)
+
     def frame_of_columns(
         self,
         archive: Archive,
@@ -182,13 +193,9 @@ class TypedFile(KeptBytes):
         wanted: Sequence[str],
     ) -> Piece:
         """Columns of these names of records first:last, in this order, of the table that the file
-        holds; errors are those of `frame`, and ParamError for a name that is not there, or a file
-        of arrays."""
-        if self.kind != "table":
-            # raises ParamError: arrays have no columns to choose
-            self.places(archive, wanted)
+        holds; errors are those of `frame` and `places`."""
+        places = self.places(archive, wanted)
         every = self.frame(archive, first, last)
-        places = places_in([str(name) for name in every.columns], wanted)
         return every.iloc[:, places]
 
     @contextmanager
