@@ -37,7 +37,16 @@ import pandas as pd
 from compress import BOUND, PPMD_MEMORY, PPMD_ORDERS, whole_numbers
 
 from aetool import operations
-from aetool.codec import combining, keying, planning, ranks, skeletons, textual, units
+from aetool.codec import (
+    combining,
+    keying,
+    planning,
+    quotients,
+    ranks,
+    skeletons,
+    textual,
+    units,
+)
 from aetool.operations import CompressOptions
 
 TABLES = ("adult", "beijing_air", "cmapss", "covtype20k", "credit", "elec", "kdd99", "stocks")
@@ -449,6 +458,7 @@ SWITCHES: dict[str, list[tuple[Any, str, Any]]] = {
     "floats": [(textual, "_as_floats", nothing), (textual, "_by_origins", no_plans)],
     "combinations": [(combining, "combinations", no_plans)],
     "keys": [(keying.Keying, "plans", no_plans)],
+    "quotients": [(quotients, "offer", nothing), (textual, "_as_quotients", nothing)],
 }
 # by what of the effort is changed
 EFFORTS_WITHOUT: dict[str, dict[str, Any]] = {
