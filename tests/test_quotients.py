@@ -88,6 +88,24 @@ def test_a_quotient_beyond_64_bits_is_damage(whole):
         Origin(17, 0, None, Quotient(60)).nearest(np.array([whole]))
 
 
+@pytest.mark.parametrize("digits", [17, 16, 15, -2])
+def test_a_float_whose_next_multiple_would_be_too_large_is_no_quotient(digits):
+    # 3 times it is 9007199254740990, and the multiple of 7 below -9007199254740990 beyond 2^53
+    numbers = np.array([-3002399751580330.0, 7 * 5 / 3, 3002399751580330.0])
+    _, fits = Origin(digits, 0, None, Quotient(3, 7)).stored(numbers)
+    assert not fits[0] and not fits[2]
+
+
+def test_means_beside_a_float_that_large_are_still_quotients():
+    numbers = np.array([float(f"{7 * minute / 6:.15g}") for minute in MINUTES])
+    numbers[5] = -1501199875790165.0
+    ways = ways_of([repr(number) for number in numbers.tolist()])
+    (way,) = [way for way in ways if isinstance(way.meta, FloatMeta)]
+    assert way.meta.quotients == (Quotient(6, 7), None)
+    (typed,) = natives.encode_floats(numbers).others
+    assert typed.meta.numerals == Quotients(6, 7, 15)
+
+
 # ---- decimals
 
 

@@ -18,6 +18,7 @@ from aetool.canonical import Json, canonical
 from aetool.codec import (
     columns,
     descriptions,
+    factors,
     floats,
     integers,
     joined_texts,
@@ -136,6 +137,9 @@ def encode(
     columns are done, as notices.advance does; not wanted of what is only a part of a block, such as
     a dictionary.
     """
+    # the ways of a block before were chosen so already
+    if shared is None and not hints.ways:
+        factors.keep(coded)
     # of so few rows the description is a large part of the payload
     mixes_words = effort.mixes or (rows <= JOINED and not effort.quick)
     efforts = [effort]

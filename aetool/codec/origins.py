@@ -134,7 +134,8 @@ def _dividends(numbers: Doubles, quotient: Quotient) -> tuple[Int, Mask]:
     small = np.where(fits, dividends, 0).astype(np.int64)
     wholes, left = np.divmod(small, np.int64(quotient.times))
     fits &= left == 0
-    return wholes, fits
+    # below 0 the next multiple may lie beyond what is a quotient at all
+    return np.where(fits, wholes, 0), fits
 
 
 # ---- floats of 32 bits, and what is printed of them
