@@ -147,11 +147,11 @@ def test_bytes_are_not_printed_on_a_terminal(run, archive, tmp_path, monkeypatch
     run("compress", tmp_path / "t.csv")
     monkeypatch.setattr("sys.stdout.isatty", lambda: True, raising=False)
     with aetool.open(archive) as opened, pytest.raises(aetool.AetoolError, match="is a terminal"):
-        restoring._refuse_terminal(opened, force=False)
+        restoring.refuse_terminal(opened, force=False)
     with aetool.open(tmp_path / "t.csv.aez") as opened:
-        restoring._refuse_terminal(opened, force=False)
+        restoring.refuse_terminal(opened, force=False)
     with aetool.open(archive) as opened:
-        restoring._refuse_terminal(opened, force=True)
+        restoring.refuse_terminal(opened, force=True)
 
 
 def test_kept_tables_say_which_columns_are_the_reason(run, tmp_path):

@@ -58,6 +58,28 @@ def test_a_few_rows_out_of_order() -> None:
     assert is_sorted(frame)
 
 
+@pytest.mark.parametrize("word", ["Aarrhus", "Zzz", "Cork"])
+def test_odd_words_inside_of_a_group_do_not_undo_the_order(word: str) -> None:
+    frame = drawn().sort_values("city", ignore_index=True)
+    frame.loc[[17, 350], "city"] = word
+    assert is_sorted(frame)
+    # where every third row is another's, nothing lies together
+    frame.loc[2::3, "city"] = word
+    assert not is_sorted(frame)
+
+
+def test_one_word_changes_no_other_score_by_another_order_of_calibration() -> None:
+    frame = drawn(1500).sort_values("city", ignore_index=True)
+    frame.loc[900, "age"] = 300
+    changed = frame.copy()
+    changed.loc[40, "city"] = "Aarhsu"
+    scores = [operations.detect(table, all_rows=True).score for table in (frame, changed)]
+    others = np.arange(len(frame)) != 40
+    assert np.corrcoef(*(score[others] for score in scores))[0, 1] > 0.95
+    assert abs(scores[0][900] - scores[1][900]) < 2.0
+    assert scores[1][40] == np.sort(scores[1])[-2:].min() or scores[1][40] == scores[1].max()
+
+
 def test_a_panel_of_groups() -> None:
     assert is_sorted(panel())
 

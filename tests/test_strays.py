@@ -201,6 +201,21 @@ def test_a_stray_costs_the_same_in_graphs_of_float32(tmp_path, run):
     assert done.status == 0, done.err
 
 
+def test_a_word_like_no_other_strays_where_each_other_comes_a_thousand_times():
+    airports = ["EWR", "JFK", "LGA"]
+    alone = Strays.of([*airports, "ZZZ"], [1500, 1200, 1000, 1])
+    assert alone == Strays(3, 1, 1, 1000)
+    # others come less often, or two cells have it: a rare answer
+    assert Strays.of([*airports, "ZZZ"], [1500, 1200, 999, 1]) is None
+    assert Strays.of([*airports, "ZZZ"], [9000, 9000, 9000, 2]) is None
+    rng = np.random.default_rng(4)
+    frame = pd.DataFrame(rng.normal(size=(4000, 5)).round(2)).add_prefix("n")
+    frame["airport"] = rng.choice(airports, 4000)
+    frame.loc[17, "airport"] = "ZZZ"
+    found = operations.detect(frame, all_rows=True)
+    assert found.anomaly[17] and found.named[17][0][0] == "airport"
+
+
 def test_a_word_that_was_never_seen_is_flagged_though_one_came_once():
     """The word that came once is like no other, so that none is told to stray."""
     rng = np.random.default_rng(3)

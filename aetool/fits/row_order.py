@@ -19,6 +19,7 @@ from aetool.model import Float
 
 LEAST_SORTED = 0.98  # of the steps from row to row that change a column, the part in one direction
 LEAST_VALUES = 6  # different ones, of numbers that rows are sorted by
+MOST_LONE = 0.01  # of the rows may be odd ones inside of a run of equal words
 LEAST_GROUPS = 3  # different words that rows lie side by side by
 MOST_RETURNS = 1.1  # times as many runs of equal words as there are words
 FEWEST_IN_A_RUN = 3  # rows that share a value, on average, in a table of groups
@@ -46,7 +47,7 @@ def is_sorted_by_content(inputs: Float, schema: Schema) -> bool:
         cells = np.where(values == ODD, np.nan, values)
         cells = np.clip(cells, -LARGEST, LARGEST)
         if not column.ordered:
-            words.append(cells)
+            words.append(_without_lone(cells))
         elif _is_sorted(cells) and (not column.measured or _are_years(cells)):
             times.append(cells)
         else:
@@ -101,6 +102,21 @@ def _is_uneven(cells: Float) -> bool:
     difference = np.abs(following - before)
     unevenness = difference / (following + before)
     return bool(unevenness.mean() >= LEAST_UNEVEN)
+
+
+def _without_lone(places: Float) -> Float:
+    """The words of a column, (rows,) as places, NaN for gaps, in which a row of another word than
+    both its neighbours, which have the same, is given theirs: a misspelt or a wrong word does not
+    undo an order. As they are where more than MOST_LONE (0.01) of the rows are such."""
+    before = places[:-2]
+    here = places[1:-1]
+    after = places[2:]
+    is_lone = (before == after) & (here != before)
+    if is_lone.sum() > MOST_LONE * len(places):
+        return places
+    mended = places.copy()
+    mended[1:-1] = np.where(is_lone, before, here)
+    return mended
 
 
 def _is_grouped(places: Float) -> bool:

@@ -156,7 +156,7 @@ def _restore(
             converting.write(file, conversion, part, name, content.format(archive), marks)
         return target
     if os.fspath(target) == "-":
-        _refuse_terminal(archive, force)
+        refuse_terminal(archive, force)
     if os.fspath(target) == "-" and isinstance(content, TextTable | KeptBytes):
         with standard_output() as stream:  # every block is checked before it goes out
             content.restore(archive, stream, first, last, columns)
@@ -339,7 +339,7 @@ def _has_other_delimiter(suffix: str, format: Mapping[str, Json]) -> bool:
     return has_tabs and converting.KINDS.get(str(format.get("suffix"))) == "tsv"
 
 
-def _refuse_terminal(archive: Archive, force: bool) -> None:
+def refuse_terminal(archive: Archive, force: bool) -> None:
     """Raise DataError if standard output is a terminal and what is restored is no text, which
     nobody can read there; not with force."""
     if force or sys.stdout is None or not sys.stdout.isatty():
