@@ -341,6 +341,21 @@ def test_a_record_that_contradicts_its_key_is_the_highest(tmp_path):
     assert np.argmax(found.score) == 1500
 
 
+def test_the_record_behind_an_odd_one_is_not_blamed_for_the_way_back(tmp_path):
+    rng = np.random.default_rng(0)
+    walks = np.cumsum(rng.normal(size=(3000, 2)), axis=0).round(2)
+    frame = pd.DataFrame(walks, columns=["level", "load"])
+    odd = np.array([500, 1200, 2000])
+    frame.loc[odd, "level"] += 60
+    # of several alike the first is odd, and what comes behind the last
+    frame.loc[2500:2502, "load"] += 80
+    found = operations.detect(archive_of(frame, tmp_path), all_rows=True)
+    assert (found.p[[*odd, 2500, 2503]] < 0.005).all()
+    # the way back takes as many bits as the way there
+    assert (found.bits[odd + 1] > found.score[odd + 1] + 4).all()
+    assert (found.score[odd] > found.score[odd + 1] + 4).all()
+
+
 def test_p_is_a_rank_and_a_rare_word_costs_its_letters(tmp_path):
     frame = table(1500)
     frame.loc[700, "state"] = "an unheard-of state of affairs"

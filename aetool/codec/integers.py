@@ -492,12 +492,13 @@ class Account(Protocol):
         plan: Plan,
         stream: Stream,
         symbols: U16,
+        residuals: Int,
         known: Known,
         prime: Counts,
     ) -> None:
         """Count the bits of the symbols, (n,), that were decoded of a stream by its plan, those of
-        raw bits included. known: the streams before it; prime: counts that its tables began with.
-        """
+        raw bits included. residuals: (n,), the numbers that these stand for; known: the streams
+        before it; prime: counts that its tables began with."""
 
     def packed(self, packed: Packed, stream: Stream, data: bytes) -> None:
         """Count the bits of a stream that was decoded from `data`, in which its values were
@@ -694,8 +695,6 @@ def decode(
     else:
         base, layout = contexts(plan, stream, known, prime)
         symbols = source.symbols(plan, count, base, layout)
-    if account is not None and takes_bits:
-        account.symbols(plan, stream, symbols, known, prime)
     if plan.bins and plan.complete and not plan.widths.any():
         # each residual is the one number of its bin: there may be no raw bits, which this checks
         source.raw(NO_WIDTHS)
@@ -704,6 +703,8 @@ def decode(
         widths, starts = _bins_of(plan, symbols)
         offsets = source.raw(widths).view(np.int64)
         residuals = starts + offsets
+    if account is not None and takes_bits:
+        account.symbols(plan, stream, symbols, residuals, known, prime)
     stream.values = transforms.restore(plan, residuals, stream, known)
     known.add(stream, symbols, plan.alphabet)
     return stream.values

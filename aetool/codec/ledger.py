@@ -16,12 +16,15 @@ from dataclasses import dataclass
 import numpy as np
 
 from aetool.codec import blobs, integers, rans, symbol_mixing, transforms
-from aetool.codec.plans import Packed, Plan
+from aetool.codec.plans import Packed, Plan, Transform
 from aetool.codec.rans import U16
 from aetool.codec.streams import Known, Stream
 from aetool.model import Float, Int
 
 PLANS, CODERS = "plans", "coders"  # of overhead
+# transforms by which an odd value makes two differences large
+DIFFERENCES = (Transform.DIFFERENCE, Transform.LINEAR_DIFFERENCE)
+DEAR = 0.95  # of the values of a stream are not dearer than a dear one
 Counts = rans.U32 | None
 
 
@@ -123,6 +126,7 @@ class Ledger:
         plan: Plan,
         stream: Stream,
         symbols: U16,
+        residuals: Int,
         known: Known,
         prime: Counts,
     ) -> None:
@@ -130,8 +134,11 @@ class Ledger:
         stream that was decoded by this plan; where the block describes the plan, those that
         describe its bins are moved there from overhead. The first values of a stream, which have
         nothing before them to differ from, are judged by no more than the median of all, and the
-        first value of a key or group by no more than its second. known: the streams before it;
-        prime: counts that its tables began with, None: none."""
+        first value of a key or group by no more than its second. A value behind one that is dear is
+        judged by no more than its distance from the value before that costs, where values are
+        stored as differences: the way back from an odd value is not odd. residuals: (n,), what the
+        plan's transform leaves of the values; known: the streams before it; prime: counts that its
+        tables began with, None: none."""
         # a value that lies in no bin is stored in 64 raw bits
         raw_bits = np.append(plan.widths, 64)[symbols].astype(np.float64)
         taken = judged = raw_bits
@@ -154,6 +161,8 @@ class Ledger:
             # the first of a key would be as dear as the second, had it been known before
             firsts, seconds = transforms.successors(plan, stream, known)
             judged[firsts] = np.minimum(judged[firsts], judged[seconds])
+            if plan.transform in DIFFERENCES:
+                judged = _without_ways_back(judged, plan, symbols, residuals)
         self._add(stream, taken, judged)
         if self._is_plan_stored and plan.bins:
             self._pay_bins(plan, stream, symbols, known)
@@ -252,6 +261,32 @@ class Ledger:
     def total(self) -> float:
         """All bits that were reported, overhead included: those of the block's payload."""
         return float(sum(map(np.sum, self.taken))) + sum(self.overhead.values())
+
+
+def _without_ways_back(
+    judged: Float,
+    plan: Plan,
+    symbols: U16,
+    residuals: Int,
+) -> Float:
+    """The bits that values stored as differences are judged by, (n,), where one behind a dear one
+    (beyond DEAR, 0.95, of all) takes no more than its difference from the value two before it takes
+    by how often differences like that come. judged: (n,), bits so far; symbols, residuals: (n,),
+    the number of each difference's bin, and the differences."""
+    dear = np.quantile(judged, DEAR)
+    behind = np.flatnonzero(judged[:-1] > dear) + 1
+    # modulo 2^64, as differences are
+    over_two = residuals[behind] + residuals[behind - 1]
+    symbols_over_two = integers.symbols_of(plan, over_two)
+    # behind the bins a number that lies in none, whether the plan knows of such or not
+    places = plan.bins + 1
+    counts = np.bincount(symbols, minlength=places)
+    shares = (counts + 1) / (len(symbols) + places)
+    raw_bits = np.append(plan.widths, 64)[symbols_over_two]
+    bits = raw_bits - np.log2(shares[symbols_over_two])
+    out = judged.copy()
+    out[behind] = np.minimum(judged[behind], bits)
+    return out
 
 
 def costs_of_text(
