@@ -309,7 +309,9 @@ def test_decompress_to_stdout(run, rows_csv, tmp_path):
     assert run("decompress", tmp_path / "t.aez", "-c").out == rows_csv.read_text()
     part = run("decompress", tmp_path / "t.aez", "-c", "--rows", "3:4").out.splitlines()
     assert part == [rows_csv.read_text().splitlines()[i] for i in (0, 3, 4)]
-    for rows in ("2-4", "0:4", "4:3", ":", "", "-1:2", "1:1:1", "1:99999999999"):
+    beyond = run("decompress", tmp_path / "t.aez", "-c", "--rows", "1:99999999999")
+    assert beyond.out == rows_csv.read_text() and "the last row is 300" in beyond.err
+    for rows in ("2-4", "0:4", "4:3", ":", "", "-1:2", "1:1:1"):
         refused = run("decompress", tmp_path / "t.aez", "-c", "--rows", rows)
         assert refused.status == 2 and "from 1, both" in refused.err.replace("rows count ", ""), (
             rows

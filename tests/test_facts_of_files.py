@@ -192,8 +192,19 @@ def test_what_pictures_lose_by_pixel_is_said(tmp_path, capsys):
     assert "without notes in their files" in capsys.readouterr().out
 
 
+def test_a_name_of_another_kind_of_table_makes_a_copy_of_that_kind(tmp_path, capsys):
+    pq.write_table(NUMBERS, tmp_path / "t.parquet")
+    operations.compress(tmp_path / "t.parquet", tmp_path / "t.aez")
+    assert status(["decompress", str(tmp_path / "t.aez"), "-o", str(tmp_path / "r.csv")]) == 0
+    copied = pd.read_csv(tmp_path / "r.csv")
+    pd.testing.assert_frame_equal(copied, NUMBERS.to_pandas(), check_dtype=False)
+    assert "note:" in capsys.readouterr().err
+    # an array is no table
+    assert status(["decompress", str(tmp_path / "t.aez"), "-o", str(tmp_path / "r.npy")]) == 2
+    assert "npy" in capsys.readouterr().err and not (tmp_path / "r.npy").exists()
+
+
 @pytest.mark.parametrize(("name", "said"), [
-    ("r.csv", "holds Parquet, as its source did, not CSV"), ("r.npy", "holds Parquet"),
     ("g.gz", "is not compressed, whatever its name says"), ("r.parquet", ""), ("r.dat", ""),
     ("r", "holds Parquet, which its name does not say"),
 ])  # fmt: skip
