@@ -123,6 +123,37 @@ def whole_column(values: Int) -> Coded:
     return Coded(WholeMeta(), [Stream(values)])
 
 
+def kinds_of(column: Coded) -> Int:
+    """(rows,): the kind of each cell of a column that is encoded in cells of text: those with a
+    number first, by their form, then those of special cells and texts. Not a copy."""
+    first = column.streams[0].values
+    if column.meta.kinds > 1:
+        return first
+    return np.zeros(len(first), np.int64)
+
+
+def in_kinds(
+    column: Coded,
+    meta: Meta,
+    kinds_of_values: Int,
+    values: Int,
+) -> Coded:
+    """Another encoding of a column whose numbers are of one kind: of the several kinds that `meta`
+    has, the same special cells and texts behind them. kinds_of_values, values: (n,) each, the kind
+    of each number, below meta.valued, and what is stored of it; the blobs stay the same."""
+    kinds = kinds_of(column)
+    has_value = kinds == 0
+    # special cells, and raw ones, are the kinds behind those with a value
+    kinds = kinds + meta.valued - 1
+    kinds[has_value] = kinds_of_values
+    present = column.streams[-1].present
+    streams = [
+        Stream(kinds),
+        Stream(values, present),
+    ]
+    return Coded(meta, streams, column.blobs)
+
+
 @contextmanager
 def errors_as_damage() -> Iterator[None]:
     """Context manager: ValueError and the like, or a lack of memory, which values that make no

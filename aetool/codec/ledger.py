@@ -142,6 +142,7 @@ class Ledger:
         # a value that lies in no bin is stored in 64 raw bits
         raw_bits = np.append(plan.widths, 64)[symbols].astype(np.float64)
         taken = judged = raw_bits
+        successors = transforms.successors(plan, stream, known)
         if plan.alphabet > 1 and len(symbols):
             base, layout = integers.contexts(plan, stream, known, prime, symbols)
             lanes = 1 << plan.lanes_log
@@ -159,19 +160,27 @@ class Ledger:
             unpredicted = transforms.beginning(plan, stream, known)
             judged[unpredicted] = np.minimum(judged[unpredicted], np.median(judged))
             # the first of a key would be as dear as the second, had it been known before
-            firsts, seconds = transforms.successors(plan, stream, known)
+            firsts, seconds = successors
             judged[firsts] = np.minimum(judged[firsts], judged[seconds])
             if plan.transform in DIFFERENCES:
                 judged = _without_ways_back(judged, plan, symbols, residuals)
         self._add(stream, taken, judged)
         if self._is_plan_stored and plan.bins:
-            self._pay_bins(plan, stream, symbols, known)
+            self._pay_bins(plan, stream, symbols, known, successors)
 
-    def _pay_bins(self, plan: Plan, stream: Stream, symbols: U16, known: Known) -> None:
+    def _pay_bins(
+        self,
+        plan: Plan,
+        stream: Stream,
+        symbols: U16,
+        known: Known,
+        successors: tuple[Int, Int],
+    ) -> None:
         """Move the bits that describe a plan's bins from overhead to the cells, in equal parts to
         those in each bin. symbols: (n,), the number of the bin of each value, that behind the last
-        for none. known: the streams before it. In `judged` the first values of a stream, which
-        nothing predicts, pay none."""
+        for none. known: the streams before it; successors: as transforms has them. In `judged` the
+        first values of a stream, which nothing predicts, pay none, and the first of a key or group
+        no more than its second."""
         # a plan is stored as JSON: the steps from bin to bin, and their widths if any is not 0
         letters = np.array(
             [len(str(step)) + 1 for step in np.diff(plan.starts, prepend=0).tolist()]
@@ -186,7 +195,7 @@ class Ledger:
         present = slice(None) if stream.present is None else stream.present
         judged = taken.copy()
         judged[transforms.beginning(plan, stream, known)] = 0.0
-        firsts, seconds = transforms.successors(plan, stream, known)
+        firsts, seconds = successors
         judged[firsts] = np.minimum(judged[firsts], judged[seconds])
         self.taken[-1][present] += taken
         self.judged[-1][present] += judged

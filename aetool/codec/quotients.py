@@ -19,7 +19,7 @@ from collections.abc import Sequence
 
 import numpy as np
 
-from aetool.codec.columns import Coded
+from aetool.codec.columns import Coded, in_kinds
 from aetool.codec.floats import Doubles, Mask
 from aetool.codec.metas import LARGEST_DIVISOR, MOST_OF_QUOTIENT, NumberMeta, Quotient, Rounding
 from aetool.codec.streams import Stream
@@ -316,7 +316,6 @@ def _encoded(column: Coded, meta: NumberMeta, quotients: Sequence[Quotient]) -> 
     as their whole numbers, a kind for each of the quotients, and all others, where there are some,
     as they are, one kind more."""
     values = column.streams[-1].values
-    present = column.streams[-1].present
     stored = values.copy()
     kinds_of_values = np.full(len(values), len(quotients))
     is_open = np.ones(len(values), np.bool_)
@@ -334,21 +333,7 @@ def _encoded(column: Coded, meta: NumberMeta, quotients: Sequence[Quotient]) -> 
         forms=meta.forms * len(all_quotients),
         quotients=all_quotients,
     )
-    stored_stream = Stream(stored, present)
-    if len(all_quotients) == 1:
-        return Coded(own_meta, [*column.streams[:-1], stored_stream], column.blobs)
-    kinds = _kinds_of(column)
-    has_value = kinds == 0
-    # special cells, and raw ones, are the kinds behind those with a value
-    kinds = kinds + len(all_quotients) - 1
-    kinds[has_value] = kinds_of_values
-    return Coded(own_meta, [Stream(kinds), stored_stream], column.blobs)
-
-
-def _kinds_of(column: Coded) -> Int:
-    """(rows,): the kind of each cell of a column: 0 for numbers of its one form, further ones for
-    special cells and texts. Not a copy."""
-    first = column.streams[0].values
-    if column.meta.kinds > 1:
-        return first
-    return np.zeros(len(first), np.int64)
+    if len(all_quotients) > 1:
+        return in_kinds(column, own_meta, kinds_of_values, stored)
+    stored_stream = Stream(stored, column.streams[-1].present)
+    return Coded(own_meta, [*column.streams[:-1], stored_stream], column.blobs)

@@ -14,7 +14,7 @@ from collections.abc import Sequence
 
 import numpy as np
 
-from aetool.codec.columns import Coded
+from aetool.codec.columns import Coded, in_kinds
 from aetool.codec.metas import NumberMeta
 from aetool.codec.streams import Stream
 from aetool.errors import ArchiveError
@@ -104,7 +104,6 @@ def _encoded_by_digits(
     that part of all numbers have no more than `single` digits behind the point as they stand.
     Values are at most 2^61, as larger ones may raise ArchiveError."""
     values = column.streams[-1].values
-    present = column.streams[-1].present
     digits_saved = meta.decimals - single
     shortened = _rounded(values, digits_saved)
     is_single = printed(shortened, single, meta.decimals) == values
@@ -115,28 +114,25 @@ def _encoded_by_digits(
     is_long = ~is_short
     if is_long.sum() < FEWEST or is_single[is_long].mean() < LEAST_SHARE:
         return None
-    stored_stream = Stream(
-        np.where(is_single, shortened, values),
-        present,
+    stored = np.where(
+        is_single,
+        shortened,
+        values,
     )
     own_meta = dataclasses.replace(meta, single=single)
     if is_single.all():
+        stored_stream = Stream(
+            stored,
+            column.streams[-1].present,
+        )
         kinds_before = column.streams[:-1]
         return Coded(own_meta, [*kinds_before, stored_stream], column.blobs)
     form = meta.forms[0]
     own_meta = dataclasses.replace(own_meta, forms=(form, form))
-    kinds = _kinds_of(column)
-    has_value = kinds == 0
-    # special cells, and raw ones, are the kinds behind those with a value
-    kinds = kinds + 1
-    kinds[has_value] = ~is_single
-    return Coded(own_meta, [Stream(kinds), stored_stream], column.blobs)
-
-
-def _kinds_of(column: Coded) -> Int:
-    """(rows,): the kind of each cell of a column: 0 for numbers of its one form, further ones for
-    special cells and texts. Not a copy."""
-    first = column.streams[0].values
-    if column.meta.kinds > 1:
-        return first
-    return np.zeros(len(first), np.int64)
+    is_other = ~is_single
+    return in_kinds(
+        column,
+        own_meta,
+        is_other.astype(np.int64),
+        stored,
+    )

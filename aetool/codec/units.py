@@ -17,7 +17,7 @@ from collections.abc import Sequence
 
 import numpy as np
 
-from aetool.codec.columns import Coded
+from aetool.codec.columns import Coded, in_kinds, kinds_of
 from aetool.codec.metas import NumberMeta
 from aetool.codec.spans import DIGITS, SHORT, SHORT_ONE
 from aetool.codec.streams import Stream
@@ -81,13 +81,9 @@ def _few_digits_apart(column: Coded, meta: NumberMeta) -> Coded | None:
     long_count = len(values) - short_count
     if min(short_count, long_count) < FEWEST:
         return None
-    kinds = _kinds(column, meta)
-    has_value = kinds == 0
-    # special cells, and raw ones, are the kinds behind those with a value
-    kinds = kinds + 1
-    kinds[has_value] = has_few_digits
     stored_values = np.where(has_few_digits, values // unit, values)
-    return _encoding_with(column, own_meta, kinds, stored_values)
+    kinds_of_values = has_few_digits.astype(np.int64)
+    return in_kinds(column, own_meta, kinds_of_values, stored_values)
 
 
 def _each_in_own_units(column: Coded, meta: NumberMeta) -> Coded | None:
@@ -98,11 +94,15 @@ def _each_in_own_units(column: Coded, meta: NumberMeta) -> Coded | None:
     units = np.array(own_meta.units, np.int64)
     if units.max() < 10**LEAST_APART:
         return None
-    kinds = _kinds(column, meta)
+    kinds = kinds_of(column)
     has_value = kinds < meta.valued
     values = column.streams[-1].values
     stored_values = values // units[kinds[has_value]]
-    return _encoding_with(column, own_meta, kinds, stored_values)
+    streams = [
+        Stream(kinds),
+        Stream(stored_values, column.streams[-1].present),
+    ]
+    return Coded(own_meta, streams, column.blobs)
 
 
 def _without_zeros(column: Coded, meta: NumberMeta) -> Coded | None:
@@ -131,17 +131,12 @@ def _without_zeros(column: Coded, meta: NumberMeta) -> Coded | None:
         zeros=zeros,
     )
     kinds_of_values = kinds_by_zeros(values, zeros)
-    kinds = _kinds(column, meta)
-    has_value = kinds == 0
-    # special cells, and raw ones, are the kinds behind those with a value
-    kinds = kinds + len(zeros) - 1
-    kinds[has_value] = kinds_of_values
     units = np.array(own_meta.units, np.int64)
     stored_values = values // units[kinds_of_values]
     expected_bits = _bits_of(stored_values) + _bits_of(kinds_of_values)
     if expected_bits > PROMISING * _bits_of(values):
         return None
-    way = _encoding_with(column, own_meta, kinds, stored_values)
+    way = in_kinds(column, own_meta, kinds_of_values, stored_values)
     way.expected_bits = expected_bits
     way.worth = WORTH
     return way
@@ -188,28 +183,3 @@ def _zeros_at_the_end(values: Int) -> Int:
             break
         ends[is_multiple] = count
     return ends
-
-
-def _kinds(column: Coded, meta: NumberMeta) -> Int:
-    """(rows,): the kind of each cell of a column of this meta: below meta.valued for numbers, by
-    their form, further ones for special cells and texts. Not a copy."""
-    first = column.streams[0].values
-    if meta.kinds > 1:
-        return first
-    return np.zeros(len(first), np.int64)
-
-
-def _encoding_with(
-    column: Coded,
-    meta: NumberMeta,
-    kinds: Int,
-    values: Int,
-) -> Coded:
-    """Another encoding of the column, with this meta, these kinds, (rows,), and these values, one
-    for each cell that has a number; the blobs stay the same."""
-    present = column.streams[-1].present
-    streams = [
-        Stream(kinds),
-        Stream(values, present),
-    ]
-    return Coded(meta, streams, column.blobs)

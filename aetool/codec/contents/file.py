@@ -182,8 +182,7 @@ class TypedFile(KeptBytes):
             # raises ParamError: arrays have no columns to choose
             return super().places(archive, wanted)
         no_rows = self.frame(archive, 0, 0)
-        names = [str(name) for name in no_rows.columns]
-        return places_in(names, wanted)
+        return places_in(_names_of(no_rows), wanted)
 
     def frame_of_columns(
         self,
@@ -194,8 +193,12 @@ class TypedFile(KeptBytes):
     ) -> Piece:
         """Columns of these names of records first:last, in this order, of the table that the file
         holds; errors are those of `frame` and `places`."""
-        places = self.places(archive, wanted)
+        if self.kind != "table":
+            # raises ParamError: arrays have no columns to choose
+            self.places(archive, wanted)
+        # the file is restored once
         every = self.frame(archive, first, last)
+        places = places_in(_names_of(every), wanted)
         return every.iloc[:, places]
 
     @contextmanager
@@ -214,6 +217,11 @@ class TypedFile(KeptBytes):
                 yield None
                 return
             yield content if content.rows_own() == archive.rows else None
+
+
+def _names_of(frame: Piece) -> list[str]:
+    """The names of a DataFrame's columns, as texts."""
+    return [str(name) for name in frame.columns]
 
 
 def content_of(path: Path, name: str, format: dict[str, Json]) -> InTypes:
