@@ -60,7 +60,8 @@ class AlikeColumns:
     def note_searched(self, plans: list[Plan], plan: Plan) -> None:
         """Note that a search chose `plan` for the next column, after `plan_to_reuse` returned None
         for it, and set how many columns at its place in the period then reuse a plan before the
-        next search, as the class says. plans: of all columns before it, in order."""
+        next search, as the class says. plans: those of all columns before it, in order, without
+        `plan`."""
         place_before = len(plans) - self.period
         place = len(plans) % self.period
         stretch = 0
@@ -73,9 +74,10 @@ class AlikeColumns:
 
 
 def _are_equal_but_for_bins(one: Plan, other: Plan) -> bool:
-    """Whether two plans differ by no more than their bins: equal transforms of the same streams, no
-    features, and at least two bins each, whatever these are. False for values that are packed as
-    bytes. Other fields of plans are not compared."""
+    """Whether two plans, `one` and `other`, differ by no more than their bins: they have equal
+    transforms of the same streams, equal combinations, no features, and at least two bins each,
+    whatever these are. False if either packs its values as bytes. Other fields of plans are not
+    compared."""
     if one.features or other.features:
         return False
     if min(one.bins, other.bins) < 2:

@@ -288,8 +288,9 @@ class Archive:
         return known | {"sha256" if len(sha) == 64 else "sha256_begins": sha}
 
     def warn_once(self, matter: str, message: str) -> None:
-        """Log a warning about the archive, once for each `matter`, a word for what it is about:
-        further calls with the same matter do nothing."""
+        """Log the warning `message`, behind the archive's name, once for each `matter`, a word for
+        what it is about: further calls with the same matter, of this opened archive, do nothing,
+        whatever their message."""
         if matter not in self._warned:
             self._warned.add(matter)
             notices.warn(f"{self.reader.path}: {message}")
@@ -376,7 +377,8 @@ class Archive:
 
     @property
     def has_model(self) -> bool:
-        """Whether a model is embedded in the archive, or was offered when it was opened."""
+        """Whether a model is embedded in the archive, or any was offered when it was opened, also
+        one that the archive does not need."""
         return "model" in self.reader.sections or self._offered_model is not None
 
     @property
@@ -476,9 +478,9 @@ class Archive:
     # ---- blocks
 
     def blocks(self, first: int, last: int) -> Iterator[tuple[Block, slice]]:
-        """Yield each block that has some of the rows first:last, decoded, in order, and the slice,
-        counted from the block's first row, that these are; of all rows also blocks without any. A
-        few threads, or the engine, decode ahead.
+        """Yield each block that has some of the rows first:last (counted from 0, `last` not
+        included), decoded, in order, and the slice, counted from the block's first row, that these
+        are; of all rows also blocks without any. A few threads, or the engine, decode ahead.
 
         A damaged block raises ArchiveError, or, if lenient, is left out and noted in `lost`. Where
         all rows are read and none was lost, ArchiveError at the end unless the digest of all blocks
@@ -575,8 +577,9 @@ class Archive:
         number: int,
         block: Block | ArchiveError,
     ) -> tuple[int, Block | ArchiveError]:
-        """(number, block). Where `block` is an error in place of a block, one with the same message
-        behind the archive's name and the block's number stands there; nothing is raised."""
+        """(number, block). Where `block` is an error in place of a block, the second is a new
+        ArchiveError with the same message behind the archive's name and the block's number, from 0;
+        nothing is raised."""
         if not isinstance(block, ArchiveError):
             return number, block
         why = str(block).removeprefix("damaged: ")
@@ -605,8 +608,9 @@ class Archive:
             yield self._with_place_of_error(under_way.popleft(), block)
 
     def pieces(self, first: int, last: int, wanted: Sequence[str] | None = None) -> Iterator[Piece]:
-        """Restore records first:last block by block: yields text, columns, pictures or files; of
-        some contents, as text, what stands before the records is a first piece of its own.
+        """Restore records first:last (counted from 0, `last` not included) block by block: yields
+        text, columns, pictures or files; of some contents, as text, what stands before the records
+        is a first piece of its own.
 
         wanted: the names of the columns to restore of a table, at least one; None: all; ParamError
         for one that is not there. Where all is restored and no part was lost, a content whose bytes
@@ -689,10 +693,11 @@ class Archive:
     # ---- records
 
     def __getitem__(self, rows: slice) -> Any:
-        """Records a:b of the archive, counted as in a Python list: a DataFrame of a table, of the
-        chosen columns if there are such; (n, channels, height, width) of pictures of one size; a
-        list of (channels, height, width) of a folder of pictures, uint8 or uint16 all; of a file of
-        arrays a DataFrame, an array or arrays by name.
+        """The records that `rows`, a slice a:b, names, counted as in a Python list (ends may be
+        missing, below 0, or beyond the archive's): a DataFrame of a table, of the chosen columns if
+        there are such; (n, channels, height, width) of pictures of one size; a list of (channels,
+        height, width) of a folder of pictures, uint8 or uint16 all; of a file of arrays a
+        DataFrame, an array or arrays by name.
 
         ParamError for a number in place of a:b, or a step other than 1; DataError for a content
         that is nothing but bytes; ArchiveError for a damaged block, unless lenient, and for more

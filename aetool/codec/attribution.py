@@ -72,9 +72,10 @@ def _bits_of_cells(
     costs: Float | None,
 ) -> Float:
     """Count the bits that each cell's text takes in a blob that spans.pack_cells wrote of `count`
-    cells, its line feed or length included: (count,) float64. costs: the bits of each byte of the
-    text, where it was mixed with others; None: they are found from the blob. ArchiveError for a
-    damaged blob, which is not looked at for a count of 0."""
+    cells, its line feed or length included: (count,) float64. costs: (m,), the bits of each of the
+    m bytes that the blob unpacks to, where the texts of several columns were compressed together;
+    None: they are found from the blob. ArchiveError for a damaged blob, which is not looked at for
+    a count of 0."""
     if not count:
         return np.zeros(0)
     unpacked, bits = blobs.priced(blob)
@@ -112,9 +113,11 @@ def _share_specials(
     column: Decoded,
     meta: PatternMeta,
 ) -> None:
-    """Move the bits of each special text (one that is no number, and comes often), which is written
-    in the block's description, in equal parts to the cells of column `place` that are this text.
-    The bits are estimated by its letters. In the ledger, in place."""
+    """Move the bits of each special text of `meta` (one that is no number, and comes often), which
+    is written in the block's description, from overhead in equal parts to the cells of column
+    `place` that are this text. The bits are those that a letter of the description takes on
+    average, times the letters of the text, its quotes and comma included. In the ledger, in place.
+    meta: that of the column."""
     for number, special in enumerate(meta.specials):
         is_this = column.kinds == meta.valued + number
         cells = np.flatnonzero(is_this)
@@ -153,8 +156,9 @@ def _share_parts(
     blob: bytes,
 ) -> None:
     """Move from overhead to each cell of column `place` the bits of its sentence, in the ledger, in
-    place. blob: how many columns, as varint, then a block of these: the sentences' skeletons (each
-    with a mark for every number in it) and the numbers; ArchiveError if it is damaged."""
+    place. The column's cells are sentences, stored as several columns. blob: how many columns, as
+    varint, then a block of these, a row for each sentence: the sentences' skeletons (each with a
+    mark for every number in it) and the numbers; ArchiveError if it is damaged."""
     # the inner block has a cell of each of its columns for every cell of this one
     rows = len(column.kinds)
     # the number of columns is not needed: the inner block says it, too

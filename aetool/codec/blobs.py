@@ -11,8 +11,9 @@ LONGEST_VARINT = 9  # bytes, of a length: it has less than 63 bits
 
 
 def varint(value: int) -> bytes:
-    """Write a whole number from 0 on as bytes, seven bits in each, the lowest first; the last byte
-    is below 128, all others have their highest bit set. ValueError for a number below 0."""
+    """Write `value`, a whole number of 0 or more, as bytes, seven bits in each, the lowest first;
+    the last byte is below 128, all others have their highest bit set. ValueError for a number below
+    0."""
     encoded = bytearray()
     while value > 127:
         encoded.append(value & 127 | 128)

@@ -123,19 +123,20 @@ def encode(
     """Encode the columns of a block; returns (8-byte digest of the content, payload, hints for the
     next block).
 
-    coded: the columns as streams and blobs, each with other ways to encode it, of which the
-    smallest is taken, but with a shared model or students always the first. rows: cells of each
-    column. words: JSON to store beside the columns. effort: how far to search; one that asks for it
-    (also_usual) is tried beside the default one, and what takes fewest bytes is kept; a block in
-    which combinations of columns seem to save little is tried without them, too (one of more than
-    SEARCHED_AGAIN (2^15) rows with the other plans as they are). hints: those that
-    the block before returned: its plans are tried first, and, if it had as many columns, each is
-    stored in the way that was taken there, without a look at the others. shared: what the archive's
-    model knows of the columns. period: after how many columns the next one of the same kind comes,
-    so that most take over a plan from there; 0: none does. students: the networks that the archive
-    carries; a shared model has its own, which are used instead. watched: whether to report how many
-    columns are done, as notices.advance does; not wanted of what is only a part of a block, such as
-    a dictionary.
+    coded: the columns as streams and blobs, each with other ways to encode it (`others`), of which
+    the smallest is taken, but with a shared model or students always the first. Without a shared
+    model and ways in `hints`, some of `others` may be removed, in place (see factors.keep). rows:
+    cells of each column. words: JSON to store beside the columns. effort: how far to search; one
+    that asks for it (also_usual) is tried beside the default one, and what takes fewest bytes is
+    kept; a block in which combinations of columns seem to save little is tried without them, too
+    (one of more than SEARCHED_AGAIN (2^15) rows with the other plans as they are). hints: those
+    that the block before returned: its plans are tried first, and, if it had as many columns, each
+    is stored in the way that was taken there, without a look at the others. shared: what the
+    archive's model knows of the columns. period: after how many columns the next one of the same
+    kind comes, so that most take over a plan from there; 0: none does. students: the networks that
+    the archive carries; a shared model has its own, which are used instead. watched: whether to
+    report how many columns are done, as notices.advance does; not wanted of what is only a part of
+    a block, such as a dictionary.
     """
     # the ways of a block before were chosen so already
     if shared is None and not hints.ways:
@@ -254,7 +255,7 @@ def _encoded(
 
 
 def _shape_of(columns: Sequence[Coded]) -> tuple[int, ...]:
-    """Count the streams of each column: one number a column."""
+    """For each of the columns, in order, the number of its streams."""
     return tuple(len(column.streams) for column in columns)
 
 
@@ -305,9 +306,9 @@ def _head(words: dict[str, Json], encoder: BlockEncoder, mixes: bool) -> bytes:
 
 
 def as_decoded(coded: Sequence[Coded], rows: int, words: dict[str, Json]) -> Block:
-    """Make the block that decoding would return for these columns, without encoding them; its sizes
-    and digest are empty. Not for pictures, nor for columns whose values are ranks in a dictionary.
-    rows: cells of each column; words: the JSON beside the columns."""
+    """Make the block that decoding would return for the columns `coded`, without encoding them; its
+    sizes and digest are empty. Not for pictures, nor for columns whose values are ranks in a
+    dictionary. rows: cells of each column; words: the JSON beside the columns."""
     columns = [_decoded(column, rows) for column in coded]
     return Block(dict(words), columns, rows)
 
@@ -367,12 +368,12 @@ def decode(
 
 
 class _Decoder:
-    """Decodes the columns of one block, one after the other, by `run`. rows: its records. compare:
-    whether to compute the digests of all its parts. shared: what the archive's model knows of
-    columns; students: the networks that predict columns; pictures: what a model has learned of
-    pictures; ledger: collects the bits of each cell; None for each that there is not. ArchiveError,
-    ValueError and the like for a description that is damaged or claims more than MAX_CELLS (2^24)
-    cells."""
+    """Decodes the columns of one block, one after the other, by `run`. payload: the stored bytes of
+    the block. rows: its records. compare: whether to compute the digests of all its parts. shared:
+    what the archive's model knows of columns; students: the networks that predict columns;
+    pictures: what a model has learned of pictures; ledger: collects the bits of each cell; None for
+    each that there is not. ArchiveError, ValueError and the like for a description that is damaged
+    or claims more than MAX_CELLS (2^24) cells."""
 
     def __init__(
         self,
@@ -509,9 +510,10 @@ class _Decoder:
         return [self.out.columns[lender.place] for lender in lenders]
 
     def _blobs(self, meta: Meta, sizes: dict[str, int]) -> list[bytes]:
-        """Read the blobs of the next column, as they are stored, but those of pixels decoded; how
-        many bytes they took is noted in `sizes`, by coder. ArchiveError, KeyError, IndexError or
-        ValueError if pixels are damaged."""
+        """Read the blobs of the next column, as many as `meta`, the column's, has: each as it is
+        stored, but that of pixels decoded. How many bytes they took is noted in `sizes`, by coder.
+        The ledger, if there is one, begins the column, and has these bytes as overhead.
+        ArchiveError, KeyError, IndexError or ValueError if pixels are damaged."""
         blobs = [self._part() for _ in range(meta.blobs)]
         size = sum(map(len, blobs))
         if self.ledger is not None:
@@ -636,8 +638,9 @@ class _Decoder:
 
 
 def _cells_a_record(words: dict[str, Json]) -> int:
-    """How many cells of each column a record has, by `words`, the description of its block: 1 but
-    for pictures and arrays."""
+    """How many cells of each column a record has, by `words`, the JSON beside the columns of a
+    block: the width in pixels, the third number of "shape", if there is a shape (as of pictures),
+    times "each" (as of arrays) if there is one; else 1."""
     count = 1
     if "shape" in words:  # of pictures: a column holds a row of pixels of each
         count *= int(words["shape"][2])
@@ -647,8 +650,8 @@ def _cells_a_record(words: dict[str, Json]) -> int:
 
 
 def _plan_or_none(stored: Json) -> Plan | None:
-    """Read a stream's plan from its JSON; None for null, which stands for the shared model's.
-    ArchiveError for JSON that is no plan."""
+    """Read a stream's plan from `stored`, its JSON; None for null (None), which stands for the
+    shared model's plan. ArchiveError for JSON that is no plan."""
     if stored is None:
         return None
     return Plan.from_json(stored)
@@ -694,9 +697,9 @@ def book_to_bytes(numbers: Int, effort: planning.Effort, are_floats: bool = Fals
 
 
 def book_from_bytes(blob: bytes) -> Int:
-    """Decode a dictionary of numbers that `book_to_bytes` wrote: (n,) int64, ascending; of floats
-    their bits as whole numbers that are in the floats' order. ArchiveError, ValueError and the like
-    if it is damaged."""
+    """Decode `blob`, a dictionary of numbers that `book_to_bytes` wrote: (n,) int64, ascending; of
+    floats their bits as whole numbers that are in the floats' order. ArchiveError, ValueError and
+    the like if it is damaged."""
     count, at = read_varint(blob, 0)
     # 0 for whole numbers, else one more than their decimals
     decimals_code, at = read_varint(blob, at)

@@ -135,9 +135,9 @@ def _near(
     affixes: tuple[bytes, bytes],
     bound: Fraction,
 ) -> bool:
-    """Whether two cells are numbers of any length that differ by at most the bound, in exact
-    arithmetic; False if one of them is no number. affixes: (prefix, suffix), the text around a
-    number."""
+    """Whether `cell` and `other`, two cells as bytes, are numbers of any length that differ by at
+    most the bound, in exact arithmetic; False if one of them is no number. affixes: (prefix,
+    suffix), the text around a number."""
     number = _exactly(cell, affixes)
     number_again = _exactly(other, affixes)
     if number is None or number_again is None:

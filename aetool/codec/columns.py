@@ -72,8 +72,8 @@ class TextOfOthers:
     size: int = 0
 
     def add(self, cells: Spans) -> None:
-        """Count the text of one column more; ArchiveError if all together are more than a block may
-        have."""
+        """Add the bytes of `cells`, those of one column more, to `size`; ArchiveError if all
+        together are then more than MAX_TEXT (320 MiB), which a block may have."""
         # cells that share their bytes count as often as they stand there
         text_of_column = cells.length.sum(dtype=np.int64)
         self.size += int(text_of_column)
@@ -124,8 +124,9 @@ def whole_column(values: Int) -> Coded:
 
 
 def kinds_of(column: Coded) -> Int:
-    """(rows,): the kind of each cell of a column that is encoded in cells of text: those with a
-    number first, by their form, then those of special cells and texts. Not a copy."""
+    """The kind of each cell of a column that is encoded in cells of text, (rows,) int64: those with
+    a number first (0 and on, one for each form), then those of special cells and texts. The array
+    of the column's first stream itself, no copy; of a column with a single kind new zeros."""
     first = column.streams[0].values
     if column.meta.kinds > 1:
         return first
@@ -138,9 +139,11 @@ def in_kinds(
     kinds_of_values: Int,
     values: Int,
 ) -> Coded:
-    """Another encoding of a column whose numbers are of one kind: of the several kinds that `meta`
-    has, the same special cells and texts behind them. kinds_of_values, values: (n,) each, the kind
-    of each number, below meta.valued, and what is stored of it; the blobs stay the same."""
+    """Encode a column whose numbers are all of one kind, 0, in another way: with the several kinds
+    of numbers that `meta` has, and behind these the same special cells and texts. Returned is a new
+    column, without `others`; the given one stays as it is. kinds_of_values, values: (n,) each, for
+    each number of the column, in order, its kind, below meta.valued, and what is stored of it. The
+    new streams are the kind of every cell, and these values; the blobs are the same list."""
     kinds = kinds_of(column)
     has_value = kinds == 0
     # special cells, and raw ones, are the kinds behind those with a value

@@ -215,11 +215,11 @@ def _product_of_two(
     second: _Regressor,
     rows: Int,
 ) -> Combination | None:
-    """The product of two regressors, times a factor, over a divisor, that is at most 1 off the
-    target in at least the share MATCHING (0.9) of some sampled rows; None if none is, or the
-    product of the two is 0 in one of these rows or beyond 2^52, or the factor would be 0 or, as the
-    divisor, above MOST_FACTOR (2^40). rows: (k,), their places among the sampled rows; target:
-    (k,), its values there. The lag of both must be 0."""
+    """The product of two regressors, `first` and `second`, times a factor, over a divisor, that is
+    at most 1 off the target in at least the share MATCHING (0.9) of some sampled rows; None if none
+    is, or the product of the two is 0 in one of these rows or beyond 2^52, or the factor would be 0
+    or, as the divisor, above MOST_FACTOR (2^40). rows: (k,), their places among the sampled rows;
+    target: (k,), its values there. The lag of both must be 0."""
     product = first.values[rows] * second.values[rows]
     if not product.all() or np.abs(product).max() > LARGEST:
         return None

@@ -29,8 +29,9 @@ SECONDS = (86400, 3600, 60, 1)  # of the units of dates: as many blocks of a tab
 def count_in_units(columns: Sequence[Coded]) -> None:
     """Divide the values of each column of numbers or dates by their largest common unit, in place;
     the meta then names the unit. Columns without a unit larger than 1 stay as they are, and so do
-    the other encodings of a column, in `others`, numbers within a bound or of units already, and
-    numbers of fewer than FEWEST_DIFFERENT (32) different values.
+    columns without `cells` or without values, the other encodings of a column, in `others`, numbers
+    within a bound or of units already, and numbers of fewer than FEWEST_DIFFERENT (32) different
+    values.
 
     Units of dates are those of a calendar or clock. If the block has a column of long numbers, of
     LONG (2^20) units or more, units of numbers are powers of ten: by others nothing is computed of
@@ -105,7 +106,8 @@ def _may_count_in_steps(meta: NumberMeta, values: Int) -> bool:
 
 def _unit_of_dates(values: Int, ticks_a_second: int) -> int:
     """The largest unit of a calendar or clock, in ticks, that all of values, (n,), are multiples
-    of: a day, an hour, a minute, a second, or a tenth, a hundredth ... of one."""
+    of: a day, an hour, a minute, a second, or a tenth, a hundredth ... of one, down to a tick; a
+    day of no values. ticks_a_second: 1, or a power of ten."""
     common = _common_unit(values)
     units = [seconds * ticks_a_second for seconds in SECONDS]
     while units[-1] > 1:

@@ -36,7 +36,8 @@ FIRST_CHANGED = {
 def as_lent(cells: Spans, case: LetterCase) -> Spans:
     """Cells of a lender as they stand in cells of another column: without the quotes around them,
     if there are some, and with their letters in this case; one behind the other in a pool of their
-    own. ArchiveError if they are more text than a block may have."""
+    own (cells whose pool is empty are returned themselves). ArchiveError if they are more text than
+    a block may have."""
     size = len(cells.pool)
     if not size:
         return cells
@@ -57,7 +58,7 @@ def as_lent(cells: Spans, case: LetterCase) -> Spans:
 
 
 def _in_case(pool: Bytes, case: LetterCase) -> Bytes:
-    """Change the letters of ASCII among bytes, (n,), to this case; returns as many bytes, all
+    """Change the letters of ASCII in `pool`, (n,) bytes, to this case; returns as many bytes, all
     others as they were."""
     if case == LetterCase.AS_IT_IS:
         return pool
@@ -77,8 +78,8 @@ def compact(cells: Spans) -> Spans:
 
 
 def _copied(pieces: Spans, length: I32) -> Spans:
-    """Copy the bytes of all pieces, one behind the other, and cut them anew into cells of these
-    lengths, whose sum must be as many bytes."""
+    """Copy the bytes of all pieces, one behind the other, and cut them anew into cells. length:
+    (cells,), the bytes of each cell, whose sum must be that of the pieces' (not checked)."""
     pool = spans.weave(pieces.pool, pieces.start, pieces.length)
     start = begins(length)
     return Spans(pool, start, length)

@@ -202,8 +202,9 @@ class _Target:
         return _Composed(self, used, self._rests(used))
 
     def _rests(self, lenders: Sequence[Lender]) -> list[bytes]:
-        """What is left of each of the column's sampled cells, with a mark in place of the cell of
-        each lender that stands in it."""
+        """What is left of each of the column's sampled cells, in order, with a mark in place of the
+        cell of each of the lenders that stands in it: the byte 1 for the first of them, 2 for the
+        second and so on."""
         rests = []
         for row, cell in enumerate(self.cells):
             texts = [self.sample.text(lender, row) for lender in lenders]
@@ -232,9 +233,9 @@ class _Composed:
 
     @property
     def sort_key(self) -> tuple[int, int, int]:
-        """The key by which composed columns are sorted, the best first: those of which lenders
-        save most bytes and leave fewest; of as good ones those with fewer different rests, then
-        the later column."""
+        """The key by which composed columns are sorted, the best first: those with the smallest
+        difference of the bytes left of their sampled cells (marks counted) and the bytes saved; of
+        equal ones those with fewer different rests, then the later column."""
         left_less_saved = self.size - 2 * self.covered
         return left_less_saved, len(set(self.rests)), -self.target.place
 
@@ -327,8 +328,10 @@ def _rows_looked_at(column: Coded) -> Int:
 
 
 def _with_lenders(targets: Sequence[_Target], sample: _Sample) -> list[_Target]:
-    """Search the cells of the targets for those of all columns, row by row, and note these in the
-    targets; returns the targets that have a lender in enough rows."""
+    """Search the cells of the targets, at least one, for those of all columns of the sample that
+    have FEWEST_DIFFERENT (3) different cells, row by row, and note these in the targets; returns
+    the targets that have a lender in at least LEAST_MATCHING (0.3) of their filled cells. Targets
+    that have none in half as many of the first FIRST_LOOK (16) rows are not searched further."""
     lenders = []
     for place, cells in sample.cells.items():
         if len(set(cells)) >= FEWEST_DIFFERENT:
@@ -352,9 +355,10 @@ def _choose_compositions(
     candidates: Sequence[_Composed],
     columns: Sequence[Coded],
 ) -> Iterator[Composition]:
-    """Choose which columns are composed, and yield their compositions: each candidate in turn, the
-    best first, unless it is a lender of one before it, or lenders that are not composed themselves
-    save less than LEAST_COVERED (8 %) of its bytes. columns: all of the block."""
+    """Choose which columns are composed, and yield their compositions. candidates: composed
+    columns, the best first; each is taken in turn, unless it is a lender of one before it, or
+    lenders that are not composed themselves save less than LEAST_COVERED (8 %) of its bytes.
+    columns: all of the block."""
     composed_places: set[int] = set()
     lender_places: set[int] = set()
     for candidate in candidates:

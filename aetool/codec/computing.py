@@ -257,8 +257,9 @@ def _constant_whole_powers(ratios: Float) -> Iterator[tuple[int, int]]:
 
 
 def _are_near(off: Int, values: Int) -> bool:
-    """Whether in at least the share MATCHING (0.8) of the rows `off`, (rows,), how far a prediction
-    is off, is at most NEAR (1e-9) of the value there, values being (rows,), or UNITS (4)."""
+    """Whether predictions are near: in at least the share MATCHING (0.8) of the rows the size of
+    `off`, (rows,), how far the prediction is off, is at most NEAR (1e-9) of the size of the value
+    there, or UNITS (4), whichever is more. values: (rows,)."""
     sizes = np.abs(values.astype(np.float64))
     allowed = np.maximum(NEAR * sizes, UNITS)
     distance = np.abs(off.astype(np.float64))

@@ -175,7 +175,8 @@ class Parents:
         return kept.candidates if is_same else None
 
     def keep(self, number: int, known: Known, candidates: list[Candidate]) -> None:
-        """Keep the candidates of stream `number` of `known`, if there is room for them."""
+        """Keep the candidates of stream `number` of `known`, if there is room for them. What was
+        kept for that number before is forgotten in any case."""
         before = self._kept.pop(number, None)
         if before is not None:
             self._room += before.nbytes
@@ -269,12 +270,13 @@ class ContextSearch:
         chosen: Sequence[Candidate],
         strength: int = 8,
     ) -> float:
-        """Bits that the symbols of the sample take with these features as their context, added to
-        the bits of the features' description; infinite if the frequency tables would have more
-        cells than the limit. What was computed before is kept.
+        """Bits that the symbols of the sample take with the features `chosen` as their context,
+        added to the bits of the features' description; infinite if the frequency tables would have
+        more cells than the limit. What was computed before is kept.
 
-        sample: the sample's symbols, each below `alphabet`; strength: for how many symbols the
-        table with one feature less counts.
+        sample: the sample's symbols, each below `alphabet`; chosen: in any order, as the stream's
+        own symbol is moved to the front; strength: for how many symbols the table with one feature
+        less counts.
         """
         of_features = sum(candidate.bits for candidate in chosen)
         ordered = _own_first(chosen)
@@ -293,10 +295,10 @@ class ContextSearch:
         chosen: Sequence[Candidate],
         strength: int,
     ) -> float:
-        """Bits that symbols, (sampled rows,), each below `alphabet`, take with these features as
-        their context, in this order; infinite if the frequency tables would have more cells, tables
-        x symbols, than the limit. strength: for how many symbols the table with one feature less
-        counts."""
+        """Bits that symbols, (sampled rows,), each below `alphabet`, take with the features
+        `chosen` as their context, in this order; infinite if the frequency tables would have more
+        cells, tables x symbols, than the limit. strength: for how many symbols the table with one
+        feature less counts."""
         base: rans.U32 | None = None
         radices: list[int] = []
         own = None
@@ -349,7 +351,7 @@ class ContextSearch:
         return candidates
 
     def _candidates_of_parent(self, parent: int) -> list[Candidate]:
-        """The features of one earlier stream, by its number, that may become context. Where the
+        """The features of the earlier stream number `parent` that may become context. Where the
         stream to code has a value in every row they are the same for all such streams of the block,
         and are found once."""
         if self.stream.present is not None:
@@ -362,7 +364,7 @@ class ContextSearch:
         return candidates
 
     def _kept_between_blocks(self, parent: int) -> list[Candidate]:
-        """The features of one earlier stream, by its number, that may become context of a stream
+        """The features of the earlier stream number `parent` that may become context of a stream
         with a value in every row. Those of blocks of at most ROWS_KEPT (1,024) rows are kept for
         other blocks with an equal stream, too."""
         # of many rows what is kept would take much room
@@ -375,7 +377,7 @@ class ContextSearch:
         return candidates
 
     def _find_candidates(self, parent: int) -> list[Candidate]:
-        """Find the features of one earlier stream, by its number, that may become context: classes
+        """Find the features of the earlier stream number `parent` that may become context: classes
         of its symbols, classes of its values, for each number of classes that the limits name, and
         whether its value is that of the row before, each with its values in the sample. [] if the
         stream's alphabet is one symbol, and it has a value in every sampled row."""

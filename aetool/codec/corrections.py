@@ -42,8 +42,10 @@ class Corrections:
     ) -> Int:
         """Count how many steps each number of the corrected columns lies from the decoder's.
 
-        Returns (rows, corrected) int64, in the order of `step`; 0 where either number is missing or
-        not finite. column_names: of the columns of records, what is to be stored, and of decoded,
+        Returns (rows, corrected) int64, in the order of `step`; each rounded to the nearest, and
+        limited to LARGEST (2^31 - 1) in size; 0 where either number is missing or infinite, or
+        their distance is beyond the range of floats. KeyError for a corrected column that is not in
+        column_names. column_names: of the columns of records, what is to be stored, and of decoded,
         what the decoder gives, both (rows, columns) in the columns' units.
         """
         place_of = {name: place for place, name in enumerate(column_names)}
@@ -87,7 +89,7 @@ class Corrections:
 
     @classmethod
     def from_json(cls, data: Json) -> Corrections:
-        """The corrections that `to_json` wrote.
+        """The corrections of `data`, what `to_json` wrote.
 
         ValueError for a step that is not finite or not above 0, and for a column that comes twice;
         TypeError, ValueError or OverflowError for other JSON.

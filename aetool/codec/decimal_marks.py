@@ -65,7 +65,8 @@ class MarkEvidence:
         self,
         other: MarkEvidence,
     ) -> MarkEvidence:
-        """The evidence of two parts of a column together: counts are added."""
+        """The evidence of this part of a column and of `other`, another part of it, together:
+        counts are added. A new object."""
         numbers = self.numbers + other.numbers
         unparted = self.unparted + other.unparted
         return MarkEvidence(numbers, unparted)
@@ -145,8 +146,9 @@ def _only_mark(columns: Mapping[str, MarkEvidence]) -> str | None:
 
 
 def _may_be_numbers(column: Spans) -> bool:
-    """Whether at least LEAST_NUMBERS (half) of a sample of about LOOKED_AT (200) of the cells that
-    are no gaps, at least one, look like numbers."""
+    """Whether at least LEAST_NUMBERS (half) of a sample of the column's cells look like numbers.
+    The sample has cells that are no gaps alone, at least one: all of fewer than LOOKED_AT (200),
+    else every k-th, 100 to 200. True of gaps alone."""
     present = np.flatnonzero(~gaps_of(column))
     step = 1 + len(present) // LOOKED_AT
     sample = as_table_has_them(column.take(present[::step]))
@@ -167,7 +169,7 @@ def _counts_of_letters(
     cells: Spans,
     letters: bytes,
 ) -> Int:
-    """Count in each cell the bytes that are one of `letters`: (n,)."""
+    """Count in each of the cells the bytes that are one of `letters`: (n,) int64."""
     alphabet = np.frombuffer(letters, np.uint8)
     is_letter = np.isin(cells.pool, alphabet)
     # of each place in the pool, how many stand before it

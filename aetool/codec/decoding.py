@@ -23,9 +23,9 @@ def decode(
     ranges: Mapping[str, Sequence[float]] | None = None,
     condition: Float | None = None,
 ) -> Records:
-    """Decode a model's codes, (rows, latent) floats: records (rows, columns) float64, each value on
-    its column's grid, or pixels (rows, channels, height, width) uint8 if the model is one of
-    pictures.
+    """Decode `code`, a model's codes, (rows, latent) floats: records (rows, columns) float64, each
+    value on its column's grid, or pixels (rows, channels, height, width) uint8 if the model is one
+    of pictures.
 
     ranges: by column's name its lowest and highest number, to which values are clipped in place of
     the range seen in training, which stands for columns that are not in it. device: what runs the
@@ -44,9 +44,11 @@ def as_written(
     amounts: Mapping[str, Float] | None = None,
 ) -> Records:
     """Bring the output "x_hat" of a model's decoder to the values that a file may have, as `decode`
-    returns them; a table's records are changed in place. amounts: by column's name what is added to
-    its numbers before, (rows,) in its unit, or to its `usual` where the decoder expects a gap;
-    columns that are not in it stay as they are. ranges: as for `decode`."""
+    returns them; a table's records are changed in place and returned, pixels are rounded to uint8
+    in a new array, without being clipped or corrected. records: that output, (rows, columns) or
+    (rows, channels, height, width). amounts: by column's name what is added to its numbers before,
+    (rows,) in its unit, or to its `usual` where the decoder expects a gap; columns that are not in
+    it stay as they are. ranges: as for `decode`."""
     if model.schema is None:
         return np.rint(records).astype(np.uint8)
     for place, column in enumerate(model.schema.modelled):
@@ -62,8 +64,8 @@ def as_written(
 
 
 def corrected_from(column: Modelled, values: Float) -> Float:
-    """What a column's corrections are added to: what the decoder gives for it, (rows,), and where
-    that expects a gap, NaN, the column's `usual`."""
+    """What a column's corrections are added to: `values`, what the decoder gives for it, (rows,),
+    and where that expects a gap, NaN, the column's `usual`. A new array."""
     return np.where(np.isnan(values), column.usual, values)
 
 
@@ -73,7 +75,7 @@ def decoded(
     device: str,
     condition: Float | None,
 ) -> Mapping[str, Array]:
-    """The outputs, by name, of the graph of a model's decoder for codes, (rows, latent), which are
+    """The outputs, by name, of the graph of a model's decoder for `code`, (rows, latent), which is
     rounded to float32; "x_hat" has the records, (rows, columns) or (rows, channels, height, width).
     device: what runs the graph, auto, cpu, cuda or cuda:<n>. condition: (rows, conditions), not
     looked at where the graph takes none; ParamError if it is None and the graph takes one, or there
@@ -92,10 +94,10 @@ def decoded(
 
 
 def codes_for(model: Bundle, codes: npt.ArrayLike) -> Records:
-    """Codes as a model's decoder takes them, (rows, latent) float32; DataError, with the shape of
-    the array and the one that is needed, for an array of any other shape, and for what holds no
-    numbers. For a model without a decoder the shape is not checked: what runs it has its own
-    error."""
+    """Convert `codes`, numbers of any type, to what a model's decoder takes, (rows, latent) float32
+    (the same array if it is that already); DataError, with the shape of the array and the one that
+    is needed, for an array of any other shape, and for what holds no numbers. For a model without a
+    decoder the shape is not checked: what runs it has its own error."""
     needed = f"{model.name} decodes an array of numbers of shape (n, {model.latent})"
     try:
         array = np.asarray(codes, dtype=np.float32)

@@ -22,8 +22,8 @@ DELIMITER = ord(",")  # of fields, for a mixture
 
 def described(value: object, mixes: bool) -> bytes:
     """Compress a value that JSON can hold: deflated, or, if `mixes`, by a mixture of contexts where
-    that takes fewer bytes and the JSON has at most MOST_MIXED (2^15); it takes some 10 ms. `read`
-    reads both."""
+    that takes fewer bytes and the JSON has at most MOST_MIXED (2^15) bytes; to try a mixture takes
+    some 10 ms. `read` reads both."""
     deflated = deflate(value)
     plain_json = canonical(value)
     if not mixes or len(plain_json) > MOST_MIXED:
@@ -34,8 +34,8 @@ def described(value: object, mixes: bool) -> bytes:
 
 
 def read(data: bytes) -> Json:
-    """Decompress JSON that `described` compressed: the value. ValueError for anything else, or more
-    JSON than MAX_JSON (2^24) bytes, of a mixture MOST_MIXED (2^15)."""
+    """Decompress `data`, JSON that `described` compressed: the value. ValueError for anything else,
+    or more JSON than MAX_JSON (2^24) bytes, of a mixture MOST_MIXED (2^15)."""
     if not is_mixed(data):
         return inflate(data)
     try:
@@ -49,6 +49,6 @@ def read(data: bytes) -> Json:
 
 
 def is_mixed(data: bytes) -> bool:
-    """Whether compressed JSON, as `described` returns it, is a mixture of contexts, and not
+    """Whether `data`, compressed JSON as `described` returns it, is a mixture of contexts, and not
     deflated."""
     return data[:1] == bytes([MIXED])

@@ -24,12 +24,14 @@ Mask = npt.NDArray[np.bool_]
 
 
 def _letters(meta: DigitsMeta) -> bytes:
-    """The 16 characters, as ASCII, of the digits 0 to 15, capitals if the column has these."""
+    """The 16 characters, as ASCII, of the digits 0 to 15, whatever the base; capitals A to F if the
+    column of `meta` has capitals."""
     return CAPITALS if meta.is_upper else SMALL_LETTERS
 
 
 def _affixes(meta: DigitsMeta) -> tuple[bytes, bytes]:
-    """The text around the digits of every cell, as bytes: (what stands before, what behind)."""
+    """The text around the digits of every cell of a column of `meta`, as bytes: (what stands
+    before, what behind)."""
     before, behind = meta.affixes
     return before.encode("latin-1"), behind.encode("latin-1")
 
@@ -71,7 +73,7 @@ def read(meta: DigitsMeta, cells: Cells) -> tuple[Int, Mask]:
 
 
 def cells_of_digits(meta: DigitsMeta, values: Int) -> tuple[Bytes, I32]:
-    """Write numbers, (n,) int64, whose bits count as a number without a sign, as cells of digits
+    """Write `values`, (n,) int64, whose bits count as a number without a sign, as cells of digits
     with zeros in front: (the bytes of all cells, one behind the other; (n,), the length of each
     cell in bytes). meta: the width of the cells, the base and the text around the digits.
     ArchiveError for a number of too many digits."""

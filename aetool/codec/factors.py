@@ -50,9 +50,9 @@ class _Numbers:
 
 
 def keep(columns: Sequence[Coded]) -> None:
-    """Take from `others` of each column of a block, in place, its encodings as quotients of whole
-    numbers that were rounded, if a later column was computed from the rounded numbers, and would
-    take more bits than these save."""
+    """Remove from `others` of each of the columns of a block, in place, its encodings as quotients
+    of whole numbers that were rounded, if a later column was computed from the rounded numbers, and
+    would take more bits than these save."""
     if not any(_rounded_ways(column) for column in columns):
         return
     numbers = []
@@ -138,8 +138,9 @@ def _is_needed(numbers: Sequence[_Numbers], place: int, meta: Meta) -> bool:
 
 
 def _are_same(factor: _Numbers, target: _Numbers) -> bool:
-    """Whether most numbers of a column are those of another in the same rows, where both have one,
-    at least FEWEST_SAME (16), and the other, the target, could not be stored as quotients, too."""
+    """Whether the target has the numbers of the factor: in at least the share combining.MATCHING
+    (0.9) of the rows in which both have a number other than 0, at least FEWEST_SAME (16), the two
+    are equal. False if the target could be stored as quotients, too."""
     if _rounded_ways(target.column):
         return False
     rows = _rows_of_both(factor, target)
@@ -153,7 +154,7 @@ def _are_same(factor: _Numbers, target: _Numbers) -> bool:
 
 
 def _rows_of_both(factor: _Numbers, target: _Numbers) -> Int:
-    """The rows, ascending, in which both columns have a number other than 0."""
+    """The rows, ascending, in which both columns, factor and target, have a number other than 0."""
     have_both = factor.by_row != 0
     have_both &= target.by_row != 0
     return np.flatnonzero(have_both)
@@ -165,9 +166,12 @@ def _bits_lost(
     others: Sequence[_Numbers],
     meta: Meta,
 ) -> float:
-    """How many bits more of each number a target takes, and its factor together, if the factor is
-    stored by the meta of its quotients; 0 or less if the target does not follow from the rounded
-    numbers, alone or with one of `others`, columns before the target."""
+    """How many bits more one number of the target and one of the factor take together if the factor
+    is stored by `meta`, as quotients, not as it is written; at least 0, and 0 if the target does
+    not follow from the factor's rounded numbers, alone or with one of `others`, columns before the
+    target. Looked at are at most ROWS (64) rows in which both have a number other than 0; 0 for
+    fewer than FEWEST (24), for a target whose median size is below LEAST_SIZE (64) or that is
+    constant there, and for a `meta` without quotients."""
     rows = _rows_of_both(factor, target)
     count = min(ROWS, len(rows))
     told = _quotient_of(meta)
@@ -212,14 +216,14 @@ def _bits_lost(
 
 
 def _floats_at(numbers: _Numbers, places: Int) -> Float:
-    """A column's numbers in some rows, as floats."""
+    """A column's numbers in the rows `places`, (rows,), as float64."""
     some = numbers.by_row[places]
     return some.astype(np.float64)
 
 
 def _bits_of(distances: Float) -> float:
-    """About how many bits tell numbers that lie so far, (n,), from what predicts them: a median, so
-    that a few do not matter."""
+    """About how many bits a number takes that lies as far from its prediction as `distances`, (n,),
+    not below 0, say: the median of the bits of each, so that a few do not matter."""
     bits = np.log2(1 + 2 * distances)
     return float(np.median(bits))
 
@@ -234,8 +238,8 @@ def _distances(
     """Yield how far targets, (rows,), lie from products of a factor with each of its partners,
     (columns, rows), the first of which are ones, and, where the targets' size is computing.LONG
     (2^20) or more, from quotients of the two: ((columns, rows), by the factor as it is written,
-    (rows,); the same by what the encoder finds of its exact quotients). 1 is as near as what is
-    computed may be."""
+    `as_written`, (rows,); the same by what the encoder finds of its exact quotients, `exact`,
+    (rows,)). size: the median size of targets. 1 is as near as what is computed may be."""
     spread = np.abs(targets - np.median(targets))
     with np.errstate(all="ignore"):
         products = as_written * partners
@@ -271,8 +275,9 @@ def _distances(
 
 
 def _whole_or_over_whole(ratios: Float) -> Float:
-    """Each of the ratios, (n,), as the nearest whole number, or, below 1, as 1 over one; NaN for
-    those that are beyond what a combination may have as a factor or divisor."""
+    """Each of the ratios, (n,), as the nearest whole number, or, of those between -1 and 1, as 1
+    over the whole number that is nearest to 1 over the ratio; NaN for those whose factor or divisor
+    would be above MOST_FACTOR (2^40)."""
     above = np.rint(ratios)
     below = 1 / np.rint(1 / ratios)
     factors = np.where(np.abs(ratios) < 1, below, above)
@@ -283,7 +288,8 @@ def _whole_or_over_whole(ratios: Float) -> Float:
 
 
 def _finite(distances: Float) -> Float:
-    """The distances, with the largest float for what is no number."""
+    """The distances, with a quarter of the largest float in place of NaN and of all that is larger.
+    A new array."""
     largest = np.finfo(np.float64).max / 4
     numbers = np.where(np.isnan(distances), largest, distances)
     return np.minimum(numbers, largest)

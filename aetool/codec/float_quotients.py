@@ -113,13 +113,14 @@ def _long_numbers(numbers: Doubles) -> Doubles:
 
 
 def _digits_of(number: float) -> str:
-    """The digits of the shortest text of a number, without zeros at both ends."""
+    """The digits of the shortest text of a number (Python's repr), without its sign, point and
+    exponent, and without zeros at both ends."""
     digits, _, _ = repr(number).partition("e")
     return digits.replace(".", "").strip("-0")
 
 
 def _divisor(long_numbers: Doubles) -> int | None:
-    """The divisor whose quotients most of the numbers, (n,), at least one, are, as near as 15
+    """The divisor whose quotients most of `long_numbers`, (n,), at least one, are, as near as 15
     digits are, the smallest of those that make as many; None if that is less than LEAST_SHARE (0.5)
     of them."""
     divisors = divisors_to_try(LARGEST_DIVISOR, DIGITS_OF_WHOLES)
@@ -135,8 +136,8 @@ def _divisor(long_numbers: Doubles) -> int | None:
 
 
 def _digits_written(numbers: Doubles, divisor: int) -> int | None:
-    """To how many digits the quotients among the numbers, (n,), were rounded, one of DIGITS, of
-    those that suit as many the first; None if none suits any."""
+    """To how many digits the quotients of `divisor` among the numbers, (n,), were rounded, one of
+    DIGITS, of those that suit as many the first; None if none suits any."""
     counts = []
     for digits in DIGITS:
         _, fits = Origin(digits, 0, None, Quotient(divisor)).stored(numbers)
@@ -146,8 +147,9 @@ def _digits_written(numbers: Doubles, divisor: int) -> int | None:
 
 
 def _offsets(numbers: Doubles, quotient: Quotient, digits: int) -> Sequence[int]:
-    """How many floats numbers, (n,), lie above their quotients, the commonest first: 0, and, where
-    all digits are written, those of BY_CHANCE (8) numbers or more, at most MOST_OFFSETS (3)."""
+    """How many floats numbers, (n,), lie above their quotients of `quotient`: 0 first, and, where
+    `digits` is ALL_DIGITS (17), those of -2 to 2 at which BY_CHANCE (8) numbers or more lie,
+    ascending; the first MOST_OFFSETS (3) of these, 0 included."""
     offsets = [0]
     if digits != ALL_DIGITS:
         return offsets

@@ -67,7 +67,8 @@ def read_as(cells: Sequence[bytes], bare: bool) -> tuple[Doubles, Mask]:
 
 
 def _numbers(texts: list[str]) -> Doubles:
-    """The float that each text is, (n,); 0 for a text that is no finite number."""
+    """The float that each of `texts` is to Python's float(), (n,); 0 for a text that is no finite
+    number."""
     numbers = np.zeros(len(texts), np.float64)
     for place, text in enumerate(texts):
         try:
@@ -79,8 +80,8 @@ def _numbers(texts: list[str]) -> Doubles:
 
 
 def _are_same(texts: list[str], others: list[str]) -> Mask:
-    """Compare two lists of n texts, one by one: (n,) bool, whether they are the same. ValueError
-    for lists of different lengths."""
+    """Compare two lists of n texts, `texts` and `others`, one by one: (n,) bool, whether they are
+    the same. ValueError for lists of different lengths."""
     pairs = zip(texts, others, strict=True)
     comparisons = [text == other for text, other in pairs]
     return np.array(comparisons, np.bool_)
@@ -166,7 +167,7 @@ def _decimals_and_width(sample: Doubles) -> tuple[int | None, bool]:
 
 
 def _commonest(distance: Int) -> list[int]:
-    """List the different values among distances, (n,), at most MOST_OFFSETS (17) of them, the
+    """List the different values among `distance`, (n,), at most MOST_OFFSETS (17) of them, the
     commonest first, of as common ones the lowest; [0] where there are no distances."""
     offsets, counts = np.unique(distance, return_counts=True)
     # stable: of those as frequent the lowest comes first, on every machine
@@ -284,7 +285,7 @@ def ordered_bits(numbers: Doubles) -> Int:
 
 
 def from_ordered_bits(ordered: Int) -> Doubles:
-    """The inverse of `ordered_bits`: floats, (n,) float64, from whole numbers that sort as the
-    floats do."""
+    """The inverse of `ordered_bits`: floats, (n,) float64, from `ordered`, (n,), whole numbers that
+    sort as the floats do."""
     bits = np.where(ordered < 0, ordered ^ SIGN, ordered)
     return np.ascontiguousarray(bits).view(np.float64)

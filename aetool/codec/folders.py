@@ -137,9 +137,10 @@ def read(path: Path, name: str, keep: bool) -> Iterator[Picture]:
 
 
 def joined(pictures: Iterable[Picture]) -> Iterator[Picture]:
-    """Yield the files of an archive whole: pieces of a large file that follow each other are joined
-    into one; all else is yielded as it is. A piece that is missing in between is not noticed;
-    pieces of a file whose begin is not right before them are left out, without an error."""
+    """Yield the files of an archive whole, from `pictures`, its files and pieces of files in order:
+    pieces of a large file that follow each other are joined into one; all else is yielded as it is.
+    A piece that is missing in between is not noticed; pieces of a file whose begin is not right
+    before them are left out, without an error."""
     whole: Picture | None = None
     for picture in pictures:
         if picture.offset:

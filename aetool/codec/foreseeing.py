@@ -154,8 +154,8 @@ def _symbols(plan: Plan, stream: Stream, known: Known) -> rans.U16:
 def _meta_for_any_file(meta: Meta, cells: TextCells) -> Meta:
     """A column's meta in a form that can also store the cells of other files: in place of one of
     levels, the different cells, a new one with the MOST_LEVELS (4,096) most frequent, ascending if
-    all are numbers, else the most frequent first; of a pattern, such as numbers, a copy with a kind
-    for odd cells, which are none; any other is returned as it is."""
+    all are numbers, else the most frequent first; of a pattern, such as numbers, a copy with a
+    further kind, for cells that do not fit the pattern; any other is returned as it is."""
     if isinstance(meta, LevelMeta):
         return LevelMeta(levels=_levels(cells))
     # another file may have cells of another pattern

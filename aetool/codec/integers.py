@@ -252,9 +252,10 @@ def forward(
 ) -> Pushed:
     """Make a stream ready for the entropy coder, by its plan, and add the stream to `known`, the
     streams before it. prime: (contexts, alphabet), counts that frequency tables begin with; None:
-    none. Of a plan that packs, stream.squeezed is taken for the compressed values where it is set;
-    a plan's mixture is not looked at. ArchiveError if a feature of the plan asks for what is not
-    there, or tables would be too large."""
+    none. What the search of plans left in stream.ready is used if it was made by this very plan and
+    there is no prime, and is set to None in any case. Of a plan that packs, stream.squeezed is
+    taken for the compressed values where it is set; a plan's mixture is not looked at. ArchiveError
+    if a feature of the plan asks for what is not there, or tables would be too large."""
     # what the search of plans has left there, perhaps of another plan
     ready = stream.ready
     stream.ready = None
@@ -306,9 +307,9 @@ def prepared(
 
 
 def _raw_bits(plan: Plan, symbols: U16, residuals: Int) -> bytes:
-    """Write the place of each residual, (n,), within its bin as bits, as many as the bin is wide;
-    64 bits for one in no bin. b"" where the bins of all are single numbers. symbols: (n,), the
-    number of each one's bin."""
+    """Write the place of each of `residuals`, (n,), within its bin of the plan (how far it is above
+    the bin's first number) as bits, as many as the bin is wide; 64 bits for one in no bin. b""
+    where the bins of all are single numbers. symbols: (n,), the number of each one's bin."""
     widths, starts = _bins_of(plan, symbols)
     if not widths.any():
         return b""
@@ -317,9 +318,9 @@ def _raw_bits(plan: Plan, symbols: U16, residuals: Int) -> bytes:
 
 
 def _bins_of(plan: Plan, symbols: U16) -> tuple[U8, Int]:
-    """The bin of each symbol, (n,): ((n,) uint8, its width in bits; (n,) int64, its first number).
-    A residual that lies in no bin has the symbol behind the last: its width is 64, its first number
-    0."""
+    """The bin of the plan that each of `symbols`, (n,), stands for: ((n,) uint8, its width in bits;
+    (n,) int64, its first number). A residual that lies in no bin has the symbol behind the last:
+    its width is 64, its first number 0."""
     widths = np.append(plan.widths, MOST_RAW_BITS)
     widths = widths.astype(np.uint8)
     starts = np.append(plan.starts, 0)
@@ -467,8 +468,8 @@ def _folded(number: int) -> int:
 
 
 def _unfolded(folded: int) -> int:
-    """Map 0, 1, 2 ... back to whole numbers of any sign: 0, 1, 2, 3, 4 become 0, -1, 1, -2, 2, as
-    `_folded` mapped them."""
+    """Map `folded`, 0, 1, 2 ..., back to a whole number of any sign: 0, 1, 2, 3, 4 become 0, -1, 1,
+    -2, 2, as `_folded` mapped them."""
     if folded % 2:
         return -((folded + 1) // 2)
     return folded // 2
@@ -506,8 +507,8 @@ class Account(Protocol):
 
 
 class Source:
-    """Reads the symbols and raw bits of one stream from bytes that are its own: first `symbols`, or
-    `mixed` for a plan that mixes, is to be called, then `raw`."""
+    """Reads the symbols and raw bits of one stream from `data`, bytes that are its own: first
+    `symbols`, or `mixed` for a plan that mixes, is to be called, then `raw`."""
 
     def __init__(self, data: bytes) -> None:
         self.data = data
@@ -519,10 +520,10 @@ class Source:
         base: U32 | None,
         layout: Contexts,
     ) -> U16:
-        """Decode the `count` symbols of the stream; if there are no bytes, all are plan.usual.
-        Takes their bytes off `data`. base: (n,), the features of each value as one number, or None;
-        layout: how contexts choose frequency tables. ArchiveError if the bytes are too few or too
-        many, or if there are none and plan.usual is no symbol, or takes raw bits."""
+        """Decode the `count` symbols of the stream, (count,) uint16; if there are no bytes, all are
+        plan.usual. Takes their bytes off `data`. base: (n,), the features of each value as one
+        number, or None; layout: how contexts choose frequency tables. ArchiveError if the bytes are
+        too few or too many, or if there are none and plan.usual is no symbol, or takes raw bits."""
         if not self.data:
             usual = _usual(plan, layout.alphabet)
             return np.full(count, usual, np.uint16)
@@ -553,8 +554,8 @@ class Source:
 
 
 def _cut(data: bytes) -> tuple[bytes, bytes]:
-    """Cut bytes that begin with a varint length: (as many bytes as it says, the rest). ArchiveError
-    if there are fewer."""
+    """Cut `data`, bytes that begin with a varint length: (the bytes behind the varint, as many as
+    it says; the rest). ArchiveError if there are fewer."""
     size, at = read_varint(data, 0)
     end = at + size
     if end > len(data):
@@ -580,9 +581,9 @@ class Joined(Source):
         base: U32 | None,
         layout: Contexts,
     ) -> U16:
-        """Decode the next `count` symbols of what all streams share. base: (n,), the features of
-        each value as one number, or None; layout: how contexts choose frequency tables.
-        ArchiveError if what they share ends too early."""
+        """Decode the next `count` symbols of what all streams share: (count,) uint16. plan: not
+        used. base: (n,), the features of each value as one number, or None; layout: how contexts
+        choose frequency tables. ArchiveError if what they share ends too early."""
         if layout.alphabet < 2 or not count:
             return np.zeros(count, np.uint16)
         if self.chain is None:

@@ -110,15 +110,16 @@ def join(
 
 @functools.lru_cache(maxsize=TEXTS_KEPT)
 def _unpacked(packed_text: bytes) -> bytes:
-    """The text that blobs.pack compressed; the latest few are kept, as they are the same in most
-    codings of a block that are compared."""
+    """The text that blobs.pack compressed to `packed_text`; the latest few are kept, as they are
+    the same in most codings of a block that are compared."""
     return blobs.unpack(packed_text)
 
 
 @functools.lru_cache(maxsize=CODES_KEPT)
 def _code_of(joined_text: bytes) -> bytes:
-    """The bytes that joined texts are compressed to; the latest few are kept, as the texts are the
-    same in most codings of a block that are compared."""
+    """The bytes that `joined_text`, texts one behind the other, is compressed to by a mixture of
+    contexts, words included; the latest few are kept, as the texts are the same in most codings of
+    a block that are compared."""
     return mixing.mixed(joined_text, widely=True)
 
 
@@ -188,9 +189,9 @@ def _texts_of(
 
 
 def _packed_texts(columns: Sequence[Coded | Decoded]) -> Iterator[tuple[int, bytes, int]]:
-    """Yield for each column that has a text, or levels, in the first of its blobs, in order: (the
-    place of the column in the block, that blob, the position at which the packed text begins in
-    it). Columns whose blob is empty are passed over."""
+    """Yield for each of `columns`, all of the block, that has a text, or levels, in the first of
+    its blobs, in order: (the place of the column in the block, that blob, the position at which the
+    packed text begins in it). Columns whose blob is empty are passed over."""
     for place, column in enumerate(columns):
         if not isinstance(column.meta, TextMeta | LevelMeta):
             continue
@@ -201,8 +202,9 @@ def _packed_texts(columns: Sequence[Coded | Decoded]) -> Iterator[tuple[int, byt
 
 
 def _begin_of_text(meta: Meta, blob: bytes) -> int:
-    """Where the packed text begins in the first blob, not empty, of a column of texts or levels:
-    levels have at the head how many they are."""
+    """The position at which the packed text begins in `blob`, the first blob, not empty, of a
+    column of this meta, of texts or levels: 0, but of levels behind the varint that says how many
+    they are."""
     begin = 0
     if isinstance(meta, LevelMeta):
         _, begin = read_varint(blob, 0)

@@ -36,14 +36,15 @@ class Kept(Generic[Result]):
             _at_the_end.append(self.forget)
 
     def get(self, follows_from: Hashable) -> Result | None:
-        """The result that was kept with what it follows from; None where none is kept."""
+        """The result that was kept with the key `follows_from`; None where none is kept. The very
+        object, which is not to be changed."""
         # results of the C kernel and those of the reference are kept apart: tests switch the kernel
         # off to compare them, and would else be given the kernel's again
         return self._results.get((kernel.C is None, follows_from))
 
     def keep(self, follows_from: Hashable, result: Result) -> Result:
-        """Keep a result with the key of what it follows from, and return it. It is not to be
-        changed from then on. Outside of `keeping` nothing is kept, unless `always` is set."""
+        """Keep a result with the key `follows_from`, and return it, the same object. It is not to
+        be changed from then on. Outside of `keeping` nothing is kept, unless `always` is set."""
         if not self.always and not _scopes:
             return result
         # a few more may come in at once from other threads, which does no harm
@@ -53,7 +54,7 @@ class Kept(Generic[Result]):
         return result
 
     def forget(self) -> None:
-        """Forget all results."""
+        """Forget all results, those of the C kernel and of the reference."""
         self._results = {}
 
 

@@ -281,7 +281,8 @@ def _without_ways_back(
     """The bits that values stored as differences are judged by, (n,), where one behind a dear one
     (beyond DEAR, 0.95, of all) takes no more than its difference from the value two before it takes
     by how often differences like that come. judged: (n,), bits so far; symbols, residuals: (n,),
-    the number of each difference's bin, and the differences."""
+    the number of each difference's bin by the plan, and the differences. The result is a new
+    array."""
     dear = np.quantile(judged, DEAR)
     behind = np.flatnonzero(judged[:-1] > dear) + 1
     # modulo 2^64, as differences are

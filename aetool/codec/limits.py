@@ -27,8 +27,9 @@ RATIO = 500_000  # or so many times its own size
 
 
 def default_output(archive_bytes: int) -> int:
-    """How many bytes an archive of this size, in bytes, may restore, unless the user says another
-    number: LEAST_OUTPUT (4 GiB), or RATIO (500,000) times the size, whichever is more."""
+    """How many bytes an archive whose file has `archive_bytes` bytes may restore, unless the user
+    says another number: LEAST_OUTPUT (4 GiB), or RATIO (500,000) times the size, whichever is
+    more."""
     return max(LEAST_OUTPUT, RATIO * archive_bytes)
 
 

@@ -74,8 +74,8 @@ class Quantiser:
 
     @classmethod
     def from_json(cls, data: dict[str, Json]) -> Quantiser:
-        """The quantiser that `to_json` wrote; ValueError if it has more or fewer steps than
-        centres, a unit that there is not or is kept twice, or a number that is not finite,
+        """The quantiser of `data`, what `to_json` wrote; ValueError if it has more or fewer steps
+        than centres, a unit that there is not or is kept twice, or a number that is not finite,
         KeyError, TypeError, ValueError or OverflowError for other JSON."""
         centre = _floats_from_hexadecimal(data["centre"])
         step = _floats_from_hexadecimal(data["step"])
@@ -172,7 +172,9 @@ def choose(
     target: float | None,
 ) -> Quantiser:
     """The coarsest of these quantisers whose decoded records keep within the error that is asked
-    for, judged on codes z, (rows, latent).
+    for, judged on codes z, (rows, latent). Scales from FINEST (2^-12) to COARSEST (2^4) are
+    searched by halving, as if the error only grew with the scale, to about 0.3 %; the finest is
+    taken where no other that is tried will do.
 
     z: float32, at least one row. decode: of codes. error(decoded): what must be at most `target`,
     in the same unit; with target None distortion(decoded), a squared error, may rise by a quarter
@@ -232,9 +234,9 @@ def _gains(
 
 
 def bound_of_error(x: Float, mean_square: float, decimals: int | None) -> Fraction:
-    """The largest of the error bounds tried, in the unit of x, that rounds the numbers x with at
-    most this mean squared error; 0 if none does, the error is not above 0, or no number differs
-    from 0.
+    """The largest of the error bounds tried, in the unit of x, that rounds the numbers x with a
+    mean squared error of at most `mean_square`, in the unit's square; 0 if none does, `mean_square`
+    is not above 0, or no number differs from 0.
 
     x: (rows,), of which finite ones below 2^53 units count. decimals: of the grid that x lies on,
     whose bounds are a whole number of units and a half; None if on none, where 1 is the unit. Wide

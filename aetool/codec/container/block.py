@@ -70,9 +70,9 @@ class BlockHead:
 
     @classmethod
     def from_bytes(cls, data: bytes) -> tuple[BlockHead, bytes]:
-        """Read a block's head from the HEAD_SIZE bytes before its payload: (head, seal). The seal,
-        16 bytes, is read, not compared; the CRC-32 at the end is. DamageError if they are no head,
-        or name sizes that are not allowed; struct.error for fewer bytes."""
+        """Read a block's head from `data`, the HEAD_SIZE bytes before its payload: (head, seal).
+        The seal, 16 bytes, is read, not compared; the CRC-32 at the end is. DamageError if they are
+        no head, or name sizes that are not allowed; struct.error for fewer bytes."""
         sync, number, first, rows, length, content = _HEAD.unpack_from(data)
         if sync != SYNC:
             raise DamageError("it does not begin as a block does")

@@ -13,7 +13,7 @@ SEAL = 16  # bytes of one that also binds parts together
 
 
 def digest(data: bytes | memoryview) -> bytes:
-    """Compute an 8-byte BLAKE2b digest of bytes, by which accidental damage is noticed."""
+    """Compute the 8-byte BLAKE2b digest of `data`, by which accidental damage is noticed."""
     return hashlib.blake2b(data, digest_size=DIGEST).digest()
 
 

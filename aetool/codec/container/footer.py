@@ -46,7 +46,7 @@ class Trailer:
 
     @classmethod
     def from_bytes(cls, data: bytes) -> Trailer:
-        """The trailer that these TRAILER_SIZE bytes are; DamageError if they have no end mark, or
+        """The trailer that `data`, TRAILER_SIZE bytes, is; DamageError if they have no end mark, or
         name sizes that are not allowed. Digests are read, not compared; struct.error for fewer
         bytes."""
         whole, header_seal, root, offset, length, count = _TRAILER.unpack_from(data)
@@ -86,9 +86,10 @@ class Footer:
 
     @classmethod
     def from_bytes(cls, body: bytes, trailer_bytes: bytes) -> Footer:
-        """The footer of its bytes, `body` before the trailer and those of the trailer; DamageError
-        if their digests do not match, or the trailer has no end mark or names sizes that are not
-        allowed; ValueError or TypeError for JSON that is no object."""
+        """The footer of its bytes: `body`, those before the trailer, and `trailer_bytes`, the
+        TRAILER_SIZE bytes of the trailer; DamageError if their digests do not match, or the trailer
+        has no end mark or names sizes that are not allowed; ValueError or TypeError for JSON that
+        is no object."""
         trailer = Trailer.from_bytes(trailer_bytes)
         if seal(body + trailer_bytes[: _TRAILER.size]) != trailer.seal:
             raise DamageError("the footer's digest does not match")

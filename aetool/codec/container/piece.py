@@ -31,10 +31,10 @@ from aetool.errors import ArchiveError
 class OnePiece:
     """A small archive of at most one block, taken apart.
 
-    model: how the SHA-256 of the model that it needs begins, 8 bytes at least, which are written;
-    b"" if none. rows: how many records it has; facts, header: JSON objects, what the footer and the
-    header of a larger archive say. payload: of the block, b"" without one. whole: the first
-    WHOLE_IN_PIECE bytes of the SHA-256 of what is restored.
+    model: how the SHA-256 of the model that it needs begins, 8 bytes at least, the first 8 of which
+    are written; b"" if none. rows: how many records it has; facts, header: JSON objects, what the
+    footer and the header of a larger archive say. payload: of the block, b"" without one. whole:
+    the first WHOLE_IN_PIECE bytes of the SHA-256 of what is restored.
     """
 
     model: bytes
@@ -68,8 +68,9 @@ class OnePiece:
 
     @classmethod
     def from_bytes(cls, data: bytes) -> OnePiece:
-        """The archive that these bytes are, its magic bytes and its own digest not compared;
-        DamageError if sizes or parts do not fit, ValueError or TypeError if its JSON is none."""
+        """The archive that `data`, all of its bytes, is, its magic bytes and its own digest not
+        compared; DamageError if sizes or parts do not fit, ValueError or TypeError if its JSON is
+        none."""
         end = len(data) - PIECE_END
         if len(data) >= COPIED_FROM or end < START.size:
             raise DamageError("longer or shorter than an archive of its layout may be")

@@ -98,7 +98,7 @@ class Reader:
         return seal(self._read(self.size - length, length))
 
     def close(self) -> None:
-        """Close the file."""
+        """Close the file; closing it again does nothing."""
         self.file.close()
 
     def damaged(self, why: str) -> ArchiveError:
@@ -197,9 +197,9 @@ class Reader:
         self.sha256 = footer.whole
 
     def _set_from_piece(self, data: bytes, check_digest: bool = True) -> None:
-        """Set model, facts, header, sha256 and blocks from the bytes of an archive of one piece.
-        check_digest: whether to compare its digest. DamageError if that does not match, or its
-        parts do not fit; ValueError or TypeError if its JSON is none."""
+        """Set model, facts, header, sha256 and blocks from `data`, the bytes of an archive of one
+        piece. check_digest: whether to compare its digest. DamageError if that does not match, or
+        its parts do not fit; ValueError or TypeError if its JSON is none."""
         piece = OnePiece.from_bytes(data)
         if check_digest and not is_sealed(data):
             # its right length is not stored: whether bytes are missing or changed is not known

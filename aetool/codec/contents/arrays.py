@@ -58,8 +58,9 @@ class Rows:
 
 
 class ArrayContent(Content):
-    """The arrays of a file, in their order. joint: whether they are the columns of one table, and a
-    block holds rows of all of them.
+    """The arrays of a file, in their order. mode: LOSSLESS or BOUNDED; format: how the file was
+    written. joint: whether they are the columns of one table, and a block holds rows of all of
+    them.
 
     source, effort, bounding (the largest error allowed by column label): only for writing.
     """
@@ -199,10 +200,10 @@ class ArrayContent(Content):
         return [self._array_with_row(block.first)]
 
     def costs(self, archive: Archive, block: Block, ledger: Ledger) -> Costs:
-        """The bits of each row, by the column names that `names` lists. ledger: filled by the
-        block's decoding; what blobs take is moved in it, in place, from overhead to the cells that
-        they are of: to be called once for each decoding. ArchiveError for blobs that are damaged,
-        or a block of no array."""
+        """The bits of each row, by the column names that `names` lists. archive: of which the block
+        is; ledger: filled by the block's decoding; what blobs take is moved in it, in place, from
+        overhead to the cells that they are of: to be called once for each decoding. ArchiveError
+        for blobs that are damaged, or a block of no array."""
         # the bits of blobs, such as compressed texts, are shared among the cells in them
         attribution.share_blobs(ledger, block.columns)
         names = self.names(archive)
@@ -213,8 +214,8 @@ class ArrayContent(Content):
     def cells(self, archive: Archive, block: Block, rows: Int) -> list[list[str]]:
         """For each column of `names` the cells of these rows, as text to be shown: a value, "12
         values" where a row of an array has several in one column, "" for arrays of which the block
-        has no rows. rows: (n,), at least one, numbers of rows within the block, from 0.
-        ArchiveError for a damaged block."""
+        has no rows. archive: of which the block is; rows: (n,), at least one, numbers of rows
+        within the block, from 0. ArchiveError for a damaged block."""
         every_row = slice(0, block.rows)
         piece = self.decode(archive, block, every_row, None)
         values_of = dict(piece.parts)
@@ -237,9 +238,9 @@ class ArrayContent(Content):
         return cells
 
     def numbers(self, archive: Archive, block: Block) -> list[Float | None]:
-        """For each column of `names` its numbers, (rows,); None for what is no integer or float,
-        for rows of several values in one column, and for arrays that the block has no rows of.
-        ArchiveError for a damaged block."""
+        """For each column of `names` its numbers, (rows,) float64, of all rows of a block of the
+        archive; None for what is no integer or float, for rows of several values in one column, and
+        for arrays that the block has no rows of. ArchiveError for a damaged block."""
         piece = self.decode(archive, block, slice(0, block.rows), None)
         values_of = dict(piece.parts)
         numbers: list[Float | None] = []
@@ -307,8 +308,9 @@ class ArrayContent(Content):
             yield Rows(row + first, parts)
 
     def encode(self, item: Rows, hints: Hints) -> list[Encoded]:
-        """Encode rows of arrays, as `items` yields them, as one block, within the bounds of their
-        columns. hints: of the block before. ArchiveError for a bound that could not be kept."""
+        """Encode an item, rows of arrays as `items` yields them, as one block, within the bounds of
+        their columns. hints: of the block before. ArchiveError for a bound that could not be
+        kept."""
         coded, by_label = self._encode_rows(item)
         # dictionaries of values and other ways pay for values that repeat, which residuals do not,
         # and for columns that are looked at one by one, not by a plan that many share
@@ -371,9 +373,9 @@ class ArrayContent(Content):
         return coded, by_label
 
     def _cells_and_period(self, place: int) -> tuple[int, int]:
-        """How the array at this position is laid out in a block: (how many cells of each column
-        belong to one row; after how many columns the next one of the same kind comes, 0 for
-        never)."""
+        """How the array at the position `place`, from 0, is laid out in a block: (how many cells of
+        each column belong to one row; after how many columns the next one of the same kind comes, 0
+        for never)."""
         tensor = self.arrays[place]
         return tensors.cells_of(tensor, 1), tensors.period_of(tensor)
 
@@ -393,7 +395,7 @@ class ArrayContent(Content):
         return sum(values.nbytes for _, values in item.parts)
 
     def bytes_of(self, piece: Rows) -> int:
-        """How many bytes restored rows take in numpy's memory."""
+        """How many bytes a piece, restored rows, takes in numpy's memory."""
         return self.size_of(piece)
 
     @property
@@ -428,9 +430,9 @@ class ArrayContent(Content):
         inside: slice,
         wanted: Sequence[str] | None,
     ) -> Rows:
-        """The rows of a block that `inside` slices, of all arrays in it. ParamError if names are
-        wanted, as arrays have none to choose from; ArchiveError if the block has not its arrays'
-        columns."""
+        """The rows of a block of the archive that `inside` slices, counted from the block's first,
+        of all arrays in it. ParamError if names are wanted, as arrays have none to choose from;
+        ArchiveError if the block has not its arrays' columns."""
         # arrays have no columns to choose from: this raises ParamError
         if wanted is not None:
             self.places(archive, wanted)
@@ -586,7 +588,8 @@ class ArrayContent(Content):
 
     def _recovered(self, pieces: Iterator[Rows]) -> MembersWithValues:
         """Yield (array, iterator of its values, part by part) for each array of a damaged archive;
-        its shape has only the rows that could be read."""
+        its shape has only the rows that could be read. pieces: those rows; all of them are read
+        before the first array is yielded."""
         parts_of: list[list[Array]] = [[] for _ in self.arrays]
         for piece in pieces:
             for place, values in piece.parts:
@@ -600,9 +603,9 @@ class ArrayContent(Content):
             yield _member_of(tensor, shape), iter(parts)
 
     def _member(self, tensor: Tensor, rows: int) -> Member:
-        """An array as it is written to a file: its type and shape. rows: how many of the archive's
-        rows are written; if not all, they are the length of the array's first axis. A scalar, which
-        has no axis, keeps its shape."""
+        """The array of `tensor` as it is written to a file: its type and shape. rows: how many of
+        the archive's rows are written; if not all, they are the length of the array's first axis. A
+        scalar, which has no axis, keeps its shape."""
         shape = tensor.shape
         # a scalar has one row and no axis
         if rows != self._row_count() and shape:
@@ -698,8 +701,8 @@ def _values_of_next(pieces: Iterator[Rows], rows: int) -> Iterator[Array]:
 
 
 def tensor_of(member: Member) -> Tensor:
-    """The description of a file's array, its layout as columns not chosen yet; UnsuitedError for a
-    type that cannot be stored natively."""
+    """The description of `member`, an array of a file, its layout as columns not chosen yet;
+    UnsuitedError for a type that cannot be stored natively."""
     reason = tensors.reason_against(member.dtype)
     if reason is not None:
         raise UnsuitedError(f"array '{member.name}': {reason}")
@@ -729,10 +732,10 @@ def are_joint(arrays: Sequence[Tensor]) -> bool:
 
 
 def column_labels(source: ArrayFile) -> list[str]:
-    """The names by which --max-error refers to what has a bound, in order: each column of an array
-    of two axes (one name for all if there are none, or more than tensors.MOST_COLUMNS, 4,096), else
-    each array; where names repeat, "NAME (column PLACE)", from 1. UnsuitedError for a type that
-    cannot be stored natively."""
+    """The names by which --max-error refers to what may have a bound in the file `source`, in
+    order: each column of an array of two axes (one name for all if there are none, or more than
+    tensors.MOST_COLUMNS, 4,096), else each array; where names repeat, "NAME (column PLACE)", from
+    1. UnsuitedError for a type that cannot be stored natively."""
     alone = len(source.members) == 1
     names: list[str] = []
     for member in source.members:
@@ -741,10 +744,11 @@ def column_labels(source: ArrayFile) -> list[str]:
 
 
 def ends_of(source: ArrayFile) -> list[tuple[Fraction, Fraction] | None]:
-    """The range of numbers in an array file: for each of `column_labels`, in order, (smallest,
-    largest) finite number, as exact fractions; None for one without finite numbers, or of a type
-    other than integers and real floats. All values are read. UnsuitedError for a type that cannot
-    be stored natively; ValueError, OSError, BadZipFile or zlib.error if they cannot be read."""
+    """The range of numbers in the array file `source`: for each of `column_labels`, in order,
+    (smallest, largest) finite number, as exact fractions; None for one without finite numbers, or
+    of a type other than integers and real floats. All values are read. UnsuitedError for a type
+    that cannot be stored natively; ValueError, OSError, BadZipFile or zlib.error if they cannot be
+    read."""
     ends: list[tuple[Fraction, Fraction] | None] = []
     for place, member in enumerate(source.members):
         tensor = tensor_of(member)

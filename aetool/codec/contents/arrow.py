@@ -35,8 +35,9 @@ Bounds = Sequence[Fraction | None]
 
 
 class ArrowContent(Content):
-    """A table in Arrow's types, as batches of one schema. Columns are told by their place, as names
-    may repeat; `labels` are different names for them.
+    """A table in Arrow's types, as batches of one schema. mode: LOSSLESS or BOUNDED; format: how
+    its file was written. Columns are told by their place, as names may repeat; `labels` are
+    different names for them.
 
     source, effort, bounding (the largest error allowed, for each label): only for writing.
     dictionaries: those of columns of Arrow's dictionary type, collected from the source or read
@@ -140,16 +141,17 @@ class ArrowContent(Content):
         return self.labels
 
     def costs(self, archive: Archive, block: Block, ledger: Ledger) -> Costs:
-        """The bits of each record by column label. ledger: filled by the block's decoding; what
-        blobs take is moved in it, in place, from overhead to the cells that they are of: to be
-        called once for each decoding. ArchiveError for blobs that are damaged."""
+        """The bits of each record by column label. archive: not used; ledger: filled by the block's
+        decoding; what blobs take is moved in it, in place, from overhead to the cells that they are
+        of: to be called once for each decoding. ArchiveError for blobs that are damaged."""
         # the bits of blobs, such as compressed texts, are shared among the cells in them
         attribution.share_blobs(ledger, block.columns)
         return ledger.costs(self.labels, self.owners(block))
 
     def cells(self, archive: Archive, block: Block, rows: Int) -> list[list[str]]:
         """For each column the cells of these records, as text to be shown; "" for a missing value.
-        rows: (n,), numbers of rows within the block, from 0. ArchiveError for a damaged block."""
+        archive: of which the block is; rows: (n,), numbers of rows within the block, from 0.
+        ArchiveError for a damaged block."""
         every_row = slice(0, block.rows)
         batch = self.decode(archive, block, every_row, None)
         cells = []
@@ -159,8 +161,9 @@ class ArrowContent(Content):
         return cells
 
     def numbers(self, archive: Archive, block: Block) -> list[Float | None]:
-        """For each column its numbers, (rows,), NaN for missing ones; None for a column of another
-        type than integers, floats and decimals. ArchiveError for a damaged block."""
+        """For each column its numbers, (rows,), of all rows of a block of the archive, NaN for
+        missing ones; None for a column of another type than integers, floats and decimals.
+        ArchiveError for a damaged block."""
         batch = self.decode(archive, block, slice(0, block.rows), None)
         return [arrow_values.numbers(column) for column in batch.columns]
 
@@ -179,9 +182,9 @@ class ArrowContent(Content):
         yield from self.source.located()
 
     def encode(self, item: pa.RecordBatch, hints: Hints) -> list[Encoded]:
-        """Encode a batch as one block. ArchiveError for a dictionary that was not there when the
-        source was first read, more text than a block may have, or a bound that could not be kept.
-        hints: of the block before."""
+        """Encode an item, a batch, as one block. ArchiveError for a dictionary that was not there
+        when the source was first read, more text than a block may have, or a bound that could not
+        be kept. hints: of the block before."""
         # a column of wide decimals may be coded as several
         coded = self.coder.encode(item)
         flat = [column for columns in coded for column in columns]
@@ -209,11 +212,11 @@ class ArrowContent(Content):
         return [encoded]
 
     def size_of(self, item: pa.RecordBatch) -> int:
-        """How many bytes a batch takes in Arrow's memory."""
+        """How many bytes an item, a batch, takes in Arrow's memory."""
         return int(item.nbytes)
 
     def bytes_of(self, piece: pa.RecordBatch) -> int:
-        """How many bytes a restored batch takes in Arrow's memory."""
+        """How many bytes a piece, a restored batch, takes in Arrow's memory."""
         return int(piece.nbytes)
 
     @property
@@ -233,8 +236,8 @@ class ArrowContent(Content):
         encoded: list[Encoded],
         decoder: Decoder,
     ) -> None:
-        """Raise ArchiveError unless the blocks of a batch decode to its values, numbers of bounded
-        columns within their bounds. decoder: decodes as a reader will."""
+        """Raise ArchiveError unless `encoded`, the blocks of `item`, a batch, decode to its values,
+        numbers of bounded columns within their bounds. decoder: decodes as a reader will."""
 
         # one by one: a batch may have become several blocks
         def restored() -> Iterator[pa.RecordBatch]:
@@ -277,9 +280,9 @@ class ArrowContent(Content):
         self._compare_file(restored)
 
     def _compare_file(self, restored: Iterator[pa.RecordBatch]) -> None:
-        """Raise ArchiveError unless a file that is written of these batches reads as the source
-        does: the schema, the values (numbers of bounded columns within their bounds), and what
-        OF_FILE lists beside them, such as groups of rows."""
+        """Raise ArchiveError unless a scratch file that is written of `restored`, batches, reads as
+        the source does: the schema, the values (numbers of bounded columns within their bounds),
+        and what OF_FILE lists beside them, such as groups of rows."""
         assert self.source is not None
         with files.scratch() as spool:
             # only a file shows groups of rows, sorting and the types that it can have
@@ -311,8 +314,8 @@ class ArrowContent(Content):
         items: Iterator[pa.RecordBatch],
         restored: Iterator[pa.RecordBatch],
     ) -> None:
-        """Compare the source's batches with the restored ones, one by one, numbers of bounded
-        columns within their bounds; ArchiveError where they differ, or one side has more of
+        """Compare `items`, the source's batches, with the restored ones, one by one, numbers of
+        bounded columns within their bounds; ArchiveError where they differ, or one side has more of
         them."""
         for batch in items:
             other = next(restored, None)
@@ -352,9 +355,9 @@ class ArrowContent(Content):
         inside: slice,
         wanted: Sequence[str] | None,
     ) -> pa.RecordBatch:
-        """The records of a block that `inside` slices, from 0, as a batch of the columns of the
-        wanted labels, in that order; None: all. ParamError for a label that is not there,
-        ArchiveError for a damaged block."""
+        """The records of a block of the archive that `inside` slices, from 0, as a batch of the
+        columns of the wanted labels, in that order; None: all. ParamError for a label that is not
+        there, ArchiveError for a damaged block."""
         coder = self.reader(archive)
         whole = coder.decode(block.columns, block.rows)
         part = _rows_of(whole, inside)
@@ -392,10 +395,10 @@ class ArrowContent(Content):
         wanted: Sequence[str] | None,
         whole: bool,
     ) -> None:
-        """Write batches as a file of the source's kind. wanted: labels of their columns; None: all.
-        whole: whether they are all records, so that the source's groups of rows are written again.
-        ParamError for a label that is not there, NotImplementedError (Arrow's) for a type that such
-        a file cannot have."""
+        """Write `pieces`, batches that have the wanted columns alone, as a file of the source's
+        kind. wanted: labels of their columns; None: all. whole: whether they are all records, so
+        that the source's groups of rows are written again. ParamError for a label that is not
+        there, NotImplementedError (Arrow's) for a type that such a file cannot have."""
         schema = self.schema
         format = self._format
         if wanted is not None:
@@ -450,7 +453,7 @@ class ArrowContent(Content):
         last: int,
         wanted: Sequence[str],
     ) -> pd.DataFrame:
-        """Records first:last as a DataFrame of the columns of these labels, in this order.
+        """Records first:last as a DataFrame of the columns of the labels `wanted`, in this order.
         ParamError for a label that is not there, ArchiveError for a damaged block, unless the
         archive is lenient."""
         places = self.places(archive, wanted)

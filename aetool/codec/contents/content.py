@@ -97,7 +97,8 @@ class Content:
     @classmethod
     def from_header(cls, header: dict[str, Json]) -> Content:
         """The content of an archive's header, for reading: it has no source. ValueError, KeyError
-        or TypeError if the header is none of this kind. For subclasses to define."""
+        or TypeError if the header is none of this kind. Subclasses define it; here
+        NotImplementedError."""
         raise NotImplementedError
 
     @property
@@ -114,13 +115,13 @@ class Content:
     def rows_told(self, archive: Archive) -> str:
         """A message for the user where the archive's rows are no records, such as lines of text
         that are no JSON objects: what the rows are, and how to get an archive that has records; ""
-        where they are records. By default ""."""
+        where they are records. By default "". archive: the one that is read."""
         return ""
 
     def kept_whole(self, archive: Archive) -> str:
         """A message for the user where the source comes back only as a whole, without rows or
         columns of its own: why, and what can be done; "" where parts can be restored. By default
-        ""."""
+        "". archive: the one that is read."""
         return ""
 
     @property
@@ -148,8 +149,8 @@ class Content:
     # ---- a source to blocks
 
     def watch(self, paths: Sequence[Path]) -> None:
-        """Remember the source's files and their sizes and times, for `changed` to compare with; an
-        earlier call is forgotten."""
+        """Remember `paths`, the source's files, and their sizes and times as they are now, for
+        `changed` to compare with; an earlier call is forgotten."""
         self.paths = paths
         self._stamps = [Stamp.of(path) for path in paths]
 
@@ -170,7 +171,7 @@ class Content:
     def items(self) -> Iterator[Piece]:
         """Read the source and yield it in pieces, in order, each of which becomes one block or a
         few. Each call begins anew. Errors are those of the source, DataError where it cannot be
-        read. For subclasses to define."""
+        read. Subclasses define it; here NotImplementedError."""
         raise NotImplementedError
 
     def located_items(self) -> Iterator[tuple[Piece, Located | None]]:
@@ -181,17 +182,17 @@ class Content:
 
     def encode(self, item: Piece, hints: Hints) -> list[Encoded]:
         """Encode an item that `items` yielded as blocks, in order: one, or a few. hints: what
-        worked for the block before, tried first; blocks.NO_HINTS for the first. For subclasses to
-        define."""
+        worked for the block before, tried first; blocks.NO_HINTS for the first. Subclasses define
+        it; here NotImplementedError."""
         raise NotImplementedError
 
     def size_of(self, item: Piece) -> int:
         """How many bytes of the source an item stands for (of typed columns in memory: as Arrow or
-        numpy hold them). By default its len()."""
+        numpy hold them). By default len(item)."""
         return len(item)
 
     def bytes_of(self, piece: Piece) -> int:
-        """How many bytes a restored piece takes in memory. By default its len()."""
+        """How many bytes a restored piece takes in memory. By default len(piece)."""
         return len(piece)
 
     def digested_as_read(self, item: Piece) -> bytes:
@@ -201,8 +202,9 @@ class Content:
 
     def digested_as_written(self, encoded: list[Encoded]) -> bytes:
         """The bytes that are added to the digest of the whole when an item's blocks are written;
-        b"" if they came from the item. By default the digests of their contents, joined. To be
-        called once for each item, in order."""
+        b"" if they came from the item. By default the 8-byte digests of their contents, joined.
+        encoded: the blocks, as `encode` returned them. To be called once for each item, in
+        order."""
         return b"".join(block.content for block in encoded)
 
     @property
@@ -226,7 +228,7 @@ class Content:
     def check_item(self, item: Piece, encoded: list[Encoded], decoder: Decoder) -> None:
         """Raise ArchiveError unless an item's encoded blocks decode to the item, or to numbers
         within their bounds. decoder: decodes as a reader of the archive will. Only if
-        `checks_items`. For subclasses to define."""
+        `checks_items`. Subclasses define it; here NotImplementedError."""
         raise NotImplementedError
 
     def check_kind(self) -> None:
@@ -245,12 +247,12 @@ class Content:
     def compare(self, archive: Archive) -> None:
         """Read the source once more and raise ArchiveError where the finished archive restores
         something else, compared in the source's own types; DataError where the source cannot be
-        read. For subclasses to define."""
+        read. Subclasses define it; here NotImplementedError."""
         raise NotImplementedError
 
     def compare_items(self, archive: Archive, items: Iterator[Piece]) -> None:
         """Raise ArchiveError unless a shard, an archive of some items of the source alone, restores
-        them. items: these items, in order. For subclasses to define."""
+        them. items: these items, in order. Subclasses define it; here NotImplementedError."""
         raise NotImplementedError
 
     def differs(self, what: str) -> ArchiveError:
@@ -268,7 +270,8 @@ class Content:
 
     def places(self, archive: Archive, wanted: Sequence[str]) -> list[int]:
         """Look up columns by name: the places, from 0, of the columns of these names, in the order
-        of wanted. ParamError for a name that is not there, or a content without columns."""
+        of wanted. ParamError for a name that is not there, or a content of another kind than
+        "table"; errors of `names`. archive: the one that is read, whose name messages have."""
         if self.kind != "table":
             raise ParamError(
                 f"{archive.reader.path}: {option('--columns')} is for tables, and this holds "
@@ -284,9 +287,9 @@ class Content:
         wanted: Sequence[str] | None,
     ) -> Piece:
         """The records of a decoded block that `inside` slices, counted from the block's first, 0,
-        as a piece: bytes of text, columns, pixels or files. wanted: the names of the columns; None:
-        all. ArchiveError for a block that is not what the header promises. For subclasses to
-        define."""
+        as a piece: bytes of text, columns, pixels or files. archive: of which the block is; wanted:
+        the names of the columns; None: all. ArchiveError for a block that is not what the header
+        promises. Subclasses define it; here NotImplementedError."""
         raise NotImplementedError
 
     def pieces(
@@ -303,11 +306,11 @@ class Content:
             yield self.decode(archive, block, inside, wanted)
 
     def costs(self, archive: Archive, block: Block, ledger: Ledger) -> Costs:
-        """The bits that each record of a block takes, column by column, by the ledger that its
-        decoding filled. What blobs of the block take is moved in the ledger, in place, to the cells
-        that they are of: to be called once for each decoding. DataError for a content whose bits
-        cannot be told by record, which is the default, and ArchiveError for a block that is
-        damaged."""
+        """The bits that each record of a block of the archive takes, column by column, by the
+        ledger that the block's decoding filled. What blobs of the block take is moved in the
+        ledger, in place, to the cells that they are of: to be called once for each decoding.
+        DataError for a content whose bits cannot be told by record, which is the default, and
+        ArchiveError for a block that is damaged."""
         raise DataError(
             f"{archive.reader.path}: holds {self.holding}, and what a record costs is told of "
             "tables that are stored column by column; decompress it, and detect in what is restored"
@@ -320,20 +323,22 @@ class Content:
         return HOLDINGS.get(self.kind, "the code of a model")
 
     def is_like(self, other: Content) -> bool:
-        """Whether the records of an archive of another content may follow this one's in one table.
-        By default False."""
+        """Whether the records of an archive of the content `other` may follow this one's in one
+        table. By default False."""
         return False
 
     def cells(self, archive: Archive, block: Block, rows: Int) -> list[list[str]]:
-        """For each column of `costs` the cells of these records, as text to be shown. rows: (n,),
-        numbers of records within the block, from 0. ArchiveError for a block that is not what the
-        header promises. For subclasses to define."""
+        """For each column of `costs` the cells of these records, as text to be shown. archive: of
+        which the block is; rows: (n,), numbers of records within the block, from 0. ArchiveError
+        for a block that is not what the header promises. Subclasses define it; here
+        NotImplementedError."""
         raise NotImplementedError
 
     def numbers(self, archive: Archive, block: Block) -> list[Float | None]:
         """For each column of `costs` the numbers that its cells are, (rows,), of all rows of the
         block, with NaN for a gap and for what is no number; None for a column that has none.
-        ArchiveError for a block that is not what the header promises. For subclasses to define."""
+        archive: of which the block is. ArchiveError for a block that is not what the header
+        promises. Subclasses define it; here NotImplementedError."""
         raise NotImplementedError
 
     def checked(self, archive: Archive) -> Iterator[Piece]:
@@ -353,7 +358,7 @@ class Content:
         kind; it is not closed. wanted: the names of the columns; None: all. ParamError for a name
         that is not there, DataError where no file can hold what is asked for; ArchiveError for a
         damaged block, whose records a lenient archive leaves out; BundleError where a model is
-        needed and not there. For subclasses to define."""
+        needed and not there. Subclasses define it; here NotImplementedError."""
         raise NotImplementedError
 
     def frame(self, archive: Archive, first: int, last: int) -> Piece:
@@ -373,9 +378,9 @@ class Content:
         last: int,
         wanted: Sequence[str],
     ) -> Piece:
-        """Columns of these names of records first:last, in this order, as `frame` has all of them,
-        which by default is made first; errors are those of `frame`, and ParamError for a name that
-        is not there, or a content without columns."""
+        """The columns of the names `wanted` of records first:last, in this order, as `frame` has
+        all of them, which by default is made first; errors are those of `frame`, and ParamError for
+        a name that is not there, or a content without columns."""
         places = self.places(archive, wanted)
         every = self.frame(archive, first, last)
         if isinstance(every, Mapping):
@@ -417,7 +422,7 @@ class ByteContent(Content):
 
     def located_items(self) -> Iterator[tuple[bytes, Located | None]]:
         """Yield each item with its place in the source's file, from which other processes can read
-        it; None if `file` is None."""
+        it, or with None if `file` is None."""
         place = len(self.opening)
         for item in self.items():
             if self.file is None:
@@ -432,8 +437,8 @@ class ByteContent(Content):
         return item
 
     def digested_as_written(self, encoded: list[Encoded]) -> bytes:
-        """b"": written blocks add nothing to the digest of the whole, which is taken of items as
-        they are read."""
+        """b"", whatever was encoded: written blocks add nothing to the digest of the whole, which
+        is taken of items as they are read."""
         return b""
 
     @property
@@ -451,7 +456,7 @@ class ByteContent(Content):
 
     def text_of(self, block: Block) -> bytes:
         """The bytes that a decoded block restores, in the form that items have. ArchiveError if it
-        is damaged. For subclasses to define."""
+        is damaged. Subclasses define it; here NotImplementedError."""
         raise NotImplementedError
 
     def compare(self, archive: Archive) -> None:
@@ -464,8 +469,8 @@ class ByteContent(Content):
             self.compare_end(stream)
 
     def compare_items(self, archive: Archive, items: Iterator[bytes]) -> None:
-        """Raise ArchiveError unless a shard, an archive of these items alone, restores their bytes,
-        the source's opening in front."""
+        """Raise ArchiveError unless `archive`, a shard made of these items alone, restores the
+        source's opening and behind it the bytes of the items, no more and no fewer."""
         expected = itertools.chain([self.opening], map(self.bytes_to_restore, items))
         # bytes of the source that no piece was compared with yet
         unmatched = b""
@@ -517,7 +522,7 @@ class Stamp:
 
     @classmethod
     def of(cls, path: Path) -> Stamp:
-        """The stamp of a file; (-1, -1), which no file has, if the file is gone."""
+        """The stamp of the file at `path`; (-1, -1), which no file has, if the file is gone."""
         try:
             status = os.stat(path)  # noqa: PTH116 - a path may be a handle's
         except OSError:

@@ -55,9 +55,9 @@ def kind_of(values: Values) -> str:
 
 
 def encoded(values: Values) -> Coded:
-    """Encode a column exactly, (n,): cells of text, moments in microseconds, or any other numbers
-    as float64; missing cells and NaT stay missing, and NaN stays NaN. ArchiveError if cells have
-    more bytes than a block may have."""
+    """Encode a column, `values`, (n,), exactly: cells of text, moments in microseconds, or any
+    other numbers as float64; missing cells and NaT stay missing, and NaN stays NaN. ArchiveError if
+    cells have more bytes than a block may have."""
     if isinstance(values, Cells):
         return cells.encode_cells(values.buffer, values.start, values.stop, values.null, utf8=True)
     if values.dtype.kind == "M":

@@ -122,7 +122,7 @@ class TypedFile(KeptBytes):
     # ---- reading
 
     def names(self, archive: Archive) -> list[str]:
-        """The only name for which bytes are counted, "the whole file"."""
+        """The only name for which bytes are counted, ["the whole file"], whatever the archive."""
         return ["the whole file"]
 
     def owners(self, block: Block) -> list[int]:
@@ -149,9 +149,10 @@ class TypedFile(KeptBytes):
         last: int,
         wanted: Sequence[str] | None = None,
     ) -> None:
-        """Write the file's very bytes, or, if only some rows or columns are wanted, a new file of
-        the same format with these. ParamError for columns of arrays, or that are not there;
-        DataError if the file cannot be read by rows, ArchiveError if its block is damaged."""
+        """Write the file's very bytes, or, if first:last are not all rows, or names of columns are
+        wanted, a new file of the same format with these rows and columns. ParamError for columns of
+        arrays, or that are not there; DataError if the file cannot be read by rows, ArchiveError if
+        its block is damaged."""
         # all of it: the very bytes of the file
         if (first, last) == (0, archive.rows) and wanted is None:
             super().restore(archive, file, first, last)
@@ -175,9 +176,10 @@ class TypedFile(KeptBytes):
             return content.frame_own(first, last)
 
     def places(self, archive: Archive, wanted: Sequence[str]) -> list[int]:
-        """The places, from 0, of wanted columns among those of the table that the file holds, in
-        the order of wanted. ParamError for a name that is not there, or a file of arrays; DataError
-        if the file has no rows that can be asked for, ArchiveError if its block is damaged."""
+        """The places, from 0, of wanted columns among those of the table that the file in the
+        archive holds, in the order of wanted. ParamError for a name that is not there, or a file of
+        arrays; DataError if the file has no rows that can be asked for, ArchiveError if its block
+        is damaged."""
         if self.kind != "table":
             # raises ParamError: arrays have no columns to choose
             return super().places(archive, wanted)
@@ -191,8 +193,8 @@ class TypedFile(KeptBytes):
         last: int,
         wanted: Sequence[str],
     ) -> Piece:
-        """Columns of these names of records first:last, in this order, of the table that the file
-        holds; errors are those of `frame` and `places`."""
+        """The columns of the names `wanted` of records first:last, in this order, of the table that
+        the file in the archive holds; errors are those of `frame` and `places`."""
         if self.kind != "table":
             # raises ParamError: arrays have no columns to choose
             self.places(archive, wanted)
@@ -220,15 +222,15 @@ class TypedFile(KeptBytes):
 
 
 def _names_of(frame: Piece) -> list[str]:
-    """The names of a DataFrame's columns, as texts."""
+    """The names of the columns of `frame`, a DataFrame, as texts."""
     return [str(name) for name in frame.columns]
 
 
 def content_of(path: Path, name: str, format: dict[str, Json]) -> InTypes:
-    """Open a file of arrays or a Parquet or Arrow table as a content of its own types. name: the
-    file's, for messages; format: what the archive says of it, which goes before what the file says.
-    Raises UnsuitedError where the file cannot be read, or has a type that tables or arrays cannot
-    hold; OSError where a table cannot be opened at all."""
+    """Open the file at `path`, of arrays or a Parquet or Arrow table, as a content of its own
+    types. name: the file's, for messages; format: what the archive says of it, which goes before
+    what the file says. Raises UnsuitedError where the file cannot be read, or has a type that
+    tables or arrays cannot hold; OSError where a table cannot be opened at all."""
     if format["format"] in ARRAYS:
         arrays = array_files.open_arrays(path, name)
         pixels = pixels_of(arrays)

@@ -143,9 +143,10 @@ class Folder(Content):
             yield from folders.read(path, name, keep=True)
 
     def encode(self, item: list[Picture], hints: Hints) -> list[Encoded]:
-        """Encode files of one key, as `items` yields them, as one block: pictures by their pixels,
-        other files by their bytes; pictures with a palette by pixels or as their files, which are
-        read anew, whichever is smaller. hints: not used. DataError if a file cannot be read."""
+        """Encode an item, files of one key as `items` yields them, as one block: pictures by their
+        pixels, other files by their bytes; pictures with a palette by pixels or as their files,
+        which are read anew, whichever is smaller. hints: not used. DataError if a file cannot be
+        read."""
         encoded = folders.encode(item, self.effort, self.model, self.bounds, self.filtered)
         # palettes take space of their own: small icons can be smaller as the files they are
         if item[0].palette is None:
@@ -157,8 +158,8 @@ class Folder(Content):
         return [as_files if is_smaller else encoded]
 
     def _as_files(self, item: list[Picture]) -> Encoded | None:
-        """Pictures as a block of the bytes of their files, read anew from the source; None if a
-        file is so large that it takes several blocks. DataError if one cannot be read."""
+        """The pictures of `item` as a block of the bytes of their files, read anew from the source;
+        None if a file is so large that it takes several blocks. DataError if one cannot be read."""
         pieces: list[Picture] = []
         for picture in item:
             pieces += self._bytes_of_file(picture)
@@ -190,14 +191,14 @@ class Folder(Content):
         return size
 
     def bytes_of(self, piece: list[Picture]) -> int:
-        """How many bytes restored files take in memory: of pictures their pixels, of others their
-        bytes."""
+        """How many bytes a piece, restored files, takes in memory: of pictures their pixels, of
+        others their bytes."""
         return sum(picture.size for picture in piece)
 
     def compare(self, archive: Archive) -> None:
-        """Read the source once more and raise ArchiveError unless every file comes back with its
-        name and permissions, and its bytes, or its pixels within the bounds. DataError for a file
-        that cannot be read."""
+        """Read the source once more and raise ArchiveError unless every file comes back from the
+        archive with its name and permissions, and its bytes, or its pixels within the bounds.
+        DataError for a file that cannot be read."""
         restored = self.pictures(archive, 0, archive.rows)
         for picture in self._source_files():
             restored_picture = next(restored, None)
@@ -223,8 +224,8 @@ class Folder(Content):
         inside: slice,
         wanted: Sequence[str] | None,
     ) -> list[Picture]:
-        """The files of a block that `inside` slices, from 0; ArchiveError if it is damaged. wanted:
-        not used."""
+        """The files of a block that `inside` slices, from 0; ArchiveError if it is damaged.
+        archive, wanted: not used."""
         return folders.decode(block, block.rows)[inside]
 
     def pictures(self, archive: Archive, first: int, last: int) -> Iterator[Picture]:
@@ -242,8 +243,8 @@ class Folder(Content):
         last: int,
         wanted: Sequence[str] | None = None,
     ) -> None:
-        """Raise DataError, as no single file can hold a folder; it is restored file by file, from
-        `pictures`."""
+        """Raise DataError, whatever the arguments, as no single file can hold a folder; it is
+        restored file by file, from `pictures`."""
         raise DataError(f"{archive.reader.path}: holds a folder, which no single file can hold")
 
     def frame(self, archive: Archive, first: int, last: int) -> list[Pixels]:
@@ -343,9 +344,9 @@ def _folders_of(header: dict[str, Json]) -> dict[str, int]:
 
 
 def _folders_to_list(source: FolderSource) -> dict[str, int]:
-    """Which folders an archive must list: permission bits by path, from the folder that is
-    archived, of folders that have other bits than USUAL (0o755) or are empty (hold neither a file
-    nor a folder)."""
+    """Which folders of the source an archive must list: permission bits by path, from the folder
+    that is archived, of folders that have other bits than USUAL (0o755) or are empty (hold neither
+    a file nor a folder)."""
     inside = [*source.names, *source.others, *source.folders]
     # all others are made anyway when what is in them is restored
     not_empty = {path.rpartition("/")[0] for path in inside}

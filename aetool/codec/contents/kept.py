@@ -66,7 +66,8 @@ class KeptBytes(ByteContent):
                 yield data
 
     def encode(self, item: bytes, hints: Hints) -> list[Encoded]:
-        """Encode a piece of the file as one block, which counts as one record. hints: not used."""
+        """Encode an item, a piece of the file, as one block, which counts as one record. hints: not
+        used."""
         # where none of the stages that promise most makes it smaller, the usual ones pack it, or it
         # is stored as it is
         squeezed = plain.packed(item, len(item), self.effort.quick) or blobs.pack(item)
@@ -82,8 +83,8 @@ class KeptBytes(ByteContent):
         inside: slice,
         wanted: Sequence[str] | None,
     ) -> bytes:
-        """All bytes of a block; inside and wanted are not used, as a piece of a file has no
-        records."""
+        """All bytes of a block; archive, inside and wanted are not used, as a piece of a file has
+        no records."""
         return self.text_of(block)
 
     def text_of(self, block: Block) -> bytes:
@@ -108,7 +109,7 @@ class KeptBytes(ByteContent):
 
     def without_rows(self, archive: Archive) -> DataError:
         """Return, not raise, the error for asking for rows or columns of a file stored as its
-        bytes."""
+        bytes: the archive's name, and `kept_whole`, whose errors it may raise."""
         return DataError(f"{archive.reader.path}: {self.kept_whole(archive)}")
 
     def kept_whole(self, archive: Archive) -> str:
@@ -129,8 +130,9 @@ class KeptBytes(ByteContent):
         return f"holds a file kept byte for byte{because}"
 
     def places(self, archive: Archive, wanted: Sequence[str]) -> list[int]:
-        """Raise ParamError: a file that is kept as its bytes has no columns to look up; but of a
-        TypedFile, a small file with types of its own, look up names as in any other content."""
+        """Raise ParamError, whatever is wanted: a file that is kept as its bytes has no columns to
+        look up. Only of a TypedFile, whose kind is another, look up the wanted names as
+        Content.places does."""
         if self.kind != self.name:
             return super().places(archive, wanted)
         raise ParamError(f"{archive.reader.path}: {self.kept_whole(archive)}")
@@ -155,7 +157,9 @@ class KeptBytes(ByteContent):
             return schemas.reason_against(table.schema) or ""
 
     def costs(self, archive: Archive, block: Block, ledger: Ledger) -> Costs:
-        """Raise DataError: of a file that is stored as its bytes no record's bits can be told."""
+        """Raise DataError, whatever the block and ledger: of a file that is stored as its bytes no
+        record's bits can be told. The archive's name is in the message. ArchiveError for a damaged
+        block, unless the archive is lenient."""
         if not self.kept_whole(archive):
             return super().costs(archive, block, ledger)
         raise DataError(

@@ -93,9 +93,9 @@ class JsonLines(ByteContent):
                 yield unfinished
 
     def encode(self, item: bytes, hints: Hints) -> list[Encoded]:
-        """Encode a piece of whole lines as one block: by the values of its keys, or, if that is
-        smaller, as one compressed text. hints: of the block before. ArchiveError for values of more
-        bytes than a block may have."""
+        """Encode an item, a piece of whole lines, as one block: by the values of its keys, or, if
+        that is smaller, as one compressed text. hints: of the block before. ArchiveError for values
+        of more bytes than a block may have."""
         coded, rows, words = jsonlines.encode(item)
         ways.offer(coded, self.effort, hints.ways)
         content, payload, after = blocks.encode(
@@ -157,8 +157,9 @@ class JsonLines(ByteContent):
 
     def costs(self, archive: Archive, block: Block, ledger: Ledger) -> Costs:
         """The bits of each line by key; those of its frame, what stands around the values, by the
-        name "keys". Of a block that is one text, by the name "line" alone. ledger: filled by the
-        block's decoding. ArchiveError if the block is damaged."""
+        name "keys". Of a block that is one text, by the name "line" alone. archive: not used;
+        ledger: filled by the block's decoding, and changed in place, as Content.costs says.
+        ArchiveError if the block is damaged."""
         if jsonlines.is_text(block):
             text, bits = blobs.priced(block.columns[0].blobs[0])
             lines = jsonlines.split(text)
@@ -179,8 +180,8 @@ class JsonLines(ByteContent):
     def cells(self, archive: Archive, block: Block, rows: Int) -> list[list[str]]:
         """For each column of `costs` the cells of these lines: first the line's keys, as "a, b",
         then the values of each key, "" where the line has it not; of a block that is one text the
-        lines themselves, without blanks around them. rows: (n,), numbers of lines within the block,
-        from 0. ArchiveError if the block is damaged."""
+        lines themselves, without blanks around them. archive: not used; rows: (n,), numbers of
+        lines within the block, from 0. ArchiveError if the block is damaged."""
         lines = jsonlines.decode(block, block.rows)
         chosen = [lines[row] for row in rows.tolist()]
         if jsonlines.is_text(block):
@@ -197,9 +198,10 @@ class JsonLines(ByteContent):
         return columns
 
     def numbers(self, archive: Archive, block: Block) -> list[Float | None]:
-        """For each column of `costs` its numbers, (lines,), NaN for lines without one; None for
-        the lines' keys, for a key that comes more than once in a line, and for lines stored as one
-        text. ArchiveError if the block is damaged."""
+        """For each column of `costs` its numbers, (lines,) float64, of all lines of the block, NaN
+        for lines without one; None for the lines' keys, for a key that comes more than once in a
+        line, and for lines stored as one text. archive: not used. ArchiveError if the block is
+        damaged."""
         if jsonlines.is_text(block):
             return [None]
         names, owners = _without_repeats(jsonlines.keys_of(block))
@@ -222,11 +224,12 @@ class JsonLines(ByteContent):
         inside: slice,
         wanted: Sequence[str] | None,
     ) -> bytes:
-        """The lines of a block that `inside` slices, byte for byte; if keys are wanted, each line
-        written anew as JSON with only those of these keys that it has. Then blank lines stay as
-        they are, brackets and commas of a list that is written an object a line are left out, and
-        halves of surrogate pairs become escapes. DataError or ParamError for a line that cannot be
-        read as a JSON object, ArchiveError if the block is damaged."""
+        """The lines of a block of the archive that `inside` slices, byte for byte; if keys are
+        wanted, each line written anew as JSON with only those of these keys that it has, in the
+        order in which they are wanted, ended by a line feed. Then blank lines stay as they are,
+        brackets and commas of a list that is written an object a line are left out, and halves of
+        surrogate pairs become escapes. DataError or ParamError for a line that cannot be read as a
+        JSON object, ArchiveError if the block is damaged."""
         lines = jsonlines.decode(block, block.rows)[inside]
         if wanted is None:
             return b"".join(lines)
@@ -283,10 +286,10 @@ class JsonLines(ByteContent):
         last: int,
         wanted: Sequence[str],
     ) -> pd.DataFrame:
-        """Lines first:last that are not blank as a DataFrame, a row for each, of only these keys,
-        in this order; a key that a line has not is missing there. ParamError for a key that the
-        first record has not; also for a line that is no object, DataError for one that is no JSON.
-        ArchiveError for a damaged block, unless the archive is lenient."""
+        """Lines first:last that are not blank as a DataFrame, a row for each, of only the keys
+        `wanted`, in this order; a key that a line has not is missing there. ParamError for a key
+        that the first record has not; also for a line that is no object, DataError for one that is
+        no JSON. ArchiveError for a damaged block, unless the archive is lenient."""
         # raises ParamError for a key that is not there
         self.places(archive, wanted)
         records = []
@@ -304,8 +307,9 @@ def _without_repeats(names: Sequence[str]) -> tuple[list[str], list[int]]:
 
 
 def _records(archive: Archive, first: int, last: int) -> Iterator[dict[str, Json]]:
-    """Yield the JSON object of each line first:last that is not blank, as a _Reader reads it, with
-    U+FFFD for halves of surrogate pairs; DataError or ParamError for a line that it refuses."""
+    """Yield the JSON object of each record among lines first:last of the archive, as a _Reader
+    reads it, with U+FFFD for halves of surrogate pairs; DataError or ParamError for a line that it
+    refuses."""
     reader = _Reader(archive)
     for number, line in _numbered_records(archive, first, last):
         record = reader.record(line, number)
@@ -364,16 +368,16 @@ def _lines_of_list(archive: Archive, wanted: Sequence[str]) -> Iterator[bytes]:
 
 
 def _text_with_only(record: dict[str, Json], wanted: Sequence[str]) -> bytes:
-    """A JSON object cut to the wanted keys that it has, in the order in which they are wanted, as
-    text in UTF-8; halves of surrogate pairs are escapes."""
+    """The JSON object `record` cut to the wanted keys that it has, in the order in which they are
+    wanted, as text in UTF-8; halves of surrogate pairs are escapes."""
     members = _with_only(record, wanted)
     return with_halves_escaped(json.dumps(members, ensure_ascii=False)).encode()
 
 
 def _with_only(record: dict[str, Json], wanted: Sequence[str]) -> dict[str, Json]:
-    """The object's members of the wanted keys, in the order in which they are wanted; keys that it
-    has not are left out. A key with halves of surrogate pairs is wanted by its `whole_text`, and
-    stays as it is."""
+    """The members of `record`, a JSON object, of the wanted keys, in the order in which they are
+    wanted; keys that it has not are left out. A key with halves of surrogate pairs is wanted by its
+    `whole_text`, and stays as it is."""
     keys = {whole_text(key): key for key in record}
     return {keys[name]: record[keys[name]] for name in wanted if name in keys}
 
@@ -442,8 +446,8 @@ def _object_of_line(
 
 
 def _fault_in_words(error: ValueError | RecursionError) -> str:
-    """Say what is wrong with a line that could not be read as JSON, as the words of a message that
-    follow the line's number: "has byte 0xff, which is not UTF-8"."""
+    """Say what is wrong with a line that `error` shows not to be readable as JSON, as the words of
+    a message that follow the line's number: "has byte 0xff, which is not UTF-8"."""
     if isinstance(error, UnicodeDecodeError):
         wrong_byte = error.object[error.start]
         return f"has byte 0x{wrong_byte:02x}, which is not {error.encoding.upper()}"
@@ -457,8 +461,9 @@ def _fault_in_words(error: ValueError | RecursionError) -> str:
 
 
 def _without_signs_of_list(text: str) -> str:
-    """A line of a list of objects without the list's bracket, or comma, before and behind its
-    object; any other line as it is."""
+    """`text`, a line of a list of objects, without the list's bracket or comma before and behind
+    its object, and without blanks at its ends; any other line, also of an object alone, as it
+    is."""
     bare = text.strip()
     inner = bare.removeprefix("[").removeprefix(",").removesuffix("]").removesuffix(",").strip()
     is_object = inner.startswith("{") and inner.endswith("}")

@@ -119,18 +119,20 @@ class Lossy(Content):
         return self.labels
 
     def picture_names(self, archive: Archive) -> list[str]:
-        """The names of all pictures, in order; [] if none are stored. By default []."""
+        """The names of all pictures of the archive, in order; [] if none are stored. By default
+        []."""
         return []
 
     def beside(self, item: CodedRecords) -> list[Coded]:
         """Encode what a block stores beside the code, as columns, in the order of `labels` behind
-        the units of the code. item: the records of the block. For subclasses to define."""
+        the units of the code. item: the records of the block. Subclasses define it; here
+        NotImplementedError."""
         raise NotImplementedError
 
     def encode(self, item: CodedRecords, hints: Hints) -> list[Encoded]:
-        """Encode records as one block: each unit of their code as a column, then what is stored
-        beside it; adds its bytes to `sizes`. hints: of the block before. ArchiveError for texts of
-        more bytes than a block may have."""
+        """Encode an item, records with their code, as one block: each unit of their code as a
+        column, then what is stored beside it; adds its bytes to `sizes`. hints: of the block
+        before. ArchiveError for texts of more bytes than a block may have."""
         coded = []
         for unit in item.code.T:
             # a unit of the code is a column, whose values lie side by side
@@ -164,14 +166,15 @@ class Lossy(Content):
         return self.quantiser.restore(code)
 
     def codes(self, archive: Archive) -> Iterator[Code]:
-        """Yield the code of each block, (rows, latent) float32; the model is not needed.
-        ArchiveError for a damaged block."""
+        """Yield the code of each block of the archive, (rows, latent) float32; the model is not
+        needed. ArchiveError for a damaged block."""
         for block, _ in archive.blocks(0, archive.rows):
             yield self.codes_of(block)
 
     def compare(self, archive: Archive) -> None:
-        """Restore everything, or decode only the codes where the model is not there; ArchiveError
-        if that fails. The source is not read: a model's records differ from it."""
+        """Restore everything of the archive, keeping nothing, or decode only the codes where the
+        model is not there; ArchiveError if that fails. The source is not read: a model's records
+        differ from it."""
         for _ in self.checked(archive):
             pass
 
@@ -291,7 +294,8 @@ class LossyTable(Lossy):
 
     def places(self, archive: Archive, wanted: Sequence[str]) -> list[int]:
         """The places, from 0, of the columns of these names among the table's columns (not those of
-        a block), in the order of wanted. ParamError for a name that is not there."""
+        a block), in the order of wanted. ParamError for a name that is not there. archive: not
+        used."""
         # not those of `names`, which are columns of a block
         names = [name for name, _ in self.columns]
         return places_in(names, wanted)
@@ -303,10 +307,10 @@ class LossyTable(Lossy):
         inside: slice,
         wanted: Sequence[str] | None,
     ) -> writers.Columns:
-        """The records of a block that `inside` slices, values by column name, in the table's order:
-        wanted columns only, where names that are not there are passed over; None: all. Needs the
-        model: BundleError if it is not there, ParamError if the device that is to run it is not;
-        ArchiveError if the block is damaged."""
+        """The records of a block of the archive that `inside` slices, values by column name, in the
+        table's order: wanted columns only, where names that are not there are passed over; None:
+        all. Needs the model: BundleError if it is not there, ParamError if the device that is to
+        run it is not; ArchiveError if the block is damaged."""
         schema = archive.model.schema
         modelled = schema.modelled if schema else ()
         check_decoded(block.rows, len(modelled))
@@ -366,9 +370,9 @@ class LossyTable(Lossy):
         exact: Mapping[str, writers.Restored],
     ) -> Float | None:
         """The conditioning columns of a block (what the decoder is told beside the code, such as
-        the hour of a reading), (rows, conditions) float64, as the model's decoder takes them; None
-        if it takes none. exact: the columns that the block stores exactly, by name. ArchiveError if
-        a conditioning column is not among these."""
+        the hour of a reading), (rows, conditions) float64, as the decoder of the archive's model
+        takes them; None if it takes none. exact: the columns that the block stores exactly, by
+        name. ArchiveError if a conditioning column is not among these."""
         names = decoding.condition_names(archive.model)
         if not names:
             return None
@@ -385,12 +389,13 @@ class LossyTable(Lossy):
         return decoding.condition_of(archive.model.schema, columns)
 
     def bytes_of(self, piece: writers.Columns) -> int:
-        """How many bytes restored columns take in memory; of text, how many characters."""
+        """How many bytes a piece, restored columns, takes in memory; of text, how many
+        characters."""
         return bytes_of_columns(piece)
 
     def nothing(self, archive: Archive) -> writers.Columns:
         """A batch of no records: empty columns by name, in the table's order and kinds. BundleError
-        if the model is not there."""
+        if the archive's model is not there."""
         schema = archive.model.schema
         modelled = schema.modelled if schema else ()
         # what the code restores is text or floats
@@ -440,9 +445,9 @@ class LossyTable(Lossy):
         )
 
     def _error_of(self, archive: Archive, name: str) -> float:
-        """The root mean squared error of a column of numbers, in its unit, as the archive tells it:
-        of one without any error the part FINEST (2^-40) of its largest number; 0 of a column of
-        which it tells none, or only zeros."""
+        """The root mean squared error of the column of numbers called `name`, in its unit, as the
+        archive tells it: of one without any error the part FINEST (2^-40) of its largest number; 0
+        of a column of which it tells none, or only zeros."""
         errors = archive.facts.get("errors")
         figures = errors.get(name) if isinstance(errors, dict) else None
         rmse = figures.get("rmse") if isinstance(figures, dict) else None
@@ -534,9 +539,9 @@ class LossyPictures(Lossy):
         inside: slice,
         wanted: Sequence[str] | None,
     ) -> Pixels:
-        """Decode pictures of a block, those that `inside` slices: (n, channels, height, width)
-        uint8. BundleError without the model, ParamError without the device that is to run it,
-        ArchiveError if the block is damaged; wanted: not used."""
+        """Decode pictures of a block of the archive, those that `inside` slices: (n, channels,
+        height, width) uint8. BundleError without the model, ParamError without the device that is
+        to run it, ArchiveError if the block is damaged; wanted: not used."""
         check_decoded(block.rows, prod(self._shape(archive)))
         # only the pictures that are asked for are decoded
         code = self.codes_of(block)[inside]
@@ -544,7 +549,7 @@ class LossyPictures(Lossy):
         return pixels
 
     def bytes_of(self, piece: Pixels) -> int:
-        """How many bytes restored pictures take: one for each value of a pixel."""
+        """How many bytes a piece, restored pictures, takes: one for each value of a pixel."""
         # a byte for each value of a pixel
         return int(piece.size)
 
@@ -554,9 +559,9 @@ class LossyPictures(Lossy):
         return self._names_of(archive, 0, archive.rows)
 
     def _names_of(self, archive: Archive, first: int, last: int) -> list[str]:
-        """The names of pictures first:last, in order; [] if none are stored. ArchiveError for a
-        damaged block, whose names a lenient archive leaves out, and for more characters than the
-        archive may restore bytes."""
+        """The names of pictures first:last of the archive, in order, "" for one without a name; []
+        if none are stored. ArchiveError for a damaged block, whose names a lenient archive leaves
+        out, and for more characters than the archive may restore bytes."""
         if not self.named:
             return []
 
@@ -584,9 +589,9 @@ class LossyPictures(Lossy):
                 yield Picture(next(names), "", picture)
 
     def _shape(self, archive: Archive) -> tuple[int, int, int]:
-        """The shape of the pictures that the model restores, (channels, height, width); (1, 1, 1)
-        if it says none. BundleError if the model is not there, ArchiveError if its code is of
-        another size."""
+        """The shape of the pictures that the archive's model restores, (channels, height, width);
+        (1, 1, 1) if it says none. BundleError if the model is not there, ArchiveError if its code
+        is of another size."""
         return archive.model.shape or (1, 1, 1)
 
     def restore(

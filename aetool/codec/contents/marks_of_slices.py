@@ -56,9 +56,10 @@ class MarksOfSlices:
         layout: Layout,
         pieces: Iterable[bytes],
     ) -> None:
-        """Look through the table for cells that show the marks of columns that are unknown, until
-        all of these have shown theirs, or to its end, and keep them in `_known`. pieces: of its
-        records; layout: its columns."""
+        """Look through a table for cells that show the decimal marks of `unknown_columns`, names of
+        columns, until all of these have shown theirs, or to the table's end, and keep them in
+        `_known`: a column that shows none has the mark that the other columns show, "" if they show
+        none or both. pieces: of the table's records, in UTF-8; layout: its columns."""
         evidence: dict[str, MarkEvidence] = {}
         for piece in pieces:
             records.add_mark_evidence(piece, layout, evidence)

@@ -52,9 +52,9 @@ class Part:
 
     @classmethod
     def from_json(cls, listed: Sequence[Json]) -> Part:
-        """The part of a list that `to_json` wrote; ValueError or TypeError for any other, also for
-        a path that leaves the index's folder, counts below 0 or of 2^62 or more, and a digest of
-        other than SEALED (16) bytes."""
+        """The part of `listed`, a list that `to_json` wrote; ValueError or TypeError for any other,
+        also for a path that leaves the index's folder, counts below 0 or of 2^62 or more, and a
+        digest of other than SEALED (16) bytes."""
         file, name, rows, size, ending = listed
         part = cls(
             str(file),
@@ -87,8 +87,8 @@ def is_inside(path: str) -> bool:
 
 
 def _refuse_repeated_paths(paths: Sequence[str]) -> None:
-    """Raise ValueError for the first path that is there twice, as the file of one would take the
-    other's place."""
+    """Raise ValueError for the first of the paths that is there twice, as the file of one would
+    take the other's place."""
     listed: set[str] = set()
     for path in paths:
         if path in listed:
@@ -175,17 +175,19 @@ class Parts(Content):
     # ---- reading: what all parts have in common, the first one tells
 
     def lead(self, archive: Archive) -> Content:
-        """The content of the first part, from which all parts' common format is read; its file is
-        opened once. In a lenient reading, which passes over damaged parts, of the first part that
-        can be opened. ArchiveError or DataError if none can."""
+        """The content of the first part, from which all parts' common format is read; its file,
+        beside that of `archive`, the index, is opened once. In a lenient reading, which passes over
+        damaged parts, of the first part that can be opened. ArchiveError or DataError if none
+        can."""
         if self._lead is None:
             with self._open_first_part(archive) as first_part:
                 self._lead = first_part.content
         return self._lead
 
     def _open_first_part(self, archive: Archive) -> Archive:
-        """Open the first part, which the caller closes; if the reading is lenient, the first that
-        can be opened. ArchiveError or DataError if that fails (if lenient: of the last part)."""
+        """Open the first part of `archive`, the index; the caller closes it; if the reading is
+        lenient, the first that can be opened. ArchiveError or DataError if that fails (if lenient:
+        of the last part)."""
         for number in range(len(self.parts) - 1):
             try:
                 return archive.part(number)
@@ -197,7 +199,8 @@ class Parts(Content):
     def names(self, archive: Archive) -> list[str]:
         """The names of the columns as the first part has them (all parts have the same, but for
         JSON lines, of which these are keys of the first record); if lenient, as the first that can
-        be opened has them. ArchiveError or DataError if none can, and errors of that part."""
+        be opened has them. archive: the index. ArchiveError or DataError if none can, and errors of
+        that part."""
         with self._open_first_part(archive) as first_part:
             # kept, so that `owners` and `records_of` know it too
             self._lead = self._lead or first_part.content
@@ -220,7 +223,8 @@ class Parts(Content):
 
     def rows_told(self, archive: Archive) -> str:
         """A message for the user where the rows of the parts are no records, as the content of the
-        first part words it: what they are, and how to get records; "" where they are records."""
+        first part words it: what they are, and how to get records; "" where they are records.
+        archive: the index. Errors are those of `lead`."""
         return self.lead(archive).rows_told(archive)
 
     def bytes_of(self, piece: Piece) -> int:
@@ -237,10 +241,10 @@ class Parts(Content):
         last: int,
         wanted: Sequence[str] | None = None,
     ) -> Iterator[Piece]:
-        """Yield records first:last of all parts, counted through, as one file has them: pieces of
-        text joined, with one header record; batches one part after the other. ParamError for a
-        wanted name that is not there; ArchiveError or DataError for a part that cannot be opened or
-        is damaged, which a lenient reading passes over."""
+        """Yield records first:last of all parts of `archive`, the index, counted through, as one
+        file has them: pieces of text joined, with one header record; batches one part after the
+        other. ParamError for a wanted name that is not there; ArchiveError or DataError for a part
+        that cannot be opened or is damaged, which a lenient reading passes over."""
         if wanted is not None:
             self.places(archive, wanted)
 
@@ -262,11 +266,11 @@ class Parts(Content):
     def _pieces_of_each_part(
         self, archive: Archive, first: int, last: int, read: Read
     ) -> Iterator[Pieces]:
-        """Read records first .. last - 1, counted through all parts from 0, part after part; yield
-        for each part an iterator of the pieces of its file, to be used up before the next is asked
-        for. In a lenient reading a part that cannot be read is passed over. The header record, with
-        the names of the columns, comes from the first part alone. read(part, first, last): the
-        pieces of a part's own records first .. last - 1."""
+        """Read records first .. last - 1 of `archive`, the index, counted through all parts from 0,
+        part after part; yield for each part an iterator of the pieces of its file, to be used up
+        before the next is asked for. In a lenient reading a part that cannot be read is passed
+        over. The header record, with the names of the columns, comes from the first part alone.
+        read(part, first, last): the pieces of a part's own records first .. last - 1."""
         is_first = True
         for opened in archive.parts(first, last):
             own_pieces = read(opened.archive, opened.inside.start, opened.inside.stop)
@@ -282,9 +286,9 @@ class Parts(Content):
             yield pieces
 
     def checked(self, archive: Archive) -> Iterator[Piece]:
-        """Restore every part and yield its pieces, one part after the other, not joined; damage
-        raises ArchiveError, and so do more bytes of all parts together than the index may
-        restore."""
+        """Restore every part of `archive`, the index, and yield its pieces, one part after the
+        other, not joined; damage raises ArchiveError, and so do more bytes of all parts together
+        than the index may restore."""
 
         def pieces() -> Iterator[Piece]:
             """Yield the pieces of each part, as it checks itself."""
@@ -303,32 +307,34 @@ class Parts(Content):
         last: int,
         wanted: Sequence[str] | None = None,
     ) -> None:
-        """Write records first:last of all parts, counted through, to `file` as one file of their
-        kind. wanted: names of columns, None: all; ParamError for one that is not there,
-        ArchiveError or DataError for a part that cannot be opened or is damaged, which a lenient
-        reading passes over."""
+        """Write records first:last of all parts of `archive`, the index, counted through, to `file`
+        as one file of their kind. wanted: names of columns, None: all; ParamError for one that is
+        not there, ArchiveError or DataError for a part that cannot be opened or is damaged, which a
+        lenient reading passes over."""
         # the first part's content writes the file, from the records of `archive`, the index
         self.lead(archive).restore(archive, file, first, last, wanted)
 
     def cells(self, archive: Archive, block: Block, rows: Int) -> list[list[str]]:
-        """For each column the cells of these records, as text to be shown, read from the part that
-        the block is of: block.first counts through all parts. rows: (n,), numbers of rows within
-        the block, from 0. ArchiveError or DataError for a part that cannot be opened, ArchiveError
-        for a damaged block."""
+        """For each column the cells of these records, as text to be shown, read from the part of
+        `archive`, the index, that the block is of: block.first counts through all parts. rows:
+        (n,), numbers of rows within the block, from 0. ArchiveError or DataError for a part that
+        cannot be opened, ArchiveError for a damaged block."""
         with archive.part(self.number_at(block.first)) as part:
             return part.content.cells(part, block, rows)
 
     def numbers(self, archive: Archive, block: Block) -> list[Float | None]:
         """For each column the numbers that its cells are, (rows,), NaN for what is none, or None
-        for a column without numbers, read from the part that the block is of. ArchiveError or
-        DataError for a part that cannot be opened, ArchiveError for a damaged block."""
+        for a column without numbers, read from the part of `archive`, the index, that the block is
+        of. ArchiveError or DataError for a part that cannot be opened, ArchiveError for a damaged
+        block."""
         with archive.part(self.number_at(block.first)) as part:
             return part.content.numbers(part, block)
 
     def frame(self, archive: Archive, first: int, last: int) -> pd.DataFrame:
-        """Records first:last of all parts, counted through, as one DataFrame; of text the types of
-        columns are told by all these records together. ArchiveError or DataError for a part that
-        cannot be opened or is damaged, which a lenient reading passes over."""
+        """Records first:last of all parts of `archive`, the index, counted through, as one
+        DataFrame; of text the types of columns are told by all these records together. ArchiveError
+        or DataError for a part that cannot be opened or is damaged, which a lenient reading passes
+        over."""
         lead = self.lead(archive)
         if not isinstance(lead, TextTable):
             frame: pd.DataFrame = lead.frame(archive, first, last)

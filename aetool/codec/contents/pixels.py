@@ -83,8 +83,8 @@ class PixelArray(Content):
         yield from gathered(self.source.batches())
 
     def encode(self, item: Pixels, hints: Hints) -> list[Encoded]:
-        """Encode pictures, (n, channels, height, width) uint8, as one block, each value within the
-        bound. hints: of the block before."""
+        """Encode an item, pictures, (n, channels, height, width) uint8, as one block, each value
+        within the bound. hints: of the block before."""
         # with a filter half of the bound is left for what it moves, see FilteredPixels
         encoded = pictures.encode(
             item,
@@ -101,7 +101,7 @@ class PixelArray(Content):
         return int(item.size)
 
     def bytes_of(self, piece: Pixels) -> int:
-        """How many bytes restored pictures take: one for each value of a pixel."""
+        """How many bytes a piece, restored pictures, takes: one for each value of a pixel."""
         return int(piece.size)
 
     def compare(self, archive: Archive) -> None:
@@ -124,8 +124,8 @@ class PixelArray(Content):
         inside: slice,
         wanted: Sequence[str] | None,
     ) -> Pixels:
-        """Decode pictures of a block, those that `inside` slices: (n, channels, height, width);
-        ArchiveError for pictures of another shape. wanted: not used."""
+        """Decode pictures of a block of the archive, those that `inside` slices: (n, channels,
+        height, width); ArchiveError for pictures of another shape. wanted: not used."""
         pixels = pictures.decode(block, block.rows)
         if pixels.shape[1:] != self.shape:
             raise archive.reader.damaged("a block has pictures of another shape")
@@ -249,10 +249,10 @@ def shape_of(shape: Sequence[int]) -> tuple[int, int, int]:
 
 
 def pixels_of(source: ArrayFile) -> ArraySource | None:
-    """Open the pictures of an array file, if it has one array that can be stored as such: not
-    empty, uint8 in C order, in the shape of gray or coloured pictures (3 axes, or 4 with 1 or 3
-    channels last). None for any other file, also for pictures with opacity (2 or 4 channels) or too
-    large ones. ValueError, OSError, BadZipFile or zlib.error if the file cannot be read."""
+    """Open the pictures of `source`, an array file, if it has just one array that can be stored as
+    such: not empty, uint8 in C order, in the shape of gray or coloured pictures (3 axes, or 4 with
+    1 or 3 channels last). None for any other file, also for pictures with opacity (2 or 4 channels)
+    or too large ones. ValueError, OSError, BadZipFile or zlib.error if the file cannot be read."""
     if len(source.members) != 1:
         return None
     member = source.members[0]

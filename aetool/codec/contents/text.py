@@ -164,8 +164,9 @@ class TextTable(ByteContent):
         return {**archive.foreseen.format, **self._format}
 
     def names(self, archive: Archive) -> list[str]:
-        """The names of the columns, from the header or the head, or else from the shared model:
-        BundleError if that is then not there, ArchiveError if it knows nothing of columns."""
+        """The names of the columns, from the header or the head, or else from the shared model of
+        the archive: BundleError if that is then not there, ArchiveError if it knows nothing of
+        columns."""
         if self.given_names is not None:
             return list(self.given_names)
         return list(archive.foreseen.names)
@@ -179,15 +180,15 @@ class TextTable(ByteContent):
 
     def _whole_head(self, archive: Archive) -> bytes:
         """The bytes before the first record, in UTF-8, from the header or, where that has none,
-        from the shared model; b"" if there are none."""
+        from the archive's shared model; b"" if there are none."""
         if self.head is None:
             return archive.foreseen.head.encode("latin-1")
         return self.head
 
     def _head_is_header(self, archive: Archive) -> bool:
-        """Whether the head holds just what pandas may read: behind a byte-order mark or blank lines
-        one record, which gives the columns' names as they are. False of a text without a header,
-        whose names its head does not give."""
+        """Whether the head, of the archive that is read, holds just what pandas may read: behind a
+        byte-order mark or blank lines one record, which gives the columns' names as they are. False
+        of a text without a header, whose names its head does not give."""
         head = self._whole_head(archive)
         format = self.format(archive)
         bare_head = head.removeprefix(encodings.BOM)
@@ -226,10 +227,10 @@ class TextTable(ByteContent):
         return self.origin.pieces()
 
     def encode(self, item: bytes, hints: Hints) -> list[Encoded]:
-        """Encode a piece of whole records as blocks: one, or a few where records are irregular.
-        hints: the plans of the block before; if they have no `shape`, as NO_HINTS, `origin.first`
-        is taken, the hints for the first block. Only for an archive that is written. DataError for
-        a piece of 2^31 - 1 bytes or more."""
+        """Encode an item, a piece of whole records, as blocks: one, or a few where records are
+        irregular. hints: the plans of the block before; if they have no `shape`, as NO_HINTS,
+        `origin.first` is taken, the hints for the first block. Only for an archive that is written.
+        DataError for a piece of 2^31 - 1 bytes or more."""
         assert self.origin is not None
         if not hints.shape:
             hints = self.origin.first
@@ -252,9 +253,9 @@ class TextTable(ByteContent):
         return self.bytes_to_restore(item)
 
     def digested_as_written(self, encoded: list[Encoded]) -> bytes:
-        """The bytes that an item's blocks restore, in the source's encoding, if numbers may differ;
-        else b"". Notes how many blocks there are, for `compare`: to be called once for each item,
-        in order."""
+        """The bytes that `encoded`, an item's blocks, restore, in the source's encoding, if numbers
+        may differ; else b"". Notes how many blocks there are, for `compare`: to be called once for
+        each item, in order."""
         assert self.origin is not None
         self._counts.append(len(encoded))
         if self.mode != BOUNDED:
@@ -292,7 +293,7 @@ class TextTable(ByteContent):
             raise self.differs("the header record")
 
     def bytes_to_restore(self, item: bytes) -> bytes:
-        """Turn a text in UTF-8 into the source's encoding; only for writing."""
+        """Turn an item, a text in UTF-8, into the source's encoding; only for writing."""
         assert self.origin is not None
         return encodings.original(item, self.origin.encoding)
 
@@ -334,8 +335,8 @@ class TextTable(ByteContent):
             raise self.differs("the number of records")
 
     def _check_within_bounds(self, item: bytes, decoded_blocks: Sequence[Block]) -> None:
-        """Raise ArchiveError unless the decoded blocks, in order, restore an item, records in
-        UTF-8, numbers of bounded columns within their bounds."""
+        """Raise ArchiveError unless `decoded_blocks`, in order, restore an item, records in UTF-8,
+        numbers of bounded columns within their bounds."""
         # numbers of one block are bounded together: records are cut as blocks hold them
         rows_of_blocks = [block.rows for block in decoded_blocks]
         sources = cut_as(rows_of_blocks, item, self._layout.rule)
@@ -372,9 +373,9 @@ class TextTable(ByteContent):
         inside: slice,
         wanted: Sequence[str] | None,
     ) -> bytes:
-        """The records of a block that `inside` slices, in UTF-8, cut to the wanted columns, in that
-        order; None: all. ParamError for a name that is not there, ArchiveError if the block is
-        damaged."""
+        """The records of a block of the archive that `inside` slices, in UTF-8, cut to the wanted
+        columns, in that order; None: all. ParamError for a name that is not there, ArchiveError if
+        the block is damaged."""
         places = None
         if wanted is not None:
             places = self.places(archive, wanted)
@@ -389,7 +390,8 @@ class TextTable(ByteContent):
     def costs(self, archive: Archive, block: Block, ledger: Ledger) -> Costs:
         """The bits of each record by column; differing line ends are a further column, "line ends".
         Of a block of one text whose records cannot be cut into the columns, by "record" alone.
-        ArchiveError if the block has other columns. ledger: filled by the block's decoding."""
+        ArchiveError if the block has other columns. archive: of which the block is; ledger: filled
+        by the block's decoding, and changed in place, as Content.costs says."""
         names = self.names(archive)
         count = len(names)
         if records.is_text(block):
@@ -412,23 +414,24 @@ class TextTable(ByteContent):
     def cells(self, archive: Archive, block: Block, rows: Int) -> list[list[str]]:
         """For each column of `costs` the values of these records, as text to be shown, without
         their quotes; of a block of one text whose records cannot be cut into the columns one list
-        of whole records. rows: (n,), numbers of rows within the block, from 0. ArchiveError if the
-        block is damaged."""
+        of whole records. archive: of which the block is; rows: (n,), numbers of rows within the
+        block, from 0. ArchiveError if the block is damaged."""
         count = len(self.names(archive))
         columns = records.cells(block, self.rule(archive), count, rows)
         return [[read_cell(cell) for cell in column] for column in columns]
 
     def numbers(self, archive: Archive, block: Block) -> list[Float | None]:
-        """For each column of `costs` the numbers that its cells are, (rows,), also in quotes; NaN
-        for what is no number; [None] for a block of one text whose records cannot be cut into the
-        columns. ArchiveError if the block is damaged."""
+        """For each column of `costs` the numbers that its cells are, (rows,), of all rows of a
+        block of the archive, also of cells in quotes; NaN for what is no number; [None] for a block
+        of one text whose records cannot be cut into the columns. ArchiveError if the block is
+        damaged."""
         # the table's decimal point, for a column whose own cells do not show whether it is , or .
         usual_point = str(self.format(archive).get("decimal", "."))
         return records.numbers(block, self.rule(archive), len(self.names(archive)), usual_point)
 
     def rule(self, archive: Archive) -> Rule:
-        """The rule by which the text is cut into records: its delimiter, "," if the format says
-        none, and whether blanks behind it are skipped."""
+        """The rule by which the text of the archive is cut into records: its delimiter, "," if the
+        format says none, and whether blanks behind it are skipped."""
         format = self.format(archive)
         delimiter = str(format.get("delimiter", ","))
         return Rule(delimiter, bool(format.get("space")))
@@ -457,9 +460,9 @@ class TextTable(ByteContent):
         last: int,
         wanted: Sequence[str] | None = None,
     ) -> Iterator[bytes]:
-        """Yield, in UTF-8, the bytes before the first record, then records first:last, a piece for
-        each block. wanted: names of columns, to which header and records are cut, in that order;
-        None: all. Errors are those of `pieces`."""
+        """Yield, in UTF-8, the bytes before the first record, then records first:last of the
+        archive, a piece for each block. wanted: names of columns, to which header and records are
+        cut, in that order; None: all. Errors are those of `pieces`."""
         yield self._head(archive, wanted)
         for block, inside in archive.blocks(first, last):
             yield self.decode(archive, block, inside, wanted)
@@ -497,8 +500,8 @@ class TextTable(ByteContent):
         line_end: bytes,
     ) -> bytes:
         """Write a header record with the names of the columns at these places, from 0, where the
-        head is more than a header record and cannot be cut. b"" if the table has no header.
-        line_end: what the record ends with, in bytes."""
+        head is more than a header record and cannot be cut. b"" if the table of the archive has no
+        header. line_end: what the record ends with, in bytes."""
         format = self.format(archive)
         if not format.get("header", True):
             return b""
@@ -554,9 +557,9 @@ class TextTable(ByteContent):
         last: int,
         wanted: Sequence[str],
     ) -> pd.DataFrame:
-        """Records first:last as a DataFrame of these columns, in this order. ParamError for a name
-        that is not there, ArchiveError for a damaged block, unless the archive is lenient, and for
-        more bytes than it may restore."""
+        """Records first:last as a DataFrame of the columns `wanted`, by name, in this order.
+        ParamError for a name that is not there, ArchiveError for a damaged block, unless the
+        archive is lenient, and for more bytes than it may restore."""
         restored = self.utf8_pieces(archive, first, last, wanted)
         # the head is left out: the names of its columns are `wanted`
         _, *pieces = archive.within_output(restored, len)
@@ -594,7 +597,8 @@ def _as_wanted(
     archive: Archive,
     content: TextTable,
 ) -> Sequence[str] | None:
-    """The names of the columns to restore, None for all of them: where these are all."""
+    """None if `names` are those of all columns of the archive, as `content`, its content, has them,
+    in their order; else `names`: what utf8_pieces takes as `wanted`."""
     return None if list(names) == content.names(archive) else names
 
 
