@@ -39,8 +39,9 @@ class AlikeColumns:
 
     def plan_to_reuse(self, plans: list[Plan]) -> Plan | None:
         """Return the plan of the column one period before, adapted to the next column; None if a
-        plan for the next column is to be searched, as in the first period. Each plan returned
-        counts as one reuse. plans: of all columns before it, in order."""
+        plan for the next column is to be searched, as in the first period, and as the class says.
+        Each plan without features that is returned uses up one of the reuses that `note_searched`
+        granted. plans: those of all columns before the next one, in order."""
         place_before = len(plans) - self.period
         if place_before < 0:
             return None

@@ -115,10 +115,10 @@ class Decoder:
         ledger: Ledger | None,
     ) -> Block:
         """Decode a stored block and set its rows and first record; ArchiveError if it is damaged.
-        students: the networks to predict columns with; `self.students` is not looked at; they
-        compute in whole numbers where the block has no digest. None: those of `shared`, if there is
-        one, as they are. ledger: collects the bits that each value took; None: they are not
-        counted."""
+        students: the networks to predict columns with, whatever `self.students` is; where the block
+        has no digest, they are made to compute in whole numbers. None: those of `self.shared`, if
+        there is one, as they are. ledger: collects the bits that each value took; None: they are
+        not counted."""
         expected = stored.content or None
         if expected is None and students is not None:
             # without a digest of the block nobody would see that this machine's floats differ
@@ -141,7 +141,7 @@ class Decoder:
 def read_back(file: BinaryIO, model: Bundle | None = None, device: str = "auto") -> Archive:
     """Open the archive that was just written to `file`, to check it; the caller closes what is
     returned. file: still open, and flushed, since it is opened once more by its path. model:
-    offered for an archive that names one; None: none is. device: what runs it, as "cpu".
+    offered for an archive that names one; None: none is. device: what runs the model, as "cpu".
     ArchiveError if header, footer or sections are damaged, or there is no archive, DataError if the
     file cannot be read. Messages call it "the new archive": the file may have no name, and its user
     has not seen one."""
@@ -742,10 +742,10 @@ class Archive:
 
     @contextmanager
     def errors_as_damage(self) -> Iterator[None]:
-        """Context manager: ValueError and the like, which values that make no sense raise, or a
-        lack of memory, become ArchiveError with the archive's name, since such values are damage
-        and no bug; an ArchiveError that only says "damaged: ..." gets that name, too. Other errors
-        pass as they are."""
+        """Context manager: KeyError, TypeError, ValueError, IndexError and ArithmeticError, which
+        values that make no sense raise, and MemoryError become ArchiveError with the archive's
+        name, since such values are damage and no bug; an ArchiveError that only says "damaged: ..."
+        gets that name, too. Other errors pass as they are."""
         try:
             yield
         except ArchiveError as error:

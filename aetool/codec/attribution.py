@@ -207,8 +207,9 @@ def of_fields(
 ) -> Float:
     """Share the bits of a text among its fields, each with its delimiter or line end: (records,
     columns) float64; (records, 1), the bits of each record, if not every record has `columns`
-    fields. Nothing is added to a ledger: see ledger.costs_of_text. rule: how the text is cut into
-    fields; bits: (n,), of each byte of the text."""
+    fields. Nothing is added to a ledger: see ledger.costs_of_text. columns: how many fields a
+    record should have; rule: how the text is cut into records and fields; bits: (n,), of each byte
+    of the text."""
     cut = fields(text, rule)
     if cut.columns != columns:
         records = np.append(begins(text, rule), len(text)).astype(np.int64)

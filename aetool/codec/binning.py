@@ -25,8 +25,9 @@ def bins_of(residuals: Int, most_bins: int) -> tuple[Int, Int]:
     """Choose the bins of residuals, intervals of 2^m numbers that code them in fewest bits: (the
     first number of each bin, the m of each), (bins,) int64 each, ascending. residuals: (n,) int64,
     what a prediction leaves of values, at least one; most_bins: how many bins there may be, at
-    least 2, else ValueError. Results for few residuals are kept for a while, so that the arrays are
-    not to be changed. `_searched_bins` says how bins are chosen."""
+    least 2, else ValueError. Results for at most SMALL_BLOCK (4,096) residuals are kept within
+    kept.keeping, so that the arrays are not to be changed. `_searched_bins` says how bins are
+    chosen."""
     if not are_few(residuals):
         return _searched_bins(residuals, most_bins)
     key = (digest_of(residuals), most_bins)

@@ -74,8 +74,8 @@ def search(values: Int64s, edges: Int64s) -> npt.NDArray[np.uint32]:
 
 
 def ascending(values: Int64s) -> Int64s:
-    """The places of values, (n,), in the order that sorts them, equal values in the order of their
-    places.
+    """The positions, from 0, of values, (n,) int64, in the order that sorts the values, equal ones
+    in the order of their positions.
 
     There is one such order, so it does not matter how it is found: by digits of 16 bits, the lower
     ones first, where two of them are enough. That takes a half to a third of the time of a
@@ -101,8 +101,8 @@ def ascending(values: Int64s) -> Int64s:
 
 
 def _by_digit(values: U64, digit: int) -> Int64s:
-    """The places of values, (n,), in the order of one digit of DIGIT bits, equal ones in the order
-    of their places. digit: which; 0 is the lowest."""
+    """The positions, from 0, of values, (n,), in the order of one of their digits of DIGIT (16)
+    bits, those of equal digits in the order of the positions. digit: which; 0 is the lowest."""
     shift = np.uint64(DIGIT * digit)
     shifted = values >> shift
     # the cast keeps the lowest 16 bits, which NumPy sorts by counting

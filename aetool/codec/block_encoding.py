@@ -182,9 +182,10 @@ class BlockEncoder:
 
     def _add_stream(self, stream: Stream, likeness: Likeness, chosen: Plan | None) -> None:
         """Encode the next stream of the block, and add its digest and plan, and its bytes to
-        `parts`, or, of a small block, the stream made ready to `streams_to_join`. likeness: of its
-        column to the shared model's, whose plan may serve where there is any; chosen: the stream's
-        plan, where one was searched already."""
+        `parts`, or, of a small block, the stream made ready to `streams_to_join`. likeness: how
+        much the stream's column is like the shared model's, whose plan may be used if it is; it is
+        not looked at without a shared model; chosen: the stream's plan, where one was searched
+        already."""
         self.content.append(digest_of_values(stream.values))
         number = len(self.plans)
         shared = self.shared

@@ -314,9 +314,9 @@ def as_decoded(coded: Sequence[Coded], rows: int, words: dict[str, Json]) -> Blo
 
 
 def _decoded(column: Coded, rows: int) -> Decoded:
-    """The column, of so many rows, as decoding would return it. Its streams are those that its meta
-    says, of kinds, values and raws, which is not checked; one that it lacks is empty, the kind of
-    every cell then being 0."""
+    """The column, of so many rows, as decoding would return it. Its streams must be those that its
+    meta says, of kinds, values and raws, which is not checked. Where the meta has no kinds, the
+    kind of every cell is 0; values and raws that it has not are empty."""
     meta = column.meta
     streams = iter(column.streams)
     kinds = np.zeros(rows, np.int64)
@@ -503,7 +503,8 @@ class _Decoder:
 
     def _lenders(self, meta: Meta) -> list[Decoded]:
         """The decoded columns of the block whose cells stand in those of a column of this meta, in
-        the order in which it names them; [] if none do. ArchiveError for one that is not there."""
+        the order in which the meta names them; [] if none do. ArchiveError for one that is not
+        there."""
         lenders = metas.lenders_in(meta)
         if any(lender.place >= len(self.out.columns) for lender in lenders):
             raise ArchiveError("damaged: a column is made of one that is not there")

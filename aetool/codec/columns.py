@@ -159,9 +159,10 @@ def in_kinds(
 
 @contextmanager
 def errors_as_damage() -> Iterator[None]:
-    """Context manager: ValueError and the like, or a lack of memory, which values that make no
-    sense raise, become ArchiveError, since such values are damage and no bug. OSError and
-    AetoolError pass as they are."""
+    """Context manager, or decorator of a function: ValueError, LookupError, TypeError,
+    ArithmeticError, AttributeError and MemoryError, which values that make no sense raise, become
+    ArchiveError, since such values are damage and no bug. OSError and AetoolError pass as they
+    are."""
     try:
         yield
     except MemoryError:

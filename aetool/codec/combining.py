@@ -112,10 +112,10 @@ def _lagged(values: Int, rows: Int, lag: int) -> Float:
 
 def _weighted_sum(target: Float, regressors: Sequence[_Regressor]) -> Combination | None:
     """Find a weighted sum of at most MOST_TERMS (4) regressors that comes near to the target,
-    (sampled rows,), but for a constant: regressors are added one by one, as long as one lowers the
-    mean error to at most LEAST_GAIN (0.97) of what it was. None if none does, or a factor is above
-    MOST_FACTOR (2^40), or all are left out, as they round to 0 or their products might not fit into
-    64 bits."""
+    (sampled rows,), once some constant is added to it: regressors are added one by one, as long as
+    one lowers the mean error to at most LEAST_GAIN (0.97) of what it was. None if none does, or a
+    factor is above MOST_FACTOR (2^40), or all are left out, as they round to 0 or their products
+    might not fit into 64 bits."""
     if not regressors:
         return None
     centred_values = [regressor.values - regressor.values.mean() for regressor in regressors]

@@ -121,9 +121,11 @@ def woven(
 ) -> Spans:
     """Put cells of lenders in the place of marks: returns the cells of `rest`, each mark in them
     replaced by the lender's cell in the same row; the byte 1 stands for the first lender, 2 for the
-    second and so on. part: a function that returns the cells of a lender, by its number from 0, in
-    the rows of its marks, as `as_lent` does; lenders: how many there are. ArchiveError for a mark
-    without a lender, or more text than a block may have."""
+    second and so on. part(number, rows): a function that returns the cells of a lender, by its
+    number from 0, in these rows, (m,), as they stand in cells of others, one behind the other in a
+    pool of their own, as `as_lent` does; it is called once for each lender that has marks, with the
+    row of each mark; lenders: how many there are. ArchiveError for a mark without a lender, or more
+    text than a block may have."""
     rest = compact(rest)
     places = marks_in(rest)
     if not len(places):

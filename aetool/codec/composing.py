@@ -185,9 +185,10 @@ class _Target:
         return [lender for *_, lender in sizes]
 
     def composed_without(self, excluded: Collection[int]) -> _Composed:
-        """Compose the column's sampled cells of the likely lenders: returns those that are of use,
-        and the rests. Columns at the places `excluded` are no lenders, and neither are those whose
-        cells are marked in few rows, as other lenders have taken their place."""
+        """Compose the column's sampled cells of the likely lenders, the best MOST_LENDERS (8) at
+        most: returns those that are of use, and the rests. Columns at the places `excluded` are no
+        lenders, and neither are those whose cells are marked in few rows (fewer than 3, or than 15
+        % of the filled cells), as other lenders have taken their place."""
         likely = self.likely_lenders(len(self.cells), LEAST_MATCHING)
         lenders = [lender for lender in likely if lender.place not in excluded]
         lenders = lenders[:MOST_LENDERS]
@@ -303,8 +304,9 @@ def compositions(
 
 def _may_be_composed(column: Coded) -> bool:
     """Whether it may pay to compose a column: it has FEWEST (24) rows or more, of texts, of levels
-    (different texts, stored once) that do not come again too often, or of a pattern, such as
-    numbers or dates, that fits fewer than half of its cells."""
+    (different texts, stored once) of which there are FEWEST_LEVELS (8) or more, and one for
+    MOST_REPEATED (64) rows at least, or of a pattern, such as numbers or dates, that fits fewer
+    than half of its cells."""
     if column.cells is None or len(column.cells) < FEWEST:
         return False
     meta = column.meta
@@ -416,8 +418,8 @@ def _rests_of_all(
     templates: Sequence[bytes],
 ) -> list[bytes]:
     """What is left of each cell: the first of the templates that restores it, else the cell with a
-    mark for each part that stands in it. parts: of each lender its cells, as they stand in
-    others."""
+    mark for each part that stands in it; a cell of more than LONGEST (512) bytes that no template
+    restores stays as it is. parts: of each lender its cells, as they stand in others."""
     rests = [b""] * len(cells)
     rows_left = np.arange(len(cells))
     for template in templates:

@@ -143,7 +143,8 @@ def _candidates(sampled: _Sampled) -> Iterator[Computed]:
 
 
 def _multiples_of_one(sampled: _Sampled) -> Iterator[Computed]:
-    """Yield each stream that, times a power of ten, is the column in many of the sampled rows."""
+    """Yield, with the operator "=", each stream that, times a power of ten, is the column in at
+    least 24 of the sampled rows, but for the sign."""
     of_target = _logarithms(sampled.target)
     ratios = of_target - _logarithms(sampled.values)
     for place, power in _constant_whole_powers(ratios):
@@ -153,7 +154,7 @@ def _multiples_of_one(sampled: _Sampled) -> Iterator[Computed]:
 
 def _products_and_quotients(sampled: _Sampled) -> Iterator[Computed]:
     """Yield products and quotients of two streams, and products of one with itself, that, times a
-    power of ten, are the column in many of the sampled rows, but for the sign."""
+    power of ten, are the column in at least 24 of the sampled rows, but for the sign."""
     logarithms = _logarithms(sampled.values)
     of_target = _logarithms(sampled.target)
     for place, logarithms_of_first in enumerate(logarithms):
@@ -175,7 +176,8 @@ def _products_and_quotients(sampled: _Sampled) -> Iterator[Computed]:
 
 def _sums(sampled: _Sampled) -> Iterator[Computed]:
     """Yield sums and differences of two streams, each times a power of ten, that are the column in
-    many of the sampled rows: what the first leaves of it is the second, times a power of ten."""
+    at least 24 of the sampled rows: what the first leaves of the column is the second, times a
+    power of ten, but for the sign, which most rows decide."""
     logarithms = _logarithms(sampled.values)
     size_of_target = _typical_size(_logarithms(sampled.target))
     for place, values_of_first in enumerate(sampled.values):
@@ -205,10 +207,10 @@ def _multiples_of_steps(
     before: Int,
     known: Known,
 ) -> Iterator[Computed]:
-    """Yield each stream whose steps from row to row, times a power of ten, are the column's in many
-    of the sampled rows: the column was computed with a number that stays the same for many rows.
-    before: (rows,), the column's values in the rows before those looked at; known: the streams of
-    the block."""
+    """Yield, with the operator "=", each stream whose steps from row to row, times a power of ten,
+    are the column's in at least 24 of the sampled rows, but for the sign: the column was computed
+    with a number that stays the same for many rows. before: (rows,), the column's values in the
+    rows before those looked at; known: the streams of the block."""
     rows_before = np.maximum(sampled.places - 1, 0)
     steps = []
     for number, values in zip(sampled.numbers, sampled.values, strict=True):

@@ -154,10 +154,11 @@ def gaps_of(records: Float) -> bytes:
 
 
 def put_gaps(schema: Schema, records: Float, raw: bytes) -> None:
-    """Change decoded records, (rows, columns), in place, to be NaN exactly where they were missing.
-    records: float64, a column for each that the schema models; raw: the bits of gaps_of, b"" if
-    none were; ArchiveError if it has another length. A cell that the decoder wrongly left missing
-    becomes the column's `usual`: of numbers the median, of categories the commonest level."""
+    """Change decoded records, (rows, columns), in place, to be NaN exactly where cells of the
+    source were missing, as `raw` says. records: float64, a column for each that the schema models;
+    raw: the bits of gaps_of, b"" if none were; ArchiveError if it has another length. A cell that
+    the decoder wrongly left missing becomes the column's `usual`: of numbers the median, of
+    categories the commonest level."""
     gaps = np.zeros(records.shape, np.bool_)
     if raw:
         if len(raw) != -(-records.size // 8):

@@ -25,9 +25,9 @@ TINY = 1e-9  # keeps a column of equal values from dividing by 0
 
 
 def sample_rows(count: int, size: int) -> Rows:
-    """The places of at most `size` of `count` rows: a slice of all, if they are no more than that,
-    or an array, (places,), ascending, of four stretches spread evenly, `size` rounded down to a
-    multiple of four."""
+    """The positions, from 0, of at most `size` of `count` rows: a slice of all, if they are no more
+    than that, or an array, (places,), ascending, of four stretches spread evenly, `size` rounded
+    down to a multiple of four."""
     if count <= size:
         return slice(0, count)
     length = size // STRETCHES
@@ -60,8 +60,8 @@ def outline(values: Int) -> Float32:
 
 def bits_a_value(residuals: Int) -> float:
     """Estimate how many bits a residual (what a prediction leaves of a value) takes on average, by
-    a sample; results for few residuals are kept for a while. residuals: (n,) int64, the residuals,
-    at least one."""
+    a sample; results for at most SMALL_BLOCK (4,096) residuals are kept within kept.keeping.
+    residuals: (n,) int64, the residuals, at least one."""
     if not are_few(residuals):
         return _estimated_bits(residuals)
     # searches look at the same residuals again and again

@@ -92,8 +92,8 @@ def _quotient_of(meta: Meta) -> tuple[Quotient, int] | None:
 
 
 def _numbers_of(column: Coded) -> _Numbers | None:
-    """The numbers of a column's first encoding; None if they are none, or do not all count in units
-    of one size."""
+    """The numbers of a column's first encoding; None if its cells are no numbers, or these do not
+    all count in units of one size."""
     meta = column.meta
     if isinstance(meta, NumberMeta):
         if meta.own_units or meta.zeros:
@@ -239,7 +239,8 @@ def _distances(
     (columns, rows), the first of which are ones, and, where the targets' size is computing.LONG
     (2^20) or more, from quotients of the two: ((columns, rows), by the factor as it is written,
     `as_written`, (rows,); the same by what the encoder finds of its exact quotients, `exact`,
-    (rows,)). size: the median size of targets. 1 is as near as what is computed may be."""
+    (rows,)). size: the median size of targets. Distances are in units of which 1 is the largest
+    that still counts as near."""
     spread = np.abs(targets - np.median(targets))
     with np.errstate(all="ignore"):
         products = as_written * partners

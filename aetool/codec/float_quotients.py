@@ -43,8 +43,8 @@ BY_CHANCE = 8  # numbers at least at an offset, for a kind of their own
 
 
 def may_be_there(sample: Doubles) -> bool:
-    """Whether numbers of a sample, (n,), may be quotients of whole numbers: one divisor makes half
-    of those that have nine digits or more."""
+    """Whether numbers of a sample, (n,), may be quotients of whole numbers: the quotients of one
+    divisor are at least half of those that have nine digits or more; False if none has."""
     long_numbers = _long_numbers(sample)
     return len(long_numbers) > 0 and _divisor(long_numbers) is not None
 
@@ -106,8 +106,8 @@ def commonest_in(different: Doubles) -> tuple[Quotient, int] | None:
 
 
 def _long_numbers(numbers: Doubles) -> Doubles:
-    """Those of the numbers, (n,), that have LEAST_DIGITS (9) digits or more, beside zeros at both
-    ends."""
+    """Those of the numbers, (n,), that have LEAST_DIGITS (9) digits or more, zeros at both ends not
+    counted."""
     is_long = [len(_digits_of(number)) >= LEAST_DIGITS for number in numbers.tolist()]
     return numbers[np.array(is_long, np.bool_)]
 
@@ -137,7 +137,8 @@ def _divisor(long_numbers: Doubles) -> int | None:
 
 def _digits_written(numbers: Doubles, divisor: int) -> int | None:
     """To how many digits the quotients of `divisor` among the numbers, (n,), were rounded, one of
-    DIGITS, of those that suit as many the first; None if none suits any."""
+    DIGITS (17 for all digits, 15, 16): that by which most of the numbers are just such a quotient,
+    the first of equal ones; None if no number is one by any."""
     counts = []
     for digits in DIGITS:
         _, fits = Origin(digits, 0, None, Quotient(divisor)).stored(numbers)
@@ -161,8 +162,8 @@ def _offsets(numbers: Doubles, quotient: Quotient, digits: int) -> Sequence[int]
 
 
 def _places(numbers: Doubles) -> int | None:
-    """The fewest decimals that tell nearly all of the numbers, (n,), at least one; None if no
-    number of decimals does."""
+    """The fewest decimals, 0 to MOST_DECIMALS (15), with which at least 98 % of the numbers, (n,),
+    at least one, are just the float nearest to a decimal; None if no number of decimals will do."""
     for places in range(MOST_DECIMALS + 1):
         _, above = floats.by_decimals(numbers, places)
         if (above == 0).mean() >= floats.NEARLY_ALL:

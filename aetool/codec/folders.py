@@ -106,9 +106,9 @@ EXACT = Bounds()
 def read(path: Path, name: str, keep: bool) -> Iterator[Picture]:
     """Read the file at `path`, and yield it: as one picture of pixels if these alone restore it and
     it has pixels enough (16 for each byte of its palette, if it has one), else as bytes, in pieces
-    of PIECE (2^26) bytes, the last one mostly shorter; an empty file as one piece of none. name:
-    what the archive calls it. keep: take its bytes even if it is a picture. Permissions are those
-    of the file. DataError if it cannot be read."""
+    of PIECE (2^26) bytes, the last one mostly shorter; an empty file as one piece of no bytes.
+    name: what the archive calls it. keep: take its bytes even if it is a picture. Permissions are
+    those of the file. DataError if it cannot be read."""
     try:
         permissions = stat.S_IMODE(path.stat().st_mode)
         picture = None if keep else images.plain_picture(path)

@@ -53,8 +53,8 @@ class OpenPart:
 
     def tell_as_lost(self, index: Archive, error: ArchiveError) -> None:
         """Note that all records of this part are lost by `error`: adds a line to index.lost if the
-        index is lenient, and drops the lines in the `lost` of the part's archive; raises `error` if
-        it is not."""
+        index is lenient, drops the lines in the `lost` of the part's archive, and sets its
+        `decoded` to 0; raises `error` if the index is not lenient."""
         if not index.lenient:
             raise error
         # what else is damaged in it, nobody needs to know

@@ -675,10 +675,10 @@ def decode(
     account: Account | None = None,
 ) -> Int:
     """Decode the `count` values of a stream, (count,) int64, by its plan, and add the stream to
-    `known`. source: of its bytes. stream: present says in which rows; its values are set. prime:
-    (contexts, alphabet), counts that frequency tables begin with; None: none. account: collects the
-    bits of the values; None: nobody does. ArchiveError for data that are damaged, or a plan that
-    does not fit the block."""
+    `known`. source: reads the symbols and raw bits. stream: its `present` says in which rows it has
+    values; its `values` are set to what is returned. prime: (contexts, alphabet), counts that
+    frequency tables begin with; None: none. account: collects the bits of the values; None: nobody
+    does. ArchiveError for data that are damaged, or a plan that does not fit the block."""
     if plan.packed is not None:
         if isinstance(source, Joined):
             raise ArchiveError("damaged: a column's plan is not for so small a block")

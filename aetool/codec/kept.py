@@ -24,9 +24,9 @@ DIGEST_BYTES = 16
 
 class Kept(Generic[Result]):
     """A cache of results of functions, by a key of what they follow from, their arguments: at most
-    `most_kept` of them; before one more is kept, all are forgotten. Results of the C kernel and of
-    the Python reference are kept apart, as one is there to be compared with the other. always: keep
-    results also outside of `keeping`, and for good."""
+    `most_kept` of them; once there are so many, all are forgotten before another is kept. Results
+    of the C kernel and of the Python reference are kept apart, as one is there to be compared with
+    the other. always: keep results also outside of `keeping`, and for good."""
 
     def __init__(self, most_kept: int, always: bool = False) -> None:
         self.most_kept = most_kept
@@ -80,14 +80,15 @@ def keeping() -> Iterator[None]:
 
 
 def are_few(values: Array) -> bool:
-    """Whether values, (n,), are no more than those of a small block, for which alone something is
-    kept: of many values others are hardly ever equal, and to compare them takes longer."""
+    """Whether values, (n,), are no more than the rows of a small block, SMALL_BLOCK (4,096), for
+    which alone something is kept: of many values others are hardly ever equal, and to compare them
+    takes longer."""
     return len(values) <= SMALL_BLOCK
 
 
 def digest_of(*arrays: Array | None) -> bytes:
-    """A hash of arrays, as bytes: equal where their bytes and lengths are, whatever their types.
-    None in the place of an array has another hash than any array."""
+    """A hash of arrays together, 16 bytes: equal where their bytes and lengths are, whatever their
+    types. None in the place of an array has another hash than any array."""
     digest_state = hashlib.blake2b(digest_size=DIGEST_BYTES)
     for array in arrays:
         if array is None:

@@ -134,11 +134,11 @@ class Ledger:
         stream that was decoded by this plan; where the block describes the plan, those that
         describe its bins are moved there from overhead. The first values of a stream, which have
         nothing before them to differ from, are judged by no more than the median of all, and the
-        first value of a key or group by no more than its second. A value behind one that is dear is
-        judged by no more than its distance from the value before that costs, where values are
-        stored as differences: the way back from an odd value is not odd. residuals: (n,), what the
-        plan's transform leaves of the values; known: the streams before it; prime: counts that its
-        tables began with, None: none."""
+        first value of a key or group by no more than its second. Where values are stored as
+        differences, a value behind a dear one is judged by no more than what its difference from
+        the value before the dear one would take: the way back from an odd value is not odd.
+        residuals: (n,), what the plan's transform leaves of the values; known: the streams before
+        it; prime: counts that its tables began with, None: none."""
         # a value that lies in no bin is stored in 64 raw bits
         raw_bits = np.append(plan.widths, 64)[symbols].astype(np.float64)
         taken = judged = raw_bits
@@ -178,9 +178,10 @@ class Ledger:
     ) -> None:
         """Move the bits that describe a plan's bins from overhead to the cells, in equal parts to
         those in each bin. symbols: (n,), the number of the bin of each value, that behind the last
-        for none. known: the streams before it; successors: as transforms has them. In `judged` the
-        first values of a stream, which nothing predicts, pay none, and the first of a key or group
-        no more than its second."""
+        for none. known: the streams before it; successors: (positions of the first rows, positions
+        of the second ones) of keys or groups, as transforms.successors returns them. In `judged`
+        the first values of a stream, which nothing predicts, pay none, and the first of a key or
+        group no more than its second."""
         # a plan is stored as JSON: the steps from bin to bin, and their widths if any is not 0
         letters = np.array(
             [len(str(step)) + 1 for step in np.diff(plan.starts, prepend=0).tolist()]

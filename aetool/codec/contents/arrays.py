@@ -168,8 +168,9 @@ class ArrayContent(Content):
 
     def _column_names(self) -> list[list[str]]:
         """For each array, in order, the names of its columns, see Tensor.column_names: of one of
-        two axes "c1", or "x_1" if it is called x (not X) and is not alone, but a single one where
-        there are more than 4,096 or none; of others their own name alone."""
+        two axes "c1", "c2" ... if it is alone or called X, else "x_1", "x_2" ... if it is called x,
+        but only the first of these, for all columns, where there are more than 4,096 or none; of
+        any other array its own name alone."""
         # columns of the only array need not name it
         alone = len(self.arrays) == 1
         return [tensor.column_names(alone) for tensor in self.arrays]

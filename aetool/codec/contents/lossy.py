@@ -172,16 +172,17 @@ class Lossy(Content):
             yield self.codes_of(block)
 
     def compare(self, archive: Archive) -> None:
-        """Restore everything of the archive, keeping nothing, or decode only the codes where the
-        model is not there; ArchiveError if that fails. The source is not read: a model's records
-        differ from it."""
+        """Restore everything of the archive, keeping nothing, or decode only the codes where no
+        model is embedded in the archive or was offered; ArchiveError if that fails. The source is
+        not read: a model's records differ from it."""
         for _ in self.checked(archive):
             pass
 
     def checked(self, archive: Archive) -> Iterator[Piece]:
-        """Yield everything restored, piece by piece, or, where the model is not there, the code of
-        each block, (rows, latent) float32. ArchiveError for damaged blocks, BundleError where a
-        model was offered, but the archive's is another and not found."""
+        """Yield everything restored, piece by piece, or, where no model is embedded in the archive
+        or was offered, the code of each block, (rows, latent) float32. ArchiveError for damaged
+        blocks, BundleError where a model was offered, but the archive's is another and not
+        found."""
         # without the model, which may be elsewhere, codes are all that can be read
         if archive.has_model:
             yield from archive.pieces(0, archive.rows)

@@ -31,9 +31,10 @@ class MarksOfSlices:
         names: Sequence[str],
         every_record: Callable[[], Iterable[bytes]],
     ) -> dict[str, str]:
-        """The decimal marks, "." or ",", by name, of those columns whose cells in these rows can
-        all be read with either, and whose mark other rows tell. To find these the table is read, up
-        to the rows that tell, unless an earlier call has found them.
+        """The decimal marks, "." or ",", by name, of those columns that in these rows have numbers
+        such as 1.234, which can be read with either mark, and none that can be read with only one,
+        and whose mark other rows tell. To find these the table is read, up to the rows that tell,
+        unless an earlier call has found them.
 
         body: the records of the rows, in UTF-8, without a header; rule: how they are cut; names: of
         their columns. every_record: reads all records of the table, with these columns, in pieces.

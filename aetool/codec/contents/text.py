@@ -350,8 +350,9 @@ class TextTable(ByteContent):
     # ---- reading
 
     def is_like(self, other: Content) -> bool:
-        """Whether the other content is a text, too, with the same head, column names, delimiter and
-        encoding; False if either leaves these to a shared model."""
+        """Whether the other content is a text, too, with the same head, column names, delimiter,
+        encoding, rule on blanks behind delimiters, and a header or none, as the format says; False
+        if either leaves these to a shared model."""
         if not isinstance(other, TextTable):
             return False
         # what a shared model has of them is not at hand here
@@ -500,8 +501,9 @@ class TextTable(ByteContent):
         line_end: bytes,
     ) -> bytes:
         """Write a header record with the names of the columns at these places, from 0, where the
-        head is more than a header record and cannot be cut. b"" if the table of the archive has no
-        header. line_end: what the record ends with, in bytes."""
+        head is more than a header record and cannot be cut; in UTF-8, or, where the head is not
+        UTF-8, as encodings.unmended writes it. b"" if the table of the archive has no header.
+        line_end: what the record ends with, in bytes."""
         format = self.format(archive)
         if not format.get("header", True):
             return b""
@@ -520,7 +522,7 @@ class TextTable(ByteContent):
     def frame(self, archive: Archive, first: int, last: int) -> pd.DataFrame:
         """Records first:last as a DataFrame, whose types pandas reads from the texts of all of
         them. ArchiveError for a damaged block, unless the archive is lenient, and for more bytes
-        than it may restore."""
+        than it may restore; BundleError without a shared model that it needs."""
         head, *pieces = archive.within_output(self.utf8_pieces(archive, first, last), len)
         marks = {}
         if (first, last) != (0, archive.rows):
@@ -559,7 +561,8 @@ class TextTable(ByteContent):
     ) -> pd.DataFrame:
         """Records first:last as a DataFrame of the columns `wanted`, by name, in this order.
         ParamError for a name that is not there, ArchiveError for a damaged block, unless the
-        archive is lenient, and for more bytes than it may restore."""
+        archive is lenient, and for more bytes than it may restore; BundleError without a shared
+        model that it needs."""
         restored = self.utf8_pieces(archive, first, last, wanted)
         # the head is left out: the names of its columns are `wanted`
         _, *pieces = archive.within_output(restored, len)
