@@ -102,7 +102,8 @@ def between(
     edges: Int,
 ) -> Float:
     """The sums of bits between successive edges, (n - 1,): sum i is of bits[edges[i]:edges[i + 1]].
-    bits: (m,) float64, of each byte; edges: (n,), ascending positions, 0 to m, both allowed."""
+    bits: (m,) float64, of each byte; edges: (n,) positions, 0 to m, both allowed, none below the
+    one before."""
     summed = np.append(0.0, np.cumsum(bits))
     return np.asarray(np.diff(summed[edges]))
 

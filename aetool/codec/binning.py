@@ -104,9 +104,10 @@ def _origin(cells: Int, counts: Int) -> int:
 class _Level:
     """The intervals of 2^m numbers, for one m, that residuals lie in.
 
-    nodes: (n,), the number i of each interval, ascending. is_bin: (n,) bool, whether one bin for
-    the interval costs no more than bins for its parts. parents: (n,), the place of each node's
-    parent on the next level; empty where it is not needed.
+    nodes: (n,), the number i of each interval, which is from i 2^m to (i + 1) 2^m - 1 above the
+    origin, ascending. is_bin: (n,) bool, whether one bin for the interval costs no more than bins
+    for its parts. parents: (n,), the place of each node's parent on the next level; empty where it
+    is not needed.
     """
 
     nodes: Int

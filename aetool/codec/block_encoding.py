@@ -34,9 +34,10 @@ class BlockEncoder:
     rows: cells of each column; a block of at most JOINED rows stores all streams as one part.
     effort: how far to search for plans. hints: the plans of the streams of the block before,
     adapted to this one, None for a stream whose plan is searched; empty: all are. shared: what a
-    model knows of the columns; None without. period: at what distance columns are alike, 0 if none
-    are; it counts only without hints. students: the networks that predict streams; None without.
-    `add_column` is to be called for each column in order, then `description` and `all_parts`.
+    model knows of the columns; None without. period: after how many columns an alike one comes, 0
+    if none does; it counts only without hints. students: the networks that predict streams; None
+    without. `add_column` is to be called for each column in order, then `description` and
+    `all_parts`.
     """
 
     def __init__(

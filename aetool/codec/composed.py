@@ -99,8 +99,8 @@ def put_together(
             raise ArchiveError("damaged: a column is made of one of other rows")
 
     def part(number: int, rows: Int) -> Spans:
-        """The cells of a lender, by its number from 0, in these rows, as they stand in cells of
-        other columns."""
+        """The cells of a lender, by its number from 0, in these rows, (m,), as they stand in cells
+        of other columns."""
         chosen = cells[number].take(rows)
         return as_lent(chosen, lenders[number].case)
 

@@ -70,7 +70,8 @@ class Limits(Protocol):
 
     @property
     def second(self) -> int:
-        """How many other features, those that did best, are tried again once one is chosen."""
+        """How many of the features that were not chosen, those that saved most, are tried again in
+        the next round, once one is chosen."""
 
     @property
     def repeats(self) -> tuple[int, ...]:
@@ -106,8 +107,8 @@ class Candidate:
 
     @cached_property
     def key(self) -> Hashable:
-        """A hashable key for keeping costs: features of equal keys make the same contexts on the
-        rows of the sample, and so cost as many bits."""
+        """A hashable key by which costs are kept: features of equal keys make the same contexts on
+        the rows of the sample, so that symbols take as many bits with either."""
         if self.marks is None:
             assert isinstance(self.feature, OwnSymbol)
             return (self.feature.edges.tobytes(), self.radix)

@@ -99,8 +99,9 @@ class MarkEvidence:
 @dataclass(frozen=True)
 class DecimalMarks:
     """The decimal marks of a table's columns. known: "." or "," by the column's name, of those
-    columns alone in which cells such as 1.234 can be read with either; unclear: by name the mark in
-    such cells of columns in which either reading is possible."""
+    columns alone in which cells such as 1.234 can be read with either; unclear: by name the mark
+    that stands in such cells, of columns of which nothing tells whether it is decimal or parts
+    thousands."""
 
     known: Mapping[str, str] = field(default_factory=dict)
     unclear: Mapping[str, str] = field(default_factory=dict)

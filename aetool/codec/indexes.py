@@ -132,9 +132,9 @@ def places(index: Archive) -> Iterator[BlockPlace]:
 
 
 def blocks(index: Archive, first: int, last: int) -> Iterator[tuple[Block, slice]]:
-    """Yield the blocks that have some of rows first:last, and the slice of these in each, as
-    Archive.blocks does; their first rows are counted through all parts. Damage raises ArchiveError;
-    if lenient, it is noted in index.lost."""
+    """Yield the decoded blocks of all parts that have some of rows first:last, counted through all
+    parts from 0, and the slice of these in each, as Archive.blocks does; their first rows are
+    counted through all parts. Damage raises ArchiveError; if lenient, it is noted in index.lost."""
     for opened in index.parts(first, last):
         inside = opened.inside
         own_blocks = opened.sound_items(index, opened.archive.blocks(inside.start, inside.stop))

@@ -75,7 +75,8 @@ def join(
     """Compress the texts and levels (different texts) of a block's columns together: by the place
     of each of these columns the blob to store instead of its first one. {} if they are to stay as
     they are: together they take no fewer bytes, there are fewer than two, one of them takes nearly
-    all, or they have more than `most_bytes` unpacked, or mixing.MOST (2^23)."""
+    all (the others together less than LEAST_OF_OTHERS, 2 %, of the bytes), or they have more than
+    `most_bytes` unpacked, or mixing.MOST (2^23)."""
     joined_blobs: dict[int, bytes] = {}
     texts: list[bytes] = []
     size_apart = 0

@@ -143,7 +143,8 @@ def columns_of(frame: Frame) -> list[Column]:
 
 
 def split(text: bytes) -> list[bytes]:
-    """Cut a text into lines, each with its line feed; the last may have none. [] of no text."""
+    """Cut a text into lines, each with its line feed; the last may have none. [] of an empty text.
+    Only the byte 0A ends a line."""
     lines = text.split(b"\n")
     last = lines.pop()
     ended = [line + b"\n" for line in lines]
@@ -342,7 +343,8 @@ def _frame(parts: Sequence[str]) -> list[bytes]:
 
 
 def _values(column: cells.CellColumn) -> list[bytes]:
-    """The value of a column in each line; b"" in lines that have none. column: decoded cells."""
+    """The value of a column in each line, in order, as bytes; b"" in lines that have none. column:
+    decoded cells, one for each line."""
     stop = column.ends
     start = stop - column.lengths()
     return spans.cells_of(column.bytes, start, stop)

@@ -29,8 +29,8 @@ LEAST_GAIN = 0.95  # of the bits of what is left without keys
 @dataclass(eq=False)
 class _Keys:
     """A stream that may be the keys of another, prepared, in the block's first ROWS (2^16) rows.
-    before: (rows,) int64, for each row the number of the last row before it that has the same key;
-    its own number if none has. different: (keys,), the different keys, ascending."""
+    before: (rows,) int64, for each row the number, from 0, of the last earlier row with the same
+    key; its own number if there is none. different: (keys,), the different keys, ascending."""
 
     before: Int
     different: Int

@@ -29,12 +29,12 @@ class Course:
     it with the same key. Rows with equal keys stay in the order of the block; the rows of another
     pair of streams, keys and values already known, may lie among them.
 
-    All are arrays. own: (n,), for each row of the stream its place in this order. begins: (keys,),
-    the places at which a new key begins, ascending. key: (places,), for each place the number of
-    its key, from 0. known: (places,) bool, whether its row is one of the other pair. values:
-    (places,), the value of the other pair there, else 0. guesses: (keys,), for each key the first
-    value that the other pair has for it, or 0. has_guess: (keys,) bool, whether the other pair has
-    the key.
+    All are arrays. own: (n,), for each row of the stream its place, from 0, in this order. begins:
+    (keys,), the places at which a new key begins, ascending. key: (places,), for each place the
+    number of its key, from 0. known: (places,) bool, whether its row is one of the other pair.
+    values: (places,), the value of the other pair there, else 0. guesses: (keys,), for each key the
+    first value that the other pair has for it, or 0. has_guess: (keys,) bool, whether the other
+    pair has the key.
     """
 
     own: Int

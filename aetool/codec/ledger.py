@@ -83,8 +83,8 @@ class Ledger:
         column_blobs: Sequence[bytes],
     ) -> None:
         """Begin the next column of a block: what is reported until the next call counts as its
-        cells'. cells: how many it has; column_blobs: its blobs, whose bits are shared among cells
-        later."""
+        cells'. cells: how many the column has; column_blobs: the column's blobs, of which a list is
+        kept, whose bits are shared among cells later."""
         self.taken.append(np.zeros(cells))
         self.judged.append(np.zeros(cells))
         self.blobs.append(list(column_blobs))

@@ -129,10 +129,10 @@ class ScaledQuantisers:
         distance: Callable[[Decoded, Decoded], Float],
         latent: int | None,
     ) -> ScaledQuantisers:
-        """The quantisers of codes z, (rows, latent) float32, at least one row. decode: of codes.
-        distance(a, b): (rows,), squared difference of each record in two decodings. latent: how
-        many units to keep, those that change the decoded records most; None: all. ParamError where
-        it is not 1 to the size of the code."""
+        """The quantisers of codes z, (rows, latent) float32, at least one row. decode(codes): makes
+        records of codes. distance(a, b): (rows,), squared difference of each record in two
+        decodings. latent: how many units to keep, those that change the decoded records most; None:
+        all. ParamError where it is not 1 to the size of the code."""
         size = z.shape[1]
         if latent is not None and not 1 <= latent <= size:
             raise ParamError(
@@ -176,10 +176,10 @@ def choose(
     searched by halving, as if the error only grew with the scale, to about 0.3 %; the finest is
     taken where no other that is tried will do.
 
-    z: float32, at least one row. decode: of codes. error(decoded): what must be at most `target`,
-    in the same unit; with target None distortion(decoded), a squared error, may rise by a quarter
-    above that of the finest steps, or up to floor. ParamError where even the finest steps miss the
-    target.
+    z: float32, at least one row. decode(codes): makes records of codes. error(decoded): what must
+    be at most `target`, in the same unit; with target None distortion(decoded), a squared error,
+    may rise by a quarter above that of the finest steps, or up to floor. ParamError where even the
+    finest steps miss the target.
     """
     judge = distortion if target is None else error
 

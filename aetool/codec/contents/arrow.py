@@ -176,8 +176,8 @@ class ArrowContent(Content):
         yield from self.source.batches()
 
     def located_items(self) -> Iterator[tuple[pa.RecordBatch, Located | None]]:
-        """Yield each batch with the place from which another process can read it; None if only this
-        one can."""
+        """Yield each batch with the place from which another process can read it, or with None if
+        only this process can."""
         assert self.source is not None
         yield from self.source.located()
 

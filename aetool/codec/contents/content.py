@@ -175,8 +175,8 @@ class Content:
         raise NotImplementedError
 
     def located_items(self) -> Iterator[tuple[Piece, Located | None]]:
-        """Yield each item of `items` with the place from which another process can read it; None if
-        only this process can. By default None with each."""
+        """Yield each item of `items` with the place from which another process can read it, or with
+        None if only this process can. By default None with each."""
         for item in self.items():
             yield item, None
 

@@ -59,8 +59,8 @@ class KeptBytes(ByteContent):
         return "bytes (kept file)"
 
     def items(self) -> Iterator[bytes]:
-        """Yield the file in pieces of BLOCK_BYTES (2^23), the last one shorter; nothing of an empty
-        file."""
+        """Yield the file in pieces of BLOCK_BYTES (2^23), the last one mostly shorter; nothing of
+        an empty file."""
         with self.opened() as stream:
             while data := read_exactly(stream, BLOCK_BYTES):
                 yield data

@@ -228,8 +228,8 @@ class Parts(Content):
         return self.lead(archive).rows_told(archive)
 
     def bytes_of(self, piece: Piece) -> int:
-        """How many bytes a restored piece takes in memory: of text its length, of columns their
-        nbytes."""
+        """How many bytes a restored piece takes in memory: of text, bytes, its length, of anything
+        else its `nbytes`."""
         if isinstance(piece, bytes):
             return len(piece)
         return int(piece.nbytes)

@@ -219,7 +219,7 @@ class FilteredPixels(BoundedPixels):
 
 def bound_of(entry: Json) -> int:
     """Check an entry of a header, the bound of pixel values in levels, and return it; ValueError
-    unless it is a whole number, 1 to MOST_BOUND."""
+    unless it is a whole number, 1 to MOST_BOUND (65,535)."""
     if type(entry) is not int or not 0 < entry <= MOST_BOUND:
         raise ValueError(f"pictures within {entry} levels")
     return entry
@@ -271,8 +271,8 @@ def pixels_of(source: ArrayFile) -> ArraySource | None:
 
 def gathered(batches: Iterable[Pixels]) -> Iterator[Pixels]:
     """Regroup batches of pictures, (n, channels, height, width), so that each has as many pictures
-    as a block holds (of BLOCK_BYTES, 2^23, values of pixels together), at least one; the last may
-    have fewer. Without pictures there is no batch."""
+    as a block holds (as many whole ones as have BLOCK_BYTES, 2^23, values of pixels together at
+    most), at least one; the last may have fewer. Without pictures there is no batch."""
     waiting: list[Pixels] = []
     for batch in batches:
         values_a_picture = int(np.prod(batch.shape[1:]))
