@@ -51,9 +51,9 @@ def rows_of_numbers(numbers: int, features: int, most: int) -> int:
 
 
 def few_rows(batches: Batches) -> Float:
-    """A sample of rows at even distances, (n, features) float64: all of few rows, else each second,
-    third and so on, so that at most about 8,000 are left, or of wide rows as many as hold
-    FEW_NUMBERS (1,048,576) numbers, or 128 if that is more. There must be a row."""
+    """A sample of the rows in batches at even distances, (n, features) float64: all of few rows,
+    else each second, third and so on, so that at most about 8,000 are left, or of wide rows as many
+    as hold FEW_NUMBERS (1,048,576) numbers, or 128 if that is more. There must be a row."""
     rows = sum(len(batch) for batch in batches)
     features = max((batch[:1].size for batch in batches), default=1)
     most = rows_of_numbers(FEW_NUMBERS, features, FEW_ROWS)

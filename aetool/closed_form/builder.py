@@ -23,6 +23,7 @@ def _operation(kind: str, *, reflected: bool = False) -> Operation:
     value is the right operand."""
 
     def method(value: Value, other: Operand) -> Value:
+        """The operator applied to the value and another operand."""
         if reflected:
             return value.builder.op(kind, other, value)
         return value.builder.op(kind, value, other)
@@ -43,6 +44,7 @@ class Value:
     __slots__ = ("builder", "name")
 
     def __init__(self, builder: Builder, name: str) -> None:
+        """The value of this name in the graph that `builder` writes."""
         self.builder = builder
         self.name = name
 
@@ -61,6 +63,7 @@ class Value:
     __le__ = _operation("LessOrEqual")
 
     def __neg__(self) -> Value:
+        """The value with the other sign, element by element."""
         return self.builder.op("Neg", self)
 
 
@@ -100,14 +103,16 @@ class Builder:
         return Value(self, result)
 
     def _name_of(self, operand: Operand) -> str:
+        """The name of an operand in the graph; an array or number is stored as a constant of
+        float32."""
         # equal constants are stored once
         if isinstance(operand, Value):
             return operand.name
         return self.graph.const(operand)
 
     def const(self, array: npt.ArrayLike, dtype: npt.DTypeLike = np.float32) -> Value:
-        """A constant that is stored in the graph, in its own shape: it has no batch. dtype: what it
-        is stored as."""
+        """A constant, `array`, that is stored in the graph, in its own shape: it has no batch.
+        dtype: what it is stored as."""
         name = self.graph.const(array, dtype)
         return Value(self, name)
 
@@ -168,8 +173,8 @@ class Builder:
         return self.op("Gather", np.asarray(table), index, axis=0)
 
     def look_up(self, table: npt.ArrayLike | Value, index: Value) -> Value:
-        """Look up the entries of a table, (k,), by their indices, (batch, n) int64, from 0 to k -
-        1: (batch, n)."""
+        """Look up the entries of a table, (k,), whose indices, from 0 to k - 1, are in index,
+        (batch, n) int64: (batch, n)."""
         return self.op("Gather", table, index, axis=0)
 
     def steps(self, x: Value, edges: Float, heights: Float) -> Value:

@@ -119,8 +119,8 @@ def of_mixture(
 
 
 def where_present(g: Builder, x: Value, cost: Value) -> Value:
-    """Costs of numbers, (batch, numbers), with 0 in place of those that features x, (batch,
-    features), call missing: (batch, numbers)."""
+    """`cost`, the costs of numbers, (batch, numbers), with 0 in place of those that features x,
+    (batch, features), call missing: (batch, numbers)."""
     spec = g.spec
     gated = spec.gate >= 0
     if not gated.any():

@@ -83,7 +83,8 @@ class _Sums:
         return cls(rows, mass, mean, weighed.T @ centred)
 
     def with_those_of(self, other: _Sums) -> _Sums:
-        """The sums of two sets of rows, as one set (Chan, Golub & LeVeque 1979, equation 2.1)."""
+        """The sums over these rows and those of `other`, as one set of rows (Chan, Golub & LeVeque
+        1979, equation 2.1)."""
         rows = self.rows + other.rows
         mass = self.mass + other.mass
         if not mass:

@@ -162,6 +162,8 @@ class _Centred:
     total: the sum of the variances of all features."""
 
     def __init__(self, batches: Batches, weights: Float) -> None:
+        """Compute the mean and the total variance, for which all rows are read twice. batches: of
+        the rows; weights: (rows,), whose sum is 1."""
         self.batches = batches
         self.weights = weights
         sums = [row_weights @ block for block, row_weights in self._blocks()]
@@ -173,6 +175,8 @@ class _Centred:
             self.total += float(block_weights @ length)
 
     def __iter__(self) -> Iterator[tuple[Features, Float]]:
+        """Yield, block by block, (rows less their mean, (n, features) float32; their weights,
+        (n,))."""
         mean = self.mean.astype(np.float32)
         for block, block_weights in self._blocks():
             yield block - mean, block_weights

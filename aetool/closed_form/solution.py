@@ -124,6 +124,7 @@ class ClosedForm:
     """
 
     def __init__(self, spec: Spec, params: Any) -> None:
+        """Keep the layout of the data, and the Params of the model with values for all."""
         self.spec = spec
         self.params = params
 

@@ -109,7 +109,8 @@ class Category(Modelled):
         return np.array([*self.counts, self.others], dtype=np.float64)
 
     def bin_name(self, place: int) -> str:
-        """The level with this index, "other" for what lies behind the last."""
+        """The name of the bin whose index is `place`: the level with this index, or "other" behind
+        the last level."""
         if place < len(self.levels):
             return self.levels[place]
         return "other"
@@ -176,7 +177,9 @@ class Category(Modelled):
     def parse(self, values: Values) -> Float:
         """(n,) float64: the index of each cell's word among the levels, by its meaning; len(levels)
         for any other word, or ODD in a condition whose words are all listed; NaN for a gap. A word
-        such as none, which means a gap elsewhere, is none where it is a level."""
+        such as none, which means a gap in other columns, is a word here where it is a level.
+        values: a column of the source, (n,); numbers and moments are read as the text that stands
+        for them."""
         cells = as_cells(values)
         is_missing = is_gap(cells, self.gap_words, self.country_codes)
         # a word that training saw as a level is no gap here
@@ -242,9 +245,9 @@ class Category(Modelled):
         return "(not seen in training)"
 
     def contrast(self, written: str, value: float, expected: float) -> str:
-        """The expected word of a column that is a reason, see Column.contrast; of a word that
-        training did not see and that may be a slip of one that it did, the latter: "not known, near
-        NNE", with the expected word behind it if that is another."""
+        """The expected word of a column that is a reason, see Modelled.contrast, which tells the
+        arguments; of a word that training did not see and that may be a slip of one that it did,
+        the latter: "not known, near NNE", with the expected word behind it if that is another."""
         expected_text = super().contrast(written, value, expected)
         (is_new,) = self.outside(np.array([value])).tolist()
         known = near(written, self.levels) if is_new else None
@@ -292,9 +295,9 @@ class Category(Modelled):
         return np.arange(count, dtype=np.float64)
 
     def remark(self) -> str:
-        """A remark that there are words which are not listed, and where most cells hold one how to
-        leave the column out, which hardly repeats itself and hides what is odd elsewhere; "" if all
-        are listed."""
+        """A remark that there were words in training which are not listed, and, where more cells
+        held such a word than a listed one, the option that leaves the column out: it hardly repeats
+        itself, and hides what is odd elsewhere. "" if all words are listed."""
         if not self.more:
             return ""
         text = f"more than {MAX_LEVELS} levels; the rest is `other`"
@@ -323,8 +326,8 @@ class Category(Modelled):
         return len(self.levels) == 1 and not self.more and not self.missing
 
     def understood(self) -> str:
-        """Words that say how the column was read: how many levels there are, and the first few of
-        them; or "empty", or "true or false"."""
+        """Words that say how the column was read: how many different words training saw, listed or
+        not, and the first four levels; or "empty", or "true or false"."""
         if not self.levels:
             return "empty"
         if self.truth:

@@ -213,8 +213,8 @@ class Modelled(Column):
         return {}
 
     def bins_of(self, values: Float) -> Int:
-        """(n,): the number of the bin of `bin_counts` that each value falls in. By default 0 for
-        all, as of a kind that counts none. values: in user units, without NaN and ODD."""
+        """(n,): the index in `bin_counts` of the bin that each value falls in. By default 0 for
+        all, as of a kind that counts none. values: (n,) in user units, without NaN and ODD."""
         return np.zeros(len(values), dtype=np.int64)
 
     @property
@@ -286,8 +286,9 @@ class Modelled(Column):
         return ()
 
     def nats_of_unseen(self, rows: int) -> float:
-        """The cost, in nats, of a word that none of `rows` of training held, beside what members
-        say of it. By default 0, for a column without words."""
+        """The cost, in nats, of a word that none of the `rows` records of training held, which is
+        added to what the model itself makes of an unlisted word. By default 0, for a column without
+        words."""
         return 0.0
 
     @property
@@ -326,9 +327,12 @@ class Modelled(Column):
         ODD."""
 
     def found(self, values: Values, row: int, value: float) -> str:
-        """The text that a message shows for a cell: as the source writes it, cut to 60 characters;
-        of a gap what `show` says. values: the source's column, (n,); row: the cell's index; value:
-        what the cell holds, in user units."""
+        """The text that a message shows for a cell: what `show` says of a gap; of a text the text
+        itself, without blanks around it, cut to 60 characters, the last three then being dots; of a
+        source with types a moment as `show` writes it, or in a column of another kind in ISO 8601,
+        and a number in the fewest digits that tell it from others of its type. values: the source's
+        column, (n,); row: the cell's index; value: what the cell holds, in user units, NaN for a
+        gap, ODD for what is not of the column's kind."""
         if np.isnan(value):
             return self.show(value)
         if isinstance(values, Cells):
@@ -353,9 +357,10 @@ class Modelled(Column):
         return np.asarray(values == expected)
 
     def expectation(self, value: float, expected: float) -> str:
-        """The expected value, written for a person. value: the one that is there; both in user
-        units, NaN for a gap; where a gap was expected in place of a value, RARELY_THERE ("present,
-        rare"), or NEVER_THERE ("missing in every fitted record") where the column was empty."""
+        """The expected value, `expected`, as `show` writes it for a person; where a gap was
+        expected (NaN) and there is a value, RARELY_THERE ("present, rare"), or NEVER_THERE
+        ("missing in every fitted record") where the column was empty in training. value: the one
+        that is there; both in user units, NaN for a gap."""
         if np.isnan(expected) and not np.isnan(value):
             return NEVER_THERE if self.is_empty else RARELY_THERE
         return self.show(expected)
@@ -372,7 +377,7 @@ class Modelled(Column):
     @abstractmethod
     def restored(self, values: Float) -> Restored:
         """Values in user units, (n,), as the source's type has them: numbers (float64, NaN for a
-        gap), moments (datetime64[us], NaT) or texts (None, or of dates "")."""
+        gap), moments (datetime64[us], NaT for a gap) or texts (for a gap None, or of dates "")."""
 
     def mended(self, values: Float, expected: Float) -> Float:
         """Replacements that make values inconspicuous, (n,): for each value the one that the model
@@ -380,9 +385,10 @@ class Modelled(Column):
         return np.where(np.isnan(expected), values, expected)
 
     def drawn(self, values: Float, rng: np.random.Generator) -> Float:
-        """Make values that a model drew, (n,), such as the column can hold: rounded and limited,
-        (n,), in user units. For a context column, which models do not draw, they are usual values
-        drawn by rng instead."""
+        """Make values that a model drew, (n,), such as the column can hold: (n,) in user units, of
+        numbers rounded to the column's decimals and limited to the range seen in training, of words
+        as they are. For a context column, which models do not draw, `values` are not read but for
+        their number, and usual values drawn by rng stand in their place."""
         if self.predicted:
             return self.within(values)
         return self.usually(len(values), rng)
@@ -436,8 +442,9 @@ class Modelled(Column):
         return np.asarray(~same, dtype=np.float64)
 
     def facts(self) -> dict[str, Json]:
-        """Facts about the column by name, as `aetool info` prints them: those of every column, and
-        "gaps", "missing", and where there are any "odd" and "condition"."""
+        """Facts about the column by name, as `aetool info` prints them: those of every column,
+        "gaps" (whether there were any in training), "missing" (how many), if there were any "odd"
+        (how many cells were of another kind), and "condition" (True) if the column is one."""
         facts: dict[str, Json] = {"missing": self.missing} | ({"odd": self.odd} if self.odd else {})
         facts |= {"condition": True} if self.condition else {}
         return {**super().facts(), "gaps": self.gaps, **facts}

@@ -186,9 +186,10 @@ class Date(Modelled):
         return 0.0
 
     def parse(self, values: Values) -> Float:
-        """(n,) float64: moments in epoch seconds, NaN where missing, ODD for what is none. A
-        number, in text or not, is a moment if it counts seconds since 1970, or a thousandth, a
-        millionth or a billionth of them."""
+        """(n,) float64: moments in epoch seconds, NaN where missing, ODD for what is none. values:
+        a column of the source, (n,), texts, moments or numbers; a number, in text or not, is a
+        moment if it counts seconds since 1970, or a thousandth, a millionth or a billionth of
+        them."""
         if isinstance(values, Cells):
             read = self.notation.read(values)
             odd = np.flatnonzero(read.state == ODD_CELL)
@@ -224,8 +225,9 @@ class Date(Modelled):
         return self.notation.show(value)
 
     def expectation(self, value: float, expected: float) -> str:
-        """The range that nearly all moments lie in, as text, "missing" where training had none,
-        whatever the arguments: models predict no dates."""
+        """The range that nearly all moments lie in, as text, such as "2024-01-01 to 2024-12-31",
+        whatever the arguments: models predict no dates. It is the range that training saw, cut to
+        the usual one, `reach`, where that is known."""
         # then there are no ends to a range
         if math.isnan(self.low):
             return self.show(self.low)
@@ -278,7 +280,9 @@ class Date(Modelled):
 
     @property
     def is_empty(self) -> bool:
-        """Whether all cells that training saw were gaps, one at least."""
+        """Whether training saw gaps, and the range that it saw begins at NaN. So it is False of
+        every column that `infer` makes, or a file holds: without any moment its range is from 0 to
+        0."""
         return self.gaps and math.isnan(self.low)
 
     @property

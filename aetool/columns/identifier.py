@@ -81,7 +81,7 @@ def _counts_rows(summary: Summary) -> bool:
 
 
 def _begins_at_one(summary: Summary) -> bool:
-    """Whether the first value, of a column that counts rows, is 1."""
+    """Whether the first value of a column that counts rows, by `_counts_rows`, is 1."""
     values = summary.values
     if not isinstance(values, Cells):
         return float(values[0]) == 1
@@ -111,10 +111,15 @@ def _rise_by_one(values: Numbers) -> bool:
 
 
 def _names_records(summary: Summary) -> bool:
-    """Whether at least 99 % of the values differ, of texts all of the first 20, and look like codes
-    of records: texts of which the first 20 are codes, or digits in a column whose name says so,
-    such as `order_id`, or no numbers in one of row names, and no dates; or whole floats in such a
-    column. False for fewer than 20 values."""
+    """Whether a column holds names of records, by its own name and by how its values look. False
+    for fewer than 20 values.
+
+    Of texts the first 20 that are present must all differ, as must at least 99 % of all that are,
+    and the column must not be one of dates. These 20 must be codes by `_look_like_codes`, or keys
+    by `_look_like_keys`; or the column is called as files call row names, and is none of numbers.
+    Other values must be floats that are finite and whole, at least 99 % of them different, in a
+    column that is called like a key.
+    """
     values = summary.values
     if len(values) < FEWEST:
         return False

@@ -26,8 +26,9 @@ KINDS: dict[str, type[Column]] = {
 
 def decide(summary: Summary, kind: str | None = None) -> Column:
     """The column that a summary is of: of the kind that the user named, or if that is None of the
-    first in KINDS that fits; text always does. ParamError for an unknown kind, or an order that is
-    none of ORDERS; DataError for a kind that the values cannot be.
+    first in KINDS that fits; text always does. Text also where the values do not tell a kind that
+    the user named, as of numbers without a present cell. ParamError for an unknown kind, or an
+    order that is none of ORDERS; DataError for a kind that the values cannot be.
 
     kind: a name of KINDS; of dates also with the order of their numbers, such as "date:dmy".
     """

@@ -15,17 +15,18 @@ TIMES = 5
 
 def nats_of_gaps(missing: Sequence[int], rows: int) -> list[float]:
     """The cost, in nats, of a gap in each column where gaps stand alone, as of a stray word (see
-    Strays); 0 in columns where they do not.
+    Strays); 0 in columns where they do not, and in all columns if there are fewer than 100 rows.
 
     missing: how many cells of each column were missing in training, of so many `rows`. Gaps stand
-    alone in a column that has one, or one for each 1,000 rows, if all columns that have no more of
-    them hold at most 3 together, or one for each 1,000 rows, and every other column at least 5
-    times as many as any of these: where gaps of every number are found, few of them are nothing
-    special.
+    alone in a column that has none, or one, or up to one for each 1,000 rows, if all columns that
+    have no more of them hold at most 3 together, or one for each 1,000 rows, and every other column
+    at least 5 times as many as any of these: where gaps of every number are found, few of them are
+    nothing special.
 
-    The cost is the log of how rare a gap is in its column, one being counted where training saw
-    none, plus the log of how many cells are there for each that is not, at most NEVER_SEEN (log
-    1,000). A gap in a column without any is counted by models as well, by its rarity.
+    The cost is the log of (rows + 1) / gaps, that is how rare a gap is in its column, plus the log
+    of how many cells are there for each that is not, the latter at most NEVER_SEEN (log 1,000). In
+    a column without any gap it is the second term alone, as if there had been one gap: models count
+    the rarity of such a gap themselves.
     """
     costs = [0.0] * len(missing)
     most_gaps = _most_gaps_alone(missing, rows)

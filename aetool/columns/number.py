@@ -79,10 +79,12 @@ class Number(Modelled):
 
     @classmethod
     def infer(cls, summary: Summary, asked: bool) -> Self | None:
-        """The column of numbers, if nearly all values are numbers, and no codes such as 007 or
-        labels such as R14, or the user asks for it, with its statistics; else None. Asked for,
-        DataError where they are moments, or no text is a
-        number."""
+        """The column of numbers, with its statistics, or None. A source of numbers always is one.
+        Texts are if nearly all are numbers, and no codes such as 007 or labels such as R14, or if
+        the user asks for it; those of a source with types hardly ever unasked, see `_of_texts`.
+        None also for moments, and for texts of which none is a number. Asked for, DataError where
+        they are moments, or where cells are present and none is a number; None still where all are
+        gaps."""
         values = summary.values
         if isinstance(values, Cells):
             return cls._of_texts(summary, values, asked)
@@ -159,9 +161,10 @@ class Number(Modelled):
 
     def _with_statistics(self, values: Float, decimals: int | None) -> Self:
         """A copy of the column with the statistics (scale, range, quantiles, counts, gaps) of these
-        values, (n,) in the user's units, NaN for what is no number; self.odd of these are odd
-        cells, and the others gaps. Without a finite number only gaps and decimals are set.
-        decimals: of all of them, None for true floats."""
+        values, (n,) in the user's units, NaN for what is no number: as many of these NaN as
+        self.odd says are odd cells, and the others gaps. Without a finite number only gaps and
+        decimals are set. decimals: that all of the numbers are written with, None for true
+        floats."""
         # an odd cell is NaN as well, and no gap
         missing = int(np.isnan(values).sum()) - self.odd
         column = dataclasses.replace(self, missing=missing, decimals=decimals)
@@ -231,9 +234,10 @@ class Number(Modelled):
         return np.array(different, dtype=np.float64)
 
     def bins_of(self, values: Float) -> Int:
-        """The number of the bin in which each value falls, (n,): 2 i + 1 for a value that equals
-        landmark i, 2 i for one between landmarks i - 1 and i, so that a number which many records
-        have is a bin of its own. i counts from 0; values: (n,) in user units."""
+        """The index in `bin_counts` of the bin in which each value falls, (n,): 2 i + 1 for a value
+        that equals landmark i, 2 i for one between landmarks i - 1 and i, so that a number which
+        many records have is a bin of its own. i counts from 0; values: (n,) in user units, none of
+        them NaN."""
         landmarks = self.landmarks
         below = np.searchsorted(landmarks, values, side="left")
         # a value that equals a landmark counts it once more
@@ -336,8 +340,9 @@ class Number(Modelled):
 
     def parse(self, values: Values) -> Float:
         """(n,) float64: numbers in user units, NaN where missing or one of the words for a gap, ODD
-        for a cell that is no number, and for moments. Words that say true or false are 1 and 0
-        where training saw these two numbers alone."""
+        for a cell that is no number, and for moments. values: a column of the source, (n,), texts,
+        numbers or moments. Texts that say true or false are 1 and 0 where training saw these two
+        numbers alone."""
         if isinstance(values, Cells):
             return self._parsed_texts(values)
         if values.dtype.kind == "M":
@@ -397,9 +402,10 @@ class Number(Modelled):
         return bool(self.few) and set(self.few) <= {0.0, 1.0}
 
     def show(self, value: float) -> str:
-        """A number as text in the notation of the source, with the column's decimals; "missing" for
-        NaN, "(no number)" for ODD; from 1e15 on to six digits with an exponent, without the
-        unit."""
+        """A number as text in the notation of the source, rounded to the column's decimals, or of
+        true floats to as many as show its resolution; "missing" for NaN, "(no number)" for ODD;
+        what is 1e15 or larger in size with six digits and an exponent, without the unit; infinities
+        in the source's notation."""
         if math.isnan(value):
             return "missing"
         if value == ODD:
@@ -436,8 +442,9 @@ class Number(Modelled):
         """The expected number of a column that is a reason, written so that it differs from the
         number found, `written`: where rounding makes both equal, with up to MORE_PLACES (3)
         decimals more; AS_EXPECTED ("as expected, but less surely than usual") where that is not
-        enough, and where training saw whole numbers alone, as there is no 3.4 among counts. value,
-        expected: in user units, NaN for a gap."""
+        enough, for numbers of 1e15 and more, and where training saw whole numbers alone, as there
+        is no 3.4 among counts. value: the one found; both it and `expected` in user units, NaN for
+        a gap."""
         expected_text = super().contrast(written, value, expected)
         if expected_text != AS_EXPECTED or not math.isfinite(value) or not self.quantiles:
             return expected_text
@@ -455,8 +462,9 @@ class Number(Modelled):
         return expected_text
 
     def alike(self, values: Float, expected: Float) -> npt.NDArray[np.bool_]:
-        """(n,): True where a value equals its expected one, once that is moved to a number that is
-        possible and rounded to the column's decimals."""
+        """(n,): True where a value equals its expected one, once the latter is moved to a number
+        that is possible, see `expectation`, and rounded to the column's decimals. values, expected:
+        (n,) in user units; NaN equals nothing."""
         possible = self._nearest_possible(expected)
         return np.asarray(values == self.rounded(possible))
 
@@ -479,9 +487,9 @@ class Number(Modelled):
         return bool(self.quantiles) and all(float(part).is_integer() for part in self.quantiles)
 
     def _nearest_of_few(self, values: Float) -> Float:
-        """Move each value, (n,), to the nearest of the few different numbers that training saw, of
-        which there must be any (`few_numbers` is not empty): (n,). Of two that are as near, to the
-        lower one; NaN to the lowest of all."""
+        """Move each value, (n,), to the nearest of the few different numbers that training saw:
+        (n,). `few` must not be empty. Of two that are as near, to the lower one; NaN to the lowest
+        of all."""
         few_numbers = np.array(self.few)
         distances = np.abs(few_numbers - values[:, None])
         nearest = distances.argmin(axis=1)
@@ -537,8 +545,8 @@ class Number(Modelled):
 
     def tried(self, most: int) -> Float:
         """Numbers to try in a record in place of its own, at most `most` different ones, rising, in
-        user units: evenly spread over 2.5 standard deviations about the mean, moved into the range
-        that training saw."""
+        user units: evenly spaced, once standardised, from 2.5 standard deviations below the mean to
+        as many above it, and then moved into the range that training saw."""
         standardised = np.linspace(-REACH, REACH, most)
         values = self.scale.restored(standardised)
         inside = np.clip(values, self.low, self.high)
@@ -584,8 +592,8 @@ class Number(Modelled):
 
     @property
     def is_empty(self) -> bool:
-        """Whether all cells that training saw were gaps, one at least; or, as these are not
-        counted, infinities beside a gap."""
+        """Whether training saw nothing but gaps, one at least, and infinities, which are not
+        counted."""
         return self.gaps and not self.odd and not self.quantiles
 
     @property
@@ -627,7 +635,7 @@ class Number(Modelled):
     def written_within(self, error: float) -> dict[str, Json]:
         """As `written`, but true floats so finely that text adds next to nothing to their error.
         error: the root mean squared error of the numbers, 0 or more, in the column's unit; where it
-        is 0 they stay as `written` has them."""
+        is 0 or infinite they stay as `written` has them."""
         written = self.written()
         if self.decimals is None and 0 < error < math.inf:
             needed = math.ceil(-math.log10(error)) + PLACES_BELOW

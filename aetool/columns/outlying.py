@@ -97,11 +97,11 @@ OPEN = 1000.0  # ranges of the ordinary numbers: the tail of a side without a ga
 
 
 def reach_of(numbers: Float) -> Reach | None:
-    """The reach of a column's ordinary numbers, outside of which others lie apart, far out or
-    across zero; None where none does, and where it cannot be told, as of fewer than 12 numbers.
-    Of fewer than 100, and of fewer than 3 different ones in the middle half, up to one in 16 may
-    lie apart, or one, by the range of the others alone. numbers: (n,), finite, n > 0, of which
-    those apart are `beyond`."""
+    """The reach of a column's ordinary numbers, outside of which others lie apart: far out, across
+    zero, or beyond a list of whole numbers; None where none does, and where it cannot be told, as
+    of fewer than 12 numbers. Of fewer than 100, and of fewer than 3 different ones in the middle
+    half, up to 6 % may lie apart at either end, or one, by the range of the others alone. numbers:
+    (n,), finite, in any order. How many lie apart is `beyond` of the reach."""
     if len(numbers) < FEWEST_FOR_RANGE:
         return None
     # the difference of two of the largest floats would be infinite
@@ -191,7 +191,8 @@ class _Middle:
         return cls(median, unit, farthest)
 
     def units(self, rising: Float) -> Float:
-        """Numbers, (n,), in units from the median."""
+        """The distances of numbers, (n,), from the median, in units, negative below it: at most
+        1e150 in size, and 0 where less than 1e-130. rising: the numbers, in any order."""
         # of the smallest units the largest numbers are infinitely many
         with np.errstate(over="ignore"):
             units = (rising - self.median) / self.unit
@@ -202,8 +203,8 @@ class _Middle:
 
 def _counts_apart(rising: Float, units: Float, may_be_far: bool) -> tuple[int, int]:
     """How many of a column's numbers lie apart at the lower end, and at the upper one. rising:
-    (n,), n at least 100; units: the same in robust deviations from the median; may_be_far: whether
-    any is far enough from it."""
+    (n,), n at least 100, ascending; units: the same in robust deviations from the median;
+    may_be_far: whether any number is so far from the median that it may lie apart for that."""
     below = above = 0
     if may_be_far:
         below = _beyond_gap(-units[::-1])
@@ -239,7 +240,8 @@ def _count_by_logarithms(rising: Float) -> int:
 
 
 def _has_few_across_zero(numbers: Float) -> bool:
-    """Whether all numbers, (n,), but a few are above zero, or all but a few below."""
+    """Whether some numbers, (n,), but no more than `_most_across` allows, are zero or below, or
+    some but no more are zero or above: nearly all others then have one sign."""
     most = _most_across(len(numbers))
     not_above = np.count_nonzero(numbers <= 0)
     not_below = np.count_nonzero(numbers >= 0)
@@ -265,8 +267,9 @@ def _most_across(count: int) -> int:
 
 def _counts_beyond_levels(numbers: Float) -> tuple[int, int]:
     """How many of a column's numbers lie apart below, and above, a list of whole numbers that each
-    come often: those of the lowest number, and of the highest one; 0 where that is one of the list,
-    or there is no list. numbers: (n,), finite."""
+    come often: those of the lowest number, and of the highest one; 0 where that is one of the list.
+    0 and 0 where there is no list: of fewer than 100 numbers, of fewer than 3 different ones or
+    more than 41, or where one is not whole. numbers: (n,), finite."""
     if len(numbers) < FEWEST:
         return 0, 0
     # a first look spares most columns the sorting of all
@@ -282,8 +285,9 @@ def _counts_beyond_levels(numbers: Float) -> tuple[int, int]:
 
 
 def _count_beyond_end(levels: Float, counts: Int) -> int:
-    """How many numbers are of the highest level, where the list of levels below it ends abruptly,
-    else 0. levels: (levels,), three or more, rising; counts: how many numbers are of each."""
+    """How many numbers are of the highest level, if that is no more than one in 1,000, or one, and
+    the list of levels below it ends abruptly, see LAST_LEVEL_TIMES; else 0. levels: (levels,),
+    three or more, rising; counts: (levels,), how many numbers are of each."""
     numbers = int(counts.sum())
     before, last, outermost = counts[-3:].tolist()
     most = max(1, numbers // ONE_OF)
@@ -318,9 +322,9 @@ def _count_across_zero(rising: Float) -> int:
 
 
 def _count_ranges_away(rising: Float) -> int:
-    """How many numbers at the upper end are farther from all others than RANGES_OF_OTHERS (4) times
-    the range of these; 0 if none is. rising: (n,), n at least 12; of them up to 6 % lie apart, or
-    one."""
+    """How many numbers at the upper end are at least RANGES_OF_OTHERS (4) times as far from all
+    others as the range of these is wide; 0 if none is, or the others are fewer than 4 different
+    numbers. rising: (n,), n at least 12, ascending; of them up to 6 % lie apart, or one."""
     most_beyond = max(1, int(MOST * len(rising)))
     # the gap below each of the highest numbers is judged: so many numbers lie beyond it
     beyond = np.arange(1, most_beyond + 1)
@@ -341,8 +345,9 @@ def _count_ranges_away(rising: Float) -> int:
 
 def _count_beyond_body(rising: Float) -> int:
     """How many numbers at the upper end, up to three, are farther from all others than
-    RANGES_OF_BODY (2) times the range of these, where the others have no long tail; 0 if none is,
-    and of fewer than 100. rising: (n,), n at least 12."""
+    RANGES_OF_BODY (2) times the range of these, where the others have no long tail, and are four
+    different numbers at least; 0 if none is, and of fewer than 100. rising: (n,), n at least 12,
+    ascending."""
     if len(rising) < FEWEST:
         return 0
     first_of_middle, last_of_middle = np.quantile(rising, MIDDLE).tolist()

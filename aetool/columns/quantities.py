@@ -115,9 +115,9 @@ def is_key(column: Number) -> bool:
 
 def is_coded(column: Number) -> bool:
     """Whether a column holds a few whole numbers that stand far apart and come again and again, as
-    those do that stand for kinds, such as 20, 30, 120, 190: at most 32 that are known, 10 records
-    for each, and on average three steps from one to the next. False for numbers with a unit or with
-    marks of thousands, which are amounts.
+    those do that stand for kinds, such as 20, 30, 120, 190: 2 to 32 different ones, at least 10
+    records for each on average, and from one to the next a difference of at least 3 on average.
+    False for numbers with decimals, with a unit or with marks of thousands, which are amounts.
 
     Rounded, one code becomes another, and exact they take hardly more bytes.
     """

@@ -64,28 +64,29 @@ class Reach:
         is_beyond = reach.away(moments) > 1
         return dataclasses.replace(reach, beyond=int(is_beyond.sum()))
 
-    def away(self, moments: Float) -> Float:
-        """(n,): the distance of each moment from the range `first` to `last`, in tails of its side;
-        0 inside the range and for NaN. moments: (n,), epoch seconds."""
-        before_first = (self.first - moments) / self.before
-        after_last = (moments - self.last) / self.after
+    def away(self, values: Float) -> Float:
+        """(n,): the distance of each value from the range `first` to `last`, in tails of its side;
+        0 inside the range and for NaN. values: (n,), epoch seconds of moments, or numbers in user
+        units."""
+        before_first = (self.first - values) / self.before
+        after_last = (values - self.last) / self.after
         # inside the range both are negative
         outside = np.maximum(before_first, after_last)
         away = np.maximum(outside, 0.0)
         return np.nan_to_num(away)
 
-    def bits(self, moments: Float) -> Float:
-        """How surprising each moment is by its distance from the usual range, (n,), in bits: 6 log2
-        of the distance in tails; 0 for those less than one tail away. moments: (n,), epoch
-        seconds."""
-        # a moment less than one tail away is no surprise
-        tails_away = np.maximum(self.away(moments), 1.0)
+    def bits(self, values: Float) -> Float:
+        """How surprising each value is by its distance from the usual range, (n,), in bits: 6 log2
+        of the distance in tails; 0 for those less than one tail away, and for NaN. values: (n,),
+        epoch seconds of moments, or numbers in user units."""
+        # a value less than one tail away is no surprise
+        tails_away = np.maximum(self.away(values), 1.0)
         return np.asarray(POWER * np.log2(tails_away))
 
-    def inside(self, moments: Float) -> Float:
-        """Move moments, (n,) in epoch seconds, into the usual range, (n,): `first` in place of
-        those before it, `last` in place of those after it; NaN stays NaN."""
-        return np.clip(moments, self.first, self.last)
+    def inside(self, values: Float) -> Float:
+        """Move values, (n,), epoch seconds or numbers in user units, into the usual range, (n,):
+        `first` in place of those below it, `last` in place of those above it; NaN stays NaN."""
+        return np.clip(values, self.first, self.last)
 
     def check(self) -> None:
         """Raise ValueError for fields that `of` could not have computed: of a wrong type, not

@@ -309,9 +309,9 @@ def _with_common_decimal_mark(
     summaries: Sequence[Summary],
     asked_mark: str | None,
 ) -> Sequence[Summary]:
-    """The summaries, with the decimal mark that is usual in the file put right where it was told by
-    its beginning, and cells further on can only have the other: where all columns that show a mark
-    show the same. asked_mark: what the user says of it, None for nothing."""
+    """The summaries, all with one decimal mark: `asked_mark`, what the user says of it, or if that
+    is None the only one that columns show for sure, whatever the file's beginning told. As they are
+    if columns show none for sure, or both."""
     sure_marks: frozenset[str] = frozenset()
     for summary in summaries:
         sure_marks |= summary.sure_marks
@@ -367,8 +367,8 @@ def infer(
     closed: bool = False,
     asked_mark: str | None = None,
 ) -> Schema:
-    """The schema of a sample of records, as `decided` makes it. chosen: the kinds that the user
-    names, by column; ParamError for a name that is no column's, or a kind that does not exist;
+    """The schema of a sample of records, `table`, as `decided` makes it. chosen: the kinds that the
+    user names, by column; ParamError for a name that is no column's, or a kind that does not exist;
     DataError for a kind that the column cannot be. dtypes: the source's own type names by column;
     decimal: the decimal mark that is usual in its text; gap_words: further words that mean a gap;
     closed: whether no other records are to come; asked_mark: the decimal mark that the user asks
@@ -390,11 +390,12 @@ def understood(schema: Schema) -> list[str]:
 
 
 def understood_briefly(schema: Schema, most: int) -> list[str]:
-    """Lines for a person that sum up how the columns were read: at most `most`, or 5 if that is
-    less. First, in a line, the names of those that models do not see; then those with something
-    odd, a line each while there is room, and the rest of them in one; then all others by name, in
-    up to three lines: constant ones, those with gaps, and all by kind. In a shell the last line
-    ends with the option that shows each column, where there are more columns than lines."""
+    """Lines for a person that sum up how the columns were read: at most `most` of them, or at most
+    5 where `most` is less than 5. First, in a line, the names of those that models do not see; then
+    those with something odd, a line each while there is room, and the rest of them in one; then all
+    others by name, in up to three lines: constant ones, those with gaps, and all by kind. In a
+    shell the last line ends with the option that shows each column, where there are more columns
+    than lines."""
     lines = _line_of_left_out(schema)
     odd_ones = []
     unremarkable = []

@@ -102,7 +102,8 @@ class Standardised(Section):
     ) -> str:
         """Add to a graph the nodes that turn expected features back into numbers; returns their
         name, (B, width) float64 in user units, NaN for a number that is more likely missing than
-        not. expected: the name of (B, features) float32, means of numbers and logits of flags."""
+        not. expected: the name of (B, features) float32, means of numbers and logits of flags;
+        spec: tells which of these features are numbers, and which flag each of them has."""
         features = graph.term(expected)
         standard = features.columns(spec.numeric)
         standard = standard.clipped(-CLIP, CLIP)
@@ -127,7 +128,8 @@ class Standardised(Section):
 
     def _likely_missing(self, features: Term, spec: Spec) -> Term:
         """Add to a graph whether each number is more likely missing than not, by the logits of
-        flags among expected features, (B, features): (B, width) bool."""
+        flags among expected features, (B, features): (B, width) bool, False for numbers without a
+        flag. spec: its `gate` tells the index of each number's flag, below 0 for none."""
         gated = spec.gate >= 0
         # the flags of numbers that have none are read, too, and not looked at
         flags = np.maximum(spec.gate, 0)
@@ -277,8 +279,9 @@ class OneHot(Section):
 
     def lay(self, records: Float, out: Features) -> None:
         """Write a 1 in each block of `out`, (rows, width), all zeros before, in place: at the
-        word's level, behind the levels for any other word, and last for a gap. records: (rows,
-        columns) in user units."""
+        word's level, behind the levels for any other word, and last for a gap, which in a block
+        without a feature for gaps counts as any other word. records: (rows, columns) in user
+        units."""
         rows = np.arange(len(records))
         first = 0
         for block in self.blocks:
@@ -368,7 +371,7 @@ class OneHot(Section):
 
 def _place_in_block(values: Float, block: Block) -> Int:
     """(rows,): the index in a block of the feature that is 1. values: (rows,), indices of levels,
-    NaN for a gap, which in a block without one for gaps counts as any other word."""
+    NaN for a gap, which in a block without a feature for gaps counts as any other word."""
     # behind the levels comes any other word, and last what is missing
     level_or_other = np.clip(values, 0, block.levels)
     is_missing = np.isnan(values)

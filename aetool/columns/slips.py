@@ -70,9 +70,9 @@ def slips_of(words: tuple[str, ...], counts: tuple[int, ...]) -> tuple[Slip, ...
 
 
 def near(word: str, known: Sequence[str]) -> str | None:
-    """The known word that an unknown one is most likely a slip of, the first of several; None where
-    it is like none. Words of any length are near that differ in the case of letters alone, before
-    those that `slips_of` would tell.
+    """The known word that an unknown one is most likely a slip of; None where it is like none.
+    Words of any length that differ in the case of letters alone come first, then those that differ
+    as a slip does from the word that was meant, see `slips_of`; of several the first in `known`.
 
     word: not among known; known: the commonest first.
     """
@@ -87,8 +87,11 @@ def near(word: str, known: Sequence[str]) -> str | None:
 
 
 def _is_slip(word: str, meant: str) -> bool:
-    """Whether a word, in small letters, may be a slip of another one that is longer than
-    three letters and hardly holds digits."""
+    """Whether a word may be a slip of another one, `meant`, both in small letters: they differ in
+    blanks and signs alone, or in one part (a run of letters and digits), which in both is of
+    letters alone and four or more in `meant`, by one edit, see `_is_one_edit`. False where `meant`
+    has fewer than four characters, or letters are less than 60 % of them, or the lengths differ by
+    more than 2. True of equal words."""
     # far from most words, and told quickly
     if abs(len(word) - len(meant)) > 2 or len(meant) < SHORTEST:
         return False

@@ -94,9 +94,9 @@ class Strays:
 
 def nats_of_new_word(counts: Sequence[int], rows: int) -> float:
     """The cost, in nats, of a word that none of `rows` of training held, in a column whose levels
-    came so often: the log of how rare new words are. As many records hold a new word as held one
-    that came once (Good 1953, Biometrika 40:237), and one at least; 0 where that is more than one
-    in 1,000."""
+    came as often as `counts` says: the log of how rare new words are. As many records hold a new
+    word as held one that came once (Good 1953, Biometrika 40:237), and one at least; 0 where that
+    is more than one in 1,000."""
     once = max(sum(count == 1 for count in counts), 1)
     if once * RECORDS_OF_NEW_WORD > rows:
         return 0.0
@@ -104,8 +104,9 @@ def nats_of_new_word(counts: Sequence[int], rows: int) -> float:
 
 
 def _is_like_any(word: str, others: Sequence[str]) -> bool:
-    """Whether a word shares at least a part LEAST_ALIKE (0.6) of its letters, in order and whatever
-    their case, with one of the others."""
+    """Whether a word shares at least a part LEAST_ALIKE (0.6) of the letters with one of the
+    others, in order and whatever their case: twice the letters that both have, divided by the
+    letters of both together (difflib's ratio)."""
     matcher = difflib.SequenceMatcher(autojunk=False)
     # what is kept of the second word serves all comparisons
     matcher.set_seq2(word.casefold())

@@ -35,8 +35,8 @@ LEAST_SPREAD = 1e-5  # of the scores, beside their size: equal scores are all us
 def tail_scale(excess: Float) -> float:
     """A robust scale of the tail of scores: the mean of the cut excesses over its start, (n,) above
     0. Each is cut at five times this same mean, which rounds of cutting and averaging find; 0 if
-    there are none. It is about the scale of an exponential
-    tail, and a few far outliers move it little."""
+    there are none. It is about the scale of an exponential tail, and a few far outliers move it
+    little."""
     if not len(excess):
         return 0.0
     scale = float(excess.mean())
@@ -240,11 +240,11 @@ class Calibration:
         """The calibration by held-out parts, (rows, columns + 1), whose sum is a row's score.
 
         surprise: (rows, columns), of each column given the others; None where the model does not
-        tell it. kept: how many scores are stored at most, more than 64; of very many some dozens
-        near the highest are stored beside these. expected: what is assumed of the tail before any
-        score. owner: (rows,), the record that each row is a piece of, where a record's score is
-        that of its highest piece; None where each row is a record. `fpr` and `ordinary` keep their
-        defaults. Scores are rounded up to seven digits.
+        tell it. kept: how many scores are stored, more than 64, all if there are no more; of very
+        many some dozens near the highest are stored beside these. expected: what is assumed of the
+        tail before any score. owner: (rows,), the record that each row is a piece of, where a
+        record's score is that of its highest piece; None where each row is a record. `fpr` and
+        `ordinary` keep their defaults. Scores are rounded up to seven digits, medians to five.
         """
         scores = parts.sum(axis=1, dtype=np.float64)
         if owner is not None:
@@ -339,8 +339,9 @@ class Calibration:
         return round(p * (self.rows + 1)) - 1
 
     def is_outnumbered(self, threshold: float, rate: float) -> bool:
-        """Whether more held-out records exceed a threshold than the part of ordinary records, above
-        0 and at most 1, that it is meant for lets expect."""
+        """Whether more held-out records exceed a threshold than `rate` lets expect, that is rate
+        times `rows`. rate: the part of ordinary records that the threshold is meant for, above 0
+        and at most 1."""
         return self.count_above(threshold) > rate * self.rows
 
     def rarity_in_words(self, threshold: float, rate: float) -> str:

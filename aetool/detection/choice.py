@@ -73,8 +73,9 @@ class Choice:
 
     def flags(self, scores: Float, calibration: Calibration) -> tuple[Mask, float]:
         """Which records are flagged where the scores of all are known: ((n,) True for flagged ones;
-        the score that they lie above, infinite where none is flagged or all are). scores: (n,);
-        calibration: by which rates are met and p-values computed."""
+        a score that all flagged ones reach). The latter is the threshold that they lie above, which
+        may be infinite; or where `is_by_rank` the highest score that is not flagged, minus infinity
+        where all are. scores: (n,); calibration: by which rates are met and p-values computed."""
         if not self.is_by_rank:
             threshold = self.threshold_by(calibration)
             return scores > threshold, threshold

@@ -204,8 +204,8 @@ def box_of_worst(amounts: Float, deviation: float) -> Box | None:
 
 
 def _rounded(values: Float) -> Float:
-    """Round values to 13 significant bits (multiples of 1/4096 of their power of two), so that they
-    take little room when stored."""
+    """Round values to 12 significant bits (each lies between two powers of two, and becomes a
+    multiple of 1/4096 of the upper one), so that they take little room when stored."""
     mantissa, exponent = np.frexp(values)
     steps = np.round(mantissa * MANTISSA)
     return np.ldexp(steps / MANTISSA, exponent)

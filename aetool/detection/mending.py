@@ -58,7 +58,8 @@ class Judged:
         )
 
     def put(self, rows: Int | Mask, others: Judged) -> None:
-        """Put other records in place of those with these indices, or of those of a mask."""
+        """Put other records in place of those with these indices, or of those of a mask, in these
+        arrays. others: as many as are replaced, in the same order."""
         self.X[rows] = others.X
         self.scores[rows] = others.scores
         self.surprise[rows] = others.surprise
@@ -164,7 +165,8 @@ class Mender:
     def _rarely_blank(self, judged: Judged) -> Mask:
         """(rows, columns) bool: the cells that are a gap, or hold something that is not of their
         column's kind, in columns where at most 5 % of training's cells did (RARE), and that can be
-        filled with what is expected. Conditions are left out."""
+        filled with what is expected. Conditions are left out. judged: the records, with what the
+        model expects."""
         X = judged.X
         is_gap = np.isnan(X)
         is_odd = X == ODD
@@ -205,9 +207,11 @@ class Mender:
         blank: Mask,
         named: Sequence[Sequence[int]],
     ) -> list[list[int]]:
-        """For each record the columns that cost more than usual, at most three, that one first
-        whose mending lowers the score most; none that is blank, (rows, columns), or named already,
-        columns by record. filled: the records with their blank cells filled."""
+        """For each record the columns that cost more than usual, at most CANDIDATES (8), that one
+        first whose mending lowers the score most; none that is blank, (rows, columns), or named
+        already, columns by record. For a record without any such column those whose mending takes
+        away at least half of its rarity, if there are any, see `reasons.by_rarity`. filled: the
+        records with their blank cells filled."""
         schema = self.schema
         # two values that nobody would expect are hardly told apart by how many bits they cost:
         # there the one counts more that is also odd by itself

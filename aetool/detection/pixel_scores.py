@@ -45,6 +45,7 @@ class PixelTally:
     """
 
     def __init__(self) -> None:
+        """Begin without any picture."""
         self._ordinary = _Counts()
         self._defective = _Counts()
         # of every region one in all, spread evenly over its pixels
@@ -129,9 +130,11 @@ class _Counts:
     It is true if there are any."""
 
     def __init__(self) -> None:
+        """Begin with no bin."""
         self._weights: dict[int, float] = {}
 
     def __bool__(self) -> bool:
+        """Whether something was added to any bin."""
         return bool(self._weights)
 
     def add(self, bins: Int, weights: Float | float) -> None:

@@ -40,14 +40,14 @@ def columns(
     by default, the most surprising first; none where no column costs more than usual.
 
     parts: (rows, columns), what each column costs, given the others where the model offers
-    conditionals; a column counts by its cost beyond the usual, typical: (columns,), or as parts
-    where that differs between records. marginal, (rows, columns): its surprise on its own, in the
-    unit of parts. When two columns contradict each other both cost much given the other, and the
-    one that is odd on its own is the culprit: the mean of a column's cost given no other and given
-    all others is the two-point estimate of its Shapley value (Lundberg & Lee 2017). A column is
-    named if it has at least this share, a tenth by default, of the record's excess. alike, (rows,
-    columns): True where a value is the expected one; such a column is named only if no other has an
-    excess.
+    conditionals; a column counts by its excess, its cost beyond the usual, typical: (columns,), or
+    as parts where that differs between records. marginal, (rows, columns): its surprise on its own,
+    in the unit of parts. When two columns contradict each other both cost much given the other, and
+    the one that is odd on its own is the culprit: the mean of a column's cost given no other and
+    given all others is the two-point estimate of its Shapley value (Lundberg & Lee 2017). A column
+    is named if it has at least the share `least_share`, a tenth by default, of all that the
+    record's columns cost beyond the usual. alike, (rows, columns): True where a value is the
+    expected one; such a column is named only if no other has an excess.
     """
     excess = parts - typical
     if alike is not None:
@@ -196,8 +196,9 @@ def _scores_mended(
 
 
 def marginal_bits(schema: Schema, X: Float) -> Float:
-    """(rows, columns): how rare each value, or its being missing, is in its own column, in bits,
-    whatever the record's other values. X: (rows, inputs) in user units."""
+    """(rows, columns): how rare each value is in its own column, in bits, whatever the record's
+    other values: of numbers and dates as `own_surprise` tells, 0 of words, and of gaps and odd
+    cells at least what `blank_bits` tells. X: (rows, inputs) in user units."""
     surprises = []
     for place, column in enumerate(schema.modelled):
         surprises.append(column.own_surprise(X[:, place]))

@@ -86,6 +86,8 @@ def _joined_runs(first: Int, behind: Int, row_length: int) -> list[int]:
     parent = list(range(len(first)))
 
     def root(run: int) -> int:
+        """The lowest run that a run is known to be connected with; shortens the way to it, in
+        place."""
         while parent[run] != run:
             # the way is halved, so that it is short when it is gone again
             parent[run] = parent[parent[run]]

@@ -125,6 +125,7 @@ class Comparison:
         return SAME
 
     def __repr__(self) -> str:
+        """The result as a word, and how many of the tests find a shift."""
         return f"<aetool comparison: {self.word}, {len(self.shifted)} of {len(self.shifts)} tests>"
 
     @property
@@ -173,6 +174,7 @@ class Kept:
     many values came so far."""
 
     def __init__(self) -> None:
+        """Begin without any value."""
         self.values = np.zeros(0)
         self.step = 1
         self.seen = 0
@@ -200,6 +202,8 @@ class Tally:
         calibration: Calibration,
         threshold: float,
     ) -> None:
+        """Begin with counts of 0. schema, calibration: the model's, schema None for pictures;
+        threshold: the score above which records count as `beyond`."""
         self.schema = schema
         self.calibration = calibration
         self.threshold = threshold
@@ -314,10 +318,11 @@ class Tally:
         return "every cell is a gap"
 
     def _tests(self, place: int, column: Modelled, before: int) -> list[Shift]:
-        """The results of the tests of one column: whether gaps, unreadable cells and, of words, new
-        levels are more frequent than before, whether numbers lie elsewhere on average, and whether
-        the shape of the distribution differs; tests that nothing was counted for are left out.
-        place: the column's index. before: how many records the model was fitted on."""
+        """The results of the tests of one column: whether the parts of gaps and of unreadable cells
+        differ from before, whether, of words, new levels are more frequent, whether numbers lie
+        elsewhere on average, and whether the shape of the distribution differs; tests that nothing
+        was counted for are left out. place: the column's index. before: how many records the model
+        was fitted on."""
         name = column.name
         rows = self.rows
         gaps = int(self.gaps[place])

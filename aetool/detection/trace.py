@@ -23,6 +23,7 @@ class ScoreTrace:
     """
 
     def __init__(self) -> None:
+        """Begin without any record."""
         self.rows = 0
         self.span = 1
         self.in_time = True

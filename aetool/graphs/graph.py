@@ -87,7 +87,7 @@ class Graph:
     def op(self, kind: str, *inputs: str, **attributes: Any) -> str:
         """Add an operator of ONNX with one output; returns the output's name, that of an equal node
         if there is one. kind: such as "Add"; inputs: names of values, "" for an optional one that
-        is left out; attributes: by their names in ONNX."""
+        is left out; attributes: by their names in ONNX, None for one that is left out."""
         if attributes:
             described = []
             for key, value in sorted(attributes.items()):
@@ -211,8 +211,8 @@ class Graph:
         inputs: Mapping[str, str],
         keep_names: bool = False,
     ) -> dict[str, str]:
-        """Copy another graph's nodes and constants in; returns what its outputs are called here, by
-        their names there.
+        """Copy the nodes and constants of another graph, `model`, in; returns what its outputs are
+        called here, by their names there.
 
         inputs: for each input of that graph, by its name there, the name of what stands for it
         here. keep_names: that graph's constants keep their names behind a prefix, and are not

@@ -118,7 +118,7 @@ def scored(source: Source, bundle: Bundle, graph: ScoreGraph) -> Iterator[Scored
     """Score all records of a source, and yield them batch by batch in its order; a picture that is
     cut into tiles has the score of its worst tile. Pictures that cannot be read are left out.
     DataError if the source does not suit the model (see inputs_of), and if a part of a score is not
-    finite. graph: the model's score graph."""
+    finite. bundle, graph: the model, and its score graph."""
     if isinstance(source, FramedSource) and source.is_tiled:
         yield from _scored_in_tiles(source, graph)
         return
@@ -262,9 +262,10 @@ def _scored_again(
     pixels: PixelCalibration,
     rows: Int,
 ) -> list[Pictured]:
-    """Score a source's pictures once more, and return those of these numbers, (n,) from 0, with
-    their maps and boxes, in this order. pixels: what pixels ordinarily cost, by which the maps are
-    made. KeyError for a number that no readable picture has."""
+    """Score a source's pictures once more, and return those whose numbers are in `rows`, (n,) from
+    0, with their maps and boxes, in this order. bundle, graph: the model, and its score graph;
+    pixels: what pixels ordinarily cost, by which the maps are made. KeyError for a number that no
+    readable picture has."""
     # no batch of other pictures is kept in memory
     wanted = set(rows.tolist())
     pictured: dict[int, Pictured] = {}

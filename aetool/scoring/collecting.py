@@ -145,6 +145,8 @@ class Collector:
         device: str,
         schema: Schema | None = None,
     ) -> None:
+        """Find out how the model's reasons are told, by the outputs of its score graph. bundle: the
+        model; wishes: what is to be reported, and how; graph, device, schema: see the class."""
         self.bundle = bundle
         self.wishes = wishes
         self.calibration = wishes.calibration
@@ -152,6 +154,7 @@ class Collector:
         self.schema = schema
 
         def scores(inputs: Float) -> Float:
+            """The scores, (rows,), of records, (rows, inputs), by the graph."""
             parts = graph(inputs)["parts"]
             return np.asarray(parts.sum(axis=1, dtype=np.float64))
 
@@ -308,8 +311,8 @@ class Collector:
 
     def _judge(self, inputs: Float) -> Judged:
         """Run the score graph on records, (rows, inputs), and return their scores, the surprise of
-        each of their columns and what was expected there. Only for a graph that has the output
-        "surprise"."""
+        each of their columns and what was expected there; X of the result is `inputs` itself, not a
+        copy. Only for a graph that has the output "surprise"."""
         outputs = self.graph(inputs)
         return Judged(
             X=inputs,
@@ -342,9 +345,10 @@ class Collector:
 
 
 def picture_line(batch: Scored, place: int, picture: Pictured, calibration: Calibration) -> str:
-    """A line of text that says where a picture is odd. The line also says if the picture as a whole
-    is unlike those that were fitted. place: its index in the batch; calibration: the model's, which
-    holds what is usual."""
+    """A line of text that says where a picture is odd, and, where no pixel is above the usual,
+    whether the picture as a whole is unlike those that were fitted. batch, place: the scored batch,
+    and the picture's index in it; picture: the same with its map and box; calibration: the model's,
+    which holds what is usual."""
     # the part of no pixel: the picture as a whole is unlike those that were fitted
     usual_shared_part = calibration.typical[-1]
     shared_part = batch.parts[place, -1]

@@ -58,10 +58,10 @@ def detected(
     from these data by the options `fit`. calibration: ordinary records, in place of those that the
     model was calibrated by. all_rows: return the records that are not flagged, too. append: names
     of columns to return beside the scores ([]: all, None: none, but of pictures that have names a
-    column `file` of these). columns: of an archive, score by these alone. watch: is shown every
-    batch. executor: what computes, None for this process. More is said of them in
-    operations.detect. ParamError for a choice that contradicts itself, and for arguments that do
-    not go with the data; DataError for data that cannot be read or do not suit the model;
+    column `file` of these). columns: of an archive, score by these alone. device: where the model
+    runs. watch: is shown every batch. executor: what computes, None for this process. More is said
+    of them in operations.detect. ParamError for a choice that contradicts itself, and for arguments
+    that do not go with the data; DataError for data that cannot be read or do not suit the model;
     ArchiveError or BundleError for an archive or a model that is damaged; EngineError for an
     executor that cannot be reached.
     """
@@ -131,8 +131,8 @@ def _check_columns_in_first_rows(append: Sequence[str], source: TableSource) -> 
 
 
 def _naming_column(schema: Schema | None) -> str:
-    """The first column that names records, and does not only count them as their numbers do; ""
-    where there is none, and for pictures, which have no schema."""
+    """The name of the first column of identifiers that name records, and do not only count them as
+    their numbers do; "" where there is none, and for pictures, which have no schema."""
     if schema is None:
         return ""
     for column in schema.columns:
@@ -160,6 +160,8 @@ class _Run:
         device: str,
         engine: engines.Engine | None,
     ) -> None:
+        """Keep what is asked for, and prepare to score the judge's source. judge: the source and
+        what judges it; choice: which records to flag; the others: see the class."""
         self.judge = judge
         self.choice = choice
         self.device = device
@@ -188,8 +190,8 @@ class _Run:
 
     def _flags_and_cut(self) -> tuple[Mask | None, float]:
         """((records,) True for flagged records, or None where a record's own score decides; the
-        score that flagged ones lie above). That score may be infinite, where no record is flagged
-        or all are."""
+        score that flagged ones lie above, which may be infinite, or, of equal scores, at which they
+        lie, see Choice.flags)."""
         calibration = self.judge.calibration
         if not self.choice.is_by_rank:
             return None, self.choice.threshold_by(calibration)

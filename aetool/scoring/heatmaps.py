@@ -108,6 +108,8 @@ class Heatmaps:
     complete; count: of how many pictures files were written."""
 
     def __init__(self, folder: Path, target: Path) -> None:
+        """Begin without any file. folder: where files are written, which is there already; target:
+        the path that it is to get, for messages."""
         self.folder = folder
         self.target = target
         self.count = 0
@@ -125,7 +127,7 @@ class Heatmaps:
 
     def batch(self, batch: Scored, scores: Float, flagged: Mask, explained: Explained) -> None:
         """Write the three files of each picture in `explained` that is flagged, and add these
-        pictures to `count`. flagged: (rows,), of all pictures of the batch."""
+        pictures to `count`. flagged: (rows,), of all pictures of the batch; scores is not read."""
         # once, since each batch brings the names of all
         if batch.names and not self._stems:
             self._stems = file_stems(batch.names)
@@ -167,6 +169,7 @@ class Worst:
     flagged the 5 pictures with the highest scores."""
 
     def __init__(self) -> None:
+        """Begin without any picture."""
         # of each its score, its number, itself as the sheet shows it
         self._kept: list[tuple[float, int, Shown]] = []
         self._has_flagged = False
@@ -298,6 +301,8 @@ class Files:
     empty until `finish`."""
 
     def __init__(self, heatmap: Heatmaps | None, sheet: Worst | None) -> None:
+        """Keep what gathers the heat maps, and what gathers the sheet; None for what was not asked
+        for."""
         self.heatmap = heatmap
         self.sheet = sheet
         self.written: bytes = b""

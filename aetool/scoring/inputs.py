@@ -108,11 +108,11 @@ def _check_size(source: ImageSource, model: Bundle) -> None:
 
 
 def inputs_of(source: Source, bundle: Bundle) -> Iterator[Laid]:
-    """Yield the records of a source as a model's graphs take them, batch by batch, in the source's
-    order; a table without rows gives one batch of none. Pictures are framed by seen_by, unless they
-    are already, and one that cannot be read is left out. DataError for a source that is not of the
-    model's kind or whose pictures have another size (see seen_by), and for a table that lacks a
-    column of the model or has one that holds nothing of its kind."""
+    """Yield the records of a source as the graphs of a model, `bundle`, take them, batch by batch,
+    in the source's order; a table without rows gives one batch of none. Pictures are framed by
+    seen_by, unless they are already, and one that cannot be read is left out. DataError for a
+    source that is not of the model's kind or whose pictures have another size (see seen_by), and
+    for a table that lacks a column of the model or has one that holds nothing of its kind."""
     if isinstance(source, ImageSource):
         framed_pictures = seen_by(source, bundle)
         assert isinstance(framed_pictures, FramedSource)

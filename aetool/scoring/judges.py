@@ -59,11 +59,12 @@ def judge_of(
 
 
 def _learned_here(source: Source, options: FitOptions | None, device: str) -> Judge:
-    """Fit a model to the very records that it is to score, and calibrate by their scores. options:
-    of the fit, None for the defaults; anomalies are taken to be among the records whatever they
-    say. ParamError for a network, which would learn them by heart; and for options of the fit that
-    are not allowed; PluginError for a model that is not installed; DataError for data that cannot
-    be fitted; BundleError if the score graph cannot run."""
+    """Fit a model to the very records of `source`, which it is to score, and calibrate by their
+    scores. options: of the fit, None for the defaults; anomalies are taken to be among the records
+    whatever they say. device: where graphs run. ParamError for a network, which would learn the
+    records by heart; and for options of the fit that are not allowed; PluginError for a model that
+    is not installed; DataError for data that cannot be fitted; BundleError if the score graph
+    cannot run."""
     # with a model nothing is fitted, and what it takes to fit is not loaded
     from aetool.fits import fitting, telling
 

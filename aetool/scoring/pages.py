@@ -62,6 +62,8 @@ class Watcher:
         label: str | None = None,
         normal: Sequence[str] = (),
     ) -> None:
+        """Begin without any record. most: how many records to show; label: the column of labels, or
+        "folder", None for no curves; normal: the labels of ordinary records."""
         self.most, self.label, self.normal = most, label, list(normal)
         self.groups: dict[tuple[str, str], Group] = {}
         self.blamed: Counter[int] = Counter()
@@ -142,9 +144,9 @@ class Watcher:
         return excess
 
     def _count_reasons(self, record: int, score: float, explained: Explained, place: int) -> None:
-        """Count a record in `blamed` for each column that is named for it, and in the group of the
-        first of these in `groups`; nothing changes where none is named. place: its index in
-        `explained`."""
+        """Count a record in `blamed` for each column that is named for it, and, with its score, in
+        the group of the first of these in `groups`; nothing changes where none is named. record:
+        its number, from 0; place: its index in `explained`."""
         assert self.schema is not None
         named = explained.named[place]
         self.blamed.update(named)

@@ -76,22 +76,23 @@ class Detection:
     took in it, else None. table: their columns in the source, if asked.
 
     total, flagged: how many records were scored and flagged; threshold: the score that flagged
-    records lie above, infinite where none or all are flagged whatever their scores; rate: the part
-    of ordinary records that the threshold is meant to flag, None if it was not chosen by that;
-    calibrated_on: how many records threshold and p are by; held_out: the calibration of a model
-    that the user gave, by records held out of its fit or by others that the user gave, None where
-    the model was learned from these records, and of an archive. index: that of the DataFrame that
-    was scored, else None. trace: the scores of all records. unread: (row, from 0, its name, why) of
-    the pictures that could not be read; told_of_sizes: a remark on those of them that are of
-    another size than the model's, "" for none. look: scores pictures again, by their numbers, (n,)
-    from 0, and gives each with its map and box; None for tables. ledger: of an archive what all of
-    it took. has_idle_model: whether a model came with an archive, which does not need it.
-    rows_told: of an archive what its rows are, where they are no records. is_by_rank: whether a
-    number of records was to be flagged, whatever their scores, as by `top`. is_listing: whether a
-    number of the highest scores was asked for by `top`, which lists them, and calls none of them an
-    anomaly. named_by: the column that names records and was not asked for; "" where there is none,
-    or it only counts them. asked_rate: the part of ordinary records that was asked for, by `fpr` or
-    when the model was calibrated; None where none was. is_calibrated_apart: whether the scores of
+    records lie above, which may be infinite; where a number of records was to be flagged, the
+    highest score of the others, minus infinity where there are none; rate: the part of ordinary
+    records that the threshold is meant to flag, None if it was not chosen by that; calibrated_on:
+    how many records threshold and p are by; held_out: the calibration of a model that the user
+    gave, by records held out of its fit or by others that the user gave, None where the model was
+    learned from these records, and of an archive. index: that of the DataFrame that was scored,
+    else None. trace: the scores of all records. unread: (row, from 0, its name, why) of the
+    pictures that could not be read; told_of_sizes: a remark on those of them that are of another
+    size than the model's, "" for none. look: scores pictures again, by their numbers, (n,) from 0,
+    and gives each with its map and box; None for tables. ledger: of an archive what all of it took.
+    has_idle_model: whether a model came with an archive, which does not need it. rows_told: of an
+    archive what its rows are, where they are no records. is_by_rank: whether a number of records
+    was to be flagged, whatever their scores, as by `top`. is_listing: whether a number of the
+    highest scores was asked for by `top`, which lists them, and calls none of them an anomaly.
+    named_by: the column that names records and was not asked for; "" where there is none, or it
+    only counts them. asked_rate: the part of ordinary records that was asked for, by `fpr` or when
+    the model was calibrated; None where none was. is_calibrated_apart: whether the scores of
     `held_out` are those of records that the user gave for that. whole_levels: where most flagged
     records are nearly all that have some words of a column, its name and these words; ("", "")
     where they are not.
@@ -169,6 +170,7 @@ class Detection:
         )
 
     def __repr__(self) -> str:
+        """The verdict, in angle brackets."""
         return f"<aetool detection: {self.verdict()}>"
 
     def _repr_html_(self) -> str:

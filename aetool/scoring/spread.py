@@ -125,9 +125,9 @@ class Coded:
 
 
 def coded(graph: ScoreGraph, laid: Laid, columns: Sequence[str]) -> Coded:
-    """Encode a batch of records by an encoder graph, with the columns to carry along: those named,
-    none if `columns` is empty, or all if one of these is not there, so that the caller can say
-    which."""
+    """Encode a batch of records, `laid`, by an encoder graph, with the columns to carry along:
+    those named, none if `columns` is empty, or all if one of these is not there, so that the caller
+    can say which."""
     table = laid.table
     if table is not None and set(columns) <= set(table.names):
         table = table.only(columns)
@@ -224,6 +224,7 @@ class Scoring:
         device: str,
         engine: Engine | None = None,
     ) -> None:
+        """Keep what is to be scored, and by what; see the class. Nothing is read yet."""
         self.source = source
         self.bundle = bundle
         self.graph = graph
@@ -366,6 +367,7 @@ class Scoring:
         remarks = pieces.Remarks()
 
         def sent() -> Iterator[Sent]:
+            """Yield what is to be sent, and note each item as under way, in order."""
             for item, message in items:
                 under_way.append(item)
                 yield message

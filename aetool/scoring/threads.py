@@ -30,8 +30,8 @@ def engine_for(
     else threads if the source is a table in files of 4 MiB or more that can be read in pieces, the
     model needs no rows before each, and a processor computes; else None. Results are the same.
 
-    bundle: the model; graph: the session of it that is run on the records. Raises ParamError and
-    EngineError where engine.opened does.
+    chosen: what the user chose, None for nothing; bundle: the model; graph: the session of it that
+    is run on the records. Raises ParamError and EngineError where engine.opened does.
     """
     if chosen is None:
         threads = _threads_for(source, bundle, graph)

@@ -78,7 +78,8 @@ def begins(sizes: Sequence[int]) -> Int:
 
 def _pair_counts(cells: Sequence[Int], sizes: Sequence[int]) -> Float:
     """(all cells, all cells): how many rows lie in each two cells, of the same variable and of
-    others; whole numbers."""
+    others; whole numbers. cells: of each variable (rows,), the cell of each row, from 0; sizes: how
+    many cells each has."""
     total = sum(sizes)
     side_by_side = np.stack(cells, axis=1)
     places = side_by_side + begins(sizes)

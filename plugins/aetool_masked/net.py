@@ -62,7 +62,7 @@ class MADE(AutoEncoder):
         return np.where(is_context, 0, place_of_feature + 1)
 
     def start(self, x: Tensor) -> None:
-        """Keep the random first weights, instead of those of PCA."""
+        """Keep the random first weights, instead of those of PCA; x is not read."""
 
     def expected(self, x: Tensor) -> Tensor:
         """The likelihood's parameters of each column of rows x given those before it, laid out as

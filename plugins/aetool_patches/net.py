@@ -370,8 +370,8 @@ class Patches(ClosedForm):
         return texture, descriptors @ texture.axes, mean
 
     def _described(self, frame: Frame, layers: Layers, pictures: Float) -> Float:
-        """(pictures, places, descriptors): the descriptors of pictures, (pictures, features), by
-        these layers."""
+        """(pictures, places, descriptors): the descriptors of pictures, (pictures, features), at
+        the places of `frame`, by these layers."""
 
         def write_flat(g: Builder, x: Value) -> Value:
             """Add the descriptors of features x to a graph: (batch, places * descriptors)."""
@@ -406,7 +406,7 @@ class Patches(ClosedForm):
 
     def _mean_at_places(self, frame: Frame, rows: Float) -> Float:
         """(channels * places,): the mean of rows, which are pictures, (pictures, features), about
-        each place, channel by channel, standardised as they are."""
+        each place of `frame`, channel by channel, standardised as they are."""
         mean = rows.mean(axis=0)
         picture = mean.reshape(self.spec.shape)
         _, height, width = frame.shape

@@ -273,7 +273,7 @@ class Surfaces(ClosedForm):
 
     def _mean_at_places(self, frame: Fine, rows: Float) -> Float:
         """(channels * places,): the mean of rows, which are pictures, (pictures, features), about
-        each place, channel by channel, standardised as they are."""
+        each place of `frame`, channel by channel, standardised as they are."""
         _, height, width = frame.shape
         down = window_means(height, frame.grid[0])
         right = window_means(width, frame.grid[1])

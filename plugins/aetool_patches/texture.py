@@ -269,7 +269,7 @@ class Texture:
 
 def described(g: Builder, x: Value, frame: Frame, layers: Layers) -> Value:
     """Describe every place of pictures by all layers: (batch, places, descriptors), those of layers
-    side by side. x: (batch, features)."""
+    side by side. x: (batch, features), the pictures; frame: the grid of places."""
     picture = frame.write(g, x)
     of_layers = [layer.write(g, picture, frame) for layer in layers]
     descriptors = of_layers[0]

@@ -207,7 +207,7 @@ def _usual_and_deviation(
 
 def _averaged_around(frame: Frame, values: Float) -> Float:
     """Average `values`, (..., places), over the places around each, under a Gaussian of AROUND
-    (1.5) places: (..., places)."""
+    (1.5) places: (..., places). frame: tells the grid of places."""
     height, width = frame.grid
     down = window_means(height, height, AROUND)
     right = window_means(width, width, AROUND)
@@ -225,8 +225,8 @@ def _nearest_within(
 ) -> tuple[Squares, Squares]:
     """(nearest, here), (pictures, others, places) float32 both: squared distances of each place of
     pictures from the nearest of the places around it in other pictures, at most `cells` away in
-    each direction, and from the same place there. pictures: (pictures, places, coordinates); rows:
-    (others, places, coordinates).
+    each direction, and from the same place there. grid: (height, width) of the places; pictures:
+    (pictures, places, coordinates); rows: (others, places, coordinates), the other pictures.
 
     vouching: (others, places) bool, which places the nearest may be, others being APART (1e6)
     farther; None: all. `here` is of all places in any case. Rounding may make them negative.

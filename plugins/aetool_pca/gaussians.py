@@ -86,8 +86,8 @@ def _features_of_columns(spec: Spec) -> list[list[int]]:
 
 
 def distances(prediction: Prediction, spec: Spec, batches: Batches) -> Float:
-    """(rows,): for each row in batches the sum over scored features of the squared residual,
-    divided by its mean over rows, and cut at 25. batches: one row at least."""
+    """(rows,): for each row in batches the sum over scored features of the squared residual of this
+    prediction, divided by its mean over rows, and cut at 25. batches: one row at least."""
     scored = spec.owners() >= 0
     rows = 0
     total = np.zeros(spec.features)
@@ -336,8 +336,8 @@ class Columns:
 
 def _prediction_from_rows_before(spec: Spec, batches: Batches) -> Float | None:
     """The linear prediction of a row's numbers from the rows before it, (features, numbers), by
-    ridge regression; None where the model is not given the rows before. The matrix is 0 in the rows
-    of all other features; there is no intercept."""
+    ridge regression on the rows in batches; None where the model is not given the rows before. The
+    matrix is 0 in the rows of all other features; there is no intercept."""
     if not spec.given:
         return None
     count = spec.given

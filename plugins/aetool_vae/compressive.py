@@ -84,7 +84,7 @@ class Compressive(AutoEncoder):
 
     def loss(self, x: Tensor, rng: torch.Generator, seen: Tensor | None = None) -> Tensor:
         """The loss of each row, (batch,), in nats: distortion and rate of pictures x restored from
-        the codes of `seen`, or if that is None of x, moved at random within half a step in
+        the codes of `seen`, or if that is None of x, moved at random by rng within half a step in
         training, and else rounded; plus the cost of x under the likelihood less the same number, by
         which its scales learn and the loss stays as it is."""
         if seen is None:

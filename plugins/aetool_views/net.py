@@ -133,8 +133,8 @@ class Neighbours(Solution):
     fair: bool = True
 
     def without(self, rows: Int) -> Neighbours:
-        """The solution without the fitted pictures of these numbers, (n,) rising; this one if no
-        picture would be left to compare with, or to judge."""
+        """The solution without the fitted pictures whose numbers are in `rows`, (n,) rising; this
+        one if no picture would be left to compare with, or to judge."""
         stays = ~np.isin(self.compared.remembered, rows)
         compared = self.compared.without(rows)
         remembered = len(compared.remembered)
@@ -207,9 +207,10 @@ class Neighbours(Solution):
         view: Value,
         memory: Memory,
     ) -> tuple[Value, Value]:
-        """Compare pictures with the remembered ones in one view: ((batch, 1), the mean distance
-        from the `count` nearest pictures; (batch, coordinates), the nearest one), both without the
-        picture itself, if it is remembered and not alone. view: (batch, coordinates)."""
+        """Compare pictures with the remembered ones, `memory`, in one view: ((batch, 1), the mean
+        distance from the `count` nearest pictures; (batch, coordinates), the nearest one), both
+        without the picture itself, if it is remembered and not alone. view: (batch,
+        coordinates)."""
         rows = memory.write(g)
         pictures, width = memory.levels.shape
         length = (memory.coordinates**2).sum(axis=1)
