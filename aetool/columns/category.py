@@ -44,7 +44,7 @@ class Category(Modelled):
     cells hold one. truth: the words say true and false. country_codes: they are codes of countries,
     so that NA is one.
 
-    In the inputs of graphs a value is the place of its word among the levels, or len(levels); in a
+    In the inputs of graphs a value is the index of its word among the levels, or len(levels); in a
     condition, of which models score nothing, a word that training did not see is ODD. Words are the
     same that mean the same: 12 and 12.0; True, yes and 1 where levels are truths.
     """
@@ -118,7 +118,7 @@ class Category(Modelled):
     def outside(self, values: Float) -> Mask:
         """Which words training did not see, (n,) bool; False for all where training saw more words
         than are listed, as then an unlisted word may have been seen. values: (n,), indices of
-        levels."""
+        levels, len(levels) for any other word."""
         is_unlisted = values == len(self.levels)
         all_are_listed = self.others == 0
         return np.asarray(is_unlisted & all_are_listed)
@@ -134,8 +134,9 @@ class Category(Modelled):
 
     @property
     def strays(self) -> Strays | None:
-        """Which levels hardly ever come, where all others come often; None where no word can be
-        told to stray, and of a condition, which is not judged."""
+        """Which levels hardly ever come, where all others come often (there may be none: then it
+        tells the cost of unseen words alone); None where no word can be told to stray, and of a
+        condition, which is not judged."""
         # without a list of all words an unlisted one may be one that was seen often
         if self.condition or self.more:
             return None
@@ -398,7 +399,7 @@ def _joined_by_meaning(texts: list[str], counts: Int, truth: bool) -> tuple[list
 
 def _repeats_itself(summary: Summary) -> bool:
     """Whether a column's texts repeat enough to be categories: none is longer than LONGEST (256)
-    bytes, and there are at most two different ones, or half as many as present cells."""
+    bytes, and there are at most two different ones, or at most half as many as present cells."""
     present = summary.present
     if present.width() > LONGEST:
         return False

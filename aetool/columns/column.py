@@ -275,8 +275,8 @@ class Modelled(Column):
 
     @property
     def strays(self) -> Strays | None:
-        """Which words hardly ever come, where all others come often. By default None, for a column
-        without words; None also where no word can be told to stray."""
+        """Which words hardly ever come, where all others come often; there may be none of them. By
+        default None, for a column without words; None also where no word can be told to stray."""
         return None
 
     @property

@@ -265,7 +265,8 @@ class Date(Modelled):
         return [self.notation.show(value) for value in values.tolist()]
 
     def usually(self, count: int, rng: np.random.Generator) -> Float:
-        """Draw moments evenly from the range that training saw: (count,), in epoch seconds."""
+        """Draw moments evenly from the range that training saw: (count,), in epoch seconds; 0 where
+        it saw none."""
         return rng.uniform(self.low, self.high, count)
 
     def random(self, count: int, rng: np.random.Generator) -> Float:

@@ -63,7 +63,8 @@ class Identifier(Column):
 
 def _counts_rows(summary: Summary) -> bool:
     """Whether values count rows: there are at least 20, the first is a whole number, and at least
-    99 % of the others are one more than the value before them. Moments never do."""
+    99 % of the others are one more than the value before them; of texts this must be so of the
+    first 20 by themselves, too. Moments never do."""
     values = summary.values
     if len(values) < FEWEST:
         return False
@@ -142,8 +143,9 @@ def _names_records(summary: Summary) -> bool:
 
 
 def _look_like_codes(texts: Sequence[str]) -> bool:
-    """Whether each of texts is a UUID, 8 to 128 hexadecimal digits, or 1 to 6 letters before 2 to
-    12 digits, as in AB-1234; and some text has a letter."""
+    """Whether each of texts is a UUID, in braces or not; 8 to 128 hexadecimal digits, behind 0x or
+    not; or 1 to 6 letters before 2 to 12 digits, as in AB-1234 or AB1234; and some text has a
+    letter."""
     if not all(CODE.fullmatch(text) for text in texts):
         return False
     return any(SOME_LETTER.search(text) for text in texts)

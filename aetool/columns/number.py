@@ -58,7 +58,7 @@ class Number(Modelled):
     parts TOLD (0 .. 1), rising; empty where there was none. counts: how many of the training's
     finite numbers fell in each bin of `bins_of`; empty where there was none, and in models of
     earlier versions. reach: the range of the ordinary numbers, where others lie apart, beyond a
-    gap.
+    gap; None where none do.
     """
 
     notation: NumberNotation = PLAIN
@@ -481,8 +481,9 @@ class Number(Modelled):
 
     @cached_property
     def _are_whole(self) -> bool:
-        """Whether training saw whole numbers alone, however they are written, as 40.0 is: told by
-        its quantiles, among which parts of one would be. False where it saw no finite number."""
+        """Whether training saw whole numbers alone, however they are written, as 40.0 is. Judged by
+        the quantiles, which are numbers that it saw: a few others with a fraction may be
+        overlooked. False where it saw no finite number."""
         # quantiles are numbers of the column, none that lies between two of them
         return bool(self.quantiles) and all(float(part).is_integer() for part in self.quantiles)
 

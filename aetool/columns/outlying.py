@@ -439,8 +439,9 @@ def _shapes(units: Float, outer: Float) -> Float:
 
 
 def _widest_steps(units: Float, beyond: Int) -> Float:
-    """The widest step between neighbours from the lower quartile up to each gap, (gaps,). units:
-    (n,), rising; beyond: (gaps,), how many numbers lie beyond each gap."""
+    """The widest step between neighbours from the lower quartile up to each gap, the gap itself
+    left out: (gaps,). units: (n,), rising; beyond: (gaps,), how many numbers lie beyond each
+    gap."""
     steps = np.diff(units)
     # far out on the other side steps are wide, too
     quartile = len(units) // 4

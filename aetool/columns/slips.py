@@ -35,8 +35,9 @@ class Slip:
     times: float
 
     def nats(self, rows: int) -> float:
-        """What it costs, in nats, among so many rows: the log of how rare it is, plus that of how
-        much more often the other word comes, at most NEVER_SEEN (log 1,000)."""
+        """The cost of the slip, in nats, where training had so many rows: the log of how rare the
+        slip is, plus that of how many times as often the word meant comes, the latter at most
+        NEVER_SEEN (log 1,000)."""
         rarity = math.log((rows + 1) / self.cells)
         return rarity + min(math.log(self.times), NEVER_SEEN)
 

@@ -94,7 +94,7 @@ class Mender:
     threshold: float
 
     def told(self, X: Float) -> Told:
-        """Find why each of these records, (rows, columns) in user units, is odd.
+        """Find why each of these records, (rows, columns) in user units, is odd; X is not changed.
 
         In each turn that cell is mended whose mending lowers the score most, or at once all those
         that hold nothing and hardly ever do, or all those whose values are impossible by
@@ -185,8 +185,9 @@ class Mender:
         return np.asarray(blank & is_filled)
 
     def _fill_blank(self, judged: Judged, blank: Mask) -> Judged:
-        """The records with what is expected in place of blank cells, (rows, columns), judged again.
-        In the cells that were filled, `expected` stays what it was before."""
+        """The records `judged`, with what is expected in place of their blank cells, judged again:
+        a copy, or where no cell is blank `judged` itself. blank: (rows, columns) bool, which cells
+        are. In the cells that were filled, `expected` stays what it was before."""
         rows = np.flatnonzero(blank.any(axis=1))
         # most records lack nothing, and are not judged twice
         if not len(rows):
@@ -272,8 +273,9 @@ class Mender:
     ) -> tuple[Judged, Mask]:
         """(the records with the first of their costly columns mended, or with all blank cells
         filled, as in `filled`, whichever lowers the score more; the cells that were replaced,
-        (rows, columns) bool, none where neither lowers the score). judged: the records as they
-        are."""
+        (rows, columns) bool, none where neither lowers the score). judged: the records as they are;
+        blank: (rows, columns) bool, their cells that hold nothing; costly: for each record the
+        indices of its costly columns, the first of which is mended."""
         cells = np.zeros(blank.shape, np.bool_)
         for row, places in enumerate(costly):
             cells[row, places[:1]] = True

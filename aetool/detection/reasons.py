@@ -266,9 +266,10 @@ def explain(
 
 
 def line(named: Sequence[tuple[str, str, str]], is_anomaly: bool) -> str:
-    """The reasons of one record on one line. named: (column, value, expected value) for each; if it
-    is empty, the line says of an anomaly that all values together make it one, and of an ordinary
-    record that nothing is beyond the usual."""
+    """The reasons of one record on one line, such as "age=7 (expected 41); city=Rome (expected
+    Oslo)". named: (column, value, expected value) for each; if it is empty, the line says of an
+    anomaly that all values together make it one, and of an ordinary record that nothing is beyond
+    the usual."""
     if not named:
         return TOGETHER if is_anomaly else NOTHING
     phrases = []

@@ -478,7 +478,8 @@ def _marked_part(cells: tuple[int, int]) -> float:
 def _p_of_fisher(before: tuple[int, int], now: tuple[int, int], more: bool) -> float:
     """The p-value of Fisher's exact test that the part of marked cells is the same, or, if more,
     has not grown; 1 where it cannot differ; by the normal approximation where more than EXACT (200)
-    cells are marked and as many are not. before, now: (marked cells, all cells)."""
+    cells are marked, before and now together, and more than 200 are not. before, now: (marked
+    cells, all cells)."""
     marked_before, cells_before = before
     marked_now, cells_now = now
     marked = marked_before + marked_now

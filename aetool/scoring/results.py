@@ -139,8 +139,8 @@ class Detection:
 
     @property
     def limit_in_words(self) -> str:
-        """The name of `limit`, above which records are flagged, for messages: "threshold", or such
-        as "the 20th score", "the highest score"."""
+        """The name of `limit` for messages: "threshold", or, where a number of records was to be
+        flagged, such as "the 20th score", "the highest score"."""
         if not self.is_by_rank or not self.flagged:
             return "threshold"
         if self.flagged == 1:
@@ -289,9 +289,10 @@ class Detection:
         return said
 
     def _few_in_words(self) -> str:
-        """A remark that the records by which the threshold was chosen are few for its rate, and,
-        where any is flagged, how small p can be, which is a rank among them. Empty where they are
-        enough to tell that rate by ranks, and where the threshold was not chosen by a rate."""
+        """A remark on records that are too few to tell by ranks the rate by which the threshold was
+        chosen: that they are few, where they are fewer than FEW (100); and, where any is flagged,
+        how small p can be, which is a rank among them. Empty where they are enough for that rate,
+        and where the threshold was not chosen by a rate."""
         rows = self.calibrated_on
         if not self.rate or not rows or self.rate * (rows + 1) >= 1:
             return ""
