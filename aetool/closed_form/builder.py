@@ -229,13 +229,14 @@ class Builder:
         return self.op("ReduceMax", x, axis, keepdims=1)
 
     def number_of_least(self, x: Value) -> Value:
-        """The position of the smallest number in each record, (batch, 1) int64; of equal ones the
-        first. x: (batch, n)."""
+        """The index, from 0, of the smallest number in each record, (batch, 1) int64; of equal ones
+        the first. x: (batch, n)."""
         return self.op("ArgMin", x, axis=1, keepdims=1)
 
     def numbers_of_least(self, x: Value, count: int) -> Value:
-        """The positions of the `count` smallest numbers of each record, the smallest first, (batch,
-        count) int64; of equal numbers the first column. x: (batch, n), n at least `count`."""
+        """The indices, from 0, of the `count` smallest numbers of each record, that of the smallest
+        first, (batch, count) int64; of equal numbers the first column. x: (batch, n), n at least
+        `count`."""
         name = self.graph.smallest(x.name, count)
         return Value(self, name)
 

@@ -89,8 +89,9 @@ def _cost_under_gaussian(
     deviation: Float,
 ) -> Value:
     """(batch, numbers), in nats: minus the logarithm of the mass of each number's bucket under a
-    Gaussian about the expected number; 0 where it is missing. x, expected: (batch, features);
-    deviation: (numbers,), of the Gaussians."""
+    Gaussian about the expected number, which is taken to be the density at the number times the
+    width of its bucket, or times the deviation where that is less; 0 where the number is missing.
+    x, expected: (batch, features); deviation: (numbers,), of the Gaussians."""
     difference = g.numbers(x) - g.numbers(expected)
     square = difference * difference
     # a bucket wider than the deviation would have a density above 1, and a cost below 0
@@ -248,8 +249,9 @@ def in_bits(g: Builder, parts: Value) -> Value:
 
 
 def capped(g: Builder, bits: Value) -> Value:
-    """(batch, n): bits, (batch, n), bent so that none is above log2(rows + 1) + 32: no record among
-    rows is rarer than one in rows + 1, and what is beyond that gets at most 32 bits more."""
+    """(batch, n): bits, (batch, n), unchanged up to log2(rows + 1) + 24, and beyond that bent so
+    that none is above log2(rows + 1) + 32: no record among the fitted rows is rarer than one in
+    rows + 1, and what is beyond that gets at most 32 bits more."""
     name = write_cap(g.graph, bits.name, knee(g.rows))
     return Value(g, name)
 

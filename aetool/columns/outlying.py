@@ -190,12 +190,12 @@ class _Middle:
         farthest = max(numbers.max() - median, median - numbers.min()) / unit
         return cls(median, unit, farthest)
 
-    def units(self, rising: Float) -> Float:
+    def units(self, numbers: Float) -> Float:
         """The distances of numbers, (n,), from the median, in units, negative below it: at most
-        1e150 in size, and 0 where less than 1e-130. rising: the numbers, in any order."""
+        1e150 in size, and 0 where less than 1e-130. numbers: in any order."""
         # of the smallest units the largest numbers are infinitely many
         with np.errstate(over="ignore"):
-            units = (rising - self.median) / self.unit
+            units = (numbers - self.median) / self.unit
         units = np.clip(units, -FARTHEST, FARTHEST)
         units[abs(units) < NEAREST] = 0
         return units

@@ -107,11 +107,11 @@ class Scale:
             raise ValueError("a scale that is neither curved nor straight")
 
 
-def decimals_of(value: Float, most: int = 6) -> int | None:
+def decimals_of(values: Float, most: int = 6) -> int | None:
     """How many decimals suffice for numbers: the fewest, at most `most`, that write all finite ones
-    of `value`, (n,), but for 1e-9 of their last digit's unit, or of the number where that is more;
+    of `values`, (n,), but for 1e-9 of their last digit's unit, or of the number where that is more;
     None where none suffice, or a number is 2^52 or larger in size. 0 if none is finite."""
-    finite = value[np.isfinite(value)]
+    finite = values[np.isfinite(values)]
     if len(finite) and float(np.abs(finite).max()) >= 2.0**52:
         return None
     for decimals in range(most + 1):

@@ -51,7 +51,8 @@ def standing_out(
 
     x: the name of the records, (B, n) float64: the columns, behind them those of the rows before,
     if the schema has context. seen: whether what models see stands out, too: numbers far outside of
-    all others, and words that hardly ever come, where all others come often.
+    all others, words that hardly ever come where all others come often, words that training did not
+    see, and slips of common words.
     """
     values = _row_itself(g, schema, x)
     nats = [nats_of_mark(column.odd, schema.rows) for column in schema.modelled]

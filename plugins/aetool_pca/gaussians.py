@@ -152,7 +152,8 @@ def with_joint(
     trim: float,
     amount: float,
 ) -> Components:
-    """A copy of the maps to which a density of all numbers together is added, weighed by `amount`.
+    """A copy of the maps to which a density of all numbers together, read off the rows in batches,
+    is added, weighed by `amount`.
 
     The axes are the whitened principal ones of a covariance from which the `trim` farthest rows are
     weighed down in inverse proportion to their squared distance (Maronna 1976), and the tails along
