@@ -404,8 +404,8 @@ class Number(Modelled):
     def show(self, value: float) -> str:
         """A number as text in the notation of the source, rounded to the column's decimals, or of
         true floats to as many as show its resolution; "missing" for NaN, "(no number)" for ODD;
-        what is 1e15 or larger in size with six digits and an exponent, without the unit; infinities
-        in the source's notation."""
+        what is 1e15 or larger in size with up to six digits and an exponent, without the unit;
+        infinities in the source's notation."""
         if math.isnan(value):
             return "missing"
         if value == ODD:
