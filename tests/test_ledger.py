@@ -386,18 +386,29 @@ def beyond(bits: np.ndarray) -> np.ndarray:
     return np.maximum(bits - np.quantile(bits, 0.75), 0)
 
 
+def counted(prices: list[np.ndarray]) -> np.ndarray:
+    """What cells count for by all their prices: the most beyond the usual, and a quarter of the
+    others."""
+    excess = np.stack([beyond(bits) for bits in prices])
+    highest = excess.max(axis=0)
+    return highest + (excess.sum(axis=0) - highest) / 4
+
+
 def test_a_score_is_what_cells_cost_beyond_the_usual_of_their_columns(of_table):
     found = operations.detect(of_table, all_rows=True)
     with Archive(of_table, None) as archive:
         ((_, cost),) = archive.costs(None)
-    by_column = {name: beyond(bits) for name, bits in zip(cost.names, cost.judged.T, strict=True)}
-    # of the two columns of numbers that do not follow their rows the dearer price counts
+    by_column = {name: [bits] for name, bits in zip(cost.names, cost.judged.T, strict=True)}
+    # the two columns of numbers that do not follow their rows have other prices, too
     numbers = {name: table()[name].replace("", np.nan).astype(float) for name in ("load", "gap")}
     for name, values in numbers.items():
         at_most = values.rank(method="max")
         as_far = np.minimum(at_most, (-values).rank(method="max"))
         bits = np.log2((values.count() + 1) / (as_far + 1)).fillna(0)
-        by_column[name] = np.maximum(by_column[name], beyond(bits.to_numpy()))
+        by_column[name].append(bits.to_numpy())
+        away = (values - values.median()).abs()
+        bits = 0.25 * 1.5 * np.log2(1 + (away / away.median()) ** 2 / 2)
+        by_column[name].append(bits.fillna(0).to_numpy())
     scaled = {}
     for name, values in numbers.items():
         away = values - values.median()
@@ -411,8 +422,8 @@ def test_a_score_is_what_cells_cost_beyond_the_usual_of_their_columns(of_table):
         bits = np.log2((ROWS + 1) / ((-far).rank(method="max") + 1))
         bits = np.minimum(bits, 1.5 * np.log2(1 + (far / far.median()) ** 2 / 2))
         bits[numbers[name].isna()] = 0
-        by_column[name] = np.maximum(by_column[name], beyond(bits.to_numpy()))
-    score = sum(by_column.values())
+        by_column[name].append(bits.to_numpy())
+    score = sum(map(counted, by_column.values()))
     assert found.score == pytest.approx(score, abs=0.02)
     # what `why` says of a record that one cell makes odd adds up to its score
     (place,) = np.flatnonzero(found.row == 1499)
@@ -425,12 +436,15 @@ def test_a_score_is_what_cells_cost_beyond_the_usual_of_their_columns(of_table):
 def test_a_number_costs_by_how_many_lie_as_far_out():
     """An oracle by hand: nine numbers, of which 7 stands alone at its end, and 5 comes twice."""
     numbers = np.array([5, 1, 5, 2, 7, 1, 4, np.nan, 1, 2], float)
-    by_column, by_others = outlying.bits_of([numbers, None], 10)
+    by_column, by_distance, by_others = outlying.bits_of([numbers, None], 10)
     as_far = np.array([3, 3, 3, 5, 1, 3, 4, 0, 3, 5])
     wanted = np.log2(10 / (as_far + 1))
     wanted[7] = 0
     np.testing.assert_allclose(by_column[:, 0], wanted)
-    assert not by_column[:, 1].any() and not by_others.any(), "of one column nothing is foretold"
+    # from the median, 2, they lie 3, 1, 3, 0, 5, 1, 2, 1 and 0 away, 1 in the median
+    squares = np.array([9, 1, 9, 0, 25, 1, 4, 0, 1, 0])
+    np.testing.assert_allclose(by_distance[:, 0], 0.375 * np.log2(1 + squares / 2))
+    assert not by_column[:, 1].any() and not by_distance[:, 1].any() and not by_others.any(), "of one column nothing is foretold"
 
 
 def test_a_number_that_others_do_not_foretell_is_far():
@@ -440,20 +454,20 @@ def test_a_number_that_others_do_not_foretell_is_far():
     # each is usual in its column
     columns[0][700] = 1.0
     columns[1][700] = -3.0
-    by_column, by_others = outlying.bits_of(columns, 2000)
+    by_column, _, by_others = outlying.bits_of(columns, 2000)
     assert by_column[700, :2].max() < 4 and by_others[700, :2].min() > 9.5
     with_huge = [np.where(np.arange(2000) == 3, 1e308, first), -columns[1] * 1e307, columns[2]]
     for bits in outlying.bits_of(with_huge, 2000):
         assert np.isfinite(bits).all() and bits.min() >= 0
     # each row of so few would be learned, not foretold
     few = outlying.bits_of([column[:29] for column in columns], 29)
-    assert few[0].any() and not few[1].any()
+    assert few[0].any() and few[1].any() and not few[2].any()
 
 
 def test_of_many_departures_alike_none_is_the_largest():
     rng = np.random.default_rng(6)
     columns = [rng.uniform(0, 1, 3000), rng.integers(0, 9, 3000).astype(float)]
-    _, by_others = outlying.bits_of(columns, 3000)
+    _, _, by_others = outlying.bits_of(columns, 3000)
     assert by_others.max() < 4, "not the 11.6 bits of one in 3,000"
 
 
@@ -469,8 +483,18 @@ def test_of_many_departures_alike_none_is_the_largest():
     ids=["clock", "wave", "two", "gaps", "none"],
 )
 def test_columns_that_have_no_far_numbers(numbers):
-    by_column, by_others = outlying.bits_of([numbers, numbers], len(numbers))
-    assert not by_column.any() and not by_others.any()
+    for bits in outlying.bits_of([numbers, numbers], len(numbers)):
+        assert not bits.any()
+
+
+def test_a_twentieth_of_numbers_far_out_costs_more_than_the_like_number_at_the_other_end():
+    """One in twenty is no rare place, but 1,000 times the typical distance is far."""
+    numbers = np.random.default_rng(4).normal(size=2000)
+    numbers[::20] += 1000
+    by_column, by_distance, _ = outlying.bits_of([numbers], 2000)
+    low = np.argsort(numbers)[:100]
+    assert by_column[::20].min() == by_column[low].min()
+    assert by_distance[::20].min() > by_distance[low].max() + 5
 
 
 @pytest.mark.parametrize("kind", ["csv", "quoted", "blanks", "jsonl", "parquet", "npz"])

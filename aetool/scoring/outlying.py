@@ -2,14 +2,16 @@
 b.
 
 Digits cost the same wherever a number lies, so what a coder takes for it hardly tells a far one
-from an ordinary one. Two places tell: that among the numbers of its column, counted from the nearer
-end, and that among the column's departures from what the other numbers of each row foretell.
+from an ordinary one. Three prices tell: by its place among the numbers of its column, counted from
+the nearer end; by how far it lies from their median, which tells a few that are far from the many
+at one end; and by its place among the column's departures from what the other numbers of each row
+foretell.
 
 A column in which each number is near the one before, as of a clock or a slow sensor, has no far
 ones: its ends are where it began and where it has come to. What it costs in the file, as
 differences, tells more.
 
-Of several such prices these two tell records apart best on the 66 labelled sets of the half
+Of several such prices these three tell records apart best on the 75 labelled sets of the half
 "chosen" of benchmarks/halves.py.
 """
 
@@ -29,20 +31,25 @@ LEAST_STEP = 0.5
 LEAST_ROWS = 10  # for each column, or others foretell each row by having learned it
 MOST_COLUMNS = 512  # that foretell each other; more would take longer than the decoding
 FARTHEST = 10.0  # deviations that a number counts for at most where others are foretold by it
+LARGEST = 1e300  # stands for a larger distance, or a square of one
 TINY = 1e-300  # stands for a deviation of 0
+# what a number costs by its distance from the median, as a part of its surprise under Student's t of
+# two degrees of freedom: columns have longer tails than that
+DISTANCE = 0.25
 RIDGE = 0.01  # of a column's variance, so that columns that are one another's sums have an answer
 
 
-def bits_of(columns: Sequence[Float | None], rows: int) -> tuple[Float, Float]:
-    """(bits by the place among the column's numbers, bits by the place among departures from what
-    the row's other numbers foretell), (rows, columns) each; 0 where there is no number, and in
-    columns that are not of numbers, or follow their rows.
+def bits_of(columns: Sequence[Float | None], rows: int) -> tuple[Float, Float, Float]:
+    """(bits by the place among the column's numbers, bits by the distance from their median, bits
+    by the place among departures from what the row's other numbers foretell), (rows, columns) each;
+    0 where there is no number, and in columns that are not of numbers, or follow their rows.
 
-    columns: (rows,) each, NaN for a gap, or None for a column without numbers. Costs are 0 to log2
-    of rows. Departures are those of a ridge regression on all other columns of numbers; of too few
-    rows, or too many columns, there are none.
+    columns: (rows,) each, NaN for a gap, or None for a column without numbers. Costs by places are
+    0 to log2 of rows. Departures are those of a ridge regression on all other columns of numbers;
+    of too few rows, or too many columns, there are none.
     """
     by_column = np.zeros((rows, len(columns)))
+    by_distance = np.zeros((rows, len(columns)))
     by_others = np.zeros((rows, len(columns)))
     scaled = {}
     for place, numbers in enumerate(columns):
@@ -52,11 +59,12 @@ def bits_of(columns: Sequence[Float | None], rows: int) -> tuple[Float, Float]:
         if bits_in_column is None:
             continue
         by_column[:, place] = bits_in_column
+        by_distance[:, place] = _bits_by_distance(numbers)
         scaled[place] = _standardised(numbers)
     count = len(scaled)
     has_others = 2 <= count <= MOST_COLUMNS
     if not has_others or rows < LEAST_ROWS * count:
-        return by_column, by_others
+        return by_column, by_distance, by_others
     all_scaled = np.stack([*scaled.values()], axis=1)
     distances = np.abs(_departures(all_scaled))
     for place, of_column in zip(scaled, distances.T, strict=True):
@@ -64,7 +72,7 @@ def bits_of(columns: Sequence[Float | None], rows: int) -> tuple[Float, Float]:
         is_number = by_column[:, place] > 0
         bits = _bits_of_distances(of_column)
         by_others[:, place] = np.where(is_number, bits, 0.0)
-    return by_column, by_others
+    return by_column, by_distance, by_others
 
 
 def _bits_by_place(numbers: Float) -> Float | None:
@@ -98,6 +106,30 @@ def _bits_by_place(numbers: Float) -> Float | None:
     of_rows = np.zeros(len(numbers))
     of_rows[is_number] = bits[value_of]
     return of_rows
+
+
+def _bits_by_distance(numbers: Float) -> Float:
+    """(rows,): the bits that the numbers of a column, NaN for gaps, cost by how far they lie from
+    their median, beside the median distance; 0 for a gap and for an infinity. There must be a
+    number."""
+    is_number = np.isfinite(numbers)
+    found = numbers[is_number]
+    of_rows = np.zeros(len(numbers))
+    # of 1e308 differences and squares are infinite, and cost at most what the largest number does
+    with np.errstate(over="ignore"):
+        distances = np.abs(found - np.median(found))
+        distances = np.minimum(distances, LARGEST)
+        of_rows[is_number] = DISTANCE * _surprise(distances / _typical_distance(distances))
+    return of_rows
+
+
+def _surprise(ratios: Float) -> Float:
+    """(n,): how many bits less dense Student's t of two degrees of freedom is at each of these
+    ratios, (n,), 0 or more, of a distance to the typical one, than at 0."""
+    # the density falls with x as (1 + x^2 / 2) ^ -1.5
+    with np.errstate(over="ignore"):
+        squares = np.minimum(ratios**2, LARGEST)
+    return 1.5 * np.log2(1 + squares / 2)
 
 
 def _relative_step_of_ranks(ranks: Float) -> float:
@@ -157,8 +189,7 @@ def _bits_of_distances(distances: Float) -> Float:
     smaller = np.searchsorted(ascending, distances, "left")
     as_large = rows - smaller
     by_count = np.log2((rows + 1) / (as_large + 1))
-    # the density of Student's t of two degrees falls with x as (1 + x^2 / 2) ^ -1.5
-    by_length = 1.5 * np.log2(1 + (distances / _typical_distance(distances)) ** 2 / 2)
+    by_length = _surprise(distances / _typical_distance(distances))
     return np.minimum(by_count, by_length)
 
 
