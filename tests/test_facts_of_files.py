@@ -205,7 +205,7 @@ def test_a_name_of_another_kind_of_table_makes_a_copy_of_that_kind(tmp_path, cap
 
 
 @pytest.mark.parametrize(("name", "said"), [
-    ("g.gz", "is not compressed, whatever its name says"), ("r.parquet", ""), ("r.dat", ""),
+    ("g.bz2", "is not compressed, whatever its name says"), ("r.parquet", ""), ("r.dat", ""),
     ("r", "holds Parquet, which its name does not say"),
 ])  # fmt: skip
 def test_a_name_that_promises_another_kind_of_file_is_said(tmp_path, capsys, name, said):

@@ -444,7 +444,9 @@ def test_a_number_costs_by_how_many_lie_as_far_out():
     # from the median, 2, they lie 3, 1, 3, 0, 5, 1, 2, 1 and 0 away, 1 in the median
     squares = np.array([9, 1, 9, 0, 25, 1, 4, 0, 1, 0])
     np.testing.assert_allclose(by_distance[:, 0], 0.375 * np.log2(1 + squares / 2))
-    assert not by_column[:, 1].any() and not by_distance[:, 1].any() and not by_others.any(), "of one column nothing is foretold"
+    assert not by_column[:, 1].any() and not by_distance[:, 1].any() and not by_others.any(), (
+        "of one column nothing is foretold"
+    )
 
 
 def test_a_number_that_others_do_not_foretell_is_far():

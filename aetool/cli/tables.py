@@ -15,7 +15,7 @@ import click
 
 from aetool.cli import terminal
 from aetool.errors import ParamError
-from aetool.files.names import broken_promise
+from aetool.files.names import broken_promise, suffix_of
 from aetool.files.outputs import refuse_target
 from aetool.printing import printable
 
@@ -86,9 +86,9 @@ class Printing:
 
     @property
     def output_suffix(self) -> str:
-        """The suffix of the output's name, in small letters, such as ".json"; "" for a name without
-        one and for standard output."""
-        return Path(self.output or "").suffix.lower()
+        """The suffix of the output's name, in small letters and without that of a compression, such
+        as ".json" of x.json.gz; "" for a name without one and for standard output."""
+        return suffix_of(self.output or "")
 
     @contextmanager
     def opened(self) -> Iterator[TextIO]:
@@ -103,9 +103,9 @@ class Printing:
         # who prints to a terminal need not load how files are written
         import io
 
-        from aetool.files import atomic
+        from aetool.data.compressing import output_by_name
 
-        with atomic(Path(self.output), self.force) as file:
+        with output_by_name(Path(self.output), self.force) as file:
             # cells of strangers may hold halves of characters, which UTF-8 has no bytes for
             text = io.TextIOWrapper(file, "utf-8", "backslashreplace", newline="")
             yield text
@@ -238,11 +238,11 @@ def _write_parquet(columns: Mapping[str, Sequence[object]], printing: Printing) 
     import pyarrow as pa
     import pyarrow.parquet as pq
 
-    from aetool.files import output
+    from aetool.data.compressing import output_by_name
 
     if printing.output is None:
         raise ParamError("--format parquet needs -o FILE")
     if printing.output == "-" and not printing.force:
         terminal.refuse_bytes("Parquet")
-    with output(Path(printing.output), printing.force) as file:
+    with output_by_name(Path(printing.output), printing.force) as file:
         pq.write_table(pa.table(dict(columns)), file)

@@ -19,6 +19,12 @@ def named_path(path: Path) -> Path:
     return path
 
 
+def plain_path(path: Path) -> Path:
+    """The same path without the suffix of a compression, .gz, .zst or .xz, at its end: x.csv for
+    x.csv.gz. A path that is nothing but such a suffix, or has none, stays."""
+    return path.with_suffix("") if path.suffix.lower() in COMPRESSED else path
+
+
 def suffix_of(name: str) -> str:
     """The suffix in small letters, that of a compression left out: ".csv" of T.CSV.gz; "" if there
     is none."""
@@ -33,7 +39,8 @@ def broken_promise(name: str, known: Iterable[str]) -> str:
     another kind, such as t.xlsx: "is CSV, whatever its name says; ..."; "" for a name without a
     suffix, or with .csv or .txt. known: the suffixes by which a kind can be asked for, which the
     clause lists."""
-    suffix = Path(name).suffix.lower()
+    # a compression is written as promised, so the kind before it counts
+    suffix = suffix_of(name)
     if suffix in OF_TEXT:
         return ""
     return f"is CSV, whatever its name says; the suffixes that are known are {', '.join(known)}"

@@ -21,15 +21,18 @@ from aetool.codec.contents.parts import Parts
 from aetool.codec.contents.text import TextTable
 from aetool.csv import encodings
 from aetool.data import converting, readers
+from aetool.data.compressing import output_by_name
 from aetool.errors import ArchiveError, DataError, ParamError
-from aetool.files import attributes_of, new_folder, output, standard_output
+from aetool.files import attributes_of, new_folder, standard_output
+from aetool.files.names import plain_path, suffix_of
 from aetool.spelling import in_shell, option
 from aetool.writing import records
 from aetool.writing.pictures import write_folder
 
 Restored = TypeVar("Restored")  # what comes back piece by piece: batches of records, or files
 
-COMPRESSED = (".gz", ".bz2", ".xz", ".zst", ".lz4")
+# suffixes of compressions that are not written
+UNWRITTEN = (".bz2", ".lz4")
 # Kinds of file that a name promises, as formats are called, and as people call them.
 NAMED = {
     **dict.fromkeys((".csv", ".tsv", ".tab"), "csv"),
@@ -146,7 +149,10 @@ def _restore(
         return write_folder(target, pictures, force, names, permissions, unlent)
     conversion = _conversion_to(target, archive)
     if conversion is not None:
-        with files.scratch() as spool, output(target, force, attributes_of(path, whole)) as file:
+        with (
+            files.scratch() as spool,
+            output_by_name(target, force, attributes_of(path, whole)) as file,
+        ):
             content.restore(archive, spool, first, last, columns)
             _refuse_nothing(archive)
             spool.flush()
@@ -162,7 +168,7 @@ def _restore(
             content.restore(archive, stream, first, last, columns)
             _refuse_nothing(archive)
         return target
-    with output(target, force, attributes_of(path, whole)) as file:
+    with output_by_name(target, force, attributes_of(path, whole)) as file:
         content.restore(archive, file, first, last, columns)
         _refuse_nothing(archive)
     return target
@@ -244,7 +250,7 @@ def _written_parts(archive: Archive, target: Path, folder: Path) -> Iterator[Pat
         path.parent.mkdir(parents=True, exist_ok=True)
         source = attributes_of(part.reader.path)
         try:
-            with output(path, source=source) as file, part.errors_as_damage():
+            with output_by_name(path, source=source) as file, part.errors_as_damage():
                 part.content.restore(part, file, 0, part.rows)
         except ArchiveError as error:
             # raises it again, unless damaged parts are to be left out
@@ -283,7 +289,7 @@ def _conversion_to(target: Path, archive: Archive) -> str | None:
     of another kind than it is."""
     content = archive.content
     format = content.format(archive)
-    suffix = target.suffix.lower()
+    suffix = suffix_of(target.name)
     stored_suffix = str(format.get("suffix") or "").lower()
     if os.fspath(target) == "-" or suffix == stored_suffix:
         return None
@@ -363,7 +369,7 @@ def _notes_on_name(target: Path, archive: Archive) -> list[str]:
     content = archive.content
     format = content.format(archive)
     format_name = str(format.get("format"))
-    suffix = target.suffix.lower()
+    suffix = suffix_of(target.name)
     # an index of files becomes a folder, whatever it is called
     if isinstance(content, Parts) and suffix in NAMED and target.is_dir():
         one_table = f"{option('--rows')} 1:" if in_shell() else "rows=slice(0, None)"
@@ -375,8 +381,11 @@ def _notes_on_name(target: Path, archive: Archive) -> list[str]:
         return []
     if not suffix and format_name in ("arrow", "parquet"):
         return [f"{target}: holds {SAID[format_name]}, which its name does not say"]
-    if suffix in COMPRESSED:
-        return [f"{target}: is not compressed, whatever its name says: it is as the source was"]
+    if suffix in UNWRITTEN:
+        return [
+            f"{target}: is not compressed, whatever its name says: a name ending in .gz, .zst or "
+            ".xz gets a compressed file"
+        ]
     if readers.writer_of(target) is None and _conversion_to(target, archive) is not None:
         stored_suffix = str(format.get("suffix") or "")
         own = f"a name ending in {stored_suffix}" if stored_suffix else "a name without a suffix"
@@ -454,8 +463,7 @@ def default_name(path: str | os.PathLike[str], archive: Archive) -> Path:
     if base_name in ("", name.name):
         return name.with_name(stored_name or name.stem)
     base = name.with_name(base_name)
-    if base.suffix in (".gz", ".zst", ".xz"):
-        base = base.with_suffix("")
+    base = plain_path(base)
     content = archive.content
     is_folder = isinstance(content, Folder | LossyPictures | Parts) and content.is_folder
     if is_folder or base.suffix:

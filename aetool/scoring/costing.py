@@ -6,9 +6,9 @@ of many digits costs much in every record, by chance more in some, and would dro
 another column that does not belong. Usual is what three of four cells of a column cost at most.
 
 A number far out takes hardly more digits than any other. So a number has three prices beside that
-in the file, by how far out it lies (outlying), each with what is usual of it. The one by which it is
-most beyond counts whole, and each other by which it is beyond counts a quarter: a number that is odd
-in several ways is odder.
+in the file, by how far out it lies (outlying), each with what is usual of it. The one by which it
+is most beyond counts whole, and each other by which it is beyond counts a quarter: a number that is
+odd in several ways is odder.
 
 Cells that cost less than usual do not make up for one that costs more: an odd value often comes
 with a cheap one beside it, such as a gap or a zero.

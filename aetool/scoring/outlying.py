@@ -33,8 +33,8 @@ MOST_COLUMNS = 512  # that foretell each other; more would take longer than the 
 FARTHEST = 10.0  # deviations that a number counts for at most where others are foretold by it
 LARGEST = 1e300  # stands for a larger distance, or a square of one
 TINY = 1e-300  # stands for a deviation of 0
-# what a number costs by its distance from the median, as a part of its surprise under Student's t of
-# two degrees of freedom: columns have longer tails than that
+# what a number costs by its distance from the median, as a part of its surprise under Student's t
+# of two degrees of freedom: columns have longer tails than that
 DISTANCE = 0.25
 RIDGE = 0.01  # of a column's variance, so that columns that are one another's sums have an answer
 

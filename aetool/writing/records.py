@@ -11,9 +11,9 @@ import numpy as np
 
 from aetool.codec.archive import Archive
 from aetool.data import arrow_files, notices, readers, writers
+from aetool.data.compressing import output_by_name
 from aetool.errors import ParamError
-from aetool.files import output
-from aetool.files.names import broken_promise
+from aetool.files.names import broken_promise, suffix_of
 from aetool.model import Batch
 
 if TYPE_CHECKING:
@@ -27,7 +27,7 @@ def kind_by_name(target: Path) -> str:
     """The kind of file, csv or parquet, that a table is written as to a file of this name: by its
     suffix, csv for any other. A notice says so where the name promises another kind, and no plugin
     writes such. target: "-" for standard output."""
-    kind = KINDS.get(target.suffix.lower())
+    kind = KINDS.get(suffix_of(target.name))
     if kind is not None:
         return kind
     promise = broken_promise(target.name, KINDS)
@@ -59,7 +59,7 @@ def write_records(
     if plugin_writer is not None:
         readers.write(plugin_writer, target, arrow_batches(batches, dtypes), force)
         return
-    with output(target, force) as file:
+    with output_by_name(target, force) as file:
         writers.write_table(file, batches, format, dtypes, written or {})
 
 
