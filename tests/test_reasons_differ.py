@@ -157,3 +157,16 @@ def test_a_column_that_was_empty_is_told_of_and_values_in_it_later(tmp_path, run
     assert column.is_empty and column.understood() == "empty: no finite number"
     assert column.facts()["low"] is None
     assert column.expectation(5.0, np.nan) == NEVER_THERE
+
+
+def test_a_column_of_dates_that_was_empty_is_told_of(tmp_path, run):
+    rng = np.random.default_rng(0)
+    frame = pd.DataFrame({"a": rng.normal(size=600), "b": rng.normal(size=600), "day": ""})
+    frame.to_csv(tmp_path / "t.csv", index=False)
+    run("fit", tmp_path / "t.csv", "-p", "pca", "--type", "day=date", "-o", tmp_path / "m.aem")
+    told = run("info", tmp_path / "m.aem").out
+    assert "empty: no date" in told and "1970" not in told
+    frame.loc[7, "day"] = "2024-05-06"
+    frame.to_csv(tmp_path / "later.csv", index=False)
+    said = run("detect", tmp_path / "later.csv", "-m", tmp_path / "m.aem", "--top", "1").out
+    assert "1970" not in said

@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, ClassVar, Self
 import numpy as np
 
 from aetool.canonical import Json
-from aetool.columns.column import ODD, Features, Modelled, finite, reads_better
+from aetool.columns.column import NEVER_THERE, ODD, Features, Modelled, finite, reads_better
 from aetool.columns.reach import Reach
 from aetool.columns.summary import Summary
 from aetool.data.notation.dates import DateEvidence, DateNotation, DateStyle
@@ -227,10 +227,10 @@ class Date(Modelled):
     def expectation(self, value: float, expected: float) -> str:
         """The range that nearly all moments lie in, as text, such as "2024-01-01 to 2024-12-31",
         whatever the arguments: models predict no dates. It is the range that training saw, cut to
-        the usual one, `reach`, where that is known."""
-        # then there are no ends to a range
-        if math.isnan(self.low):
-            return self.show(self.low)
+        the usual one, `reach`, where that is known. NEVER_THERE ("missing in every fitted record")
+        where training saw none."""
+        if self.is_empty:
+            return NEVER_THERE
         first = self.low
         last = self.high
         if self.reach is not None:
@@ -281,10 +281,10 @@ class Date(Modelled):
 
     @property
     def is_empty(self) -> bool:
-        """Whether training saw gaps, and the range that it saw begins at NaN. So it is False of
-        every column that `infer` makes, or a file holds: without any moment its range is from 0 to
-        0."""
-        return self.gaps and math.isnan(self.low)
+        """Whether all cells that training saw were gaps, one at least. Without any moment there is
+        no `reach`, and the range is from 0 to 0, which a column of moments hardly has."""
+        has_no_range = self.low == self.high == 0 and self.reach is None
+        return self.gaps and not self.odd and has_no_range
 
     @property
     def is_constant(self) -> bool:
@@ -293,7 +293,9 @@ class Date(Modelled):
 
     def understood(self) -> str:
         """Words that say how the column was read: "dates", and the first and the last moment that
-        training saw."""
+        training saw; "empty: no date" where it saw gaps alone."""
+        if self.is_empty:
+            return "empty: no date"
         return f"dates, {self.notation.show(self.low)} to {self.notation.show(self.high)}"
 
     def remark(self) -> str:
