@@ -14,6 +14,7 @@ from aetool.csv.cells import GAP_WORDS, is_gap, numbers_of
 from aetool.data.notation import calendar, dates, evidence, gaps, scanning
 from aetool.data.notation.dates import DateEvidence, DateNotation
 from aetool.data.notation.evidence import GAP, ODD, VALUE, OddCells
+from aetool.data.notation.families import FAMILIES, surely_of
 from aetool.data.notation.gaps import GapEvidence
 from aetool.data.notation.numbers import NumberEvidence, NumberNotation
 from aetool.data.notation.scanning import Style
@@ -577,6 +578,98 @@ def test_an_order_that_nothing_tells_is_a_guess_that_is_said():
 def test_mixed_formats_are_read_cell_by_cell():
     mixed = ["2024-12-31", "31.12.2024", "12/31/2024", "Dec 31, 2024", "31 Dec 2024 00:00:00Z"]
     assert dates_of(*mixed) == [moment(2024, 12, 31)] * 5
+
+
+HOURS = [f"2013-06-{1 + hour // 24:02d} {hour % 24:02d}:00" for hour in range(600)]
+ANOTHER_FAMILY = [
+    "17/06/2013 05:00", "06/17/2013", "17.06.2013 05:00", "2013/06/17 05:00", "17 Jun 2013",
+    "20130617", "2013-06", "  17/06/2013  ", "17-06-2013T05:00Z",
+]  # fmt: skip
+
+
+@pytest.mark.parametrize("loops", [True, False])
+@pytest.mark.parametrize("cell", ANOTHER_FAMILY)
+def test_a_date_that_is_written_as_hardly_any_other_of_its_column_is_odd(cell, loops, monkeypatch):
+    if not loops:
+        monkeypatch.setattr(kernel, "C", None)
+    cells = Cells.of([*HOURS, cell])
+    notation = DateEvidence.of(cells).decide()
+    assert notation.families == ("ymd-",)
+    reading = notation.read(cells)
+    assert reading.state[-1] == ODD and math.isnan(reading.value[-1])
+    assert (reading.state[:-1] == VALUE).all()
+    # a column that never had such a cell knows its families, too
+    without = DateEvidence.of(cells.take(np.arange(600))).decide()
+    assert without == notation and not without.ambiguous
+    stored = DateNotation.from_json(notation.to_json())
+    assert stored == notation
+
+
+def test_the_notation_of_a_model_of_before_reads_every_family():
+    facts = DateEvidence.of(Cells.of(HOURS)).decide().to_json()
+    assert facts.pop("families") == ["ymd-"]
+    notation = DateNotation.from_json(facts)
+    cells = Cells.of(["2013-06-17", "06/17/2013", "17.06.2013", "17 Jun 2013", "20130617"])
+    assert notation.read(cells).value.tolist() == [moment(2013, 6, 17)] * 5
+    # and so of another file that it reads anew
+    anew = DateEvidence.of(cells).decide(known=())
+    assert anew.families == () and (anew.read(cells).state == VALUE).all()
+
+
+def test_a_damaged_family_is_refused():
+    facts = DateEvidence.of(Cells.of(HOURS)).decide().to_json()
+    for damaged in ("ymd-", ["ymd"], [1], {"ymd-": 1}):
+        with pytest.raises(ValueError):
+            DateNotation.from_json({**facts, "families": damaged})
+
+
+@pytest.mark.parametrize("cell", [
+    "2013-06-17", "2013-6-7 5:00", "2013-06-17T05:00:00.25Z", " 2013-06-17 05:00 ",
+])  # fmt: skip
+def test_a_time_a_zone_and_zeros_in_front_make_no_other_family(cell):
+    cells = Cells.of([*HOURS, cell])
+    assert (DateEvidence.of(cells).decide().read(cells).state == VALUE).all()
+
+
+@pytest.mark.parametrize("usual", ["17/06/2013", "17 Jun 2013 05:00", "20130617", "2013.06.17"])
+def test_every_family_may_be_the_usual_one(usual):
+    cells = Cells.of([usual] * 50 + ["2013-06-17"])
+    notation = DateEvidence.of(cells).decide()
+    assert notation.read(cells).state.tolist() == [VALUE] * 50 + [ODD]
+
+
+def test_first_bytes_tell_no_other_family_than_the_whole_text():
+    texts = [
+        "2024-12-31", "2024/1/5 05:00", "2024.12.31", "2024-12", "2024/12", "12/2024", "1/2024",
+        "31/12/2024", "1/2/24", "31-Dec-2024", "3-Jan-22", "3-1-22", "June-05-2024", "Jun-05-2024",
+        "2024-Jan-05", "20241231", "20241231T0500Z", "Mon 31.12.2024", "Mon, 2024-12-31",
+        " 2024-12-31", "31. 12. 2024", "5 Jan 2024", "24-12-31", "Dec 31, 2024 05:00",
+    ]  # fmt: skip
+    cells = Cells.of(texts)
+    told = dates.families_of_cells(cells)
+    assert (told != "").all()
+    for family in FAMILIES:
+        is_sure = surely_of(cells, family)
+        assert (told[is_sure] == family).all(), family
+        if family in ("ymd-", "/", "compact"):
+            assert is_sure.any()
+    nothing = Cells.of(["", "2", None])
+    assert not any(surely_of(nothing, family).any() for family in FAMILIES)
+
+
+@pytest.mark.parametrize(("others", "families"), [
+    (1, ("ymd-",)), (3, ("ymd-",)), (4, (".", "ymd-")), (300, (".", "ymd-")),
+])  # fmt: skip
+def test_many_dates_of_another_family_are_meant(others, families):
+    cells = Cells.of(HOURS + ["17.06.2013"] * others)
+    assert DateEvidence.of(cells).decide().families == families
+
+
+def test_of_few_dates_none_is_of_a_rare_family():
+    cells = Cells.of([*HOURS[:9], "17.06.2013"])
+    assert DateEvidence.of(cells).decide().families == (".", "ymd-")
+    cells = Cells.of([*HOURS[:10], "17.06.2013"])
+    assert DateEvidence.of(cells).decide().families == ("ymd-",)
 
 
 def test_both_orders_are_tried_where_both_are_common():

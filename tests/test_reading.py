@@ -11,6 +11,7 @@ import pytest
 import aetool
 from aetool import operations
 from aetool.columns.category import Category
+from aetool.columns.column import ODD
 from aetool.columns.schema import Schema, infer, understood, understood_briefly
 from aetool.data.sources import open_source
 from aetool.data.table import Cells
@@ -144,6 +145,75 @@ def test_a_column_that_mixes_two_orders_of_dates_is_told_of(
     # what the remark names takes it away
     done = run(command, path, *options, "--type", "day=category", "--explain-columns")
     assert done.status == 0 and "of two orders" not in done.out
+
+
+def hours(path: Path, written: dict[int, str]) -> Path:
+    """A table of 400 hours and a load, with dates written in another way in some rows from 0."""
+    rng = np.random.default_rng(7)
+    rows = []
+    for row in range(400):
+        moment = np.datetime64("2013-06-01T00:00") + np.timedelta64(row, "h")
+        day = written.get(row, str(moment).replace("T", " "))
+        rows.append(f"{day},{50 + rng.normal():.2f}")
+    path.write_text("day,x\n" + "\n".join(rows) + "\n", encoding="utf-8")
+    return path
+
+
+@pytest.mark.parametrize(("cell", "expected"), [
+    ("17/06/2013 05:00", "2013-06-17 05:00"),
+    ("06/17/2013 05:00", "2013-06-17 05:00"),
+    ("17.06.2013 05:00", "2013-06-17 05:00"),
+    ("2013/06/17 05:00", "2013-06-17 05:00"),
+])  # fmt: skip
+def test_detect_names_a_date_that_is_written_unlike_the_others(
+    tmp_path: Path, run, cell: str, expected: str
+) -> None:
+    path = hours(tmp_path / "d.csv", {300: cell})
+    clean = hours(tmp_path / "clean.csv", {})
+    reason = f"day={cell} (expected {expected})"
+    # row numbers count from 1
+    flagged = [line for line in run("detect", path).out.splitlines() if line.startswith("301,")]
+    assert len(flagged) == 1 and flagged[0].endswith(reason)
+    for name, source, options in (
+        ("clean", clean, []),
+        ("robust", path, ["--robust"]),
+        ("plain", path, []),
+    ):
+        model = tmp_path / f"{name}.aem"
+        assert run("fit", source, "-o", model, *options).status == 0
+        done = run("detect", path, "-m", model)
+        flagged = [line for line in done.out.splitlines() if line.startswith("301,")]
+        assert flagged[0].endswith(reason)
+
+
+def test_a_date_that_could_be_two_days_is_expected_to_be_none(tmp_path: Path, run) -> None:
+    path = hours(tmp_path / "d.csv", {300: "06/07/2013"})
+    done = run("detect", path)
+    assert "day=06/07/2013 (expected 2013-06-01 " in done.out
+    # nothing is guessed of what is not read
+    assert "guess" not in done.err
+
+
+def test_dates_written_in_two_ways_are_told_of_and_not_flagged(tmp_path: Path, run) -> None:
+    written = {row: f"{1 + row // 24:02}/06/2013 {row % 24:02}:00" for row in range(0, 400, 4)}
+    path = hours(tmp_path / "d.csv", written)
+    remark = "written in 2 ways: 300 such as 2013-06-01 01:00, 100 such as 01/06/2013 00:00"
+    done = run("detect", path)
+    assert remark in done.err and "day=" not in done.out
+    model = tmp_path / "d.aem"
+    done = run("fit", path, "-o", model)
+    assert remark in done.err
+    assert "day=" not in run("detect", path, "-m", model).out
+
+
+def test_another_file_may_have_its_own_way_of_dates(tmp_path: Path) -> None:
+    day = schema_of(hours(tmp_path / "clean.csv", {}))["day"]
+    slashes = Cells.of([f"{1 + row // 24:02}/06/2013" for row in range(400)])
+    moments = day.as_written(slashes, ".").parse(slashes)
+    assert moments[399] == np.datetime64("2013-06-17", "s").astype(float)
+    # one cell of another family in a file of the model's own is odd, however short the file
+    few = Cells.of(["2013-06-17 05:00", "2013-06-17 06:00", "17/06/2013 07:00"])
+    assert (day.as_written(few, ".").parse(few) == ODD).tolist() == [False, False, True]
 
 
 def test_dates_that_could_be_either_are_read_as_the_remark_on_two_orders_says(

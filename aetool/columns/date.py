@@ -15,9 +15,10 @@ from aetool.canonical import Json
 from aetool.columns.column import NEVER_THERE, ODD, Features, Modelled, finite, reads_better
 from aetool.columns.reach import Reach
 from aetool.columns.summary import Summary
-from aetool.data.notation.dates import DateEvidence, DateNotation, DateStyle
+from aetool.data.notation.dates import UNTOLD, DateEvidence, DateNotation, DateStyle
 from aetool.data.notation.evidence import ODD as ODD_CELL
-from aetool.data.notation.mixed import MixedOrders, mixed_orders
+from aetool.data.notation.families import SEPARATORS
+from aetool.data.notation.mixed import Example, MixedOrders, mixed_families, mixed_orders
 from aetool.data.notation.moments import DAY_FIRST, MONTH_FIRST, SHORT_YEAR_FIRST
 from aetool.data.notation.numbers import NumberNotation
 from aetool.data.table import Cells, Mask, Values
@@ -61,7 +62,8 @@ class Date(Modelled):
     only if some moment is not at midnight. reach: the range, in epoch seconds, outside of which
     moments are surprising; None where too few were seen. mixed: how many of the cells that were
     read have which order of day and month, if the column mixes both; None if not, and in a column
-    that was stored.
+    that was stored. families: how many cells are written in each way, such as 2024-01-31 and
+    31/01/2024, if many are in each of several; empty if not, and in a column that was stored.
     """
 
     notation: DateNotation = TYPED
@@ -69,8 +71,9 @@ class Date(Modelled):
     high: float = 0.0
     cycles: tuple[float, ...] = ()
     reach: Reach | None = None
-    # it is told when the column is first read; models are written without it
+    # they are told when the column is first read; models are written without them
     mixed: MixedOrders | None = field(default=None, compare=False)
+    families: tuple[Example, ...] = field(default=(), compare=False)
 
     kind: ClassVar[str] = "date"
     plural: ClassVar[str] = "dates"
@@ -104,7 +107,11 @@ class Date(Modelled):
         if summary.date_order is not None:
             _refuse_another_order(notation, summary)
         column = dataclasses.replace(column, notation=notation, token=summary.token)
-        column = dataclasses.replace(column, mixed=mixed_orders(notation, values))
+        column = dataclasses.replace(
+            column,
+            mixed=mixed_orders(notation, values),
+            families=mixed_families(notation, values),
+        )
         moments = column.parse(values)
         if asked and len(summary.present) and not (moments > ODD).any():
             text = summary.present.take(slice(0, 1)).strings()[0]
@@ -209,7 +216,8 @@ class Date(Modelled):
         them; else the column itself. decimal is not read."""
         if not (self.parse(cells) == ODD).any():
             return self
-        notation = DateEvidence.of(cells).decide(self.gap_words)
+        known = self.notation.families
+        notation = DateEvidence.of(cells).decide(self.gap_words, known=known)
         if notation is None:
             return self
         column = dataclasses.replace(self, notation=notation)
@@ -237,6 +245,27 @@ class Date(Modelled):
             first = max(first, self.reach.first)
             last = min(last, self.reach.last)
         return f"{self.show(first)} to {self.show(last)}"
+
+    def contrast(self, written: str, value: float, expected: float) -> str:
+        """The range that nearly all moments lie in, see `expectation`; of a date that is not
+        written as its column's dates are, that date as they write it, if it lies in the range and
+        is the same day in any order of its numbers."""
+        moment = self._moment_of(written) if value == ODD else None
+        if moment is not None and self.low <= moment <= self.high:
+            return self.notation.show(moment)
+        return super().contrast(written, value, expected)
+
+    def _moment_of(self, text: str) -> float | None:
+        """The moment that a text is, in epoch seconds, in whatever family of dates it is written;
+        None for what is no date, and where several orders of its numbers make a day."""
+        cells = Cells.of([text])
+        any_order = dict.fromkeys(SEPARATORS, UNTOLD)
+        notation = dataclasses.replace(self.notation, orders=any_order)
+        reading = notation.read_in_any_family(cells)
+        kinds = DateEvidence.of(cells).untold
+        if np.isnan(reading.value[0]) or any(len(kind.orders) > 1 for kind in kinds):
+            return None
+        return float(reading.value[0])
 
     def mended(self, values: Float, expected: Float) -> Float:
         """(n,): for each value the nearest moment of the usual range, which is the value itself
@@ -299,8 +328,22 @@ class Date(Modelled):
         return f"dates, {self.notation.show(self.low)} to {self.notation.show(self.high)}"
 
     def remark(self) -> str:
-        """A remark that the column mixes two orders of day and month, with counts and examples; or
-        that the order is a guess, with the option that says otherwise; "" if neither is so."""
+        """A remark that the column mixes two orders of day and month, or several families of dates,
+        with counts and examples; that the order is a guess, with the option that says otherwise;
+        "" if none is so."""
+        remarks = [self._remark_on_order(), self._remark_on_families()]
+        return ", ".join(remark for remark in remarks if remark)
+
+    def _remark_on_families(self) -> str:
+        """A remark that many dates are written in each of several ways; "" if not."""
+        if not self.families:
+            return ""
+        counts = [f"{example.cells:,} such as {example.text}" for example in self.families]
+        return f"written in {len(counts)} ways: {', '.join(counts)}"
+
+    def _remark_on_order(self) -> str:
+        """A remark that the column mixes two orders of day and month, or that the order is a guess;
+        "" if neither is so."""
         if self.mixed is not None:
             return (
                 f"of two orders: {self.mixed}; write all in one order, best as 2024-01-31, or "
@@ -317,10 +360,12 @@ class Date(Modelled):
 
     def to_json(self) -> dict[str, Json]:
         """A JSON-able form of the column, of which from_json makes an equal one: whatever differs
-        from the defaults, the notation too, none for a source that had moments; never `mixed`."""
+        from the defaults, the notation too, none for a source that had moments; never `mixed` and
+        `families`."""
         # counts of the data that were read are no part of how to read others
         fields = super().to_json()
         fields.pop("mixed", None)
+        fields.pop("families", None)
         if self.notation == TYPED:
             return fields
         return {**fields, "notation": self.notation.to_json()}

@@ -25,6 +25,13 @@ from aetool.data.notation.evidence import (
     different_texts,
     nearly_all,
 )
+from aetool.data.notation.families import (
+    FAMILIES,
+    families_of_file,
+    family_of,
+    surely_of,
+    usual_families,
+)
 from aetool.data.notation.gaps import is_gap
 from aetool.data.notation.moments import (
     COMPACT,
@@ -69,7 +76,8 @@ Varied = tuple[frozenset[int], frozenset[int], frozenset[int]]
 ThreeSets = tuple[set[int], set[int], set[int]]
 NOTHING_VARIED: Varied = (frozenset(), frozenset(), frozenset())
 
-IN_JSON = {"orders", "style", "only_time", "ambiguous", "gap_words"}  # what a notation has there
+# what a notation has in JSON
+IN_JSON = {"orders", "style", "only_time", "ambiguous", "gap_words", "families"}
 Facts = dict[str, Json]  # what JSON holds
 Orders = dict[str, tuple[str, ...]]  # by separator the orders to try on three numbers
 
@@ -262,6 +270,7 @@ class DateEvidence:
         *,
         usual: str | None = None,
         asked: bool = False,
+        known: tuple[str, ...] | None = None,
     ) -> DateNotation | None:
         """Decide how to read the column's cells as dates, or as times if more cells are such; None
         if they are not nearly all dates, or all times (see `nearly_all`), or fewer than three cells
@@ -271,17 +280,20 @@ class DateEvidence:
         UNTOLD, the order to take where cells with a separator fit several equally well; None: that
         of cells with other separators, else a guess, which `ambiguous` of the notation tells.
         asked: whether the user says that the column holds dates; cells that are none are odd then,
-        and None is not returned.
+        and None is not returned. known: the `families` of the notation that the column was fitted
+        with, where these are the cells of another file; None: these cells are fitted.
 
         Ask this before `NumberEvidence.decide`: a column of 20241231 is both.
         """
         words = tuple(gap_words)
         separators = {separator for separator, _ in self.untold}
+        families = self._families(known)
         orders: Orders = {}
         is_ambiguous = False
         for separator in sorted(separators):
             orders[separator], is_guess = self._orders(separator, usual)
-            is_ambiguous = is_ambiguous or is_guess
+            if not families or separator in families:
+                is_ambiguous = is_ambiguous or is_guess
         # a column is of days or of times alone, whichever are more
         times = self.sure.get(TIME, 0)
         dated = self._count_of_days(orders)
@@ -290,13 +302,32 @@ class DateEvidence:
         if not asked and not self._are_dates(fitting, words):
             return None
         style = self._commonest_style(orders, only_time)
+        orders_read = orders
+        if families and not only_time:
+            # nothing is read by the order of a few dates of another family
+            orders_read = {mark: orders[mark] for mark in families if mark in orders}
         return DateNotation(
-            orders=orders,
+            orders=orders_read,
             only_time=only_time,
             ambiguous=is_ambiguous,
             style=style,
             gap_words=words,
+            families=() if only_time else families,
         )
+
+    def _families(self, known: tuple[str, ...] | None) -> tuple[str, ...]:
+        """The families of dates that the column's cells are read in, sorted; () for any. known: as
+        `decide` takes it."""
+        counts: Counter[str] = Counter()
+        for style, count in self.styles.items():
+            if style.layout != TIME:
+                counts[family_of(style.layout, style.separator)] += count
+        if known is None:
+            return usual_families(counts)
+        # models of before tell no families
+        if not known or not counts:
+            return known
+        return families_of_file(counts, known)
 
     def _are_dates(self, fitting: int, gap_words: Iterable[str]) -> bool:
         """Whether nearly all cells, see `nearly_all`, are of the column's kind, dates or times;
@@ -718,6 +749,8 @@ class DateNotation:
     not begin with a year of four digits, the first that fits being taken. only_time: whether cells
     are times without days, and days are odd. ambiguous: whether the order of day and month is a
     guess. style: the commonest, in which `show` writes. gap_words: the user's, as written.
+    families: those of `families.FAMILIES` that the cells are written in, but for a few; days of
+    any other are odd. (): whatever the family.
     """
 
     orders: Mapping[str, tuple[str, ...]] = field(default_factory=dict)
@@ -725,13 +758,25 @@ class DateNotation:
     ambiguous: bool = False
     style: DateStyle = DateStyle()  # noqa: RUF009 a tuple cannot change
     gap_words: tuple[str, ...] = ()
+    families: tuple[str, ...] = ()
 
     def read(self, cells: Cells) -> DateReading:
-        """Read every cell: a moment, a gap or something odd; no cell raises an error.
+        """Read every cell: a moment, a gap or something odd, as a day is that is not written in any
+        of `families`; no cell raises an error.
 
         Layouts that only one meaning fits (ISO 8601, RFC 3339, names of months, 20241231) are read
-        in every column of dates, with any zone.
+        in every column of dates that has them, with any zone.
         """
+        reading = self.read_in_any_family(cells)
+        if self.families and not self.only_time:
+            rows = np.flatnonzero(reading.state == VALUE)
+            strange = rows[~self._is_of_families(cells.take(rows))]
+            reading.value[strange] = np.nan
+            reading.state[strange] = ODD
+        return reading
+
+    def read_in_any_family(self, cells: Cells) -> DateReading:
+        """Read every cell, as `read` does, but days of any family."""
         value, state, unread = self._read_by_kernel(cells)
         gap = is_gap(cells.take(unread), self.gap_words)
         state[unread] = np.where(gap, GAP, ODD)
@@ -742,6 +787,18 @@ class DateNotation:
             value[dates] = moment[is_date]
             state[dates] = VALUE
         return DateReading(value, state)
+
+    def _is_of_families(self, cells: Cells) -> Mask:
+        """Which of these cells, all of them dates, are written in one of `families`: (n,) bool."""
+        is_known = np.zeros(len(cells), np.bool_)
+        # nearly all are of the commonest, and are told by a few bytes
+        usual = family_of(self.style.layout, self.style.separator)
+        if usual in self.families:
+            is_known = surely_of(cells, usual)
+        others = np.flatnonzero(~is_known)
+        if len(others):
+            is_known[others] = np.isin(families_of_cells(cells.take(others)), self.families)
+        return is_known
 
     def _read_by_kernel(self, cells: Cells) -> tuple[Float, Bytes, Int]:
         """Read the cells that the compiled kernel can read, with the results that `taken_apart` and
@@ -851,6 +908,8 @@ class DateNotation:
                 facts[name] = True
         if self.gap_words:
             facts["gap_words"] = list(self.gap_words)
+        if self.families:
+            facts["families"] = list(self.families)
         return facts
 
     @classmethod
@@ -866,6 +925,7 @@ class DateNotation:
         style_facts["widths"] = tuple(style_facts["widths"])
         style = DateStyle(**style_facts)
         words = facts.get("gap_words", [])
+        families = facts.get("families", [])
         only_time = facts.get("only_time", False)
         ambiguous = facts.get("ambiguous", False)
         sane = (
@@ -875,6 +935,8 @@ class DateNotation:
             and isinstance(ambiguous, bool)
             and isinstance(words, list)
             and all(isinstance(word, str) for word in words)
+            and isinstance(families, list)
+            and all(family in FAMILIES for family in families)
             and _is_style(style)
         )
         if not sane:
@@ -885,7 +947,20 @@ class DateNotation:
             ambiguous=ambiguous,
             style=style,
             gap_words=tuple(words),
+            families=tuple(families),
         )
+
+
+def families_of_cells(cells: Cells) -> npt.NDArray[np.str_]:
+    """(n,): the family of each cell that is a date, "" for all others. A date of three numbers is
+    told by its text alone, and need be no day of the calendar."""
+    texts, index = different_texts(cells, np.arange(len(cells)))
+    families = []
+    for text in texts:
+        apart = moments.taken_apart(text)
+        is_day = apart is not None and apart.layout != TIME
+        families.append(family_of(apart.layout, apart.separator) if apart and is_day else "")
+    return np.array(families, dtype=np.str_)[index]
 
 
 def _are_orders(separator: str, orders: tuple[str, ...]) -> bool:

@@ -1,4 +1,5 @@
-"""Columns of dates in which some cells have the day first, and others the month."""
+"""Columns of dates in which some cells have the day first, and others the month, or which have days
+of several families."""
 
 from __future__ import annotations
 
@@ -7,7 +8,7 @@ from typing import NamedTuple
 
 import numpy as np
 
-from aetool.data.notation.dates import DateNotation
+from aetool.data.notation.dates import DateNotation, families_of_cells
 from aetool.data.notation.evidence import VALUE
 from aetool.data.notation.moments import DAY_FIRST, MONTH_FIRST
 from aetool.data.table import Cells, Mask
@@ -104,3 +105,15 @@ def mixed_orders(notation: DateNotation, cells: Cells) -> MixedOrders | None:
             order_read=orders[0],
         )
     return None
+
+
+def mixed_families(notation: DateNotation, cells: Cells) -> tuple[Example, ...]:
+    """How many cells are days of each of the column's families, the most first, where it has more
+    than one; else (). notation: as `DateEvidence.decide` chose it for these cells."""
+    if len(notation.families) < 2:
+        return ()
+    is_date = notation.read(cells).state == VALUE
+    dates = cells.take(np.flatnonzero(is_date))
+    family = families_of_cells(dates)
+    examples = [Example.of(dates, family == name) for name in notation.families]
+    return tuple(sorted(examples, key=lambda example: (-example.cells, example.text)))
