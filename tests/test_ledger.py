@@ -29,7 +29,7 @@ from aetool.codec.plans import Plan, Transform
 from aetool.codec.streams import Known, Stream
 from aetool.detection.ranking import auroc
 from aetool.errors import AetoolError, DataError, ParamError
-from aetool.scoring import costing, outlying
+from aetool.scoring import costing, far_records, outlying
 
 ROWS = 3000
 
@@ -397,7 +397,8 @@ def counted(prices: list[np.ndarray]) -> np.ndarray:
 def test_a_score_is_what_cells_cost_beyond_the_usual_of_their_columns(of_table):
     found = operations.detect(of_table, all_rows=True)
     with Archive(of_table, None) as archive:
-        ((_, cost),) = archive.costs(None)
+        ((block, cost),) = archive.costs(None)
+        of_all = archive.content.numbers(archive, block)
     by_column = {name: [bits] for name, bits in zip(cost.names, cost.judged.T, strict=True)}
     # the two columns of numbers that do not follow their rows have other prices, too
     numbers = {name: table()[name].replace("", np.nan).astype(float) for name in ("load", "gap")}
@@ -423,7 +424,9 @@ def test_a_score_is_what_cells_cost_beyond_the_usual_of_their_columns(of_table):
         bits = np.minimum(bits, 1.5 * np.log2(1 + (far / far.median()) ** 2 / 2))
         bits[numbers[name].isna()] = 0
         by_column[name].append(bits.to_numpy())
-    score = sum(map(counted, by_column.values()))
+    # and what the numbers cost together, by their distance from those of other records
+    together = far_records.excess_bits(of_all, ROWS).sum(axis=1)
+    score = sum(map(counted, by_column.values())) + together
     assert found.score == pytest.approx(score, abs=0.02)
     # what `why` says of a record that one cell makes odd adds up to its score
     (place,) = np.flatnonzero(found.row == 1499)

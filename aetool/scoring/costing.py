@@ -8,7 +8,8 @@ another column that does not belong. Usual is what three of four cells of a colu
 A number far out takes hardly more digits than any other. So a number has three prices beside that
 in the file, by how far out it lies (outlying), each with what is usual of it. The one by which it
 is most beyond counts whole, and each other by which it is beyond counts a quarter: a number that is
-odd in several ways is odder.
+odd in several ways is odder. What a record's numbers cost together, by how far it lies from other
+records (far_records), is shared among its cells.
 
 Cells that cost less than usual do not make up for one that costs more: an odd value often comes
 with a cheap one beside it, such as a gap or a zero.
@@ -44,7 +45,7 @@ from aetool.engine import Chosen
 from aetool.errors import DataError, ParamError
 from aetool.files.attributes import is_file
 from aetool.model import Float, Int
-from aetool.scoring import outlying
+from aetool.scoring import far_records, outlying
 from aetool.scoring.collecting import Reasons, check_columns
 from aetool.scoring.results import Detection
 from aetool.spelling import option
@@ -280,7 +281,8 @@ class _Prices:
     """What the cells of a block's records cost by all their prices: bits, and usual, what three of
     four cells of the column cost at most by that price by which the cell is most beyond it;
     (records, places) both. Where it is beyond the usual by other prices, too, a quarter of that
-    (BESIDE) is in bits. rows: (records,), the indices of the records in the block; places: the
+    (BESIDE) is in bits, and so is its part of what the record costs beyond the usual by its
+    distance from others. rows: (records,), the indices of the records in the block; places: the
     indices of the columns that are judged."""
 
     bits: Float
@@ -526,7 +528,8 @@ def _prices_most_beyond(
     rows: Int,
     places: Sequence[int],
 ) -> _Prices:
-    """What each cell costs by all its prices: in the file, and of a number by how far out it lies.
+    """What each cell costs by all its prices: in the file, and of a number by how far out it lies
+    and how far its record is from others.
     judged: (records, places), bits in the file; numbers: for each place (records,), or None. rows:
     (records,), the indices of the records in their block; places: the indices of the columns that
     are judged; both are only kept."""
@@ -540,7 +543,12 @@ def _prices_most_beyond(
         bits = np.where(is_further, other_bits, bits)
         usual = np.where(is_further, other_usual, usual)
     excess_by_others = sum_of_excess - np.maximum(bits - usual, 0)
-    return _Prices(bits + BESIDE * excess_by_others, usual, rows, places)
+    excess_together = far_records.excess_bits(numbers, len(judged))
+    # where a cell costs less than usual, its part of what they cost together counts all the same
+    is_dear_together = excess_together > 0
+    bits = np.where(is_dear_together, np.maximum(bits, usual), bits)
+    bits = bits + BESIDE * excess_by_others + excess_together
+    return _Prices(bits, usual, rows, places)
 
 
 def _reasons_of_records(

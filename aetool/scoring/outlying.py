@@ -60,7 +60,7 @@ def bits_of(columns: Sequence[Float | None], rows: int) -> tuple[Float, Float, F
             continue
         by_column[:, place] = bits_in_column
         by_distance[:, place] = _bits_by_distance(numbers)
-        scaled[place] = _standardised(numbers)
+        scaled[place] = standardised(numbers)
     count = len(scaled)
     has_others = 2 <= count <= MOST_COLUMNS
     if not has_others or rows < LEAST_ROWS * count:
@@ -141,7 +141,7 @@ def _relative_step_of_ranks(ranks: Float) -> float:
     return float(np.mean(steps**2) / in_random_order)
 
 
-def _standardised(numbers: Float) -> Float:
+def standardised(numbers: Float) -> Float:
     """Numbers of a column, (rows,), less their mean, by their deviation; those far out are drawn in
     to FARTHEST median deviations first, and gaps, infinities among them, are 0, the mean; all are 0
     where numbers do not differ. There must be a number."""
