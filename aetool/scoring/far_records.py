@@ -16,7 +16,7 @@ from collections.abc import Sequence
 
 import numpy as np
 
-from aetool.model import Float
+from aetool.model import Float, Int
 from aetool.scoring.outlying import standardised
 
 SAMPLE = 256  # records, beside which each is judged
@@ -29,58 +29,80 @@ AT_ONCE = 1 << 14  # records whose distances are in memory at a time
 def excess_bits(columns: Sequence[Float | None], rows: int) -> Float:
     """(rows, columns): the bits by which each record's distance from others costs more than three
     of four records' do, WEIGHT (1.5) times, shared among its cells by how much each adds to the
-    squared distance; 0 in columns without a finite number, of one column alone, and of fewer
-    than five rows.
+    squared distance; 0 in columns without a finite number, of one column alone, and of fewer than
+    five rows.
 
     columns: (rows,) each, NaN for a gap, or None for a column without numbers. Distances are
     Euclidean, of standardised columns in which a gap counts as the mean.
     """
-    shares = np.zeros((rows, len(columns)))
+    bits_of_cells = np.zeros((rows, len(columns)))
     places = []
     scaled_columns = []
     for place, numbers in enumerate(columns):
-        if numbers is not None and np.isfinite(numbers).any():
-            places.append(place)
-            scaled_columns.append(standardised(numbers))
+        if numbers is None or not np.isfinite(numbers).any():
+            continue
+        places.append(place)
+        scaled_columns.append(standardised(numbers))
     # how far numbers of one column are from each other their places tell
     if len(places) < 2 or rows < NEIGHBOUR + 2:
-        return shares
+        return bits_of_cells
     scaled = np.stack(scaled_columns, axis=1)
-    squares = (scaled - scaled[_neighbours(scaled)]) ** 2
+    neighbours = _neighbours(scaled)
+    differences = scaled - scaled[neighbours]
+    squares = differences**2
     distances = squares.sum(axis=1)
+    excess = _excess_by_distance(distances)
+    # a record at no distance has no parts
+    divisor = np.where(distances > 0, distances, 1.0)
+    bits_a_square = excess / divisor
+    bits_of_cells[:, places] = squares * bits_a_square[:, None]
+    return bits_of_cells
+
+
+def _excess_by_distance(distances: Float) -> Float:
+    """(rows,): WEIGHT (1.5) times the bits by which each record costs more than three of four
+    (USUAL), if one that is as far as one in 2^b costs b. distances: (rows,), 0 or more."""
+    rows = len(distances)
     ascending = np.sort(distances)
-    as_far = rows - np.searchsorted(ascending, distances, "left")
+    nearer = np.searchsorted(ascending, distances, "left")
+    as_far = rows - nearer
+    # one more of each, as of the places of numbers in their columns
     bits = np.log2((rows + 1) / (as_far + 1))
-    excess = WEIGHT * np.maximum(bits - np.quantile(bits, USUAL), 0)
-    # a record at no distance has no excess either, unless most are there
-    a_square = excess / np.where(distances > 0, distances, 1)
-    shares[:, places] = squares * a_square[:, None]
-    return shares
+    usual = np.quantile(bits, USUAL)
+    excess = np.maximum(bits - usual, 0)
+    return np.asarray(WEIGHT * excess)
 
 
-def _neighbours(scaled: Float) -> np.ndarray:
+def _neighbours(scaled: Float) -> Int:
     """(rows,): of each record the number of the third nearest (NEIGHBOUR) of the sample, itself
     left out. scaled: (rows, columns), at least NEIGHBOUR + 2 rows. The sample is drawn by a fixed
     seed, so that a table always has the same scores."""
     rows = len(scaled)
-    drawn = np.random.default_rng(0).choice(rows, min(SAMPLE, rows), replace=False)
-    # half the memory; nearly equal distances need no more digits, as the one that counts is
-    # computed anew
+    generator = np.random.default_rng(0)
+    count = min(SAMPLE, rows)
+    drawn = generator.choice(rows, count, replace=False)
+    # half the memory: the distance that counts is computed anew, and which of two records nearly as
+    # near is taken makes no difference
     points = scaled.astype(np.float32)
     sample = points[drawn]
     lengths = (sample**2).sum(axis=1)
+    # of each record its place in the sample, -1 for none
     place_in_sample = np.full(rows, -1)
     place_in_sample[drawn] = np.arange(len(drawn))
     neighbours = np.empty(rows, np.int64)
     for begin in range(0, rows, AT_ONCE):
         end = min(begin + AT_ONCE, rows)
-        # squared distances, less the square of the record's own length, which is the same for all
-        distances = lengths - 2 * points[begin:end] @ sample.T
-        own = place_in_sample[begin:end]
-        is_drawn = own >= 0
-        distances[is_drawn, own[is_drawn]] = np.inf
+        # squared distances, less the record's own squared length, which is the same for all
+        products = points[begin:end] @ sample.T
+        distances = lengths - 2 * products
+        places = place_in_sample[begin:end]
+        is_drawn = places >= 0
+        # no record is its own neighbour
+        distances[is_drawn, places[is_drawn]] = np.inf
         here = np.arange(end - begin)
         for _ in range(NEIGHBOUR - 1):
-            distances[here, distances.argmin(axis=1)] = np.inf
-        neighbours[begin:end] = drawn[distances.argmin(axis=1)]
+            nearest = distances.argmin(axis=1)
+            distances[here, nearest] = np.inf
+        nearest = distances.argmin(axis=1)
+        neighbours[begin:end] = drawn[nearest]
     return neighbours
