@@ -172,6 +172,25 @@ def test_blocks_are_of_their_own(tmp_path):
         assert own.min() <= 3 / (1 + len(own))
 
 
+@pytest.mark.parametrize("kept_cells", [costing.KEPT_CELLS, 200, 0])
+def test_records_that_were_kept_are_reported_as_those_read_again(tmp_path, monkeypatch, kept_cells):
+    frame = pd.concat([table(3000, seed) for seed in range(2)])
+    small = dataclasses.replace(planning.FAST, block=1 << 17)
+    archive = archive_of(frame, tmp_path, effort=small)
+    every = operations.detect(archive, all_rows=True, append=["state", "load"])
+    monkeypatch.setattr(costing, "KEPT_CELLS", kept_cells)
+    found = operations.detect(archive, top=40, append=["state", "load"])
+    assert len(found.row) == 40
+    assert found.score.tolist() == every.score[found.row].tolist()
+    assert found.bits.tolist() == every.bits[found.row].tolist()
+    assert found.why == [every.why[row] for row in found.row.tolist()]
+    carried = [
+        [column[row] for row in found.row.tolist()] for column in map(list, every.table.values)
+    ]
+    assert [list(column) for column in found.table.values] == carried
+    assert (np.delete(every.score, found.row) <= found.score.min()).all()
+
+
 def test_bounded_archives_and_those_of_a_model(tmp_path):
     check_sum(archive_of(table(2000), tmp_path, max_error={"load": "1%"}))
     frame = table(2000)

@@ -236,6 +236,7 @@ class Calibration:
         kept: int = KEPT,
         expected: Expected = Expected(),
         owner: Int | None = None,
+        is_stored: bool = True,
     ) -> Calibration:
         """The calibration by held-out parts, (rows, columns + 1), whose sum is a row's score.
 
@@ -244,7 +245,8 @@ class Calibration:
         many some dozens near the highest are stored beside these. expected: what is assumed of the
         tail before any score. owner: (rows,), the record that each row is a piece of, where a
         record's score is that of its highest piece; None where each row is a record. `fpr` and
-        `ordinary` keep their defaults. Scores are rounded up to seven digits, medians to five.
+        `ordinary` keep their defaults. is_stored: whether a model will hold it: then scores are
+        rounded up to seven digits. Medians are rounded to five in any case.
         """
         scores = parts.sum(axis=1, dtype=np.float64)
         if owner is not None:
@@ -252,7 +254,9 @@ class Calibration:
         scores = np.sort(scores)
         rows = len(scores)
         places = _kept_places(rows, kept)
-        rounded = [_rounded_up(score) for score in scores[places].tolist()]
+        kept_scores = scores[places]
+        if is_stored:
+            kept_scores = np.array([_rounded_up(score) for score in kept_scores.tolist()])
         # what reasons are ranked by
         ranked = parts if surprise is None else surprise
         typical = np.zeros(ranked.shape[1])
@@ -263,7 +267,7 @@ class Calibration:
         ranks = places + 1.0
         return cls(
             rows=rows,
-            scores=np.array(rounded, dtype=np.float64),
+            scores=kept_scores.astype(np.float64),
             ranks=ranks.astype(np.float64),
             typical=np.array(short_typical),
             tail=Tail.of(scores, expected),

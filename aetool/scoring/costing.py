@@ -62,6 +62,7 @@ USUAL = 0.75
 # the part that a price counts for beside a higher one of the same cell: of 0, 0.25, 0.5 and 1 the
 # records of these sets, and planted cells of 22 tables, are told apart best by 0.25 and 0.5
 BESIDE = 0.25
+KEPT_CELLS = 1 << 16  # of the records with the highest scores, in memory until they are reported
 LONGEST = 40  # characters of a cell that is shown
 MOST_DECIMALS = 4  # of bits, to tell a price from the usual one
 EMPTY = "empty"
@@ -296,10 +297,33 @@ class _Prices:
         less."""
         return np.maximum(self.bits - self.usual, 0)
 
+    def of(self, rows: Int) -> _Prices:
+        """The prices of some of the records. rows: (n,), their indices in the block, rising."""
+        chosen = np.searchsorted(self.rows, rows)
+        return _Prices(self.bits[chosen], self.usual[chosen], rows, self.places)
+
+
+@dataclass(frozen=True, eq=False)
+class _Reported:
+    """Records of a block that are to be reported, or may be. rows: (n,), their indices in the
+    block, rising; prices: of these records alone; names: of all columns of the block; cells: by
+    these columns, the texts of the n records."""
+
+    rows: Int
+    prices: _Prices
+    names: Sequence[str]
+    cells: Sequence[Sequence[str]]
+
+    def of(self, rows: Int) -> _Reported:
+        """The same of some of its records alone. rows: (m,), indices in the block, rising."""
+        chosen = np.searchsorted(self.rows, rows).tolist()
+        cells = [[column[place] for place in chosen] for column in self.cells]
+        return _Reported(rows, self.prices.of(rows), self.names, cells)
+
 
 class _Pricing:
-    """Reads an open archive twice, in bounded memory: for all scores, then for the records to
-    report. Call `run` for these; or `read`, and then `ledger`.
+    """Reads an open archive, in bounded memory, for all scores, then once more the blocks with
+    records to report that were not kept. Call `run` for these; or `read`, and then `ledger`.
 
     choice: which records are flagged. columns: judge by these alone, [] for all; ParamError if one
     is not there.
@@ -313,6 +337,9 @@ class _Pricing:
         self.trace = ScoreTrace()
         self._only: list[tuple[Block, Costs]] = []
         self._prices_of_only: _Prices | None = None
+        # of each block, by its first row, the records with the highest scores, which are likely to
+        # be reported, so that hardly any block is decoded again
+        self._highest: dict[int, _Reported] = {}
         self._rows_told = ""
         if columns:
             archive.content.places(archive, columns)
@@ -336,15 +363,37 @@ class _Pricing:
             scores = prices.excess.sum(axis=1)
             bits = costs.taken[:, prices.places].sum(axis=1)
             # blocks have plans and frequencies of their own, so ranks are among a block's records
-            ranks = Calibration.of(scores[:, None], kept=KEPT)
+            ranks = Calibration.of(scores[:, None], kept=KEPT, is_stored=False)
             totals.scores.append(scores)
             totals.bits.append(bits)
             totals.p_values.append(ranks.p_values(scores))
             totals.add(costs)
+            self._keep_highest(block, costs.names, prices, scores)
             # in the place of its row
             traced = np.zeros(block.rows)
             traced[rows] = scores
             self.trace.add(traced)
+
+    def _keep_highest(
+        self,
+        block: Block,
+        names: Sequence[str],
+        prices: _Prices,
+        scores: Float,
+    ) -> None:
+        """Keep what a report says of the records of a block with the highest scores, as many as
+        leaves KEPT_CELLS cells in all. names: of its columns; scores: (records,). Nothing is kept
+        of the only block of an archive, which stays decoded."""
+        if self._only:
+            return
+        cells_a_block = KEPT_CELLS // len(self.archive.places)
+        count = min(cells_a_block // max(len(names), 1), len(scores))
+        if not count:
+            return
+        highest = np.argpartition(scores, -count)[-count:]
+        rows = prices.rows[np.sort(highest)]
+        cells = self.archive.content.cells(self.archive, block, rows)
+        self._highest[block.first] = _Reported(rows, prices.of(rows), names, cells)
 
     def _blocks_and_costs(
         self, wanted: Sequence[int] | None = None
@@ -431,14 +480,10 @@ class _Pricing:
         wanted = np.arange(len(scores)) if all_rows else np.flatnonzero(flagged)
         named: list[Reasons] = []
         tables: list[Table] = []
-        # read once more, but only the blocks of the records to report
-        for block, costs, rows in self._blocks_with(row_of[wanted]):
-            cells = self.archive.content.cells(self.archive, block, rows)
-            of_records, rows_of_records = _of_records(costs, self.archive.content.records_of(block))
-            prices = self._prices(block, of_records, rows_of_records)
-            named += _reasons_of_records(prices, costs.names, rows, cells)
+        for reported in self._reported(row_of[wanted]):
+            named += _reasons_of_records(reported)
             if append is not None:
-                tables.append(_columns_to_carry(costs.names, cells, append))
+                tables.append(_columns_to_carry(reported.names, reported.cells, append))
         is_anomaly = flagged[wanted]
         lines = []
         for record_reasons, is_flagged in zip(named, is_anomaly.tolist(), strict=True):
@@ -472,7 +517,7 @@ class _Pricing:
         all records."""
         choice = self.choice
         # the records of the archive are their own calibration
-        calibration = Calibration.of(scores[:, None], kept=KEPT)
+        calibration = Calibration.of(scores[:, None], kept=KEPT, is_stored=False)
         calibration = dataclasses.replace(calibration, is_own=True)
         flagged, threshold = choice.flags(scores, calibration)
         rate = None
@@ -480,18 +525,35 @@ class _Pricing:
             rate = calibration.rate(choice.fpr)
         return flagged, threshold, rate
 
-    def _blocks_with(self, wanted: Int) -> Iterator[tuple[Block, Costs, Int]]:
-        """Yield (block, costs, rows) for each block, in order, that holds some of the `wanted`
-        records, (n,) rising; rows: the indices of these records within the block."""
+    def _reported(self, wanted: Int) -> Iterator[_Reported]:
+        """Yield what is to be reported of the `wanted` records, (n,) rising row numbers, block by
+        block, in order. Blocks of which other records are wanted than were kept are read again."""
         if not len(wanted):
             return
         starts = np.array([place.first for place in self.archive.places], np.int64)
         block_of_record = np.searchsorted(starts, wanted, "right") - 1
         numbers = np.unique(block_of_record).tolist()
-        for block, costs in self._blocks_and_costs(numbers):
-            end = block.first + block.rows
-            is_inside = (wanted >= block.first) & (wanted < end)
-            yield block, costs, wanted[is_inside] - block.first
+        rows_of_blocks: dict[int, Int] = {}
+        to_read = []
+        for number in numbers:
+            first = int(starts[number])
+            rows = wanted[block_of_record == number] - first
+            rows_of_blocks[first] = rows
+            kept = self._highest.get(first)
+            if kept is None or not np.isin(rows, kept.rows).all():
+                to_read.append(number)
+                self._highest.pop(first, None)
+        read_again = self._blocks_and_costs(to_read) if to_read else iter(())
+        for first, rows in rows_of_blocks.items():
+            kept = self._highest.get(first)
+            if kept is not None:
+                yield kept.of(rows)
+                continue
+            block, every_cost = next(read_again)
+            costs, rows_of_records = _of_records(every_cost, self.archive.content.records_of(block))
+            prices = self._prices(block, costs, rows_of_records).of(rows)
+            cells = self.archive.content.cells(self.archive, block, rows)
+            yield _Reported(rows, prices, costs.names, cells)
 
 
 def _of_records(costs: Costs, is_record: Mask | None) -> tuple[Costs, Int]:
@@ -517,9 +579,13 @@ def _usual_bits(bits: Float) -> Float:
     The upper quartile, so that a value that a third of all cells have is no surprise.
     """
     records, columns = bits.shape
+    usual = np.zeros(columns)
     if not records:
-        return np.zeros(columns)
-    return np.asarray(np.quantile(bits, USUAL, axis=0))
+        return usual
+    # many columns, such as those of words, have no price of numbers
+    costs_some = bits.any(axis=0)
+    usual[costs_some] = np.quantile(bits[:, costs_some], USUAL, axis=0)
+    return usual
 
 
 def _prices_most_beyond(
@@ -551,27 +617,20 @@ def _prices_most_beyond(
     return _Prices(bits, usual, rows, places)
 
 
-def _reasons_of_records(
-    prices: _Prices,
-    names: Sequence[str],
-    rows: Int,
-    cells: Sequence[Sequence[str]],
-) -> list[Reasons]:
-    """For each record of a block whose index is in `rows`, (n,): (column, cell, what it costs in
-    words) for the at most three columns that cost most beyond the usual, none if no column does.
-    names: of all columns of the block; cells: by these columns, the texts of the same n records."""
-    chosen = np.searchsorted(prices.rows, rows)
-    bits = prices.bits[chosen]
-    usual = prices.usual[chosen]
+def _reasons_of_records(reported: _Reported) -> list[Reasons]:
+    """For each of some records of a block: (column, cell, what it costs in words) for the at most
+    three columns that cost most beyond the usual, none if no column does."""
+    prices = reported.prices
     named = []
-    for record, costly_columns in enumerate(reasons.columns(bits, usual)):
+    for record, costly_columns in enumerate(reasons.columns(prices.bits, prices.usual)):
         record_reasons = []
         for column in costly_columns:
             place = prices.places[column]
-            cell = shortened(cells[place][record])
-            cost = float(bits[record, column])
-            price = price_of(cost, float(usual[record, column]))
-            record_reasons.append((names[place], cell, price))
+            cell = shortened(reported.cells[place][record])
+            cost = float(prices.bits[record, column])
+            usual = float(prices.usual[record, column])
+            price = price_of(cost, usual)
+            record_reasons.append((reported.names[place], cell, price))
         named.append(record_reasons)
     return named
 

@@ -17,7 +17,7 @@ from collections.abc import Sequence
 import numpy as np
 
 from aetool.model import Float, Int
-from aetool.scoring.outlying import standardised
+from aetool.scoring.outlying import as_large_as, standardised
 
 SAMPLE = 256  # records, beside which each is judged
 NEIGHBOUR = 3  # the nearest but two counts
@@ -63,9 +63,7 @@ def _excess_by_distance(distances: Float) -> Float:
     """(rows,): WEIGHT (1.5) times the bits by which each record costs more than three of four
     (USUAL), if one that is as far as one in 2^b costs b. distances: (rows,), 0 or more."""
     rows = len(distances)
-    ascending = np.sort(distances)
-    nearer = np.searchsorted(ascending, distances, "left")
-    as_far = rows - nearer
+    as_far = as_large_as(distances)
     # one more of each, as of the places of numbers in their columns
     bits = np.log2((rows + 1) / (as_far + 1))
     usual = np.quantile(bits, USUAL)

@@ -21,7 +21,7 @@ from collections.abc import Sequence
 
 import numpy as np
 
-from aetool.model import Float
+from aetool.model import Float, Int
 
 LEAST_NUMBERS = 0.5  # of a column's cells, for it to be one of numbers; others may be gaps
 LEAST_VALUES = 3  # different ones; of two neither lies further out than the other
@@ -185,12 +185,24 @@ def _bits_of_distances(distances: Float) -> Float:
     that are hardly smaller, as if it were the only one.
     """
     rows = len(distances)
-    ascending = np.sort(distances)
-    smaller = np.searchsorted(ascending, distances, "left")
-    as_large = rows - smaller
+    as_large = as_large_as(distances)
     by_count = np.log2((rows + 1) / (as_large + 1))
     by_length = _surprise(distances / _typical_distance(distances))
     return np.minimum(by_count, by_length)
+
+
+def as_large_as(values: Float) -> Int:
+    """(n,): how many of the values, (n,), are as large as each, itself among them."""
+    order = np.argsort(values)
+    ascending = values[order]
+    places = np.arange(len(values))
+    # where in the order equal values begin; each value has the place of the first of its equals
+    begins = np.ones(len(values), bool)
+    begins[1:] = ascending[1:] > ascending[:-1]
+    first_places = np.maximum.accumulate(np.where(begins, places, 0))
+    smaller = np.empty(len(values), np.int64)
+    smaller[order] = first_places
+    return np.asarray(len(values) - smaller)
 
 
 def _typical_distance(distances: Float) -> float:
