@@ -184,10 +184,8 @@ def test_records_that_were_kept_are_reported_as_those_read_again(tmp_path, monke
     assert found.score.tolist() == every.score[found.row].tolist()
     assert found.bits.tolist() == every.bits[found.row].tolist()
     assert found.why == [every.why[row] for row in found.row.tolist()]
-    carried = [
-        [column[row] for row in found.row.tolist()] for column in map(list, every.table.values)
-    ]
-    assert [list(column) for column in found.table.values] == carried
+    for column, of_all in zip(found.table.values, every.table.values, strict=True):
+        assert column.strings() == [of_all.strings()[row] for row in found.row.tolist()]
     assert (np.delete(every.score, found.row) <= found.score.min()).all()
 
 
