@@ -778,3 +778,17 @@ def test_an_archive_is_not_judged_by_an_engine(tmp_path):
 )
 def test_a_cell_is_said_in_forty_letters(cell, said):
     assert costing.shortened(cell) == said
+
+
+@pytest.mark.parametrize("cell", ["17/06/2013 05:00", "", "unknown"])
+def test_the_row_behind_a_cell_without_a_value_is_not_blamed_for_the_longer_step(tmp_path, cell):
+    rng = np.random.default_rng(3)
+    hours = pd.date_range("2013-05-01", periods=2000, freq="h").strftime("%Y-%m-%d %H:%M")
+    frame = pd.DataFrame({"when": hours, "load": rng.integers(49, 52, 2000)})
+    frame.loc[1133, "when"] = cell
+    # what really is a step of two hours stays dear
+    frame = frame.drop(index=400).reset_index(drop=True)
+    found = operations.detect(archive_of(frame, tmp_path), all_rows=True)
+    highest = np.argsort(-found.score)[:2]
+    assert set(highest.tolist()) == {1132, 400}
+    assert found.score[1133] < found.score[400] / 4

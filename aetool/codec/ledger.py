@@ -19,6 +19,7 @@ from aetool.codec import blobs, integers, rans, symbol_mixing, transforms
 from aetool.codec.plans import Packed, Plan, Transform
 from aetool.codec.rans import U16
 from aetool.codec.streams import Known, Stream
+from aetool.data.table import Mask
 from aetool.model import Float, Int
 
 PLANS, CODERS = "plans", "coders"  # of overhead
@@ -136,7 +137,8 @@ class Ledger:
         nothing before them to differ from, are judged by no more than the median of all, and the
         first value of a key or group by no more than its second. Where values are stored as
         differences, a value behind a dear one is judged by no more than what its difference from
-        the value before the dear one would take: the way back from an odd value is not odd.
+        the value before the dear one would take: the way back from an odd value is not odd;
+        and one behind cells without a value by no more than an even part of its difference.
         residuals: (n,), what the plan's transform leaves of the values; known: the streams before
         it; prime: counts that its tables began with, None: none."""
         # a value that lies in no bin is stored in 64 raw bits
@@ -164,6 +166,8 @@ class Ledger:
             judged[firsts] = np.minimum(judged[firsts], judged[seconds])
             if plan.transform in DIFFERENCES:
                 judged = _without_ways_back(judged, plan, symbols, residuals)
+            if plan.transform is Transform.DIFFERENCE and stream.present is not None:
+                judged = _by_steps(judged, plan, symbols, residuals, stream.present)
         self._add(stream, taken, judged)
         if self._is_plan_stored and plan.bins:
             self._pay_bins(plan, stream, symbols, known, successors)
@@ -288,16 +292,46 @@ def _without_ways_back(
     behind = np.flatnonzero(judged[:-1] > dear) + 1
     # modulo 2^64, as differences are
     over_two = residuals[behind] + residuals[behind - 1]
-    symbols_over_two = integers.symbols_of(plan, over_two)
+    out = judged.copy()
+    out[behind] = np.minimum(judged[behind], _bits_by_shares(plan, symbols, over_two))
+    return out
+
+
+def _by_steps(
+    judged: Float,
+    plan: Plan,
+    symbols: U16,
+    residuals: Int,
+    present: Mask,
+) -> Float:
+    """The bits that values stored as differences are judged by, (n,), where one behind cells
+    without a value, such as gaps or a misspelt date, takes no more than an even part of its
+    difference takes by how often differences like that come: over two hours a clock goes on by
+    twice as much. judged: (n,), bits so far; symbols, residuals: (n,), as for `_without_ways_back`;
+    present: (rows,), True for the n cells that have a value."""
+    rows = np.flatnonzero(present)
+    steps = np.diff(rows)
+    # the first value has none before it
+    behind = np.flatnonzero(steps > 1) + 1
+    if not len(behind):
+        return judged
+    steps_behind = steps[behind - 1]
+    parts = residuals[behind] // steps_behind
+    out = judged.copy()
+    out[behind] = np.minimum(judged[behind], _bits_by_shares(plan, symbols, parts))
+    return out
+
+
+def _bits_by_shares(plan: Plan, symbols: U16, residuals: Int) -> Float:
+    """The bits, (m,), that some residuals, (m,), would take by how often residuals like that come
+    in a stream, whatever stands before them. symbols: (n,), of the stream by the plan."""
+    symbols_of_some = integers.symbols_of(plan, residuals)
     # behind the bins a number that lies in none, whether the plan knows of such or not
     places = plan.bins + 1
     counts = np.bincount(symbols, minlength=places)
     shares = (counts + 1) / (len(symbols) + places)
-    raw_bits = np.append(plan.widths, 64)[symbols_over_two]
-    bits = raw_bits - np.log2(shares[symbols_over_two])
-    out = judged.copy()
-    out[behind] = np.minimum(judged[behind], bits)
-    return out
+    raw_bits = np.append(plan.widths, 64)[symbols_of_some]
+    return np.asarray(raw_bits - np.log2(shares[symbols_of_some]))
 
 
 def costs_of_text(
