@@ -620,7 +620,11 @@ def test_pictures_by_their_noise_and_by_bytes_for_each(shapes, tmp_path):
     found = psnr_of(shapes, tmp_path / "a.npy")
     assert found >= 22 and found == pytest.approx(near["psnr_db"], abs=0.01)
     few = aetool.compress(shapes, tmp_path / "b.aez", model, bytes_per_picture=6, embed=False)
-    assert few["archive_bytes"] <= 6 * 150 and few["taken"] == "code"
+    assert few["archive_bytes"] <= 6 * 150
+    # whichever way is taken: what it says of its noise holds, and it betters a code of such bytes
+    aetool.decompress(tmp_path / "b.aez", tmp_path / "b.npy", model)
+    assert psnr_of(shapes, tmp_path / "b.npy") == pytest.approx(few["psnr_db"], abs=0.01)
+    assert few["psnr_db"] >= found or few["archive_bytes"] < near["archive_bytes"]
 
 
 def test_what_cannot_be_asked(walk, tmp_path, run):

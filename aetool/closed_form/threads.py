@@ -1,4 +1,5 @@
-"""One thread for what closed forms compute, so that the number of cores changes no bit."""
+"""One thread for products of matrices, so that the number of cores changes no bit of a model or an
+archive."""
 
 from __future__ import annotations
 

@@ -24,6 +24,7 @@ from aetool.archives.encodable import as_the_model_takes_it
 from aetool.archives.lossy_job import CompressOptions, LossyJob
 from aetool.bundle import CODEC, IN_MEMORY, Bundle
 from aetool.canonical import Json
+from aetool.closed_form.threads import one_thread
 from aetool.codec import picture_models, source_texts
 from aetool.codec.blocks import NO_HINTS
 from aetool.codec.contents.labels import labels_of
@@ -54,6 +55,7 @@ SOME = 256  # pictures that tell whether a model helps
 
 
 @one_reading()
+@one_thread()
 @keeping()
 def compress(
     data: object,

@@ -21,6 +21,8 @@ from aetool.archives.yardstick import PictureYardstick
 from aetool.arguments import CheckedOptions
 from aetool.bundle import Bundle
 from aetool.canonical import Json
+from aetool.closed_form.threads import one_thread
+from aetool.codec.kept import keeping
 from aetool.data import notices, packers, sources, streams
 from aetool.data.images import ImageSource, Pixels
 from aetool.data.packers import Packed
@@ -67,6 +69,8 @@ class TradeoffOptions(CheckedOptions):
 
 
 @one_reading()
+@one_thread()
+@keeping()
 def tradeoff(
     data: object,
     models: Mapping[str, Bundle] | None = None,
