@@ -6,13 +6,17 @@ import dataclasses
 import math
 from collections.abc import Sequence
 from dataclasses import dataclass
+from typing import TYPE_CHECKING
 
 import numpy as np
 
 from aetool.detection.calibration import Expected, tail_scale
 from aetool.detection.gaps import scale_of_body, without_apart
-from aetool.graphs import Graph, Term
 from aetool.model import Float
+
+if TYPE_CHECKING:
+    # archives are judged without a graph, and ONNX takes longer to import than most to be judged
+    from aetool.graphs import Graph, Term
 
 TAIL = 0.1  # part of the held-out scores whose mean excess is the tail's scale
 BODY = (1.0, 0.75, 0.5, 0.35, 0.25, 0.175, 0.125, TAIL)  # parts above which scores are kept

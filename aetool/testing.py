@@ -35,7 +35,8 @@ from aetool.data import notices, sources
 from aetool.data.images import Pixels
 from aetool.data.table import Cells, Table
 from aetool.errors import AetoolError, PluginError
-from aetool.fits import fitting, preparing, single_fit
+from aetool.fits import preparing, single_fit
+from aetool.fits.asked import FitOptions
 from aetool.model import Array, Model, Spec, describe_params, make_params
 from aetool.rarity import cap, knee
 
@@ -178,7 +179,7 @@ def laid_out(data: object) -> tuple[Spec, Features]:
     data: whatever `aetool.fit` takes. Raises as that does for data that cannot be read.
     """
     source = sources.open_source(data)
-    prepared = preparing.prepare(source, fitting.FitOptions())
+    prepared = preparing.prepare(source, FitOptions())
     return prepared.spec, prepared.features.reshape(len(prepared.features), -1)
 
 
@@ -240,9 +241,9 @@ class _Bench:
         path.write_text(text, encoding="utf-8", newline="\n")
         return path
 
-    def options(self, seed: int = 0) -> fitting.FitOptions:
+    def options(self, seed: int = 0) -> FitOptions:
         """The options of every fit of the bench: few epochs, on the CPU. seed: of the fit."""
-        return fitting.FitOptions(
+        return FitOptions(
             plugin=self.model,
             condition=self.condition,
             # of a closed form they are refused: it learns in no steps

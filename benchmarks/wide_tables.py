@@ -23,7 +23,7 @@ from aetool.archives.lossy_job import CompressOptions
 from aetool.data import sources
 from aetool.errors import ParamError
 from aetool.fits import fitting
-from aetool.fits.fitting import FitOptions
+from aetool.fits.asked import FitOptions
 
 ERRORS = (0.02, 0.05, 0.1, 0.2)
 LATENTS = (8, 16)

@@ -14,7 +14,7 @@ from tests.trees import tree_of
 
 ROOT = Path(aetool.__file__).parent
 ORDER = [
-    "errors", "system", "spelling", "engine", "arguments", "canonical", "hypertext", "printing", "files", "model", "hookspecs", "declarations", "plugins", "kernel", "csv", "data", "columns", "exact", "runtime", "detection", "bundle", "codec",
+    "errors", "system", "threads", "spelling", "engine", "arguments", "canonical", "hypertext", "printing", "files", "model", "hookspecs", "declarations", "plugins", "kernel", "csv", "data", "columns", "exact", "runtime", "detection", "bundle", "codec",
     "graphs", "pairs", "rarity", "closed_form", "folds", "trimming", "nn", "training", "tracing", "export", "rehearsal", "mapping", "fits", "report", "scoring", "writing", "archives", "operations", "api", "sklearn", "testing", "cli",
 ]  # fmt: skip
 HEAVY = {
@@ -153,6 +153,22 @@ def test_the_runtime_path_imports_no_heavy_package(rows_csv, pca, vae, tmp_path)
         "assert not heavy, heavy"
     )
     done = fresh(code, str(rows_csv), str(pca), str(vae), str(tmp_path))
+    assert done.returncode == 0, done.stderr
+
+
+def test_archives_are_written_and_judged_without_what_runs_models(rows_csv, tmp_path):
+    """ONNX takes longer to import than a small table to encode, or an archive to be judged."""
+    code = (
+        "import sys\nfrom aetool.cli import status\nrows, out = sys.argv[1:]\n"
+        "for line in (['compress', rows, '-o', out + '/a.aez'], ['detect', out + '/a.aez'],\n"
+        "             ['compress', rows, '--max-error', '1%', '-o', out + '/b.aez'],\n"
+        "             ['decompress', out + '/b.aez', '-o', out + '/b'], ['info', out + '/b.aez'],\n"
+        "             ['verify', out + '/a.aez']):\n"
+        "    assert status(line) == 0, line\n"
+        "heavy = {'torch', 'onnx', 'onnxruntime', 'pandas', 'pyarrow', 'PIL'} & set(sys.modules)\n"
+        "assert not heavy, heavy"
+    )
+    done = fresh(code, str(rows_csv), str(tmp_path))
     assert done.returncode == 0, done.stderr
 
 

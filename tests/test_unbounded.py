@@ -14,7 +14,7 @@ from aetool.codec import textual
 from aetool.codec.metas import TextMeta
 from aetool.data.sources import open_source
 from aetool.errors import ParamError
-from aetool.fits.fitting import FitOptions
+from aetool.fits.asked import FitOptions
 from aetool.fits.preparing import inferred
 from aetool.operations import CompressOptions
 from tests.sweeps import one_in, product

@@ -13,8 +13,8 @@ from aetool.data.arrow_source import ArrowMemorySource
 from aetool.data.sources import CsvSource
 from aetool.data.table_source import TableSource
 from aetool.errors import DataError
-from aetool.fits.fitting import FitOptions
-from aetool.fits.preparing import inferred
+from aetool.fits.asked import FitOptions
+from aetool.fits.inferring import inferred
 
 LOOKED_AT = 4096  # records that tell how a column writes its numbers
 

@@ -21,7 +21,6 @@ from aetool.archives.bounds_search import names_in_archive
 from aetool.archives.encodable import as_the_model_takes_it
 from aetool.archives.exact_job import ExactJob
 from aetool.archives.lossy_job import CompressOptions, LossyJob
-from aetool.archives.small_weights import with_small_decoder
 from aetool.archives.yardstick import PictureYardstick, TableYardstick, Yardstick
 from aetool.bundle import Bundle
 from aetool.canonical import Json
@@ -33,7 +32,7 @@ from aetool.data.pictures.decoding import Sight
 from aetool.data.sources import Source
 from aetool.data.table_source import TableSource
 from aetool.errors import DataError, ParamError
-from aetool.fits import fitting
+from aetool.fits.asked import FitOptions
 
 EXACT, BOUNDED, CODE = "exact", "bounded", "code"
 TRIES = 4  # at bounds that keep an error
@@ -71,7 +70,7 @@ class Candidate:
         return (self.size, self.error) < (other.size, other.error)
 
 
-def yardstick_of(source: Source, fit: fitting.FitOptions) -> Yardstick:
+def yardstick_of(source: Source, fit: FitOptions) -> Yardstick:
     """The yardstick for a source's archives, which is read for it: it measures their errors in
     standard deviations of the source's columns or pixels. fit: how columns are read. Raises
     ParamError for pictures of different depths, or of different forms where they are no folder,
@@ -109,7 +108,7 @@ class Candidates:
         self.source = source
         self.folder = folder
         self.stack = stack
-        self.fit = options.fit or fitting.FitOptions()
+        self.fit = options.fit or FitOptions()
         # once for all archives: it reads the whole source
         self.yardstick = yardstick_of(source, self.fit)
         self.options = dataclasses.replace(
@@ -310,6 +309,9 @@ class Candidates:
             embed = self.options.embed is not False
         if not embed:
             return self._write_code(model, error, learned, embed)
+        # rewriting a graph needs ONNX, which takes longer to import than a small table to encode
+        from aetool.archives.small_weights import with_small_decoder
+
         # a model inside pays for its decoder: with weights of 8 bits, if the error allows these
         try:
             return self._write_code(with_small_decoder(model), error, learned, embed)

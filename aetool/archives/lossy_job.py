@@ -42,7 +42,7 @@ from aetool.data.table_source import TableSource
 from aetool.detection.calibration import Calibration
 from aetool.engine import Chosen
 from aetool.errors import DataError, ParamError
-from aetool.fits import fitting
+from aetool.fits.asked import FitOptions
 from aetool.model import Array, Int, Records
 from aetool.spelling import option
 
@@ -89,7 +89,7 @@ class CompressOptions(CheckedOptions):
     embed: bool | None = None
     force: bool = False
     device: str = "auto"
-    fit: fitting.FitOptions | None = None
+    fit: FitOptions | None = None
     lossy_only: bool = False
     flag: int | None = None
     executor: Chosen = None

@@ -27,8 +27,8 @@ from aetool.data.pictures.depths import values_of_one_depth
 from aetool.data.sources import RESERVOIR
 from aetool.data.table import Table
 from aetool.data.table_source import TableSource
-from aetool.fits.fitting import FitOptions
-from aetool.fits.preparing import inferred
+from aetool.fits.asked import FitOptions
+from aetool.fits.inferring import inferred
 from aetool.model import Array, Float
 
 SAMPLE = 1 << 16  # rows of a large table that bounds are chosen on

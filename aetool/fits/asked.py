@@ -6,20 +6,104 @@ from __future__ import annotations
 import dataclasses
 import numbers
 from collections.abc import Mapping, Sequence
-from typing import TYPE_CHECKING
+from dataclasses import dataclass, field
 
+from aetool.arguments import CheckedOptions
+from aetool.canonical import Json
+from aetool.data.pictures.choosing import Asked, Size
 from aetool.errors import ParamError
+from aetool.model import Model
 from aetool.spelling import in_shell, option
-
-if TYPE_CHECKING:
-    from aetool.canonical import Json
-    from aetool.fits.fitting import FitOptions
-    from aetool.model import Model
 
 # a device is of any computation, whatever else a verb does
 OF_ANY_VERB = ("device",)
 # what says how the columns of a table are read, and by which rows that is told
 OF_READING = ("types", "na", "drop", "keep", "condition", "label", "normal", "seed")
+
+
+@dataclass(frozen=True)
+class FitOptions(CheckedOptions):
+    """Options of a fit: the model, the columns, the rows, and how long it may take.
+
+    plugin: the name of an installed model, or a declaration; None for the default. params: its
+    parameters by name. epochs, batch_size: of a network, None for its defaults. all_rows: fit all
+    rows, and not a random sample of 200,000 where there are more. seed: of every random number.
+    device: where graphs and networks run. types: column to kind; na: words that mean a gap, beside
+    those that do in any table, such as NA; drop / keep: columns; label and normal: the column kept
+    out of the model, and its values that are fitted (empty: all). condition: columns that records
+    are judged by, and that are not judged themselves: models see them, and score all else given
+    them. max_time in seconds, None for no limit but that of a joint model. codec: learn also what
+    archives of many small files share, for `compress -m`, from one file of text or several, or from
+    pictures; max_error: for this bound (see CompressOptions) beside lossless ones; students: with
+    small exact networks that predict columns, which takes a second for each.
+
+    context: give the model this many rows before each, of the same group (the rows that have one
+    value in the column `group`; "" for one group), in the order of the column `order` ("": as they
+    come). robust: anomalies are among the rows: leave out the twentieth of them that lies farthest
+    out, and members that would learn anomalies. closed: no other records are to come. target: a
+    source of the same records, clean, where the data are damaged (for models of pairs).
+
+    resize, tile, stride, crop: sizes of pictures in pixels, such as 256, "256x192" or (256, 192):
+    what they are brought to, what they are cut into and how far apart, and what is left of them (of
+    four numbers the first are left and top); grey: they are seen without colour.
+    """
+
+    verb = "fit"
+
+    # the model
+    plugin: str | Model | None = None
+    params: Mapping[str, Json] = field(default_factory=dict)
+    # how the columns of a table are read, and which of them and of its rows are fitted
+    types: Mapping[str, str] = field(default_factory=dict)
+    na: Sequence[str] = ()
+    drop: Sequence[str] = ()
+    keep: Sequence[str] = ()
+    condition: Sequence[str] = ()
+    label: str | None = None
+    normal: Sequence[str] = ()
+    all_rows: bool = False
+    # how long it may take, and by what draws and on what device
+    epochs: int | None = None
+    batch_size: int | None = None
+    max_time: float | None = None
+    seed: int = 0
+    device: str = "auto"
+    # what is learned for archives
+    codec: bool = False
+    max_error: Mapping[str, str] = field(default_factory=dict)
+    students: bool = False
+    # the rows before each row
+    context: int = 0
+    group: str = ""
+    order: str = ""
+    # what is known of the records beforehand
+    robust: bool = False
+    closed: bool = False
+    target: object = None
+    # what is made of pictures
+    resize: Size = None
+    tile: Size = None
+    stride: Size = None
+    crop: Size = None
+    grey: bool = False
+
+    def __post_init__(self) -> None:
+        """Raise ParamError for an option of a wrong type, and for a max_time that is not above
+        0."""
+        super().__post_init__()
+        if self.max_time is not None and self.max_time <= 0:
+            raise ParamError(f"{option('--max-time')} must be above 0, got {self.max_time:g}")
+
+    @property
+    def has_steps(self) -> bool:
+        """Whether an option is about the steps in which a network learns."""
+        return self.epochs is not None or self.batch_size is not None
+
+    @property
+    def of_pictures(self) -> Asked:
+        """The options that are about pictures: sizes, tiles, colour. ParamError where these
+        contradict each other."""
+        return Asked.of(self.resize, self.tile, self.stride, self.crop, self.grey)
 
 
 def names_asked(options: FitOptions | None, *besides: str) -> list[str]:
@@ -33,12 +117,12 @@ def names_asked(options: FitOptions | None, *besides: str) -> list[str]:
         return []
     defaults = type(options)()
     named = []
-    for field in dataclasses.fields(options):
-        value = getattr(options, field.name)
-        default = getattr(defaults, field.name)
-        if _is_default(value, default) or field.name in (*OF_ANY_VERB, *besides):
+    for one in dataclasses.fields(options):
+        value = getattr(options, one.name)
+        default = getattr(defaults, one.name)
+        if _is_default(value, default) or one.name in (*OF_ANY_VERB, *besides):
             continue
-        named += _options_of_field(field.name, value)
+        named += _options_of_field(one.name, value)
     return named
 
 

@@ -7,7 +7,6 @@ import hashlib
 import importlib.util
 import os
 import time
-from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -15,7 +14,6 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from aetool import __version__, closed_form, plugins, rehearsal, runtime
-from aetool.arguments import CheckedOptions
 from aetool.bundle import READING, Bundle
 from aetool.canonical import Json
 from aetool.columns.quantities import keys_of
@@ -27,7 +25,6 @@ from aetool.columns.schema import (
 from aetool.columns.sections import Features
 from aetool.data import notices
 from aetool.data.images import ImageSource
-from aetool.data.pictures.choosing import Asked, Size
 from aetool.data.pictures.framed import FramedSource, framed
 from aetool.data.pictures.labels import to_fit
 from aetool.data.sources import RESERVOIR, Source, open_source
@@ -37,10 +34,10 @@ from aetool.engine import Chosen
 from aetool.engine import check as check_engine
 from aetool.errors import DataError, ParamError, PluginError
 from aetool.fits import telling
-from aetool.fits.asked import refuse_steps
+from aetool.fits.asked import FitOptions, refuse_steps
+from aetool.fits.inferring import inferred
 from aetool.fits.preparing import (
     Prepared,
-    inferred,
     learns_from_labels,
     normal_rows,
     paired,
@@ -65,84 +62,6 @@ DEFAULT, CODE_ON_THE_SPOT = "auto", "pca"  # what fit and detect learn; where a 
 FEWEST_ROWS = 10  # of fewer it is said that they tell little
 TORCHRUN = "TORCHELASTIC_RUN_ID"  # what torchrun tells each process that it begins
 MOST_SAID = 12  # lines on how columns were read
-
-
-@dataclass(frozen=True)
-class FitOptions(CheckedOptions):
-    """Options of a fit: the model, the columns, the rows, and how long it may take.
-
-    plugin: the name of an installed model, or a declaration; None for the default. params: its
-    parameters by name. epochs, batch_size: of a network, None for its defaults. all_rows: fit all
-    rows, and not a random sample of 200,000 where there are more. seed: of every random number.
-    device: where graphs and networks run. types: column to kind; na: words that mean a gap, beside
-    those that do in any table, such as NA; drop / keep: columns; label and normal: the column kept
-    out of the model, and its values that are fitted (empty: all). condition: columns that records
-    are judged by, and that are not judged themselves: models see them, and score all else given
-    them. max_time in seconds, None for no limit but that of a joint model. codec: learn also what
-    archives of many small files share, for `compress -m`, from one file of text or several, or from
-    pictures; max_error: for this bound (see CompressOptions) beside lossless ones; students: with
-    small exact networks that predict columns, which takes a second for each.
-
-    context: give the model this many rows before each, of the same group (the rows that have one
-    value in the column `group`; "" for one group), in the order of the column `order` ("": as they
-    come). robust: anomalies are among the rows: leave out the twentieth of them that lies farthest
-    out, and members that would learn anomalies. closed: no other records are to come. target: a
-    source of the same records, clean, where the data are damaged (for models of pairs).
-
-    resize, tile, stride, crop: sizes of pictures in pixels, such as 256, "256x192" or (256, 192):
-    what they are brought to, what they are cut into and how far apart, and what is left of them (of
-    four numbers the first are left and top); grey: they are seen without colour.
-    """
-
-    verb = "fit"
-
-    plugin: str | Model | None = None
-    params: Mapping[str, Json] = field(default_factory=dict)
-    types: Mapping[str, str] = field(default_factory=dict)
-    na: Sequence[str] = ()
-    drop: Sequence[str] = ()
-    keep: Sequence[str] = ()
-    condition: Sequence[str] = ()
-    label: str | None = None
-    normal: Sequence[str] = ()
-    all_rows: bool = False
-    epochs: int | None = None
-    batch_size: int | None = None
-    max_time: float | None = None
-    seed: int = 0
-    device: str = "auto"
-    codec: bool = False
-    max_error: Mapping[str, str] = field(default_factory=dict)
-    students: bool = False
-    context: int = 0
-    group: str = ""
-    order: str = ""
-    robust: bool = False
-    closed: bool = False
-    target: object = None
-    resize: Size = None
-    tile: Size = None
-    stride: Size = None
-    crop: Size = None
-    grey: bool = False
-
-    def __post_init__(self) -> None:
-        """Raise ParamError for an option of a wrong type, and for a max_time that is not above
-        0."""
-        super().__post_init__()
-        if self.max_time is not None and self.max_time <= 0:
-            raise ParamError(f"{option('--max-time')} must be above 0, got {self.max_time:g}")
-
-    @property
-    def has_steps(self) -> bool:
-        """Whether an option is about the steps in which a network learns."""
-        return self.epochs is not None or self.batch_size is not None
-
-    @property
-    def of_pictures(self) -> Asked:
-        """The options that are about pictures: sizes, tiles, colour. ParamError where these
-        contradict each other."""
-        return Asked.of(self.resize, self.tile, self.stride, self.crop, self.grey)
 
 
 def fit(

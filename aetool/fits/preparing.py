@@ -7,7 +7,6 @@ import functools
 import inspect
 from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import TYPE_CHECKING
 
 import numpy as np
 import numpy.typing as npt
@@ -15,16 +14,13 @@ import numpy.typing as npt
 from aetool import plugins, trimming
 from aetool.arguments import shown
 from aetool.closed_form import BLOCK
-from aetool.closed_form.threads import one_thread
 from aetool.columns import layout
 from aetool.columns.column import ODD
 from aetool.columns.history import whole
 from aetool.columns.number import Number
 from aetool.columns.outlying import code_among
-from aetool.columns.schema import Schema, conditioned, decided, drop, summarise, trusting
+from aetool.columns.schema import Schema, trusting
 from aetool.columns.sections import Features
-from aetool.columns.skip import Skip
-from aetool.columns.summary import Summary
 from aetool.data import notices, scaling
 from aetool.data.drawn import sampled
 from aetool.data.images import ImageSource
@@ -39,14 +35,13 @@ from aetool.data.table_source import TableSource
 from aetool.engine import Chosen, opened
 from aetool.errors import DataError, ParamError
 from aetool.fits import row_order
+from aetool.fits.asked import FitOptions
+from aetool.fits.inferring import MOST_TOLD, inferred
 from aetool.model import Int, Model, Records, Spec
 from aetool.spelling import did_you_mean, option, there_are
-
-if TYPE_CHECKING:
-    from aetool.fits.fitting import FitOptions
+from aetool.threads import one_thread
 
 TRIMMED = 0.05  # of the rows, in a robust fit
-MOST_TOLD = 6  # columns that a notice names, of those that hold far numbers, or numbers as texts
 MOST_CONTEXT = 256  # rows before each that a model is given
 OF_COLUMNS = ("condition", "label", "drop", "keep")
 Labels = npt.NDArray[np.float32]
@@ -347,49 +342,6 @@ def infer_schema(source: TableSource, table: Table, options: FitOptions) -> Sche
             _say_far_numbers(schema, source.name)
         schema = trusting(schema)
     return schema
-
-
-def inferred(source: TableSource, table: Table, options: FitOptions) -> Schema:
-    """The schema of a table of the source, with the types, dropped columns and conditions that the
-    options choose. table: rows of it. ParamError for a type, a condition or a column to drop that
-    is not there, and for a condition that models do not see, such as one that is dropped; names to
-    keep are not checked."""
-    columns = set(table.names)
-    chosen = {*options.keep, *options.condition}
-    # a condition is kept though it is not named in --keep
-    dropped = set(options.drop) | (columns - chosen if options.keep else set())
-    summaries = summarise(
-        table,
-        source.dtypes,
-        source.decimal,
-        options.na,
-        options.closed,
-    )
-    schema = decided(summaries, options.types, source.said.decimal)
-    schema = drop(schema, sorted(dropped))
-    _caution_of_texts(summaries, schema, source.name)
-    return conditioned(schema, options.condition)
-
-
-def _caution_of_texts(summaries: Sequence[Summary], schema: Schema, name: str) -> None:
-    """Warn, in the shell and in Python, of columns that their source stores as texts, though each
-    text is a number, and that are read as words; nothing if there is none. One odd cell, also one
-    that is in no row of these, makes pandas read a whole column as texts. summaries: of all
-    columns; schema: as these were decided, without those that are dropped. name: of the source."""
-    kinds = {column.name: column for column in schema.columns}
-    texts = []
-    for summary in summaries:
-        column = kinds.get(summary.name)
-        is_left = column is None or isinstance(column, Number | Skip)
-        if summary.typed and not is_left and summary.numbers is not None:
-            texts.append(summary.name)
-    if texts:
-        more = f" and {len(texts) - MOST_TOLD} more" if len(texts) > MOST_TOLD else ""
-        notices.caution(
-            name,
-            f"texts that are numbers are read as words: {', '.join(texts[:MOST_TOLD])}{more}; if "
-            f"they are amounts, and no codes, say {option('--type')} {texts[0]}=number",
-        )
 
 
 def _say_far_numbers(schema: Schema, name: str) -> None:

@@ -16,18 +16,18 @@ from aetool import folds as folding
 from aetool.bundle import MAPS, SAMPLING, Bundle
 from aetool.canonical import Json
 from aetool.closed_form import BLOCK, writing
-from aetool.closed_form.threads import one_thread
 from aetool.columns.sections import Features
 from aetool.data.table import Mask
 from aetool.detection.calibration import Calibration
 from aetool.errors import PluginError
 from aetool.fits import telling
 from aetool.model import Int, Model, Progress
+from aetool.threads import one_thread
 
 if TYPE_CHECKING:
     from aetool import training
     from aetool.fits import joining
-    from aetool.fits.fitting import FitOptions
+    from aetool.fits.asked import FitOptions
     from aetool.fits.preparing import Prepared
 
 FOLDS = 5  # of neighbouring rows, for the calibration

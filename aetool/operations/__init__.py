@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
     from aetool.archives.lossy_job import CompressOptions as CompressOptions
-    from aetool.fits.fitting import FitOptions as FitOptions
+    from aetool.fits.asked import FitOptions as FitOptions
     from aetool.fits.fitting import explained as explained
     from aetool.fits.fitting import fit as fit
     from aetool.operations.archiving import compress as compress
@@ -46,7 +46,7 @@ _HOMES = {
     "CompressOptions": "archives.lossy_job",
     "DenoiseOptions": "operations.cleaning",
     "Detection": "scoring.results",
-    "FitOptions": "fits.fitting",
+    "FitOptions": "fits.asked",
     "SampleOptions": "operations.sampling",
     "SearchOptions": "operations.searching",
     "TradeoffOptions": "operations.surveying",

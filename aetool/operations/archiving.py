@@ -24,7 +24,6 @@ from aetool.archives.encodable import as_the_model_takes_it
 from aetool.archives.lossy_job import CompressOptions, LossyJob
 from aetool.bundle import CODEC, IN_MEMORY, Bundle
 from aetool.canonical import Json
-from aetool.closed_form.threads import one_thread
 from aetool.codec import picture_models, source_texts
 from aetool.codec.blocks import NO_HINTS
 from aetool.codec.contents.labels import labels_of
@@ -40,8 +39,8 @@ from aetool.data.table_source import TableSource
 from aetool.detection.choice import Choice
 from aetool.errors import DataError, ParamError
 from aetool.files import Attributes, attributes_of, named_path, one_reading, output, scratch_folder
-from aetool.fits import fitting
 from aetool.fits.asked import (
+    FitOptions,
     of_columns_left_out,
     refuse_beside_model,
     refuse_beside_plugins,
@@ -49,6 +48,7 @@ from aetool.fits.asked import (
 )
 from aetool.scoring import costing
 from aetool.spelling import in_shell, option
+from aetool.threads import one_thread
 
 SHOWN_DIGITS = 12  # of the SHA-256 of a model
 SOME = 256  # pictures that tell whether a model helps
@@ -464,7 +464,7 @@ def _write_for_a_goal(
     with the source fails."""
     learned = False
     if model is None and options.fit is not None and options.fit.plugin is not None:
-        model = fitting.on_the_spot(data, options.fit)
+        model = _fitted_here(data, options.fit)
         learned = True
     folder = scratch_folder(path)
     with output(path, options.force, _attributes_of_source(data)) as file:
@@ -484,6 +484,16 @@ def _write_for_a_goal(
             return figures
 
 
+def _fitted_here(data: object, options: FitOptions | None) -> Bundle:
+    """Fit a model on the data that are to be compressed, as the user gave them, and return its
+    bundle; the default for codes where the options name no plugin. options: None for the defaults.
+    The errors of fitting.on_the_spot go through."""
+    # what fits models takes longer to import than a small table to compress without one
+    from aetool.fits import fitting
+
+    return fitting.on_the_spot(data, options)
+
+
 def _write_lossy(
     data: object,
     source: sources.Source,
@@ -498,7 +508,7 @@ def _write_lossy(
     be stored so, and for a file that exists, unless options.force."""
     learned = model is None
     if model is None:
-        model = fitting.on_the_spot(data, options.fit)
+        model = _fitted_here(data, options.fit)
     job = LossyJob(as_the_model_takes_it(source, model, options.force), model, options, learned)
     with output(path, options.force, _attributes_of_source(data)) as file:
         figures = job.write(file)

@@ -13,7 +13,7 @@ from aetool.scoring.results import Detection
 from aetool.scoring.watching import Watch
 
 if TYPE_CHECKING:
-    from aetool.fits.fitting import FitOptions
+    from aetool.fits.asked import FitOptions
 
 
 def detect(

@@ -21,6 +21,7 @@ from aetool.detection.shifts import ALPHA, Comparison, Tally
 from aetool.errors import DataError
 from aetool.files.attributes import is_file
 from aetool.fits import fitting
+from aetool.fits.asked import FitOptions
 from aetool.model import Float
 from aetool.scoring.batches import scored
 from aetool.scoring.inputs import known_of, seen_by
@@ -35,7 +36,7 @@ def drift(
     reference: Data,
     new: Data,
     *,
-    fit: fitting.FitOptions | None = None,
+    fit: FitOptions | None = None,
     alpha: float = ALPHA,
     device: str = "auto",
 ) -> Comparison:
@@ -65,7 +66,7 @@ def drift(
     return _compared_by_scores(source, model, alpha, device)
 
 
-def model_of(reference: Data, options: fitting.FitOptions | None = None) -> Bundle:
+def model_of(reference: Data, options: FitOptions | None = None) -> Bundle:
     """The model to compare with: the reference itself, the model at its path, or a model fitted on
     it by `options` (None: the defaults). BundleError for a damaged one; errors as of fitting.fit
     for data."""
@@ -73,7 +74,7 @@ def model_of(reference: Data, options: fitting.FitOptions | None = None) -> Bund
         return reference
     if isinstance(reference, str | os.PathLike) and is_model(reference):
         return bundles.load(reference)
-    return fitting.fit(reference, options or fitting.FitOptions())
+    return fitting.fit(reference, options or FitOptions())
 
 
 def is_model(reference: Data) -> bool:

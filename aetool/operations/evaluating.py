@@ -30,7 +30,7 @@ from aetool.scoring.spread import Scoring
 from aetool.spelling import did_you_mean, option
 
 if TYPE_CHECKING:
-    from aetool.fits.fitting import FitOptions
+    from aetool.fits.asked import FitOptions
 
 Texts = npt.NDArray[np.str_]
 
@@ -163,7 +163,7 @@ def _without_label(source: Source, label: str | None) -> FitOptions:
     """Options to fit a model where the user gave none: the defaults, with the column `label` of a
     table left out of the model. Pictures have no such column: their options have label None."""
     # with a model nothing is fitted, and what it takes to fit is not loaded
-    from aetool.fits.fitting import FitOptions
+    from aetool.fits.asked import FitOptions
 
     if isinstance(source, ImageSource):
         return FitOptions(label=None)

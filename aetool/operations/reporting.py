@@ -16,7 +16,7 @@ from aetool.scoring.results import Detection
 from aetool.spelling import option
 
 if TYPE_CHECKING:
-    from aetool.fits.fitting import FitOptions
+    from aetool.fits.asked import FitOptions
 
 
 def report(
@@ -55,10 +55,10 @@ def report(
         )
     if model is None and label is not None and label != "folder":
         # only now: with a model nothing is fitted
-        from aetool.fits import fitting
+        from aetool.fits.asked import FitOptions
 
         # the column that says which records are odd must not help to find them
-        fit = dataclasses.replace(fit or fitting.FitOptions(), label=label)
+        fit = dataclasses.replace(fit or FitOptions(), label=label)
     watcher = Watcher(most, label, normal)
     flagged_by = Choice(threshold, fpr, fdr, contamination, top)
     # opened first, so that a path that cannot be written is told before records are scored

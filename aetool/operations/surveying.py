@@ -21,7 +21,6 @@ from aetool.archives.yardstick import PictureYardstick
 from aetool.arguments import CheckedOptions
 from aetool.bundle import Bundle
 from aetool.canonical import Json
-from aetool.closed_form.threads import one_thread
 from aetool.codec.kept import keeping
 from aetool.data import notices, packers, sources, streams
 from aetool.data.images import ImageSource, Pixels
@@ -29,10 +28,9 @@ from aetool.data.packers import Packed
 from aetool.data.pictures.alike import of_one_form
 from aetool.errors import AetoolError, DataError, ParamError
 from aetool.files import one_reading
-from aetool.fits import fitting
-from aetool.fits.asked import refuse_beside_plugins
-from aetool.fits.fitting import FitOptions
+from aetool.fits.asked import FitOptions, refuse_beside_plugins
 from aetool.spelling import option
+from aetool.threads import one_thread
 
 # errors, parts of a standard deviation, and signal-to-noise ratios of pictures, that are tried
 ERRORS = (0.01, 0.02, 0.05, 0.1, 0.2, 0.35, 0.6)
@@ -232,6 +230,8 @@ class _Survey:
         """Fit a model of this plugin on the data and measure its code, as `add_code` does; why it
         cannot be fitted is added to self.skipped. data: as the user gave them; the survey's source
         is the same, opened."""
+        from aetool.fits import fitting
+
         fit = dataclasses.replace(self.options.fit, plugin=plugin, device=self.options.device)
         try:
             bundle = fitting.fit(data, fit)

@@ -53,7 +53,7 @@ from aetool.spelling import option
 if TYPE_CHECKING:
     from aetool.bundle import Bundle
     from aetool.data.table import Mask
-    from aetool.fits.fitting import FitOptions
+    from aetool.fits.asked import FitOptions
 
 KEPT = 1_000_000  # scores that the threshold and p are by
 # the part of a column's cells that cost no more than is usual: on 66 labelled sets, of the half

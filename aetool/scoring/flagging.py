@@ -33,7 +33,7 @@ from aetool.scoring.watching import Watch
 from aetool.spelling import option
 
 if TYPE_CHECKING:
-    from aetool.fits.fitting import FitOptions
+    from aetool.fits.asked import FitOptions
 
 
 def detected(

@@ -25,7 +25,7 @@ from aetool.scoring.spread import Scoring
 from aetool.spelling import in_shell
 
 if TYPE_CHECKING:
-    from aetool.fits.fitting import FitOptions
+    from aetool.fits.asked import FitOptions
 
 EXACT = 1_000_000  # scores kept of a calibration that is not stored
 
@@ -67,8 +67,9 @@ def _learned_here(source: Source, options: FitOptions | None, device: str) -> Ju
     cannot run."""
     # with a model nothing is fitted, and what it takes to fit is not loaded
     from aetool.fits import fitting, telling
+    from aetool.fits.asked import FitOptions
 
-    options = options or fitting.FitOptions()
+    options = options or FitOptions()
     chosen = fitting.declared(options, fitting.DEFAULT)
     # a closed form has a fit of its own, and a network none; an ensemble has members
     if not chosen.members and not hasattr(plugins.resolve(chosen.net), "fit"):

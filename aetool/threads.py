@@ -15,7 +15,8 @@ def one_thread() -> Iterator[None]:
     block.
 
     Several threads share a sum among them, and round it by how many they are: the same fit would
-    give other bytes on a machine of more cores. Of one kind of CPU it gives the same.
+    give other bytes on a machine of more cores. Of one kind of CPU it gives the same. While they
+    wait for each other they spin, too: of an archive of pictures that was half of the time.
     """
     with threadpool_limits(limits=1, user_api="blas"):
         yield
