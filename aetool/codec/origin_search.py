@@ -219,7 +219,8 @@ class _Sources:
         return Counter(zip(digits, offsets, strict=True))
 
     def places_of(self, digits: int, offset: int) -> Int:
-        """The places of the numbers of this origin that have some, (m,)."""
+        """The fewest decimals, 0 to 15, of each number that has this origin (digits and offset, see
+        Origin) and lies near a decimal at all, in their order: (m,)."""
         has_digits = self.digits == digits
         has_offset = self.offsets == offset
         places = self.places[has_digits & has_offset]

@@ -125,7 +125,8 @@ class Origin:
 
 
 def _dividends(numbers: Doubles, quotient: Quotient) -> tuple[Int, Mask]:
-    """((n,) the whole numbers whose quotients floats, (n,), may be, (n,) bool: where there is
+    """Tell which whole numbers floats, (n,), may be quotients of, by the divisor and the multiple
+    of `quotient`: ((n,) int64 the whole numbers, 0 where there is none; (n,) bool: where there is
     one)."""
     # a number so large that its product is infinite has no whole number
     with np.errstate(over="ignore"):
