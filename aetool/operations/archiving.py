@@ -67,8 +67,9 @@ def compress(
     written. No file is left behind if it fails. ParamError for options that contradict each other,
     and where no archive meets the error or size asked for; DataError for data that cannot be stored
     so, and for a file that exists, unless options.force; BundleError where what the model knows for
-    archives is damaged. model: by which the archive is written; None for none, or for one that is
-    learned by options.fit. options: None for the defaults.
+    archives is damaged; EngineError for an options.executor that cannot be reached. data: a path,
+    or a table or pictures in memory. model: by which the archive is written; None for none, or for
+    one that is learned by options.fit. options: None for the defaults.
 
     The figures, by name: fidelity, rows, archive_bytes and, but for a model's code, source_bytes.
     Others are there only for some options and data. With options.lossy: taken, which kind of
@@ -83,9 +84,10 @@ def compress(
     what a bound leaves exact, if anything; with options.max_error, of a table changed and
     unchanged, the names of its columns, and bounded_bytes, where all is exact since a bounded
     archive of so many bytes is no smaller. With a goal of error or bytes: unread_pictures, the
-    broken pictures that are stored as files. Beside these they hold what ExactJob.write,
-    LossyJob.write, choosing.write_chosen or rivals.smallest return; with options.parts they are
-    those of indexing.compress_folder alone.
+    broken pictures that are stored as files, or unread, the reason why errors could not be measured
+    and all is stored exactly. Beside these they hold what ExactJob.write, LossyJob.write,
+    choosing.write_chosen or rivals.smallest return; with options.parts they are those of
+    indexing.compress_folder alone.
     """
     options = _checked_options(options or CompressOptions())
     _refuse_idle_fit(options, model)
@@ -378,7 +380,7 @@ def _model_stores_pictures(source: opening.Opened, model: Bundle) -> bool:
 
 
 def _holds_pictures(source: opening.Opened) -> bool:
-    """Whether an opened source holds pictures, as an array of pixels does, too."""
+    """Whether an opened source holds pictures: picture files, or an array of pixels."""
     if isinstance(source, ArrayFile):
         return pixels_of(source) is not None
     return isinstance(source, ImageSource)
@@ -405,8 +407,9 @@ def _write_pictures(
 
 
 def _bytes_of_first_pictures(job: exact_job.ExactJob) -> int:
-    """The encoded bytes of the first 256 pictures of a job at most, by which ways to store pictures
-    are compared; 0 if it has none."""
+    """Count the bytes that the first pictures of a job take when they are encoded, by which ways to
+    store pictures are compared: at most 256 of them, all of the job's first item; 0 if it has
+    none."""
     # the first item alone
     for pictures in job.content.items():
         encoded = job.content.encode(pictures[:SOME], NO_HINTS)
@@ -419,7 +422,8 @@ def _open_for_a_goal(
 ) -> opening.Opened:
     """Open data for an archive that must meet a goal of error or bytes: as records where they can
     be read as such, else as bytes for a lossless archive. DataError for data that are no records
-    where a lossless archive will not do, see `_may_be_exact_alone`."""
+    where a lossless archive will not do: with a model, given or to be fitted, and with a goal for
+    pictures, options.target_psnr or options.bytes_per_picture. model: None for none."""
     try:
         return sources.open_source(data)
     except DataError:
@@ -455,13 +459,17 @@ def _write_for_a_goal(
     model: Bundle | None,
     options: CompressOptions,
 ) -> dict[str, Json]:
-    """Write the smallest archive that meets the error or size asked for, and return its figures, as
-    of choosing.write_chosen, with unread, the reason, where it is exact since errors cannot be
-    measured; a model is fitted first where options.fit names a plugin and no model is given. data:
+    """Write the archive that meets the error or size asked for, the smallest for an error and the
+    most exact for a size; returns its figures by name. A model is fitted first where options.fit
+    names a plugin and no model is given.
+
+    The figures are those of choosing.write_chosen; where records cannot be read, those of a
+    lossless archive (choosing.write_exact), with unread, the reason, unless they have kept. data:
     as the user gave them; source: the same, opened. model: None for none. ParamError where no
-    archive meets the goal, DataError for data that cannot be read as records, where that is needed,
-    and for a file that exists, unless options.force. DataError or ArchiveError where the comparison
-    with the source fails."""
+    archive meets the goal; DataError for data that cannot be read as records, where that is needed,
+    and for a file that exists, unless options.force; DataError or ArchiveError where the comparison
+    with the source fails.
+    """
     learned = False
     if model is None and options.fit is not None and options.fit.plugin is not None:
         model = _fitted_here(data, options.fit)
@@ -518,8 +526,8 @@ def _write_lossy(
 
 
 def _attributes_of_source(data: object) -> Attributes | None:
-    """The file mode, owner and times of the source, to be given to its archive; None for data in
-    memory. DataError if the file cannot be looked up."""
+    """Return the file mode, owner and times of the source, to be given to its archive; None for
+    data in memory. data: as the user gave them. DataError if the file cannot be looked up."""
     return attributes_of(data) if isinstance(data, str | os.PathLike) else None
 
 

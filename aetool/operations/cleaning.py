@@ -62,15 +62,16 @@ def denoise(
     options: DenoiseOptions | None = None,
 ) -> dict[str, int | float]:
     """Write records as a model reconstructs them, to a file of the kind of the data; returns
-    figures by name: rows, filled, mse_before, mse_after and psnr_gain_db, of which the options say
-    which are there, see `_Job.figures`.
+    figures by name: rows; with options.fill_missing filled, how many cells or pixels were; with
+    options.clean mse_before and mse_after, and psnr_gain_db unless one of the two is 0.
 
     Errors of tables are in squared standard deviations, of pictures in squared grey levels. The
-    error before filling is that of the median in each gap, or of the mean of the rest in a region.
-    options: None for the defaults. ParamError for a model without a decoder, for a region without
-    fill_missing or with a table, and for fill_missing of pictures without a region; DataError for
-    data that the model does not take, a picture that cannot be read, a file that exists (unless
-    force), and clean records of another number or size.
+    error before filling is that of the column's usual value in each gap, or of the mean of the rest
+    in a region. data: a path, or a table or pictures in memory. options: None for the defaults.
+    ParamError for a model without a decoder, for a region without fill_missing or with a table, and
+    for fill_missing of pictures without a region; DataError for data that the model does not take,
+    a picture that cannot be read, a file that exists (unless force), and clean records of another
+    number or size.
     """
     options = options or DenoiseOptions()
     # what cannot be read cannot be restored
@@ -118,6 +119,8 @@ class _Job:
         model: Bundle,
         options: DenoiseOptions,
     ) -> None:
+        """Begin with no records read, and open the clean records, if options.clean has any.
+        DataError or ParamError if these cannot be read or are not of the model's kind."""
         self.source = source
         self.model = model
         self.options = options
@@ -357,11 +360,11 @@ class _Job:
             yield y.astype(np.uint8)
 
     def _region_filled(self, x: Records) -> tuple[Records, Records]:
-        """Fill the region of pictures x, (n, C, H, W) uint8, that the user gave, and count its
-        pixels in self.filled: (the pictures without a model, their regions in one gray, the mean of
-        all channels of all these pictures outside; those that the model has filled), both in the
-        shape of x. ParamError if the region does not lie within the pictures, or leaves nothing of
-        them."""
+        """Fill the region that the user gave in pictures x, (n, C, H, W) uint8, and add its pixels
+        in all of them to self.filled. Returns two arrays in the shape of x: the pictures with the
+        region in one gray, the mean of all that lies outside of it in all pictures and channels;
+        and the pictures with the region as the model fills it. ParamError if the region does not
+        lie within the pictures, or leaves nothing of them."""
         hole = self._region_mask(x.shape)
         pixels = int(hole.sum())
         self.filled += pixels * len(x)
@@ -414,12 +417,13 @@ class _Job:
         return masks
 
     def figures(self) -> dict[str, int | float]:
-        """The figures of the finished run, by name: rows, how many records; filled, how many cells
-        or, of each picture, pixels, if that was asked for; and with clean data mse_before and
-        mse_after, the mean squared errors against them of the damaged and of the restored values
-        (of tables in squared standard deviations, of pictures in squared gray levels; 0 where
-        nothing can be compared), and psnr_gain_db where neither is 0. DataError if the clean data
-        have more records."""
+        """Return the figures of the finished run, by name. Always: rows, how many records. With
+        options.fill_missing: filled, how many cells of all records, or pixels of all pictures.
+
+        With clean data: mse_before and mse_after, the mean squared errors against them of the
+        damaged and of the restored values (of tables in squared standard deviations, of pictures in
+        squared gray levels; 0 where nothing can be compared), and psnr_gain_db, 10 log10(mse_before
+        / mse_after), where neither is 0. DataError if the clean data have more records."""
         figures: dict[str, int | float] = {"rows": self.rows}
         if self.options.fill_missing:
             figures["filled"] = self.filled
@@ -454,8 +458,10 @@ def _replaced(
     changed: Mask,
     written: Mapping[str, Json],
 ) -> writers.Restored:
-    """A copy of a column, (rows,), with restored values where `changed`, (rows,), is true, and the
-    original ones elsewhere. written: how a value is written as text, see writers.text_of."""
+    """Return a copy of a column, (rows,), with the restored values where `changed`, (rows,), is
+    true, and the original ones elsewhere. original: a list of texts, of which the copy is one, too,
+    or an array of numbers. written: by name, how the column writes a value as text (decimal mark,
+    digits, form of dates), for texts alone."""
     if not isinstance(original, list):
         numbers = np.asarray(restored, np.float64)
         return np.where(changed, numbers, original)

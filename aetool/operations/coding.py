@@ -49,7 +49,8 @@ def encode(
     be readable, a table may have no rows. device: where the encoder runs: auto, cpu, cuda or
     cuda:<n>. executor: what computes, by a name that aetool.engine knows, or an executor; None for
     this process. BundleError for a model without an encoder; DataError for data that it does not
-    take; ParamError for a device that is not there, and errors for `executor` as of engine.opened.
+    take; ParamError for a device that is not there, or a text that names no executor; EngineError
+    for an executor that cannot be reached.
     """
     source = seen_by(sources.open_source(data, known_of(model)), model)
     session = model.session("encoder.onnx", device)
@@ -80,7 +81,8 @@ def write_codes(
     `columns` of pictures, or of which one is not there, and for a model without an encoder;
     DataError for a file that exists, unless force, and for pictures none of which can be read.
     data: a path, or records in memory; device: where the encoder runs; executor: what computes, by
-    a name that aetool.engine knows, None for this process; errors for it as of engine.opened.
+    a name that aetool.engine knows, None for this process; ParamError for a text that names none,
+    EngineError for one that cannot be reached.
     """
     source = seen_by(sources.open_source(data, model.reading), model)
     names = getattr(source, "record_names", [])

@@ -68,8 +68,8 @@ def drift(
 
 def model_of(reference: Data, options: FitOptions | None = None) -> Bundle:
     """The model to compare with: the reference itself, the model at its path, or a model fitted on
-    it by `options` (None: the defaults). BundleError for a damaged one; errors as of fitting.fit
-    for data."""
+    it by `options` (None: the defaults). BundleError for a damaged model; ParamError, PluginError
+    or DataError where a model cannot be fitted."""
     if isinstance(reference, Bundle):
         return reference
     if isinstance(reference, str | os.PathLike) and is_model(reference):
@@ -93,7 +93,7 @@ def is_model(reference: Data) -> bool:
 
 
 def _missing_columns(source: TableSource, schema: Schema) -> list[tuple[str, str]]:
-    """(column's name, reason in words) for each modelled column that the new data lack; for all of
+    """List the modelled columns that the new data lack, as (column's name, reason in words); all of
     them where the data have not even a header. DataError where the data cannot be read."""
     first: Table | None = next(iter(source.batches()), None)
     names = first.names if first is not None else ()

@@ -44,8 +44,8 @@ def score(
     """The score of each record, (records,) float64, in the model's unit, higher being less usual;
     NaN for a picture that cannot be read. device: where the model runs. executor: what computes, by
     a name that aetool.engine knows, or an executor; None for this process. DataError for data that
-    the model does not take; ParamError for a device that is not there, and errors for `executor` as
-    of engine.opened."""
+    the model does not take; ParamError for a device that is not there, or a text that names no
+    executor; EngineError for an executor that cannot be reached."""
     # read as the model's own data were
     source = open_source(data, known_of(model))
     judge = judge_of(source, model, None, device)
@@ -63,7 +63,8 @@ def _scores(judge: Judge, device: str, executor: engines.Chosen) -> tuple[Int, F
     """Score all records that can be read: ((n,) their numbers in the source, from 0; (n,) their
     scores). judge: the model, with the source that it is to judge; device: where it runs; executor:
     what computes, None for this process. DataError where a score is not finite, or the source
-    cannot be read; for `executor` errors as of engine.opened."""
+    cannot be read; ParamError for a text that names no executor, EngineError for one that cannot be
+    reached."""
     source = judge.source
     bundle = judge.bundle
     graph = judge.graph
@@ -111,20 +112,22 @@ def evaluate(
     """Compare scores with labels: AUROC and average precision, and the precision and recall of what
     is flagged at the model's threshold, or as asked for. Returns the figures by name: auroc,
     average_precision, precision, recall, threshold, and how many are rows, anomalies and flagged;
-    with masks also those of judging.pixel_figures.
+    with masks also those of judging.pixel_figures, such as pixel_auroc, pro and box_hits.
 
     label: the column of a table that holds labels; pictures are labelled by their folders: of these
-    None or "folder". normal: the labels of ordinary records; of pictures, unless given, such
-    folders as "good", see labels.ordinary_in. Without a model one is learned from all rows, as
-    `detect` does, by the options `fit`; None: the defaults, without the column of labels. masks: a
+    None or "folder". normal: the labels of ordinary records; of pictures, unless given, those that
+    usually name ordinary ones, such as "good". Without a model (None) one is learned from all rows,
+    by the options `fit`; None: the defaults, without the column of labels. masks: a
     folder of pictures that mark the defective pixels (aetool.data.masks), by which heat maps are
     judged, too; None: these are not judged. ParamError for a table without label or normal, and
     where all records are ordinary or none is; DataError for pictures none of which can be read;
     with masks also ParamError for a model of tables, and DataError for a mask that cannot be read
     or where no mask shows a defect. device: where the model runs. executor: what computes, by a
-    name that aetool.engine knows, or an executor; None for this process. threshold to top: what
-    is flagged, as detection.choice.Choice says; ParamError for two of them. A notice says where the
-    model judges by the column of labels, too.
+    name that aetool.engine knows, or an executor; None for this process. What is flagged, at most
+    one of these, else ParamError: threshold, what scores above it; fpr, a share of ordinary records
+    that may be; fdr, a share of those flagged that may be ordinary; contamination, this share of
+    all records (each above 0 and below 1); top, the so many highest; None for those that are left
+    out. A notice says where the model judges by the column of labels, too.
     """
     choice = Choice(threshold, fpr, fdr, contamination, top)
     choice.check()

@@ -76,10 +76,11 @@ def info(path: str | os.PathLike[str]) -> dict[str, Json]:
 def _facts_of_archive(path: str | os.PathLike[str], archive: Archive) -> dict[str, Json]:
     """The facts about an open archive, by name, in the order in which they are printed: file,
     archive ("lossless", "bounded" or "lossy"), kind, rows, parts (if it has any), blocks,
-    file_bytes, model_bytes, student_bytes, model (see `_needed_model`), what the archive itself
-    states, such as fidelity, note (how its rows are counted, where that must be told) or else
-    records (if they are fewer than the rows), and coders, see Archive.sizes. ArchiveError for a
-    damaged block."""
+    file_bytes, model_bytes, student_bytes, model (the one that it needs: "embedded", "none", or the
+    first digits of its SHA-256), what the archive itself states, such as fidelity, note (how its
+    rows are counted, where that must be told) or else records (if they are fewer than the rows),
+    and coders ({column: {coder: bytes}}). All blocks are decoded for it: ArchiveError for a damaged
+    one."""
     sections = archive.reader.sections
     facts: dict[str, Json] = {
         "file": os.fspath(path),
@@ -101,7 +102,7 @@ def _facts_of_archive(path: str | os.PathLike[str], archive: Archive) -> dict[st
     records = 0
 
     def count(block: Block) -> None:
-        """Add the records of a block, which may be fewer than its rows."""
+        """Add the number of a block's records, which may be fewer than its rows, to `records`."""
         nonlocal records
         is_record = archive.content.records_of(block)
         records += block.rows if is_record is None else int(is_record.sum())
@@ -235,8 +236,9 @@ def _linear_decoder(graphs: Mapping[str, bytes]) -> Float | None:
 
 
 def feature_names(model: Bundle) -> list[str]:
-    """A name for each feature of a model of tables, such as "temp", "temp missing" or "level=red";
-    "" for features that are not scored, such as those of the rows before a row."""
+    """Return a name for each feature of a model of tables, in their order: "temp" of a number,
+    "temp missing" of a flag, "level=red", "level=other" and "level=missing" of a category; "" for
+    features that are not scored, such as those of the rows before a row."""
     spec = model.spec
     columns = model.schema.modelled if model.schema else ()
     names = [""] * spec.features
@@ -279,8 +281,8 @@ def verify(
     that is neither; DataError if it cannot be read.
 
     model: the one that an archive needs, where it is not inside. max_output: the most bytes that an
-    archive may restore, as in `decompress`; None: as many as are sensible. notes: a list, which
-    gets a line on a model that was not needed.
+    archive may restore, else ArchiveError; None: as many as are sensible. notes: a list, which gets
+    a line on a model that was not needed; None: the line is not told.
     """
     if is_archive(path):
         with Archive(path, model, max_output=max_output) as archive:

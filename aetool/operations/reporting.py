@@ -42,7 +42,13 @@ def report(
     The page appears at path only once it is complete. most: how many records it shows at most.
     label, normal: the column of labels and the labels of ordinary records, for ROC and
     precision-recall curves; of pictures "folder" and the names of folders; ParamError for one
-    without the other. threshold to device: as in `detect`. force: replace a page that is there.
+    without the other. What is flagged, at most one of these, else ParamError: threshold, what
+    scores above it; fpr, a share of ordinary records that may be; fdr, a share of those flagged
+    that may be ordinary; contamination, this share of all records; top, the so many highest; None
+    for those that are left out: the model's own threshold. calibration: ordinary records that the
+    model has not seen, by which p-values, fpr and fdr are exact. device: where the model runs.
+    force: replace a page that is there.
+
     Without a model (None) one is learned from the data by the options `fit` (None: the defaults);
     it does not see the column label. DataError for a page that exists, unless force; and for data
     that cannot be read or do not suit the model; ArchiveError or BundleError for a damaged archive

@@ -111,11 +111,17 @@ def _restore(
     force: bool,
     unlent: list[str],
 ) -> Path:
-    """Restore an opened archive, as `decompress` says, to a file or folder, whose path is returned.
-    path: the archive's; out: where to write, None for the name that the archive has; rows: (first,
-    end) from 0, None for all; columns: by name, None for all. ParamError for rows or columns that
-    are not there, ArchiveError for damage, DataError for a file that exists, unless force. unlent:
-    filled with the names of files and folders whose setuid or setgid bits were left off."""
+    """Restore an opened archive, or some rows and columns of it, to a file or folder, and return
+    the path of that.
+
+    A table is converted where the suffix of `out` asks for another kind of file, or written by a
+    plugin that writes files of that name. path: the archive's; out: where to write, "-" for
+    standard output, None for the archive's name without .aez; rows: (first, end) from 0, None for
+    all; columns: by name, None for all. ParamError for rows or columns that are not there,
+    ArchiveError for damage and where all records asked for are lost, DataError for a file that
+    exists, unless force. unlent: filled with the names of files and folders whose setuid or setgid
+    bits were left off.
+    """
     first, last = _range_of_records(archive, rows)
     # an empty choice of columns is an error of every archive, which this raises; names of columns
     # that are not there are refused by each content
@@ -239,7 +245,9 @@ def _write_parts(archive: Archive, target: Path, force: bool) -> Path:
 
 def _written_parts(archive: Archive, target: Path, folder: Path) -> Iterator[Path]:
     """Restore every archive of an index to a file in `folder`, which becomes target; yields the
-    path of each once it is written. Errors are those of `_write_parts`."""
+    path of each once it is written. A part that is damaged is an ArchiveError, or is left out and
+    noted in archive.lost if the index was opened so; a name that this system does not allow is an
+    ArchiveError in any case."""
     for opened_part in archive.parts(0, archive.rows):
         name = opened_part.known.name
         part = opened_part.archive
@@ -346,8 +354,8 @@ def _has_other_delimiter(suffix: str, format: Mapping[str, Json]) -> bool:
 
 
 def refuse_terminal(archive: Archive, force: bool) -> None:
-    """Raise DataError if standard output is a terminal and what is restored is no text, which
-    nobody can read there; not with force."""
+    """Raise DataError if standard output is a terminal and what is restored is no text that can be
+    read there: anything but CSV or lines of JSON in UTF-8. With force nothing is refused."""
     if force or sys.stdout is None or not sys.stdout.isatty():
         return
     content = archive.content
@@ -363,9 +371,13 @@ def refuse_terminal(archive: Archive, force: bool) -> None:
 
 
 def _notes_on_name(target: Path, archive: Archive) -> list[str]:
-    """Notes for a file whose suffix promises another format than the source had, to which it was
-    converted, or none where it is a table that no text editor shows, and for a folder that is
-    called like a file; at most one, [] if the name is right. target: the path that was written."""
+    """Return notes on the name of a restored file or folder, as a list of one, [] if the name is
+    right. target: the path that was written.
+
+    There is one for a folder that is called like a table; for Parquet or Arrow in a file without a
+    suffix; for a suffix of a compression that is not written (.bz2, .lz4); and for a table that was
+    converted to another kind of file, as its suffix asks.
+    """
     content = archive.content
     format = content.format(archive)
     format_name = str(format.get("format"))
@@ -449,11 +461,14 @@ def _notes_on_rows(archive: Archive, rows: tuple[int, int | None] | None) -> lis
 
 
 def default_name(path: str | os.PathLike[str], archive: Archive) -> Path:
-    """The path of the restored file where the user names none: the archive's name without .aez and
-    without .gz, .zst or .xz, and with the suffix of the stored name if it has none, as `air.csv`
-    for `air.aez`; for a name without any of these the name that the archive stores, in the
-    archive's folder, or if it stores none the archive's without its suffix; "-", standard output,
-    for an archive from a pipe."""
+    """Return the path of the restored file or folder where the user names none: that of the archive
+    without .aez. "-", standard output, for an archive from a pipe.
+
+    A compression before .aez (.gz, .zst or .xz) is left out, too; what is then without a suffix,
+    and no folder, gets that of the stored name: `air.csv` for `air.aez`. An archive whose name does
+    not end in .aez, or is .aez alone, becomes the name that it stores, in the archive's folder, or,
+    if it stores none, its own without its suffix.
+    """
     if archive.piped:
         return Path("-")
     name = Path(path)

@@ -63,6 +63,8 @@ class Sampler:
         prior: bool = False,
         condition: Mapping[str, str] | None = None,
     ) -> None:
+        """Read the model's recipe for samples, and check prior and condition, which the class
+        describes; nothing is drawn yet. ParamError and BundleError as the class says."""
         self.model = model
         self.device = device
         self.spec = model.spec
@@ -255,8 +257,9 @@ class Sampler:
         return x
 
     def _correlated(self, eps: Float) -> Float:
-        """(rows, latent): normal scores that are correlated as those of the data's codes are, from
-        independent ones, eps, (rows, latent); eps itself where codes are drawn from N(0, I)."""
+        """Return normal scores, (rows, latent), that are correlated as those of the data's codes
+        are. eps: independent normal scores, (rows, latent), which are returned themselves where
+        codes are drawn from N(0, I)."""
         if not self.recipe.codes.size:
             return eps
         return eps @ self.recipe.factor.T
@@ -298,10 +301,10 @@ class Sampler:
         return logits
 
     def _as_records(self, values: Float) -> Records:
-        """Turn features, (rows, features), logits where they are flags or levels, into records:
-        (rows, columns) float64 in the units of the data, rounded to the decimals of each column and
-        kept within its range, usual values drawn at random where models do not predict a column; or
-        pictures (rows, channels, height, width) uint8."""
+        """Turn features, (rows, features), into records: (rows, columns) float64 in the units of
+        the data, or pictures (rows, channels, height, width) uint8. values: the features, logits
+        where they are flags or levels. Numbers are rounded to the decimals of their column and kept
+        within its range; columns that models do not predict get usual values, drawn at random."""
         schema = self.model.schema
         if schema is None:
             shape = self.spec.shape or ()
@@ -331,9 +334,10 @@ class Sampler:
         return runtime.Session(tail, where, "cpu", runtime.TABLE_BATCH)
 
     def _blank_records(self, count: int) -> Records:
-        """`count` blank records from which drawing starts, (count, columns) float64 or (count,
-        channels, height, width) uint8: what models do not predict is drawn (dates evenly over their
-        range) or as the user chose, everything else missing; pictures are black."""
+        """Return `count` records from which drawing starts, (count, columns) float64 or (count,
+        channels, height, width) uint8: columns that models do not predict have values drawn at
+        random (dates evenly over their range), or the one that the user chose, all other columns
+        0; pictures are black."""
         schema = self.model.schema
         if schema is None:
             shape = self.spec.shape or ()
@@ -643,7 +647,8 @@ def _write_pictures(
 
 
 def _check_room(model: Bundle, count: int) -> None:
-    """Raise ParamError if so many records do not fit into the machine's memory."""
+    """Raise ParamError if `count` records of a model (its pixels, or 8 bytes for each column) take
+    more bytes than the machine has memory, or than 2^40 where the system does not say how much."""
     bytes_of_record = (
         math.prod(model.shape) if model.shape is not None else 8 * len(model.spec.columns)
     )

@@ -340,12 +340,14 @@ def _near_enough(rough: Float, code: Float, k: int) -> Int:
 
 
 def _entries_that_differ(codes: Float, code: Float) -> Int:
-    """(n,): in how many entries each of the codes, (n, latent), differs from one code."""
+    """Count in how many entries each of the codes, (n, latent), differs from one code, (latent,):
+    (n,)."""
     return np.asarray((codes != code).sum(axis=1))
 
 
 def _euclid(codes: Float, code: Float) -> Float:
-    """(n,): the Euclidean distance of each of the codes, (n, latent), from one code."""
+    """Return the Euclidean distance of each of the codes, (n, latent), from one code, (latent,):
+    (n,) float64."""
     difference = codes.astype(np.float64) - code
     squares = np.einsum("ij,ij->i", difference, difference)
     return np.asarray(np.sqrt(squares))
@@ -430,6 +432,7 @@ class Index:
     2^i; bits: how many a code has, at most 64."""
 
     def __init__(self, keys: Keys, bits: int) -> None:
+        """Sort the keys, (n,) uint64, so that codes can be looked up. bits: how many a code has."""
         self.order = np.argsort(keys, kind="stable")
         self.keys = keys[self.order]
         self.bits = bits
@@ -575,7 +578,7 @@ def _batches(data: object, model: Bundle) -> Iterator[tuple[int, Records]]:
     """Read pictures as the model sees them, from data or from an archive: yields (the number, from
     0, of the first picture of a batch; the batch, (n, channels, height, width) uint8). Pictures
     that cannot be read are left out, but counted. ParamError for tables; DataError for pictures
-    that the model does not take; of an archive errors as of Archive.pieces."""
+    that the model does not take; ArchiveError for a damaged archive."""
     if is_archive(data):
         first = 0
         with Archive(data, model) as archive:

@@ -46,11 +46,12 @@ class TradeoffOptions(CheckedOptions):
     """Which ways to store data `tradeoff` measures, and what the archive that it recommends must
     keep.
 
-    plugins: models to fit on the data themselves, by the options `fit`. The goal, as in `compress`,
-    at most one of: rmse, the error allowed, a part of a standard deviation below 1; target_psnr, of
-    pictures, in dB; budget, in bytes; bytes_per_picture. None of them: lossless. embed: whether the
-    bytes of a model count. others: whether other programs, such as xz, are measured. device: where
-    models run: auto, cpu, cuda or cuda:<n>.
+    plugins: models to fit on the data themselves, by the options `fit`. The goal, at most one of:
+    rmse, the largest root mean squared error, a part of a standard deviation below 1; target_psnr,
+    the least signal-to-noise ratio of pictures, in dB; budget, the most bytes; bytes_per_picture,
+    the most for each. None of them: lossless. embed: whether the bytes of a model count. others:
+    whether other programs, such as xz, are measured. device: where models run: auto, cpu, cuda or
+    cuda:<n>.
     """
 
     verb = "tradeoff"
@@ -80,9 +81,10 @@ def tradeoff(
     is fitted here, and other programs. models: by the names that commands give them; None for none.
     options: the goal, the plugins and whether other programs are measured; None for the defaults. A
     way that cannot be measured is named in the result with the reason. ParamError where two goals
-    are given, and for pictures of which no common error can be told, as of different depths (see
-    yardstick_of); DataError for data that hold no records, or a picture that cannot be read.
-    Archives are written to a temporary folder, which is removed.
+    are given, for options of a fit (other than how columns are read) without a plugin to fit, and
+    for pictures of which no common error can be told, as of different depths; DataError for data
+    that hold no records, or a picture that cannot be read. Archives are written to a temporary
+    folder, which is removed.
     """
     options = options or TradeoffOptions()
     goals.is_asked(options)
@@ -133,7 +135,7 @@ class _Trial:
 
 
 def _as_list(value: float | None) -> list[float]:
-    """A list of this number alone, or an empty list for None."""
+    """Return a list of this number alone, or an empty list if value is None."""
     return [] if value is None else [value]
 
 
@@ -153,6 +155,9 @@ class _Survey:
         options: TradeoffOptions,
         name: str,
     ) -> None:
+        """Begin without any points, and take the goal from the options. source: the data, opened;
+        candidates, name: as the class says. ParamError where the options have two goals, or one
+        that these data cannot have."""
         self.source = source
         self.candidates = candidates
         self.options = options
@@ -168,10 +173,13 @@ class _Survey:
         self._add_point(self.candidates.exact(), "exact", "", {})
 
     def add_bounded(self) -> None:
-        """Measure bounded archives, as points of this survey: of a table by one error of all
-        columns, and by a share of each column's range; of pictures by levels; with a goal in bytes
-        also the one of least error that takes no more, or, where all take more, the coarsest.
-        Nothing for data that cannot be bounded."""
+        """Write bounded archives (no value off by more than a bound), and add a point of size and
+        error for each to self.points; nothing for data that cannot be bounded.
+
+        Of a table they are bounded by one error of all columns, and by a share of each column's
+        range; of pictures by levels. With a goal in bytes there is also the one of least error that
+        takes no more, or, where all take more, the coarsest.
+        """
         if not self.candidates.can_be_bounded:
             return
         if isinstance(self.source, ImageSource):
