@@ -161,9 +161,12 @@ def sure_mark(cell: str) -> str:
 
 
 def is_unit(cell: str) -> bool:
-    """Whether the cell may be the unit of a column, by its form, as nearly any short word may: up
-    to 15 letters, digits and signs of units, the first of them no digit, perhaps in brackets; up to
-    14 characters of any kind in brackets; or what begins with yyyy."""
+    """Whether the cell may be the unit of a column, by its form, as nearly any short word may.
+
+    It is up to 15 letters, digits, blanks and signs of units, the first a letter or a sign, with or
+    without brackets; or up to 14 characters of any kind in brackets; or begins with yyyy and has no
+    blank. Blanks around it do not count.
+    """
     return bool(UNIT.fullmatch(cell.strip()))
 
 

@@ -117,7 +117,8 @@ def column_of(records: Sequence[Record], place: int) -> list[str]:
 
 
 def without_gaps(column: Sequence[str]) -> list[str]:
-    """Leave gaps out: the cells of a column, or of a record, that hold a value."""
+    """Return the cells of a column, or of a record, that hold a value: gaps, such as NA, are left
+    out."""
     return [cell for cell in column if not cells.is_gap(cell)]
 
 
@@ -200,9 +201,12 @@ def _are_in_sequence(figures: Record) -> bool:
 
 
 def _names_years(first: Record, figures: Record, under: Sequence[Record]) -> bool:
-    """Whether the first record names columns by years, three at least, each later than the one
-    before: it has a word that is not in its column below, and in fewer than one in ten of the
-    records under it, of which there are three at least, are the figures such years, too."""
+    """Whether the first record names columns by years: its figures are three years at least, each
+    later than the one before, and its words, one at least, come in none of their columns below.
+
+    False for fewer than three records under it, and where the figures of one in ten of these, or
+    more, are such rising years, too. figures: the cells of `first` that are figures.
+    """
     if not _are_rising_years(figures) or len(under) < LEAST_BELOW:
         return False
     words = []

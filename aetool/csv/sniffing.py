@@ -384,10 +384,11 @@ def _best_cut(
     delimiters: Iterable[str],
     likely: str | None,
 ) -> Cut | None:
-    """The best way to cut the text from this line, from 0, by one of these delimiters: the likely
-    one if it gives regular records, else the one that leaves the fewest cells with another
-    delimiter in them, and of equal ones that of most columns; None if none gives regular records.
-    Blanks are tried only where no delimiter before them does."""
+    """Choose the delimiter that cuts the text from this line, from 0, best, and return the records
+    that it gives; None if none of the delimiters gives regular ones. `likely` is taken if it does;
+    else the one that leaves the fewest cells, in tenths, with another delimiter in them, and of
+    equal ones that of most columns. Blanks are tried only where no delimiter before them gives
+    regular records, and only what they cut looks like a table."""
     cuts: list[Cut] = []
     for delimiter in delimiters:
         cut = None
@@ -423,9 +424,10 @@ def _cut_by_names(
     model_reading: Reading,
     delimiters: Iterable[str],
 ) -> Cut | None:
-    """Find the table by a model's column names: how to cut the text from the first line on that has
-    at least half of them as fields, by the first of these delimiters that does; None if there is no
-    such line, or no names but numbered ones such as c1."""
+    """Find the table by a model's column names, which are in model_reading: its header is the first
+    line that has at least half of them as fields. Returns the records from that line on, cut by the
+    first of these delimiters that shows the names; None if there is no such line, or there are no
+    names but numbered ones such as c1."""
     names = set(model_reading.names)
     # numbered names are in no file
     if all(NUMBERED.fullmatch(name) for name in names):
@@ -664,10 +666,10 @@ class _Table:
         self.header = True
 
     def _edge_of_records(self, cut: Cut) -> str:
-        """Where records have one field more than there are names, which field has none: the last,
-        which is empty (RECORD_TAIL), a time beside a date (SHARED_NAME, and sets `shared` to the
-        index of the date), or the first, which tells rows apart (ROW_NAMES); "" if that cannot be
-        told."""
+        """Tell which field has no name where records have one field more than there are names.
+        Returns RECORD_TAIL for the last, if it is empty in all records; SHARED_NAME for a time
+        behind a date, and sets `shared` to the index of the date; ROW_NAMES for the first, if it is
+        different in all records; "" if none of these holds. The first of them that does counts."""
         records = [row for row in cut.records if len(row) == cut.columns]
         columns = list(zip(*records, strict=True))
         if set(columns[-1]) == {""}:

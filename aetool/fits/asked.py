@@ -128,7 +128,8 @@ def names_asked(options: FitOptions | None, *besides: str) -> list[str]:
 
 def _is_default(value: object, default: object) -> bool:
     """Whether the value of an option asks for nothing: it equals the default, or is 0, empty, False
-    or None."""
+    or None. False for a value that is neither a number, a text or other sequence, a mapping nor
+    None, such as a table or a declared model."""
     # a table that is given as the target has no truth, and is compared cell by cell
     if not isinstance(value, numbers.Number | Sequence | Mapping | None):
         return False

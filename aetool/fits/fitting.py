@@ -71,9 +71,10 @@ def fit(
     executor: Chosen = None,
     checkpoint: str | os.PathLike[str] | None = None,
 ) -> Bundle:
-    """Fit a model on a source (path, DataFrame, or several paths); returns its bundle. options:
-    None for the defaults. progress: called now and then with step, steps and words. executor: what
-    reads the rows of a table, as aetool.engine knows it: the same bundle. checkpoint: a file in
+    """Fit a model on data (a path, DataFrame, or several paths); returns its bundle. options: None
+    for the defaults. progress: called now and then with a dictionary of step, steps and words: how
+    many of how many steps are done, and on what. executor: what reads the rows of a table, as
+    aetool.engine knows it: the bundle is the same whatever it is. checkpoint: a file in
     which the training of a network is kept until it is over, and by which it goes on after a kill,
     to the same bundle; it is removed at the end.
 
@@ -138,9 +139,15 @@ def fit_source(
 ) -> Bundle:
     """Fit a model on a source that is open already; returns its bundle. samples: whether `sample`
     must be able to draw from a closed form, or from the first of several models. progress: called
-    now and then with step, steps and words. executor: what reads the rows of a table. checkpoint: a
-    file in which the training of a network is saved, and from which it goes on; it stays. Raises as
-    fit does; options.label and options.normal are of tables alone here."""
+    now and then with a dictionary of step, steps and words. executor: what reads the rows of a
+    table; None for this process. checkpoint: a file in which the training of a network is saved,
+    and from which it goes on; it stays. options.label and options.normal are of tables alone here.
+
+    ParamError for options that are not allowed, exclude each other, or do not suit the model or the
+    source, PluginError for a model that is not installed or fails, DataError for data that cannot
+    be read or fitted; EngineError for an executor that cannot be reached. Notices tell of fewer
+    than FEWEST_ROWS (10) records, and how columns were read.
+    """
     options = options or FitOptions()
     started = time.monotonic()
     model = declared(options, DEFAULT)
@@ -213,8 +220,10 @@ def _refuse_unlearnable(source: Source, options: FitOptions) -> None:
 
 
 def _with_codec(bundle: Bundle, source: Source, options: FitOptions) -> Bundle:
-    """A copy of the bundle to which an archive codec is added that was learned from the source: see
-    learning.with_codec, whose ParamError passes, and of pictures picture_learning.with_pictures."""
+    """Return a copy of the bundle to which an archive codec is added that was learned from the
+    source, by options.max_error, options.students and options.seed if it is a table; the bundle
+    itself for a table whose records are irregular. ParamError for a table none of which is text,
+    and for a bound of a column that is not there or that has none."""
     if isinstance(source, ImageSource):
         from aetool.fits import picture_learning
 
@@ -279,6 +288,7 @@ def fitted(
     """Fit one model on prepared rows; returns its bundle, and the parts of its score for rows it
     was not fitted on. params: the values of the model's parameters.
 
+    progress: called now and then with a dictionary of step, steps and words; None: nobody is told.
     damaged: the user's damaged copies of the rows, for a model of pairs. samples: whether `sample`
     must be able to draw from a closed form. checkpoint: a file in which the training of a network
     is saved, and from which it goes on; None: none. PluginError where the model's class fails its
@@ -381,8 +391,10 @@ class _JointFit:
                 )
 
     def _is_to_be_fitted(self, member: Member) -> bool:
-        """Whether a member takes no more seconds than the fit may take in all, and can do what is
-        asked; if not, why is noted in `left_out`, and how long it takes in `needed`."""
+        """Whether a member takes no more seconds than the fit may take in all, and can do what the
+        options require. One that takes too long is noted in `left_out`, with its seconds in
+        `needed`; one that cannot do it, but is for plain fits, is noted in `left_out` alone, unless
+        it is there already."""
         name = member.model
         budget = self.options.max_time or BUDGET[self.kind]
         seconds = _seconds_of(member, self.prepared.spec, self.kind)
@@ -480,8 +492,9 @@ def _seconds_of(member: Member, spec: Spec, kind: str) -> float:
 
 
 def declared(options: FitOptions, otherwise: str) -> Model:
-    """The declaration of the model that the options name; if they name none, of the model called
-    `otherwise`. The errors of plugins.get_model for one that is not installed."""
+    """Return the declaration of the model that the options name, which may be one itself; if they
+    name none, of the model called `otherwise`. PluginError for one that is not installed, or that
+    two plugins declare."""
     if isinstance(options.plugin, Model):
         return options.plugin
     return plugins.get_model(options.plugin or otherwise)
@@ -489,8 +502,8 @@ def declared(options: FitOptions, otherwise: str) -> Model:
 
 def on_the_spot(data: object, options: FitOptions | None) -> Bundle:
     """Fit a model with a code on data, for an operation that needs codes and was given no model:
-    the one that the options name, else "pca". options: None for the defaults. Raises as fit
-    does."""
+    the one that the options name, else "pca". options: None for the defaults. ParamError,
+    PluginError or DataError where it cannot be fitted."""
     options = options or FitOptions()
     return fit(data, dataclasses.replace(options, plugin=options.plugin or CODE_ON_THE_SPOT))
 

@@ -21,7 +21,8 @@ def inferred(source: TableSource, table: Table, options: FitOptions) -> Schema:
     """The schema of a table of the source, with the types, dropped columns and conditions that the
     options choose. table: rows of it. ParamError for a type, a condition or a column to drop that
     is not there, and for a condition that models do not see, such as one that is dropped; names to
-    keep are not checked."""
+    keep are not checked. DataError for a column that cannot be of the kind that options.types
+    says."""
     columns = set(table.names)
     chosen = {*options.keep, *options.condition}
     # a condition is kept though it is not named in --keep

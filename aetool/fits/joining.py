@@ -55,15 +55,15 @@ class Fitted:
 
     @property
     def scores(self) -> Float:
-        """(n,): the scores of the held-out rows."""
+        """The scores of the held-out rows, (n,): each the sum of a row's parts."""
         # in float32 a sum of many parts would depend on their order
         sums = self.parts.sum(axis=1, dtype=np.float64)
         return np.asarray(sums)
 
     @property
     def usual_parts(self) -> Float:
-        """(columns + 1,): the medians of the parts of the held-out rows, last of what belongs to no
-        column."""
+        """The medians of the parts over the held-out rows, (columns + 1,): of each column, and last
+        of what belongs to no column."""
         medians = np.median(self.parts, axis=0)
         return np.asarray(medians, dtype=np.float64)
 
@@ -229,10 +229,11 @@ def _with_odd_cells(
     x: str,
     parts: str,
 ) -> str:
-    """Add to graph g what cells cost, in bits, that are not of their column's kind, or far outside
-    of all others, or a word that hardly ever comes, or missing where hardly any cell is, to parts,
-    (B, columns + 1); returns the name of the result. x: the name of the records, parts: of those,
-    float32 bits."""
+    """Add nodes to graph g that add to the parts of records, (B, columns + 1), what odd cells cost
+    in bits; returns the name of the result, of the same shape. Odd cells are those not of their
+    column's kind, far outside of all others, a word that hardly ever comes, or missing where hardly
+    any cell is. x: the name of the records; parts: that of their parts, float32 bits; the last,
+    which belongs to no column, stays."""
     # an odd cell is rare whatever the spread of the members' scores, so it counts in full; among
     # the costs of many columns that members add up a single one would be lost
     nats = graphs.standing_out(g, schema, x, seen=True)

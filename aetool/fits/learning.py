@@ -67,10 +67,13 @@ def with_codec(
     students: bool,
     seed: int,
 ) -> Bundle:
-    """A copy of the model to which an archive codec is added that was learned from the source, one
-    file of text or several, read as one; the model itself, without one, if its records are not
-    regular, which is said as a notice, as are files that were not learned from. Beside one for
-    archives within a bound there is one of exact archives, too, as these may be the smaller.
+    """Return a copy of the model to which an archive codec is added that was learned from the
+    source: what archives of small files with these columns have in common. The source is one file
+    of text or several, read as one. Beside a codec for archives within a bound there is one of
+    exact archives, too, as these may be the smaller.
+
+    If records are not regular (with as many fields as the header), a notice says so, and the model
+    itself is returned. A notice also tells of files that were not learned from.
 
     max_error: the bound by column, as "0.5" or "1%", "" for all others; {} for lossless archives;
     students: whether to train small networks that predict columns; seed: of what is drawn.
@@ -102,9 +105,9 @@ def learn(
     seed: int,
     schema: Schema | None = None,
 ) -> bytes | None:
-    """The bytes of an archive codec (what archives of many small files with the columns of this
-    table have in common) that is learned from a table, one file of text or several, read as one, as
-    a bundle stores them; None if its records are irregular.
+    """Learn an archive codec from a table: what archives of many small files with its columns have
+    in common. Returns its bytes, as a bundle stores them; None if records are irregular. source:
+    one file of text or several, read as one.
 
     max_error: the bound by column, as "0.5" or "1%", "" for all others, for lossy archives; {} for
     lossless ones. students: whether to train small networks that predict columns. seed: of what is

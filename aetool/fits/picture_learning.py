@@ -48,8 +48,9 @@ def _groups_of_alike(source: ImageSource) -> Iterator[Samples]:
 
 
 def _channels_first(picture: Decoded) -> Samples:
-    """(channels, height, width): the values of a picture; behind them, if not all of it is opaque,
-    its opacity, which is 0 .. 255 beside values of any depth."""
+    """Return the values of a picture with its channels first, (channels, height, width), of the
+    pixels' dtype. Behind them stands, unless all of it is opaque, its opacity as one more channel,
+    0 .. 255 whatever the depth of the values."""
     pixels = picture.pixels
     planes = pixels[None] if pixels.ndim == 2 else pixels.transpose(2, 0, 1)
     if picture.alpha is None:

@@ -88,7 +88,7 @@ class Prepared:
 
     @property
     def kept(self) -> Mask:
-        """(rows,): True for the rows to fit."""
+        """Which rows to fit, (rows,) bool: `keep`, or True throughout if that is None."""
         if self.keep is None:
             return np.ones(len(self.features), bool)
         return self.keep
@@ -108,12 +108,15 @@ def trimmed(prepared: Prepared) -> Prepared:
 
 
 def paired(source: Source, options: FitOptions) -> tuple[Prepared, Features]:
-    """(the clean records of options.target, prepared; the features of the damaged records of the
-    source, row by row the same records, (rows, ...) float32). Of more than RESERVOIR (200,000)
-    records both are the same random sample of 200,000, drawn by options.seed, unless
-    options.all_rows. ParamError if the two are of different kinds, or options.label is given;
-    DataError if they have different numbers of records, or pictures of different sizes; the errors
-    of `prepare` and of open_source."""
+    """Prepare damaged records together with the same records undamaged, for a model that learns
+    from pairs. Returns the clean records of options.target, prepared, and the features of the
+    damaged records of `source`, (rows, ...) float32, row by row the same records.
+
+    Of more than RESERVOIR (200,000) records both are the same random sample of 200,000, drawn by
+    options.seed, unless options.all_rows. ParamError if the two are of different kinds, or
+    options.label is given; DataError if they have different numbers of records, or pictures of
+    different sizes, or cannot be read.
+    """
     clean = open_source(options.target)
     if clean.kind != source.kind:
         raise ParamError(
@@ -314,7 +317,7 @@ def infer_schema(source: TableSource, table: Table, options: FitOptions) -> Sche
     in any other a notice tells of them, unless the options name the ordinary rows. ParamError for a
     column to drop or keep that is not there, or to be both dropped and kept, and for a type or a
     condition that is not there, or a condition that models do not see; DataError if no column is
-    left that a model can score."""
+    left that a model can score, or one cannot be of the kind that options.types says."""
     for name in [*options.drop, *options.keep]:
         if name not in table.names:
             guess = there_are(name, table.names)

@@ -181,9 +181,10 @@ def _quantiles_of_noise(
     mixture: tuple[Records, Records] | None,
     rng: np.random.Generator,
 ) -> Float:
-    """(29, numbers): the quantiles, at the parts BELOW, of how far each number lies above what is
-    decoded, in the unit of features, over the rows in which it is not missing; 0 for one that
-    always is. x: (rows, features); likely: what is decoded, as many numbers.
+    """Return the quantiles of the noise of each number, (29, numbers), at the parts BELOW: of how
+    far it lies above what is decoded, in the unit of features, over the rows in which it is not
+    missing; 0 for one that always is. x: (rows, features); likely: what is decoded, as many
+    numbers.
 
     mixture: None, or (scales, weights), (components, numbers) both, of Gaussians of mean 0: the
     quantiles are then those of draws from it by rng, and x and likely are not looked at."""
@@ -196,9 +197,9 @@ def _quantiles_of_noise(
 
 
 def _copula_factor(z: Float) -> Float:
-    """(latent, latent), lower triangular: the Cholesky factor of the correlation of the normal
-    scores of codes z, (rows, latent): a unit's ranks, of equal codes in the order of the rows,
-    taken as those of a normal distribution."""
+    """Return the Cholesky factor, (latent, latent) and lower triangular, of the correlation between
+    the units of codes z, (rows, latent), one row at least. Correlated are normal scores: a unit's
+    ranks, of equal codes in the order of the rows, taken as those of a normal distribution."""
     # sorting the order of a column gives the rank of each of its values
     order = np.argsort(z, axis=0, kind="stable")
     ranks = np.argsort(order, axis=0, kind="stable")

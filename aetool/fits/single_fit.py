@@ -393,9 +393,11 @@ def fit_network(
     bundle with the parts of these. params: the values of the model's parameters; net: its class, an
     AutoEncoder; options: of these epochs, batch_size, max_time, seed and device are read.
 
+    progress: called now and then with a dictionary of step, steps and words; None: nobody is told.
     damaged: the user's own damaged copies of the rows, (rows, ...), or None. checkpoint: the file
-    in which the state of the training is stored, or None. PluginError if a part of a score is not
-    finite; DataError if the training diverges; ParamError for a device that is not there.
+    in which the state of the training is stored, and from which it goes on, or None. PluginError if
+    a part of a score is not finite; DataError if the training diverges; ParamError for a device
+    that is not there.
     """
     trained = trained_network(
         params,
@@ -419,9 +421,11 @@ def trained_network(
     checkpoint: str | None = None,
 ) -> training.Trained:
     """Train a network on prepared rows; returns it with the rows it held out and figures. params:
-    the values of the model's parameters; net: its class; damaged: the user's damaged copies of the
-    rows, or None; checkpoint: a file to save the training in, or None. DataError if it diverges;
-    ParamError for a device that is not there; other errors as in training.train."""
+    the values of the model's parameters; net: its class; options: of these epochs, batch_size,
+    max_time, seed and device are read; progress: called now and then with a dictionary of step,
+    steps and words, or None; damaged: the user's damaged copies of the rows, or None; checkpoint: a
+    file to save the training in, and to go on from, or None. DataError if it diverges; ParamError
+    for a device that is not there; other errors as in training.train."""
     from aetool import training
 
     # where it is trained, and for how long; the seed decides its first weights and all draws

@@ -66,12 +66,12 @@ def denoise(
     options.clean mse_before and mse_after, and psnr_gain_db unless one of the two is 0.
 
     Errors of tables are in squared standard deviations, of pictures in squared grey levels. The
-    error before filling is that of the column's usual value in each gap, or of the mean of the rest
-    in a region. data: a path, or a table or pictures in memory. options: None for the defaults.
-    ParamError for a model without a decoder, for a region without fill_missing or with a table, and
-    for fill_missing of pictures without a region; DataError for data that the model does not take,
-    a picture that cannot be read, a file that exists (unless force), and clean records of another
-    number or size.
+    error before filling is that of the column's usual value in each gap (of numbers the median, of
+    words the commonest), or of the mean of the rest in a region. data: a path, or a table or
+    pictures in memory. options: None for the defaults. ParamError for a model without a decoder,
+    for a region without fill_missing or with a table, and for fill_missing of pictures without a
+    region; DataError for data that the model does not take, a picture that cannot be read, a file
+    that exists (unless force), and clean records of another number or size.
     """
     options = options or DenoiseOptions()
     # what cannot be read cannot be restored

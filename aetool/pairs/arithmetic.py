@@ -334,8 +334,8 @@ class Arithmetic:
         return product, self._zero_if_nan(error)
 
     def _high_and_low_bits(self, a: Term) -> tuple[Term, Term]:
-        """(high, low): a float32 as the sum of two numbers of twelve bits each, whose products are
-        exact."""
+        """Split a float32 into two numbers of twelve bits each, (high, low), whose sum it is;
+        products of such numbers are exact in float32."""
         # the product with 2^12 + 1 loses the lower bits in rounding
         factor = self.zero.constant(SPLIT)
         product = a * factor

@@ -22,10 +22,11 @@ def wide_kinds(model: onnx.ModelProto) -> frozenset[str]:
 
 
 def makes_choices(model: onnx.ModelProto, output: str) -> bool:
-    """Whether an output of a graph may jump with the last bits of its inputs, which then have to be
-    exact: it depends on which of several numbers is the least or largest (an operator in CHOICES),
-    or on an index computed from float32 numbers (a Cast from float32 to int64). output: its name.
-    onnx.shape_inference.InferenceError for a graph whose types or shapes do not fit."""
+    """Whether an output of a graph, called `output`, may jump with the last bits of its inputs,
+    which then have to be exact. So it is if the output depends on which of several numbers is the
+    least or largest (an operator in CHOICES), or on an index computed from float32 numbers (a Cast
+    from float32 to int64). onnx.shape_inference.InferenceError for a graph whose types or shapes do
+    not fit."""
     types = element_types(model)
     needed = {output}
     # from the end: a node comes behind those whose results it takes

@@ -21,11 +21,11 @@ Attributes = dict[str, object]
 
 
 def narrowed(content: bytes, name: str, low: bool) -> bytes:
-    """Rewrite a graph without any float64: each becomes a pair of float32. content: the bytes of an
-    ONNX file, as the result is. low: whether its float64 inputs and outputs become two, `x` and
-    `x_low`, or only the high part. BundleError, with the name, where it cannot be rewritten; name:
-    of the graph, for that. onnx.shape_inference.InferenceError for a graph whose types or shapes do
-    not fit."""
+    """Rewrite a graph so that it has no float64 left: each float64 value becomes a pair of float32.
+    Returns the bytes of the new ONNX file. content: the bytes of the old one. low: whether each
+    float64 input and output becomes two, `x` and `x_low`, or only the high part, `x`. BundleError,
+    which names `name`, where it cannot be rewritten. onnx.shape_inference.InferenceError for a
+    graph whose types or shapes do not fit."""
     model = onnx.ModelProto.FromString(content)
     narrowing = _Narrowing(model, name, low)
     return narrowing.graph.build(model.graph.name)
@@ -301,9 +301,10 @@ class _Narrowing:
         return pair.high
 
     def _matrix_product(self, left: str, right: str) -> Pair:
-        """The product of two matrices as a pair: (B, n) from (B, k) and a stored (k, n), whose
-        names in the first graph are left and right; BundleError if the right one is no stored
-        matrix, or has a finite number above 1e30, or below 1e-30 and not 0, in size."""
+        """Add nodes for the product of two matrices of float64, and return it as a pair, (B, n).
+        left, right: the names in the first graph of a value (B, k) and of a stored matrix (k, n).
+        BundleError if the right one is no stored matrix, or has a finite number above 1e30, or
+        below 1e-30 and not 0, in size."""
         weight = self.constants.get(right)
         if weight is None or weight.ndim != 2:
             raise BundleError(f"{self.name}: a product of two matrices of float64 is not known")

@@ -16,9 +16,10 @@ BITS_TOLD = 10  # of a number, at least, by which numbers must differ for float3
 
 
 def parts_of(values: Float) -> tuple[Single, ...]:
-    """(high, low) of inputs in float64, any shape, as a graph of pairs takes them: float32 of that
-    shape, whose sum is the number, cut off at -MOST and MOST (1e30). Infinities and NaN stay, and
-    ODD becomes ODD_SINGLE, all with a low part of 0."""
+    """Split float64 inputs, of any shape, into two float32 arrays of that shape, (high, low), as a
+    graph of pairs takes them: high is the nearest float32, low what is left, so that their sum is
+    the number to 48 bits. Numbers are first cut off at -MOST and MOST (1e30). Infinities and NaN
+    stay in high, and ODD becomes ODD_SINGLE there, all with a low part of 0."""
     odd = values == ODD
     bounded = np.clip(values, -MOST, MOST)
     wide = np.where(odd, ODD_SINGLE, bounded)

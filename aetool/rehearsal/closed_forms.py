@@ -40,7 +40,8 @@ class _RepeatableBatches:
     features), show whether an author's fit has changed them."""
 
     def __init__(self, rows: Features) -> None:
-        """Cut rows, (n, features), into batches, which share their memory."""
+        """Cut rows, (n, features), into batches of 16, the last perhaps shorter, which share their
+        memory."""
         self.batches = [rows[i : i + BATCH] for i in range(0, len(rows), BATCH)]
 
     def __iter__(self) -> Iterator[Features]:

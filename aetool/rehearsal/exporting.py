@@ -221,7 +221,8 @@ def _error_at(author: Author, line: str, words: str) -> PluginError:
 
 
 def _reasons(error: BaseException) -> str:
-    """The messages of an exception and of its causes, in one text."""
+    """Return the messages of an exception and of its causes, from the exception on, a line or more
+    each, in one text."""
     messages = []
     cause = error
     while cause is not None:

@@ -222,8 +222,9 @@ class _Stage:
             )
 
     def check_training(self) -> None:
-        """Check corrupt and loss, in eval and in train mode, one step of training, and the list of
-        stages. PluginError for the first that is wrong; the network is left in train mode."""
+        """Check the members that training calls: corrupt; loss, in eval and in train mode, and that
+        it has a gradient; after_step; and the list of stages. PluginError for the first that is
+        wrong. No weight is stepped by the gradient; the network is left in train mode."""
         corrupted = self.run("corrupt", self.x, _generator())
         self.check_tensor(
             "corrupt",

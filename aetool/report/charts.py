@@ -91,7 +91,8 @@ class Frame:
         self.bottom = TOP + self.height
 
     def point(self, across: float, up: float) -> Point:
-        """(x, y) on the sheet, in pixels from the top left, of a pair of values of the axes."""
+        """Return the place on the sheet, (x, y) in pixels from the top left, of a pair of values of
+        the axes."""
         return self.x(across), self.y(up)
 
     def x(self, value: float) -> float:
@@ -343,9 +344,10 @@ def _logarithmic_height(count: float) -> float:
 
 
 def _score_edges(low: float, high: float, threshold: float) -> Float:
-    """(BARS + 1,), rising: the edges of the bars of a histogram of scores from low to high. Scores
-    from low <= 0 run over decades, and bars are equally wide in log(1 + score - low); others get
-    bars of one width. A threshold between low and high is an edge."""
+    """Return the edges of the BARS (48) bars of a histogram of scores from low to high, rising,
+    (BARS + 1,). Where low <= 0 bars are equally wide in log(1 + score - low), for scores run over
+    decades; else all have one width. A threshold between low and high is an edge, and the last edge
+    is then at or beyond high."""
     # `_lowest` begins above 0 only if all scores lie above half of the highest: bars of one width
     is_even = low > 0
     # a little longer, so that the highest score is within the last bar

@@ -17,10 +17,13 @@ def place_strip(
     wanted: float | None = None,
     quartiles: tuple[float, float] | None = None,
 ) -> Drawing:
-    """A drawing of a column's range, from 0, the lowest value, to 1, the highest, with a dot where
-    `value` lies, or an arrow if it is beyond, a tick at the expected one, wanted, and the range
-    between its quartiles, (lower, upper), shaded; None leaves a thing out. All are places in that
-    range."""
+    """Draw the range of a column as a small strip, and on it where a value lies. All arguments are
+    places in that range: 0 is the column's lowest value, 1 its highest.
+
+    value: marked by a dot, or by an arrow at the end if it is below 0 or above 1. wanted: the
+    expected value, marked by a tick; None: no tick. quartiles: (lower, upper), between which the
+    strip is shaded; None: nowhere. Places beyond the range are moved to its end.
+    """
     strip = _strip_with_middle_line(_words(value))
     if quartiles is not None:
         lower, upper = map(_x_of_position, quartiles)

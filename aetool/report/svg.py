@@ -80,6 +80,7 @@ class Drawing:
     height: in pixels. rules: CSS rules of further classes, for `document`."""
 
     def __init__(self, width: float, height: float, label: str) -> None:
+        """Begin an empty drawing. width, height: in pixels; label: what it shows, in words."""
         self.width = width
         self.height = height
         self.label = label
@@ -205,9 +206,10 @@ def short(value: Number) -> str:
 
 
 def ticks(lowest: float, highest: float, most: int = 6) -> list[float]:
-    """Round numbers, multiples of 1, 2 or 5 times a power of 10, from lowest to highest, these two
-    only if they are round, about `most` of them, rising, at equal distances. [lowest] if highest is
-    not above it; [] if an end is not finite, [lowest] if only highest is not."""
+    """Return round numbers between the ends of an axis, rising: all multiples of one step, which is
+    1, 2 or 5 times a power of 10, from lowest to highest, about `most` of them. The ends are among
+    them only if they are such multiples. [lowest] if highest is not above it, or is not finite; []
+    if lowest is not finite."""
     if not math.isfinite(highest - lowest) or highest <= lowest:
         return [lowest] if math.isfinite(lowest) else []
     rough_step = (highest - lowest) / most
@@ -221,8 +223,9 @@ def ticks(lowest: float, highest: float, most: int = 6) -> list[float]:
 
 
 def amount(value: float) -> str:
-    """A number as it stands beside an axis: 5,000 or 0.25, not 5e+03; only from 1e9 on, and below
-    0.001, with an exponent where it needs one. What is not finite is nan, inf or -inf."""
+    """Write a number as it stands beside an axis: 5,000 or 0.25, not 5e+03. From 1,000 on it is
+    rounded to a whole number with commas, below that to 4 digits; from 1e9 on, and below 0.001, to
+    3 digits, with an exponent where it needs one. What is not finite is nan, inf or -inf."""
     if not math.isfinite(value):
         return str(value)
     if abs(value) >= 1e9 or 0 < abs(value) < 1e-3:

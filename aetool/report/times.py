@@ -23,11 +23,12 @@ Moments = tuple[list[float], list[str]]  # epoch seconds, and words
 
 
 def time_ticks(first: float, last: float, width: float) -> Moments:
-    """(round moments from first to last, in epoch seconds; their words), about as many as a drawing
-    of this width, in pixels, has room for.
+    """Choose round moments for the ticks of an axis of time, about as many as a drawing of this
+    width, in pixels, has room for. Returns two lists: the moments from first to last, in epoch
+    seconds, and a text for each, in UTC.
 
-    first, last: epoch seconds, last above first. Both lists are empty for years that calendars do
-    not have.
+    first, last: the ends of the axis, in epoch seconds, last above first. Both lists are empty for
+    years that calendars do not have.
     """
     fewest = max(2, int(width / ROOM))
     least_distance = (last - first) / fewest
@@ -40,9 +41,9 @@ def time_ticks(first: float, last: float, width: float) -> Moments:
 
 
 def _days_or_less(first: float, last: float, least_distance: float) -> Moments:
-    """(moments, in epoch seconds, at which an axis of time from first to last has ticks; a text for
-    each), with a step of seconds, minutes, hours or days: the shortest round one that is at least
-    `least_distance` seconds long, or 28 days."""
+    """Choose the ticks of an axis of time from first to last, in epoch seconds, at equal steps of
+    seconds, minutes, hours or days: the shortest round step of at least `least_distance` seconds,
+    or 28 days. Returns two lists: the moments, in epoch seconds, and a text for each, in UTC."""
     lengths = [float(count) for count in SECONDS]
     for unit, counts in ((MINUTE, MINUTES), (HOUR, HOURS), (DAY, DAYS)):
         lengths += [count * unit for count in counts]

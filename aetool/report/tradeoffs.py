@@ -82,6 +82,8 @@ class _Plane:
     at least one, each with an archive, over all of which the axes reach."""
 
     def __init__(self, drawing: Drawing, ways: Sequence[Way]) -> None:
+        """Lay out the axes in the drawing, both logarithmic, from the least to the largest bytes
+        and errors of all archives; nothing is drawn yet."""
         self.drawing = drawing
         archives = [archive for way in ways for archive in way.shown]
         errors = [archive.error for archive in archives if archive.error > 0]
@@ -100,7 +102,7 @@ class _Plane:
         )
 
     def place(self, archive: Shown) -> Point:
-        """(x, y) of an archive on the sheet, in pixels from the top left."""
+        """Return the place of an archive on the sheet, (x, y) in pixels from the top left."""
         across = self.exact
         if archive.error > 0:
             across = math.log10(archive.error)
@@ -160,8 +162,8 @@ def _hues_of(ways: Sequence[Way]) -> Iterator[int]:
 
 
 def _with_room(low: float, high: float) -> Point:
-    """(low, high), the ends of an axis, moved apart by a part ROOM of their distance each, so that
-    the outermost marks do not lie on its ends."""
+    """Return the ends of an axis, (low, high), each moved outwards by ROOM (0.06) of their
+    distance, or by 0.06 if they are equal, so that the outermost marks do not lie on its ends."""
     room = ROOM * (high - low or 1.0)
     return low - room, high + room
 
