@@ -106,10 +106,11 @@ OF_ITEMS: dict[str, Callable[[object], bool]] = {
 
 
 def plain(value: object) -> object:
-    """A value as Python itself has it: a scalar of another library (a number, text or truth of
-    numpy) as Python's own; a row of values (see _is_row) as a list of its items, each made plain; a
-    set as a list of its items as they are, in the order of their texts. A list, a text, a
-    dictionary, a table and all else come back unchanged."""
+    """Return a value as Python itself has it. A scalar of another library, such as a number, text
+    or truth of numpy, becomes Python's own; a row of values (a tuple or other sequence, an array of
+    one axis, a Series, the keys or values of a dictionary) a list of its items, each made plain; a
+    set a list of its items as they are, in the order of their texts. A list, a text, a dictionary,
+    a table and all else come back unchanged."""
     shape = getattr(value, "shape", None)
     item_of = getattr(value, "item", None)
     if shape == () and callable(item_of):
@@ -168,10 +169,10 @@ def checked_options(
 
 
 class CheckedOptions:
-    """Base of dataclasses that hold the options of a verb: when one is made, ParamError is raised
-    for an option of a wrong type, such as a text, which would be read letter by letter, where a
-    list of texts belongs; the others are kept as `checked_options` returns them. verb: the name of
-    the verb, with which messages begin."""
+    """Base of dataclasses that hold the options of a verb, such as fit, and check them when they
+    are made. ParamError is raised for an option of a wrong type, such as a text where a list of
+    texts belongs. Others are kept as plain values of Python; None, where that is not allowed,
+    becomes the default. verb: the name of the verb, with which messages begin."""
 
     verb: ClassVar[str]
 

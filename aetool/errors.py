@@ -35,6 +35,8 @@ def shortened(message: str) -> str:
 
 
 def _ends_of(match: re.Match[str]) -> str:
+    """Return the first 100 and the last 20 characters of a long name, the text of a match, with
+    "..." between."""
     name = match[0]
     return f"{name[:HEAD]}...{name[-TAIL:]}"
 

@@ -320,9 +320,9 @@ def _as_type(kind: type, value: object) -> object:
 
 
 def describe_params(model: Model) -> list[tuple[str, object, str, str]]:
-    """(name, default, allowed values, help) of each of the model's parameters, in their order.
-    Allowed values are a text: "a|b" for choices, else "0..8" for a range, one end of which may be
-    missing, else the name of the type."""
+    """Describe each of the model's parameters, in their order, as (name, default, allowed values,
+    help). Allowed values are a text: "a|b" for choices, else "0..8" for a range, one end of which
+    may be missing, else the name of the type."""
     rows = []
     for f in dataclasses.fields(model.Params):
         low, high, choices = (f.metadata.get(k) for k in ("min", "max", "choices"))

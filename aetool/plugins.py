@@ -123,8 +123,9 @@ def get_model(name: str) -> Model:
     """The declaration of model `name`, from the plugin of that name or any that declares it. A
     plugin of the model's own name is asked first.
 
-    Raises PluginError where there is none, where two plugins of other names declare it, or where
-    the plugin of that name cannot be used; other plugins that cannot be used are passed over.
+    Raises PluginError where there is none, where two plugins of other names declare it, where the
+    plugin of that name cannot be used, or where two distributions claim the name of any plugin;
+    other plugins that cannot be used are passed over.
     """
     entries = available()
     # a plugin of the model's own name comes first, and spares importing the others
@@ -238,8 +239,9 @@ def _names_of_readers(lookup: Callable[..., Iterable[EntryPoint]], _: tuple[str,
 
 
 def resolve(path: str) -> Any:
-    """The object named "package.module:Name", whose module is imported; PluginError if the module
-    cannot be imported, whatever it raises, or has no such name."""
+    """Import a module and return the object in it that is named, as "package.module:Name".
+    PluginError if the module cannot be imported, whatever it raises, or has no such name; but an
+    AetoolError that it raises passes as it is."""
     module, _, name = path.partition(":")
     try:
         imported_module = importlib.import_module(module)

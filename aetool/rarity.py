@@ -165,8 +165,8 @@ class Rarity:
 
     @property
     def turns(self) -> Float:
-        """(knots,): the change of the curve's slope at each knot; at the first, the slope
-        itself."""
+        """The change of the curve's slope at each knot, (knots,), in bits for each unit of score;
+        at the first the slope itself, as the curve is level before it."""
         # no division by 0, however close two knots lie
         lengths = np.maximum(np.diff(self.scores), 1e-300)
         slopes = np.diff(self.bits) / lengths

@@ -54,10 +54,13 @@ OPERATORS = frozenset(_NAMES.split())
 
 
 def walk(data: bytes, name: str) -> onnx.ModelProto:
-    """The ONNX graph in these bytes, parsed; BundleError unless it is plain: only OPERATORS, no
-    more than MAX_NODES (20,000) of them, no subgraph, external, sparse or training data, foreign
-    domain or function, no constant of more numbers than the file has bytes. name: the graph's, in
-    messages."""
+    """Parse the bytes of an ONNX graph and check that it is harmless to run; returns the model.
+
+    BundleError for bytes that are no graph, an operator that is not among OPERATORS or is of a
+    foreign domain, more than MAX_NODES (20,000) nodes, subgraphs, functions, external, sparse or
+    training data, and a constant of more numbers than the file has bytes. name: the graph's, in
+    messages. Shapes are not looked at.
+    """
     import onnx
     from google.protobuf.message import DecodeError
 
@@ -136,11 +139,13 @@ def _bytes_of_values(
     batch: int,
     refuse: Callable[[str], BundleError],
 ) -> tuple[int, int]:
-    """(the bytes of all values that a graph computes for a batch of `batch` rows, 8 for each number
-    and as if none were freed; the bytes of those values alone that depend on the rows, results of
-    IN_PLACE operators, such as Reshape, left out). refuse: makes the error for the reason why a
-    graph is not allowed; raised where an input has no shape, shapes do not fit together, or the
-    shape of a value is not known beforehand."""
+    """Count the bytes that a graph's values take for a batch of `batch` rows, at 8 for each number
+    and as if none were freed. Returns two counts: of all values that nodes compute; and of those
+    alone that depend on the rows, results of IN_PLACE operators, such as Reshape, left out.
+
+    refuse: makes the BundleError for the reason why a graph is not allowed; it is raised where an
+    input has no shape, shapes do not fit together, or the size of a value is not known beforehand.
+    """
     import onnx
 
     fixed = onnx.ModelProto()

@@ -64,19 +64,19 @@ def _nearest_of(distances: Float, part: float) -> npt.NDArray[np.bool_]:
 
 
 def _distances_by_axes(numbers: _Winsorised, weights: Float) -> Float:
-    """(rows,): squared Mahalanobis distances from the weighed mean, where a covariance of all
-    numbers would be too large: by the variances along the leading axes, and along all other axes by
-    one, their mean. weights: (rows,), 0 or more."""
+    """Return the squared Mahalanobis distance of each row from the weighed mean, (rows,), where a
+    covariance of all numbers would be too large: by the variances along at most 32 leading axes,
+    and along all other axes by one variance, their mean. weights: (rows,), 0 or more."""
     axes = max(1, min(AXES, len(weights) // ROWS_OF_AN_AXIS))
     principal = leading(numbers, axes, weights)
     return principal.squares(numbers)
 
 
 def _distances_by_covariance(numbers: _Winsorised, weights: Float) -> Float:
-    """(rows,): squared Mahalanobis distances from the weighed mean, by the weighed covariance. The
-    variance of a number that is one value in more than half of the rows counts as at least 1, and
-    0.001 is added to each variance. DataError if there is no weight. weights: (rows,), 0 or
-    more."""
+    """Return the squared Mahalanobis distance of each row from the weighed mean, (rows,), by the
+    weighed covariance. The variance of a number that is one value in more than half of the rows
+    counts as at least 1, and 0.001 is added to each variance. DataError if there is no weight.
+    weights: (rows,), 0 or more."""
     weighed = moments(numbers, weights)
     # where most rows are 0 the variance is that of the others, not of how rare they are
     variance = np.diag(weighed.cov)
@@ -115,7 +115,7 @@ class _Winsorised:
             self._measure(number, values, len(few))
 
     def squared_lengths(self) -> Float:
-        """(rows,): the sum of the squares of each row's numbers."""
+        """Return the sum of the squares of each row's numbers, (rows,)."""
         lengths = [(numbers**2).sum(axis=1) for numbers in self]
         return np.concatenate(lengths)
 

@@ -50,9 +50,11 @@ class CodingModel(bundles.Bundle):
         """The code of each record, (rows, latent) float32, by the model's encoder, in the order of
         the data; a picture that cannot be read has none.
 
-        header to on_bad_lines: how a path's text is written, as in aetool.fit; executor: as in
-        aetool.detect. device: where the encoder runs, as in aetool.fit. AetoolError for a model
-        without an encoder and for data that it does not take.
+        data: a path, a DataFrame, or whatever else holds a table or pictures. header to
+        on_bad_lines: how a path's text is written, as in aetool.fit; None: told from the text.
+        executor: what computes the codes, with the same result, as in aetool.detect; None: this
+        process. device: where the encoder runs: auto, cpu, cuda or cuda:<n>. AetoolError for a
+        model without an encoder and for data that it does not take.
         """
         return operations.encode(
             data_of("encode", data, text_options(locals())), self, device, executor
@@ -73,7 +75,8 @@ class CodingModel(bundles.Bundle):
         needs it, any other does not use it. Columns that are in no code, such as dates, are None
         throughout, unless condition tells them; a cell of it that is not of its column's kind
         counts as a gap. AetoolError for a model without a decoder, for codes of another shape, and
-        for a condition that is missing, lacks a column or has another number of rows.
+        for a condition that is missing, lacks a column or has another number of rows. device: where
+        the decoder runs: auto, cpu, cuda or cuda:<n>.
         """
         return operations.decode(codes, self, device, condition)
 
@@ -105,9 +108,10 @@ class CodingModel(bundles.Bundle):
         fill_missing: change nothing but gaps: missing cells of tables, and of pictures the region
         (left, top, width, height, in pixels), which is needed there and refused for tables. clean:
         the same records undamaged, against which the error before and after is measured. force:
-        replace a file that is there. header to on_bad_lines: as in score. AetoolError for a model
-        without a decoder, for a file at path, unless force, and for data that the model does not
-        take.
+        replace a file that is there. device: where the model runs: auto, cpu, cuda or cuda:<n>.
+        header to on_bad_lines: how the text of data and clean is written, where they are paths, as
+        in aetool.fit; None: told from the text. AetoolError for a model without a decoder, for a
+        file at path, unless force, and for data that the model does not take.
         """
         # before any name but those of the arguments is set
         arguments = dict(locals())
@@ -165,16 +169,18 @@ class CodingModel(bundles.Bundle):
         comment: str | None = None,
         on_bad_lines: str | None = None,
     ) -> pd.DataFrame:
-        """Find the k records of data whose codes are nearest to those of each record of query: a
-        DataFrame with the columns query, rank and row (all from 1) and distance, nearest first, the
-        pairs of a query together: of all records, if data have fewer than k. distance is Euclidean,
-        and of discrete or binary codes the number of entries that differ.
+        """Find the k records of data whose codes are nearest to that of each record of query; all
+        records, if data have fewer than k. Returns a DataFrame with a row for each pair of a query
+        and a neighbour, the pairs of a query together, nearest first, and the columns query, rank
+        and row (all from 1) and distance: Euclidean, and of discrete or binary codes the number of
+        entries that differ; of pictures with names also picture.
 
         data: a DataFrame, a path, or an archive that stores codes. rows: which records of query to
         look for, from 1; () means all. binary: compare binary codes, by the number of bits that
-        differ. columns: of data, whose values become columns beside each neighbour. header to
-        comment: as in score. AetoolError for k below 1, a row that is not there, and data without
-        records.
+        differ. columns: of data, whose values become columns beside each neighbour. device: where
+        the encoder runs: auto, cpu, cuda or cuda:<n>. header to on_bad_lines: how the text of query
+        and data is written, where they are paths, as in aetool.fit; None: told from the text.
+        AetoolError for k below 1, a row that is not there, and data without records.
         """
         # before any name but those of the arguments is set
         arguments = dict(locals())

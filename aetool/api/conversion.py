@@ -177,8 +177,9 @@ def one_shot_fit(
 
 
 def listed(values: str | Sequence[str] | None) -> Option:
-    """A list of values, where a single text is a list of that one and None an empty one; all else
-    as `plain` has it."""
+    """Return values as a list: a single text as a list of that one, None as an empty one, a tuple,
+    a set or an array of one axis as a list of its items. Any other value comes back unchanged (a
+    scalar of numpy as Python's own), to be refused elsewhere."""
     if isinstance(values, str):
         return [values]
     return [] if values is None else plain(values)
@@ -252,7 +253,8 @@ def refuse_misspelt_parameter(
 
 def refuse_of_other_verbs(verb: str, name: str) -> None:
     """Raise ParamError for the name of an argument that the verb does not have, and that others do:
-    it says which. A name that no verb has passes. verb: for the message; name: the argument's."""
+    it says which. A name that no verb has passes, and so does one that is a parameter of every
+    network, such as latent. verb: for the message; name: the argument's."""
     # a parameter that another model has is told of by the model
     if name in {field.name for field in dataclasses.fields(NetParams)}:
         return

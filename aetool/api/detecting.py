@@ -208,10 +208,11 @@ def drift(
     measured.
 
     reference: a model, its path, or data to which one is fitted first, as plugin to params say.
-    alpha: how often data that are the same may be called shifted, 0.01 or "1%". header to
-    on_bad_lines: how the text of paths is written. All others as in aetool.fit; beside a model,
-    plugin to params are refused. ParamError for such arguments, DataError for data that the model
-    does not take: each an AetoolError."""
+    alpha: how often data that are the same may be called shifted, 0.01 or "1%". device: where the
+    model runs. header to on_bad_lines: how the text of paths is written, as in aetool.fit; None:
+    told from it. All others mean what they mean in aetool.fit; beside a model, plugin to params are
+    refused. ParamError for such arguments, DataError for data that the model does not take: each an
+    AetoolError."""
     # before any name but those of the arguments is set
     arguments = dict(locals())
     new = data_of("drift", new, text_options(arguments))

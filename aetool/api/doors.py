@@ -21,16 +21,20 @@ BY_PLACE = (inspect.Parameter.POSITIONAL_ONLY, inspect.Parameter.POSITIONAL_OR_K
 
 
 def door(verb: Verb) -> Verb:
-    """Decorator of a verb for users of Python: a call that does not suit its arguments, which for
-    Python is a TypeError, is a ParamError that says what does: a name that is misspelt, or of
-    another verb, or of a fit; an argument that is missing, given twice, or one too many."""
+    """Decorate a function for users of Python so that a call that does not suit its arguments,
+    which for Python is a TypeError, raises a ParamError that says what does suit.
+
+    So it is for a name that is misspelt, belongs to another function, or is an option of a fit, and
+    for an argument that is missing, given twice, or one too many. Any other call, and a TypeError
+    from inside the function, goes through unchanged. Returns the decorated function.
+    """
     signature = inspect.signature(verb)
     # how users call it, who have no other function of that name
     name = verb.__name__.removesuffix("_archive")
 
     @functools.wraps(verb)
     def checked_call(*arguments: Option, **named: Option) -> object:
-        """Call the verb, if the arguments suit it."""
+        """Call the verb and return its result; ParamError if the arguments do not suit it."""
         try:
             signature.bind(*arguments, **named)
         except TypeError:

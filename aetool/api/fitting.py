@@ -107,7 +107,8 @@ def fit(
     what reads the rows of a table, as in aetool.detect: the same model. checkpoint: a file in which
     the training of a network is kept until it is over, and by which it goes on after a kill.
     header, delimiter (a character, "tab" or "blank"), decimal ("." or ","), encoding, skip_rows,
-    comment: how the text of a path is written, where that is not told from it.
+    comment: how the text of a path is written; None: told from it. on_bad_lines: "skip" passes over
+    lines with too few or too many fields; "error", which None stands for, refuses data with such.
     params: parameters of the model, such as latent=8; `aetool plugins show NAME` lists them.
     ParamError for an argument that is not allowed, DataError for data that cannot be read or
     fitted, PluginError for a model that is not installed or fails: each an AetoolError.

@@ -66,11 +66,12 @@ class JudgingModel(bundles.Bundle):
         comment: str | None = None,
         on_bad_lines: str | None = None,
     ) -> Frame:
-        """Score every record of data with this model and flag anomalies: a DataFrame with the
-        columns row, score, p, why and anomaly, on the data's own index; a DataFrame of pandas, of
-        polars where the data are.
+        """Score every record of data with this model and flag anomalies: a DataFrame with a row for
+        each record, on the data's own index, and the columns row (from 1), score, p, why and
+        anomaly, of pictures and archives a few more; of pandas, or of polars where the data are.
 
-        The arguments mean what they mean in aetool.detect. AetoolError for arguments that exclude
+        The arguments mean what they mean in aetool.detect: of threshold to top one at most says
+        what is flagged, None being what is not asked for. AetoolError for arguments that exclude
         each other, and for data that the model does not take.
         """
         return detect(
@@ -135,7 +136,9 @@ class JudgingModel(bundles.Bundle):
         column that says which records are anomalies, and its ordinary values; the page then has ROC
         and precision-recall curves; both or neither, and of pictures "folder" and names of folders.
         force: replace a page that is there. All other arguments mean what they mean in
-        aetool.detect. AetoolError as there, and for a page at path, unless force.
+        aetool.detect: of threshold to top one at most says what is flagged, calibration are
+        ordinary records that the model has not seen. AetoolError for arguments that exclude each
+        other, for data that the model does not take, and for a page at path, unless force.
         """
         # before any name but those of the arguments is set
         arguments = with_parts("report", dict(locals()))
@@ -165,8 +168,10 @@ class JudgingModel(bundles.Bundle):
         """Compare new data with those that this model was fitted on: same, shifted, broken or
         unknown, and how they differ.
 
-        The arguments and the returned Comparison are those of aetool.drift. AetoolError for an
-        alpha that is no share, and for data that cannot be read or are of another kind.
+        alpha: how often data that are the same may be called shifted, 0.01 or "1%". device: where
+        the model runs. header to on_bad_lines: how the text of a path is written, as in aetool.fit.
+        The returned Comparison is that of aetool.drift: .word, .shifted and .to_json(). AetoolError
+        for an alpha that is no share, and for data that cannot be read or are of another kind.
         """
         return drift(
             self,
@@ -201,9 +206,11 @@ class JudgingModel(bundles.Bundle):
         """Score each record of data: (rows,) float64, in `unit`; larger is more anomalous; NaN for
         a picture that cannot be read.
 
-        header to on_bad_lines: how a path's text is written, as in aetool.fit; executor: as in
-        aetool.detect. device: where the model runs, as in aetool.fit. DataError, an AetoolError,
-        for data that the model does not take.
+        data: a path, a DataFrame, or whatever else holds a table or pictures. header to
+        on_bad_lines: how a path's text is written, as in aetool.fit; None: told from the text.
+        executor: what computes the scores, with the same result, as in aetool.detect; None: this
+        process. device: where the model runs: auto, cpu, cuda or cuda:<n>. DataError, an
+        AetoolError, for data that the model does not take.
         """
         return operations.score(
             data_of("score", data, text_options(locals())), self, device, executor
@@ -272,14 +279,17 @@ class JudgingModel(bundles.Bundle):
     ) -> dict[str, float]:
         """Judge the score against labels: a dictionary of auroc, average_precision, and precision
         and recall of what is flagged, each from 0 to 1, the threshold, and how many are rows,
-        anomalies and flagged; with masks also pixel_auroc, pro and box_hits of the heat maps.
+        anomalies and flagged; with masks also pixel_auroc, pro and box_hits of the heat maps, and
+        how many are defective_pictures, defective_regions and, if any are, without_mask.
 
         label: the column of data that says what each record is, needed for tables; pictures are
         labelled by their folders. normal: the labels that mean an ordinary record [of pictures:
         good]. masks: a folder of pictures that mark what is wrong, for a model of pictures: for
-        scratch/003.png the mask scratch/003_mask.png. threshold to top: what is flagged, as in
-        detect [what lies above the model's own threshold]. header to on_bad_lines, executor: as in
-        score. AetoolError where labels are missing, or all are ordinary or none.
+        scratch/003.png the mask scratch/003_mask.png. threshold to top: what is flagged, by one of
+        them at most, as in detect [what lies above the model's own threshold]. header to
+        on_bad_lines: how the text of a path is written, as in aetool.fit; executor: what computes
+        the scores, as in aetool.detect. AetoolError where labels are missing, or all are ordinary
+        or none.
         """
         # before any name but those of the arguments is set
         arguments = with_parts("evaluate", dict(locals()))

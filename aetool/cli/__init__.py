@@ -128,12 +128,14 @@ def status(args: list[str] | None = None) -> int:
 
 
 def _status(arguments: list[str]) -> int:
-    """Run a command line: errors become lines on standard error, and the exit status is returned:
-    what the command or the error says, else 0; 2 for a wrong command line, an OSError and where
-    memory is out; 130 if it was interrupted, and 128 and the signal's number if a signal ended it.
-    0, and no line, if the reader of standard output has gone. With --debug AetoolError and OSError
-    are raised instead; an exception that is a bug always
-    is."""
+    """Run a command line, print its errors as lines on standard error, and return its exit status.
+
+    The status is what the command returns, if that is a whole number, else 0; of an AetoolError its
+    own; 2 for a wrong command line, an OSError and where memory is out; 130 if it was interrupted,
+    and 128 and the signal's number if a signal ended it; 0, and no line, if the reader of standard
+    output has gone. With --debug AetoolError and OSError are raised instead; an exception that is a
+    bug always is.
+    """
     debug = "--debug" in arguments
     try:
         with of_the_shell(), one_reading(), texts.notices_printed():

@@ -66,6 +66,8 @@ def choice(given: ChoiceGiven) -> ChoiceAsked:
 
 
 def _share(text: str | None, option: str) -> float | None:
-    """A part of records from a text such as "1%"; None for None. ParamError as of `choice`."""
+    """Return a share of records as a number from a text such as "1%" or "0.01"; None for None.
+    ParamError for what is no number, for 0.5 to below 1 written without %, which may be meant as a
+    percentage, and for 100% or more. option: its name, for the error."""
     # half of all records or more is hardly meant: 0.5 may be half a percent
     return options.percent(text, option, doubtful=options.HALF)

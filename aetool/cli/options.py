@@ -89,7 +89,8 @@ class FiniteNumber(click.FloatRange):
         param: click.Parameter | None,
         ctx: click.Context | None,
     ) -> float:
-        """The text of the option as a number; click.BadParameter if it is none."""
+        """Return the text of the option as a number; click.BadParameter if it is none, is outside
+        of the range, or is infinite or "nan"."""
         number: float = super().convert(value, param, ctx)
         if not math.isfinite(number):
             self.fail(f"{value} is no finite number: write one such as {self.example}", param, ctx)
@@ -101,7 +102,7 @@ class ScoreType(FiniteNumber):
     click.BadParameter, with the option to use for it."""
 
     def __init__(self) -> None:
-        """Any finite number."""
+        """Take any finite number."""
         super().__init__("12.5")
 
     def convert(
@@ -110,7 +111,8 @@ class ScoreType(FiniteNumber):
         param: click.Parameter | None,
         ctx: click.Context | None,
     ) -> float:
-        """The text of the option as a number; click.BadParameter if it is none."""
+        """Return the text of the option as a number; click.BadParameter if it is none, is infinite
+        or "nan", or ends with %, as a share does: then it names --fpr."""
         text = str(value)
         if text.endswith("%"):
             self.fail(

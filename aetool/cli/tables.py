@@ -134,7 +134,8 @@ def show(detection: Detection, printing: Printing, all_rows: bool = False) -> No
 
 def _written_by_a_plugin(columns: Mapping[str, object], printing: Printing) -> bool:
     """Write columns by the reader of a plugin, if one writes files of the output's name; returns
-    whether one has. False where a format is asked for. DataError as of readers.write."""
+    whether one has. False where a format is asked for. DataError for a file that exists, unless
+    printing.force, and where the plugin fails."""
     if printing.output is None or printing.form or printing.as_json:
         return False
     from aetool.data import readers

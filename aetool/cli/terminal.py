@@ -168,8 +168,8 @@ def end_like_interrupted() -> None:
 
 
 def _end_by_signal(number: int, frame: FrameType | None) -> None:
-    """Handle a signal, by its number: raise Ended, and let a second signal end the process at
-    once."""
+    """Handle a signal, by its number: raise Ended, and let a second such signal end the process at
+    once. frame: the code that was running, which Python passes on; not looked at."""
     signal.signal(number, signal.SIG_DFL)
     raise Ended(number)
 

@@ -29,7 +29,7 @@ def text_options(*paths: str) -> Callable[[Command], Command]:
     """
 
     def decorated(command: Command) -> Command:
-        """Add the options to a command."""
+        """Return the command with the options added, and its paths described by them."""
 
         @functools.wraps(command)
         def with_reading(**given: object) -> object:

@@ -386,9 +386,10 @@ def _best_cut(
 ) -> Cut | None:
     """Choose the delimiter that cuts the text from this line, from 0, best, and return the records
     that it gives; None if none of the delimiters gives regular ones. `likely` is taken if it does;
-    else the one that leaves the fewest cells, in tenths, with another delimiter in them, and of
-    equal ones that of most columns. Blanks are tried only where no delimiter before them gives
-    regular records, and only what they cut looks like a table."""
+    else the one that leaves the smallest part of the cells, rounded to a tenth, with another
+    delimiter in them, and of equal ones that of most columns. Blanks are tried only where no
+    delimiter before them gives regular records, and they cut what looks like a table (at least
+    three fields, or only figures)."""
     cuts: list[Cut] = []
     for delimiter in delimiters:
         cut = None

@@ -346,8 +346,8 @@ def _logarithmic_height(count: float) -> float:
 def _score_edges(low: float, high: float, threshold: float) -> Float:
     """Return the edges of the BARS (48) bars of a histogram of scores from low to high, rising,
     (BARS + 1,). Where low <= 0 bars are equally wide in log(1 + score - low), for scores run over
-    decades; else all have one width. A threshold between low and high is an edge, and the last edge
-    is then at or beyond high."""
+    decades; else all have one width. A threshold between low and high is an edge; the last edge is
+    at or beyond high."""
     # `_lowest` begins above 0 only if all scores lie above half of the highest: bars of one width
     is_even = low > 0
     # a little longer, so that the highest score is within the last bar
