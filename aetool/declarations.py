@@ -104,9 +104,9 @@ def check_reader(reader: Reader, owner: str) -> None:
 
 
 def _joined_results(name: str, hook: str, kind: type, results: list[object]) -> list[object]:
-    """Join what all implementations of a hook return into one list; PluginError for a result that
-    cannot be iterated over, such as None or a single declaration, and for an item that is not of
-    the class `kind`. name: the plugin's, hook: the hook's."""
+    """Join what all implementations of a hook return, `results`, into one list; PluginError for a
+    result that cannot be iterated over, such as None or a single declaration, and for an item that
+    is not of the class `kind`. name: the plugin's, hook: the hook's."""
     declared: list[object] = []
     for result in results:
         if isinstance(result, kind) or not isinstance(result, Iterable):

@@ -233,9 +233,9 @@ def _score_graph(
     """The bytes of the graph that scores records. Its outputs: parts, (B, columns + 1) float32 in
     the unit of the score, what each column costs and last what all share; expected, what was
     expected of the record, in user units or levels of pixels; with the prior "features" also
-    likely, what was expected as features. With the error "bits" parts are in bits, see `_in_bits`.
-    All weights of the network are stored in it. model: the traced network; schema: None for
-    pictures."""
+    likely, what was expected as features. With the error "bits" parts are in bits, and very large
+    ones are dampened. All weights of the network are stored in it. model: the traced network;
+    schema: None for pictures."""
     g = Graph()
     parts_and_expected = _needed_for(model, ["parts", "expected"])
     features = _input_of_records(g, spec, schema)
@@ -264,9 +264,13 @@ def _in_bits(
     parts: str,
     columns: int,
 ) -> str:
-    """Add to graph g the parts of a score, (B, columns + 1) in nats, in bits; returns the name of
-    the result. Added is what cells cost that the network does not see (of tables), and each part
-    beyond log2(rows fitted + 1) + 24 bits (of pictures 24) counts ever less. parts: their name."""
+    """Add nodes to graph g that turn the parts of a score, (B, columns + 1), from nats into bits;
+    returns the name of the result. parts: their name; schema: None for pictures.
+
+    Of tables the costs of cells that the network does not see, such as words that are new, are
+    added before. Of each part what exceeds log2(rows fitted + 1) + 24 bits (of pictures 24) counts
+    ever less, so that none drowns the others.
+    """
     rows = 0
     if schema is not None:
         # of pictures nothing is known but pixels

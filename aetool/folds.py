@@ -132,10 +132,10 @@ def _equal_rows(flat: npt.NDArray[np.float32]) -> tuple[Int, Int]:
 
 def fair(scores: Sequence[bytes], spec: Spec, schema: Schema | None) -> bytes:
     """Join the score graphs of all folds into one that scores each record by the graph that was
-    fitted without that record's fold. In which fold a record is follows from its values, see
-    `content_folds`. scores: the bytes of the graph of each fold, fold 0 first, at least one;
-    returns those of the joined one, which has the outputs that all of them have. schema: None for
-    pictures."""
+    fitted without that record's fold. In which fold a record is follows from its values, as a
+    weighed sum of its features that is computed in the graph. scores: the bytes of the graph of
+    each fold, fold 0 first, at least one; returns those of the joined one, which has the outputs
+    that all of them have. schema: None for pictures."""
     g = Graph()
     x, features = open_graph(g, spec, schema)
     fold = _write_fold(g, features, spec, len(scores))
@@ -161,9 +161,10 @@ def _computed_by_all(
     records: str,
     choice: Choice,
 ) -> dict[str, str]:
-    """Compute all graphs of records and keep of each output that of each record's own graph:
-    returns what the outputs are called in the graph that is written, by their names; one that some
-    graph lacks is left out. records: the name of the records there."""
+    """Write the graphs of all folds, `models`, into the graph of `choice`, and of each output nodes
+    that take for each record what its own fold's graph gives. Returns what the outputs are called
+    in that graph, by their names in the models; one that some model lacks is left out. records: the
+    name of the records there; choice: says which model is a record's own."""
     g = choice.g
     computed = [g.embed(model, {model.graph.input[0].name: records}) for model in models]
     chosen = {}

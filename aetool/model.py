@@ -96,12 +96,12 @@ class Member:
 class Model:
     """A kind of model, declared without importing what computes it.
 
-    net names the class as "package.module:Class"; data says what it can be fitted on: "table",
-    "image", and "pairs" (of damaged and clean records, which its loss takes apart). In place of a
-    net (exactly one of the two is set) there may be members, whose scores are joined as
-    aetool.rarity.joined says; the first that can be fitted also gives the code and what is
-    expected. summary: one line for lists of models; Params: a dataclass whose fields `param` makes,
-    the model's parameters.
+    name: by which users ask for it. net names the class as "package.module:Class"; data says what
+    it can be fitted on: "table", "image", and "pairs" (of damaged and clean records, which its loss
+    takes apart). In place of a net (exactly one of the two is set) there may be members, whose
+    scores are joined as aetool.rarity.joined says; the first that can be fitted also gives the code
+    and what is expected. summary: one line for lists of models; Params: a dataclass whose fields
+    `param` makes, the model's parameters.
     """
 
     name: str

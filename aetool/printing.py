@@ -34,7 +34,8 @@ def in_utf8(name: str) -> str:
 
 
 def ordinal(number: int) -> str:
-    """A place in an order, counted from 1, as it is read: "1st", "2nd", "3rd", "11th", "20th"."""
+    """Write a place in an order, counted from 1, as it is read: "1st", "2nd", "3rd", "11th",
+    "1,020th"."""
     ending = "th"
     # 11th to 13th, of every hundred, are exceptions
     if number // 10 % 10 != 1:

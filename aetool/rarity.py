@@ -144,9 +144,10 @@ class Rarity:
 
     @classmethod
     def of_few(cls, held_out: Float) -> Rarity:
-        """The rarity of scores, (n,), of which there may be few: four excesses that happen to lie
-        close together would make every higher score seem impossible, so the second estimate of the
-        tail's scale, by the median and the highest tenth, counts as 10 excesses."""
+        """Return the Rarity of held-out scores, (n,) with n at least 1, of which there may be few.
+        It is that of Rarity.of with expected=10: how fast scores fall off from their median to
+        their highest tenth counts as 10 excesses, since a few excesses that happen to lie close
+        together would make every higher score seem impossible."""
         return cls.of(held_out, EXPECTED_EXCESSES)
 
     @classmethod

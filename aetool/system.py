@@ -251,9 +251,10 @@ def renames_open_files() -> bool:
 
 
 def temporary_file(prefix: str) -> BinaryIO:
-    """Create a temporary file, whose path_of can be opened a second time. Nothing is left of it
-    when it is closed or this process ends; on Windows, when it is closed and nobody uses it any
-    more. OSError if none can be made."""
+    """Create a temporary file, open for reading and writing, whose path_of can be opened a second
+    time. prefix: how its name begins, where it has one. Nothing is left of it when it is closed or
+    this process ends; on Windows, when it is closed and nobody uses it any more. OSError if none
+    can be made."""
     if OPEN_FILES.is_dir():
         return cast(BinaryIO, tempfile.TemporaryFile(prefix=prefix))
     if not WINDOWS:

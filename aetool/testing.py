@@ -73,7 +73,8 @@ class NotApplicable(SkipTest):
 @dataclass(frozen=True)
 class Case:
     """One check of one model on one kind of data ("declaration", "table" or "image"); run() raises
-    AssertionError if it fails, and unittest.SkipTest if it does not apply."""
+    AssertionError if it fails, and unittest.SkipTest if it does not apply. check: the function that
+    checks; bench: what it is called with; quick: whether it takes neither a fit nor an archive."""
 
     kind: str
     check: Callable[..., None]

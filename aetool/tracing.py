@@ -155,7 +155,9 @@ def _passes_where_needed() -> Iterator[None]:
     def decompose_if_needed(
         program: torch.export.ExportedProgram, registry: object
     ) -> torch.export.ExportedProgram:
-        """The program in operators that ONNX has."""
+        """Return the program in operators that ONNX has: itself, its graph changed in place, if all
+        that ONNX lacks could be replaced here, else as torch's pass writes it. registry: torch's,
+        of the operators that ONNX has."""
         # hundreds, in each of which every node is looked for
         known = set(known_operators(registry))  # type: ignore[arg-type]
         if in_known_operators(program.graph, known):
@@ -163,7 +165,8 @@ def _passes_where_needed() -> Iterator[None]:
         return decompose(program, registry)  # type: ignore[arg-type]
 
     def promote_if_needed(module: fx.GraphModule) -> None:
-        """Write into the module where numbers become those of another type."""
+        """Write conversions into the module where numbers become those of another type, in place,
+        by torch's pass; nothing if no operator may be given values of several types."""
         if _mixes_types(module.graph, lambda node: rule_for(node, rules)):
             promote(module)
 

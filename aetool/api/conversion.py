@@ -149,13 +149,16 @@ def one_shot_fit(
     arguments: Mapping[str, Option],
     has_model: bool,
 ) -> FitOptions | None:
-    """The options for the fit with which a verb begins, chosen from its arguments; None if there is
-    a model already, beside which any argument of a fit that is not left at its default is a
-    ParamError. verb: "detect" or "drift", whose function is `declared`; arguments: by name, with
-    plugin, params (the parameters of the model, by name) and device, which is taken and never
-    refused; all_rows of detect, which is of its result, is no argument of a fit. ParamError also
-    for one that looks misspelt or has a wrong type; the errors of plugins.get_model where a plugin
-    with parameters of its own is not installed."""
+    """Choose the options for the fit with which a verb begins from its arguments; None if has_model
+    is true, as there is a model already: then any argument of a fit that is not left at its default
+    is a ParamError.
+
+    verb: "detect" or "drift", whose function is `declared`. arguments: by name, with plugin, params
+    (the parameters of the model, by name) and device, which is taken and never refused; all_rows of
+    detect, which is of its result, is no argument of a fit. ParamError also for one that looks
+    misspelt or has a wrong type; PluginError where params are given for a plugin that is not
+    installed.
+    """
     refuse_misspelt_parameter(verb, declared, arguments["plugin"], arguments["params"])
     parameters = inspect.signature(declared).parameters
     fit_names = FIT_OPTIONS & parameters.keys() | {"plugin"}

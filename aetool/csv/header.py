@@ -20,7 +20,8 @@ Record = Sequence[str]
 
 
 class Written(NamedTuple):
-    """A cell of text as it stands in a file: its text without quotes, and whether it has quotes."""
+    """A cell of text as it stands in a file. text: its text without quotes; quoted: whether it has
+    quotes there."""
 
     text: str
     quoted: bool
@@ -130,10 +131,11 @@ def is_quoted_otherwise(
     """Whether the first record is quoted as no other is, as names are and records are not.
 
     Either all of it is, and half of the columns never are; or nothing is, and half of the columns
-    always are. Cells with the delimiter in them have to be quoted, which says less: below an
-    unquoted first record they do not count, and beside a quoted one they are not enough (see
-    `_are_quoted_as_names`). body: the records below the first. Gaps do not count; False if the
-    first record has nothing else, or none follows.
+    always are. Cells with the delimiter in them have to be quoted, which says less: a column with
+    such cells does not count below an unquoted first record, and neither does one of fewer than
+    three cells; and a quoted first record must have a cell without the delimiter, or three cells
+    that are no numbers. body: the records below the first. Gaps do not count; False if the first
+    record has nothing else, or none follows.
     """
     filled = [cell for cell in first if not cells.is_gap(cell.text)]
     if not filled or not body:

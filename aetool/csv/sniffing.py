@@ -351,8 +351,10 @@ def _table_below(
     likely: str | None,
 ) -> Cut | None:
     """Find the table that begins on one of these lines, numbers from 0, below others that are none
-    of it: its first records; None where no delimiter makes any regular. likely: the delimiter that
-    the file's name suggests."""
+    of it: returns its first records, cut by one of `delimiters`; None where none of these makes
+    enough regular records: three, and half as many as lines stand above. Of several lines the first
+    counts, but one whose records part at blanks and hold other delimiters only if no other does.
+    likely: the delimiter that the file's name suggests, or None."""
     doubtful = None
     for line in lines:
         cut = _best_cut(beginning, line, delimiters, likely)

@@ -307,9 +307,10 @@ class _JointFit:
     """The fit of a model that joins others: its members one by one, as far as they suit the data,
     the options and the time.
 
-    Call `fit` once. started: by time.monotonic; samples: whether `sample` must be able to draw from
-    the first member. members: those that were fitted; left_out: why others were not, by name;
-    needed: for members left out for want of time, the seconds that they take, by name.
+    Call `fit` once. prepared: the rows; progress: a callback, or None; started: when the fit began,
+    by time.monotonic; samples: whether `sample` must be able to draw from the first member.
+    members: those that were fitted; left_out: why others were not, by name; needed: for members
+    left out for want of time, the seconds that they take, by name.
     """
 
     model: Model

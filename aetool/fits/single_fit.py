@@ -91,8 +91,9 @@ def solve(
     score_alone: bool = False,
 ) -> tuple[dict[str, bytes], closed_form.Solution]:
     """Fit a closed form on those prepared rows where keep, (rows,), is True: (its graphs as bytes
-    by file name, or that of its score alone; the solution). net: the class of the closed form;
-    params: the values of the model's parameters. Raises what its `fit` does."""
+    by file name; the solution). score_alone: whether its score graph is the only one that is
+    written. net: the class of the closed form; params: the values of the model's parameters. Raises
+    what its `fit` does."""
     rows = np.flatnonzero(keep)
     flat = prepared.features.reshape(len(prepared.features), -1)
     # copies of a few rows at a time: a second array of all of them might not fit into memory

@@ -9,8 +9,9 @@ MEMBER_STEPS = 100  # steps of progress that a member of a joint model counts fo
 
 
 def tell(progress: Progress | None, step: int, steps: int, words: str) -> None:
-    """Report progress to a callback, if there is one: how many of all steps are done, from 0, and
-    words on the current one."""
+    """Report progress to a callback, unless that is None: it is called with a dictionary of step,
+    how many steps are done, from 0, steps, how many there are in all, and words on the current
+    one."""
     if progress is not None:
         progress({"step": step, "steps": steps, "words": words})
 

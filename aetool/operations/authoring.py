@@ -97,8 +97,9 @@ def folder_of(name: str, folder: Path) -> Path:
 
 
 def uninstalled(name: str, folder: Path) -> Path | None:
-    """The path of a package that `new` has written for this name and that is not installed yet;
-    None if there is none. PluginError where two installed packages claim one name."""
+    """Return the path of a plugin's package that `new` has written into `folder` for this name, and
+    that is not installed yet; None if there is none. PluginError where two installed packages claim
+    one name."""
     package = folder_of(name, folder)
     is_there = (package / "pyproject.toml").is_file()
     if is_there and name not in plugins.available():

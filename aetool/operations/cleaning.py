@@ -236,8 +236,9 @@ class _Job:
         return 1 + int(np.argmin(errors))
 
     def _mask_of_values(self, where: Mask) -> Mask:
-        """Bring a mask of gaps into the layout of `_standardised`: for a table (rows, numbers), for
-        pictures unchanged."""
+        """Bring a mask of values into the layout in which errors are measured. where: of a table,
+        (rows, columns), which becomes (rows, numbers), the columns of numbers alone; of pictures in
+        any shape, which comes back unchanged."""
         if self.model.schema is None:
             return where
         return where[:, self.model.spec.owner]
@@ -284,8 +285,9 @@ class _Job:
         return np.where(is_gap, np.nan, numbers)
 
     def tables(self) -> Iterator[writers.Columns]:
-        """Restore a table batch by batch: yields the columns to write, by name. DataError if the
-        clean records do not match."""
+        """Restore a table batch by batch: yields the columns to write, by name, and adds the
+        records and their errors to the sums of this job. DataError if the clean records do not
+        match."""
         for batch in inputs_of(self.source, self.model):
             x = batch.inputs
             table = batch.table
@@ -347,9 +349,9 @@ class _Job:
         return columns
 
     def pictures(self) -> Iterator[Records]:
-        """Restore pictures batch by batch: yields (n, C, H, W) uint8. DataError if the clean
-        records do not match, ParamError for a region that does not lie within the pictures, or
-        leaves nothing of them."""
+        """Restore pictures batch by batch: yields (n, C, H, W) uint8, and adds the records and
+        their errors to the sums of this job. DataError if the clean records do not match,
+        ParamError for a region that does not lie within the pictures, or leaves nothing of them."""
         for batch in inputs_of(self.source, self.model):
             x = batch.inputs
             if self.options.region is not None:

@@ -69,9 +69,9 @@ class Explanation:
 
 
 def as_record(row: object) -> object:
-    """Turn a dictionary of column to single value, or a pandas Series, into a table of one row;
-    anything else, a dictionary with a list or an array among it, comes back unchanged (a Series
-    with one as such a dictionary)."""
+    """Turn one record, a dictionary of column to single value or a pandas Series, into a pandas
+    DataFrame of one row. A dictionary with a list or an array among its values comes back
+    unchanged, and a Series with one as a dictionary; so does anything else."""
     # where pandas is not imported nothing is one of its Series
     pandas = sys.modules.get("pandas")
     if pandas is not None and isinstance(row, pandas.Series):

@@ -81,7 +81,8 @@ def export(
     unless force: then files that come before it are written already.
 
     float32: write graphs that use no float64, for runtimes that do not know it, BundleError where
-    one cannot be rewritten so; a graph may then take each record as two inputs, see takes_low_part.
+    one cannot be rewritten so. Where the columns of the model need more digits than a float32 has,
+    such a graph takes each record as two inputs, x and x_low, the nearest float32 and the rest.
     """
     if os.fspath(folder) == "-":
         raise ParamError(
@@ -118,8 +119,9 @@ def description(
     """The content of model.json: what the graphs that `export` writes take and give, the columns,
     the threshold and its calibration. By name: plugin, sha256, input, columns, gap_words, shape,
     latent, unit, score, threshold, threshold_input and calibration; of tables also words, how cells
-    are compared with listed ones; of pictures also map, where `low` is true also low_parts; and
-    context and condition of a model that has such, as of _context_and_condition.
+    are compared with listed ones; of pictures also map; where `low` is true also low_parts; of a
+    model that is given the rows before each also context, and of one with columns that records are
+    judged by also condition: which these are, and how the graphs take them.
 
     float32: of graphs without float64. low: in float32, whether every input is given as two
     numbers, a value and what rounding has left of it.
@@ -194,11 +196,11 @@ def _outputs_described(graphs: Mapping[str, bytes]) -> Described:
 
 
 def _columns_described(model: Bundle, odd: float) -> list[Described]:
-    """The columns of a table's model as model.json lists them: "name", "kind", "levels" ([] of a
-    column that is no category), "unit" where one is known, of dates what graphs take them as,
-    seconds since 1970, or times of day since midnight; and how words are read, see
-    Modelled.reading. [] for pictures. odd: the graphs' mark of a cell that is not of its column's
-    kind."""
+    """Describe the columns of a table's model as model.json lists them, a dictionary each; [] for
+    pictures. Of each: "name", "kind", "levels" ([] of a column that is no category), "unit" where
+    one is known (of dates what graphs take: seconds since 1970, of times of day since midnight),
+    and how its words are read, such as "spellings" and "other". odd: the graphs' mark of a cell
+    that is not of its column's kind, which stands for the model's own."""
     columns: list[Described] = []
     if model.schema is None:
         return columns
@@ -382,11 +384,14 @@ def _as_text(value: object) -> str:
 
 
 def _with_score_and_flag(content: bytes, model: Bundle, float32: bool) -> bytes:
-    """The score graph, as bytes, with outputs before its own: "score", (batch,), the total score;
-    "anomaly", (batch,) bool, whether that is above "threshold", a new input, whose default is the
-    model's; and of pictures "map", the heat map, (batch, height, width). content: the bytes of the
-    model's score graph. float32: whether score and threshold are of that type, and not float64; the
-    map is float32 in any case."""
+    """Add outputs to the model's score graph, and return its bytes. content: the bytes of that
+    graph.
+
+    The new outputs are "score", (batch,), the total score; "anomaly", (batch,) bool, whether that
+    is above "threshold", a new input whose default is the model's; and of pictures "map", the heat
+    map, (batch, height, width). Its own outputs stay. float32: whether score and threshold are of
+    that type, and not float64; the map is float32 in any case.
+    """
     inner = onnx.ModelProto.FromString(content)
     graph = Graph()
     # the records keep their names
@@ -467,9 +472,10 @@ def inputs_of(path: Path, records: Records) -> Inputs:
 
 
 def difference(model: Bundle, folder: str | os.PathLike[str]) -> float:
-    """The largest relative difference |a - b| / max(1, |b|) between scores of the exported graph
-    and of the model itself, on 64 random records, see random_inputs. folder: that `export` wrote
-    the model to; OSError if the graph is not in it, and errors of onnxruntime if it cannot run.
+    """Return the largest relative difference |a - b| / max(1, |b|) between scores of the exported
+    graph and of the model itself, on 64 random records, the same at every call. folder: that
+    `export` wrote the model to; OSError if the graph is not in it, and errors of onnxruntime if it
+    cannot run.
 
     The exported graph is run one row at a time, without our batches.
     """
@@ -492,11 +498,11 @@ def difference(model: Bundle, folder: str | os.PathLike[str]) -> float:
 
 
 def openvino_differences(model: Bundle, folder: str | os.PathLike[str]) -> dict[str, float] | None:
-    """The largest relative difference |a - b| / max(1, |b|) between scores of the exported graph,
-    run by OpenVINO, and of the model itself, on 64 random records: by the setting of OpenVINO's
-    precision, "by default" and OPENVINO_HINT ("with INFERENCE_PRECISION_HINT=f32"); None where it
-    is not installed. folder: that `export` wrote the model to; OSError if the graph is not in it,
-    and errors of OpenVINO if it cannot run.
+    """Measure how much scores of the exported graph differ from the model's own when OpenVINO runs
+    it, on 64 random records; None where OpenVINO is not installed. Returns the largest relative
+    difference |a - b| / max(1, |b|) by the setting of OpenVINO's precision: "by default" and
+    OPENVINO_HINT ("with INFERENCE_PRECISION_HINT=f32"). folder: that `export` wrote the model to;
+    OSError if the graph is not in it, and errors of OpenVINO if it cannot run.
 
     Its default on many processors is bfloat16, which is measured, and then float32, which must be
     asked for. It computes float64 in float32, so only a graph without float64 is exact there.

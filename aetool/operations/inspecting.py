@@ -174,11 +174,11 @@ def _facts_of_model(path: str | os.PathLike[str], model: Bundle) -> dict[str, Js
 
 
 def loadings(path: str | os.PathLike[str], most: int = 8) -> list[dict[str, Json]]:
-    """For each number of the code of the linear model at `path`, a dictionary: name, such as "z0";
-    of PCA also explained, the part of the variance; then for each of the features that it changes
-    most, by the feature's name, by how many standard deviations, the largest change first. most:
-    how many features are looked at; of these, those that it does not change, and those that are not
-    scored, are left out.
+    """Say what each number of a code does in the linear model at `path`: returns a dictionary for
+    each, with name, such as "z0", and of PCA explained, the part of the variance along it. Behind
+    these stand the features that it changes most, the largest change first: by the feature's name,
+    by how many standard deviations, to 4 decimals. most: how many features are looked at; of these,
+    those that it does not change, and those that are not scored, are left out.
 
     BundleError for a model of pictures, and for one whose decoder is not linear; other errors as of
     bundle.load.
@@ -318,8 +318,8 @@ def verify(
 
 
 def _exceeded_by(calibration: Calibration) -> str | None:
-    """What part of the records exceeds the threshold, in words, or why none can be given; None if
-    the model was calibrated by no records."""
+    """Say in words what part of ordinary records exceeds a calibration's threshold, or, behind
+    "none: ", why there is no threshold; None if it was made by no records."""
     if not calibration.rows:
         return None
     short = calibration.shortage()

@@ -284,9 +284,9 @@ class Sampler:
         return noise
 
     def _logits(self, likely: Float) -> Float:
-        """Decoded features, (rows, features), with logits for flags and levels. A linear model
-        decodes probabilities there, which are turned into logits in a copy; of any other model the
-        features come back unchanged."""
+        """Return decoded features, (rows, features), with logits for flags and levels. likely: the
+        features as the model decodes them. A linear model decodes probabilities there, which are
+        turned into logits in a copy; of any other model the features come back unchanged."""
         if not self.recipe.linear:
             return likely
         logits = np.array(likely, dtype=np.float64)

@@ -479,8 +479,8 @@ class Index:
     def scanned(self, key: np.uint64, k: int) -> tuple[Int, Int]:
         """Find the codes that are at least as near to a query as its k-th nearest, k or more, as
         `nearest` does, by comparing the query with every code: (their numbers, from 0; their
-        Hamming distances), in no particular order. It is faster where very many bits would have to
-        be changed."""
+        Hamming distances), in no particular order. key: the query's bits as one number; k: 1 .. n.
+        It is faster where very many bits would have to be changed."""
         # bits are counted byte by byte, by a table of 256
         differing = self.keys ^ key
         eight_bytes = differing.view(np.uint8).reshape(len(self.keys), 8)

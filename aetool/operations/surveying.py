@@ -409,7 +409,7 @@ class _Survey:
         self._show_progress(point)
 
     def _show_progress(self, point: Point) -> None:
-        """Tell who watches how many archives are measured, and which one was last."""
+        """Show, as a line of progress, how many archives are measured; point: the last of them."""
         count = len(self.points)
         notices.advance(count == 1, f"{count} archives measured, the last: {point.name}")
 

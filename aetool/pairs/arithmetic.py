@@ -27,8 +27,8 @@ TERMS = 8  # of that series
 
 
 class Pair(NamedTuple):
-    """A float64 number as two float32 values of a graph: the nearest float32, and the remainder;
-    both Terms, the second perhaps a plain 0 without a shape."""
+    """A float64 number as two float32 values of a graph. high: the nearest float32; low: the
+    remainder, which may be a plain 0 without a shape."""
 
     high: Term
     low: Term
@@ -95,7 +95,8 @@ class Arithmetic:
         return missing.choose(self.zero, self.zero)
 
     def each(self, change: Callable[[Term], Term], pair: Pair) -> Pair:
-        """Apply an operator that only moves values, as a transpose does, to both parts."""
+        """Apply a function, change, to both parts of a pair, and return the new pair. change: adds
+        an operator that only moves values, as a transpose does, or negates them."""
         high = change(pair.high)
         low = change(pair.low)
         return Pair(high, low)
@@ -292,8 +293,8 @@ class Arithmetic:
         return self.each(lambda part: part.columns_between(first, end), a)
 
     def _normalised(self, large: Term, small: Term) -> Pair:
-        """The pair of this sum, `large` being the larger in magnitude: its low part is no more than
-        the high one's rounding."""
+        """Return the sum of two float32 values as a pair, whose low part is no more than the
+        rounding of the high one. large: must be at least as large in magnitude as small."""
         high, low = self._exact_sum_of_ordered(large, small)
         return Pair(high, low)
 

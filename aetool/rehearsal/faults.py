@@ -72,9 +72,9 @@ class Author:
         return f"{file.as_posix()}:{number}"
 
     def _function_and_line(self, code: CodeType, number: int) -> str:
-        """The text "Class.member (package/file.py:12)": a function's name, of one defined within
-        another the outer one's, and a line of its file.
-        number: the line in the file; 0 means the line on which the function begins."""
+        """Return the text "Class.member (package/file.py:12)": a function's name, of one defined
+        within another the outer one's, and a line of its file. code: the function's; number: the
+        line in the file; 0 means the line on which the function begins."""
         return f"{code.co_qualname.partition('.<locals>')[0]} ({self._file_and_line(code, number)})"
 
     def is_own(self, filename: str) -> bool:

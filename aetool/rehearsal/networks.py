@@ -392,8 +392,8 @@ class _Stage:
         shape: tuple[int, ...],
         meaning: str,
     ) -> None:
-        """Check that a result is a finite tensor of this shape; PluginError otherwise. meaning:
-        what is wanted, in words."""
+        """Check that what a member returned is a tensor of this shape, all of it finite;
+        PluginError otherwise. member: its name; meaning: what is wanted, in words."""
         if not isinstance(result, Tensor):
             raise self.author.fault(
                 member,

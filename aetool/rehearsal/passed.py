@@ -57,8 +57,9 @@ def has(key: str) -> bool:
 
 
 def remember(key: str) -> None:
-    """Note that a rehearsal with this digest has passed, for this process and later ones; for this
-    one alone where the file cannot be written."""
+    """Note that a rehearsal with this digest, `key`, has passed, for this process and later ones,
+    in a file of the user's cache folder; for this one alone where that cannot be written. Of 2,000
+    digests in the file the older half is dropped first."""
     _this_process.add(key)
     lines = _lines()
     if key in lines:

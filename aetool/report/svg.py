@@ -98,8 +98,8 @@ class Drawing:
         return self
 
     def line(self, kind: str, start: Point, end: Point) -> Self:
-        """Add a straight line between two points, (x, y) in pixels; returns the drawing. kind: its
-        CSS class, without "d-" before it."""
+        """Add a straight line from start to end, points (x, y) in pixels from the top left; returns
+        the drawing. kind: its CSS class, without "d-" before it."""
         return self.shape("line", kind, x1=start[0], y1=start[1], x2=end[0], y2=end[1])
 
     def box(self, kind: str, left: float, top: float, width: float, height: float) -> Self:
@@ -119,9 +119,9 @@ class Drawing:
         return self
 
     def text(self, words: str, x: float, y: float, anchor: str = "start", kind: str = "") -> Self:
-        """Add words with their start, middle or end, as anchor says ("start", "middle" or "end"),
-        at the point (x, y), in pixels; kind: their CSS class, without "d-" before it, "" for
-        "text"; returns the drawing."""
+        """Add words at the point (x, y), in pixels from the top left; returns the drawing. anchor:
+        whether the "start", "middle" or "end" of the words is at x; y is that of their base line.
+        kind: their CSS class, without "d-" before it, "" for "text"."""
         where = _attributes_as_markup({"x": x, "y": y})
         anchored = "" if anchor == "start" else f' text-anchor="{anchor}"'
         element = f"<text{where}{anchored}{_class(kind or 'text')}>{text_of(words)}</text>"
