@@ -54,8 +54,9 @@ class Lazy(click.Group):
         return list(COMMANDS)
 
     def get_command(self, ctx: click.Context, name: str) -> click.Command | None:
-        """Import the command of this name; None if there is none. While a shell asks what may stand
-        here, its parameters are prepared for that."""
+        """Import the command of this name and return it; None if there is none. While a shell asks
+        what may be typed next (the environment has _AETOOL_COMPLETE), its parameters are given
+        types that can tell."""
         if name not in COMMANDS:
             return None
         command: click.Command = getattr(import_module(f"aetool.cli.{COMMANDS[name][0]}"), name)
@@ -208,7 +209,8 @@ def _say_usage(error: click.ClickException) -> None:
 
 
 def _by_click(end: SystemExit) -> bool:
-    """Whether click itself raised this SystemExit, as it does where standard output is closed."""
+    """Whether click itself raised this SystemExit, as it does where standard output is closed: its
+    traceback ends in a module of click."""
     trace = end.__traceback__
     # the last entry is where it was raised
     while trace is not None and trace.tb_next is not None:

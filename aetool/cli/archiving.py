@@ -159,8 +159,11 @@ def compress(
 
 
 def _idle_embedding(embed: bool | None, has_model: bool, facts: Mapping[str, Json]) -> str:
-    """What to say of --embed or --no-embed where it had no effect, as the archive holds no codes of
-    a model; "" where it had one. embed: None for neither. facts: what compress returned."""
+    """Return what to say of --embed or --no-embed where it had no effect, as the archive holds no
+    codes of a model; "" where it had one, and where another archive was taken in place of the code,
+    which is said elsewhere. embed: None for neither option. has_model: whether a model was given,
+    to which a lossless archive may refer: then --no-embed has an effect. facts: what compress
+    returned."""
     if facts["fidelity"] == "lossy" or embed is None:
         return ""
     # an archive in place of the code is said in a line of its own, with the option that keeps the
@@ -184,8 +187,14 @@ def _print_costliest(found: Detection) -> None:
 
 
 def _notes(facts: Mapping[str, Json]) -> Iterator[str]:
-    """Yield remarks on how an archive was stored, a line each. facts: the figures that compress
-    returns."""
+    """Yield remarks on how an archive was stored, a line each; none where nothing surprises. facts:
+    the figures that compress returns.
+
+    There is one for a file that is kept byte for byte, with the reason, for errors that cannot be
+    measured, for pictures that are stored as files, for a model that was not used, that is needed,
+    or that did not learn of some columns, for tables of a folder that are stored as files, for
+    pictures that come back by pixel alone, and for what a bound changed and left exact.
+    """
     if "kept" in facts:
         yield f"the file is kept byte for byte: {facts['kept']}"
         # a table whose columns are the reason, which a user may expect to be stored by column
@@ -311,9 +320,10 @@ def _say_summary(name: str, target: Path, facts: dict[str, Json]) -> None:
 
 
 def _sizes_in_words(sizes: Mapping[str, int], is_table: bool) -> str:
-    """How many bytes of an archive of codes are the code, and how many what is stored beside it:
-    exact columns of a table, of pictures the names of their files. sizes: bytes by what they
-    hold."""
+    """Say in words how many bytes of an archive of codes are the code, and how many what is stored
+    beside it: exact columns of a table, of pictures the names of their files, unless there are
+    none. Of small archives, in which both are coded as one, only the sum is told. sizes: bytes by
+    what they hold, such as "code", "streams" and "names"; is_table: whether it holds a table."""
     # all that is stored beside the code
     size_beside = sum(size for what, size in sizes.items() if what not in ("code", "streams"))
     # streams of a small block are coded as one

@@ -25,8 +25,8 @@ class PluginName(click.types.StringParamType):
         param: click.Parameter,
         incomplete: str,
     ) -> list[CompletionItem]:
-        """The names of plugins that begin with what is typed. No plugin is imported. PluginError
-        where two installed packages claim one name."""
+        """Return the names of installed plugins that begin with what is typed, incomplete. No
+        plugin is imported. PluginError where two installed packages claim one name."""
         from aetool import plugins
 
         return [CompletionItem(name) for name in plugins.available() if name.startswith(incomplete)]

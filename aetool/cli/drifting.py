@@ -75,9 +75,9 @@ def drift(
 
 
 def _lines(comparison: Comparison, everything: bool) -> Iterator[str]:
-    """Yield the lines of a table of the differences between two files: headings, then faults and
-    shifts, a line each, and one if there are too few records to tell; no lines if there is nothing
-    to say. everything: also columns that do not differ."""
+    """Yield the lines of a table of the differences between two files: headings, then columns that
+    cannot be used (broken), shifts that were found, and a line if there are too few records to
+    tell; no lines if there is nothing to say. everything: also tests that find no difference."""
     # the command's help needs none of it
     from aetool.detection.shifts import UNKNOWN
 

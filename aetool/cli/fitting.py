@@ -136,8 +136,10 @@ def fit(
 
 
 def _summary(bundle: Bundle, target: Path, seconds: float) -> str:
-    """The line that sums up a model that was written: what it was fitted on, its size, and the
-    seconds taken. target: the file, which is there."""
+    """Return the line that sums up a model that was written: its plugin, how many rows were read
+    and fitted, of how many columns or what pictures, how many numbers a code has, the bytes of the
+    file, the seconds taken, and the threshold, if there is one. target: the file, which is
+    there."""
     facts = bundle.facts
     what = f"{len(bundle.spec.columns):,} columns" if bundle.schema else f"pictures {bundle.shape}"
     used = facts.get("fitted_rows", facts["rows"])
@@ -155,7 +157,9 @@ def _summary(bundle: Bundle, target: Path, seconds: float) -> str:
 
 
 def _notes(bundle: Bundle) -> Iterator[str]:
-    """Yield remarks on a fitted model, a line each: what it leaves out, and what may surprise."""
+    """Yield remarks on a fitted model, a line each: which models it joins; that too few rows were
+    held out for a threshold; which members are left out, and why; how its training went; that its
+    code merely copies; and which columns are not modelled. Only those that apply."""
     facts = bundle.facts
     if len(facts.get("members", [])) > 1:
         yield (

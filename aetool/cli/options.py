@@ -370,8 +370,10 @@ def fit_unless(
     verb: str,
     given: FitGiven | Mapping[str, Json],
 ) -> FitOptions | None:
-    """The options of a fit, as of `fit_options`, where there is no model yet; None beside one, and
-    ParamError if any was typed, which could not change that model. verb: the command, for that."""
+    """Turn the options of a command into the options of a fit, where there is no model yet; None
+    beside a model, with ParamError if any option of a fit was typed, which could not change that
+    model. verb: the command, for the message; given: the options by name, as click gives them.
+    ParamError also for one that is not well written."""
     chosen = fit_options(given)
     if model is None:
         return chosen

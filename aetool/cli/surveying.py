@@ -184,8 +184,9 @@ def _table_lines(measured: Tradeoff) -> Iterator[str]:
 
 
 def _cells_of(point: Point, measured: Tradeoff) -> list[str]:
-    """The cells of one line of the table: way, setting, bytes, bytes with the model, error, PSNR
-    (of pictures), a note."""
+    """Return the cells of one line of the table of points: way, setting, bytes, bytes with the
+    model, error in percent of a standard deviation ("0" for none), of pictures PSNR, and a note:
+    that the point is the pick, or which other one is better, cut to 48 letters."""
     cells = [point.way, point.setting]
     cells.append(f"{point.size:,}")
     cells.append(f"{point.counted(True):,}")
