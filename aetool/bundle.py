@@ -292,8 +292,8 @@ def _arrived(kind: type[Bundle], data: bytes, name: str) -> Bundle:
 
 def from_bytes(data: bytes, name: str) -> Bundle:
     """Read a bundle from the bytes of an .aem file. BundleError if they are not exactly what `save`
-    writes, more than MAX_BUNDLE (1 GiB), or have a graph that `runtime.walk` refuses. name: the
-    bundle's, and for messages."""
+    writes, more than MAX_BUNDLE (1 GiB), or have a graph with anything but plain operators of ONNX
+    (runtime.walk refuses it). name: the bundle's, and for messages."""
     if len(data) > MAX_BUNDLE:
         raise BundleError(f"{name}: larger than a bundle may be ({MAX_BUNDLE >> 20} MiB)")
     if not data.startswith(_ZIP[: len(data)]) or not data:

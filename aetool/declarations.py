@@ -209,7 +209,8 @@ def why_not_imported(path: str, error: Exception) -> str:
 def failure(error: Exception, module: str) -> str:
     """Describe on one line an exception that arose while a module was imported, such as "NameError:
     name 'x' is not defined (package/net.py:12)"; in brackets the innermost line of the module's own
-    package that was running, if there was one. module: its name, or that of an object in it."""
+    package that was running, if there was one, and of a SyntaxError the line that is wrong. Of a
+    message the first line is told. module: its name, or that of an object in it."""
     words = type(error).__name__
     message = str(error).strip()
     package, *_ = module.replace(":", ".").split(".")

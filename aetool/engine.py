@@ -241,10 +241,11 @@ class _Sending(Generic[Piece, Result]):
                 waiting[0] = self.send(waiting[0].piece, self.content)
 
     def _next_answer(self, waiting: deque[Task[Piece]]) -> Answer | None:
-        """Wait for the answer to the piece that has waited longest. None where workers were lost:
-        all pieces without an answer are then sent anew, and replaced in `waiting`. EngineError if
-        they cannot be replaced, or were lost more than MOST_LOST (5) times in a row. Any error that
-        the worker raised otherwise passes."""
+        """Wait for the answer to the piece that has waited longest, and return it. None where
+        workers were lost: all pieces without an answer are then sent anew, and replaced in
+        `waiting`. EngineError if lost workers cannot be replaced, or were lost more than MOST_LOST
+        (5) times in a row, and for an error of Dask's own. Any other error that the worker raised
+        passes."""
         try:
             return self.engine.answer(waiting[0].future, lambda: self._send_missing_jobs(waiting))
         except EngineError:

@@ -24,8 +24,10 @@ MOST_LETTERS = 4000  # of a message
 
 
 def shortened(message: str) -> str:
-    """A message that can be read: of each name of 300 characters or more its beginning and its
-    end, with "..." between, and so of the whole, if that still has more than 4,000."""
+    """Shorten a message so that it can be read. Of each name of 300 characters or more (without
+    blanks and slashes) the first 100 and the last 20 stay, with "..." between; of a message that
+    then still has more than 4,000 characters, the first 3,000 and the last 1,000, with " ... "
+    between."""
     short = LONG_NAME.sub(_ends_of, message)
     if len(short) <= MOST_LETTERS:
         return short

@@ -116,8 +116,10 @@ def run(args: list[str] | None = None) -> None:
 
 
 def status(args: list[str] | None = None) -> int:
-    """Run a command line and return its exit status; 2 if standard output cannot be written to,
-    unless its reader has gone. args: its words; None for those of this process."""
+    """Run a command line, print its errors as lines on standard error, and return its exit status:
+    0 if all is well, else what the command or the error says. 2, and an error, if standard output
+    cannot be written to, unless its reader has gone. args: its words; None for those of this
+    process."""
     arguments = sys.argv[1:] if args is None else args
     code = _status(arguments)
     failure = terminal.settle_standard_output()

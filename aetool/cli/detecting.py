@@ -304,9 +304,9 @@ def _limit_of_flagged(text: str | None) -> float | None:
 
 
 def _say_how_many(detection: Detection, is_chosen: bool) -> None:
-    """Print, on standard error, how many records are flagged, of an archive how its bits are
-    divided, and the notes of the detection. is_chosen: whether the user has chosen how many are to
-    be flagged.
+    """Print, on standard error, how many records are flagged, of an archive how many of its bytes
+    the records took, and the notes of the detection. is_chosen: whether the user has chosen how
+    many are to be flagged.
 
     Two more lines may come: where 1 to 20 of fewer than 500 records are flagged by a threshold, and
     at most a tenth, that --top lists a few more; and where more than a tenth of 20 records or more

@@ -400,8 +400,9 @@ def bounds(given: tuple[str, ...]) -> dict[str, str]:
 
 def load_model(path: str | None, made: str = "") -> Bundle | None:
     """Load the model at a path, "-" for standard input; None if no path is given. DataError if
-    nothing is there, BundleError if it is no model, or a damaged one. made: for errors, what only
-    the model that it was made with can restore; "" where a new model will do."""
+    nothing is there, BundleError if it is no model, or a damaged one. made: for errors, what was
+    made with this very model and needs it, such as "the archive"; "" where a new model will do,
+    which the error then says how to fit."""
     if path is None:
         return None
     from aetool.bundle import load
@@ -438,9 +439,9 @@ def has_typed_model() -> bool:
 
 
 def needed_model(path: str | None, made: str = "") -> Bundle:
-    """Load the model at a path; ParamError if no path is given; DataError if nothing is there,
-    BundleError if it is no model. made: for errors, what only the model that it was made with can
-    restore; "" where a new model will do."""
+    """Load the model at a path, "-" for standard input; ParamError if no path is given; DataError
+    if nothing is there, BundleError if it is no model. made: for errors, what was made with this
+    very model and needs it, such as "the archive"; "" where a new model will do."""
     bundle = load_model(path, made)
     if bundle is None:
         raise ParamError("a model is needed: give one with -m, or set $AETOOL_MODEL")

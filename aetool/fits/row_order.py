@@ -107,9 +107,10 @@ def _is_uneven(cells: Float) -> bool:
 
 
 def _without_lone(places: Float) -> Float:
-    """The words of a column, (rows,) as places, NaN for gaps, in which a row of another word than
-    both its neighbours, which have the same, is given theirs: a misspelt or a wrong word does not
-    undo an order. As they are where more than MOST_LONE (0.01) of the rows are such."""
+    """Replace lone words in a column: a row whose word differs from that of both its neighbours,
+    which have the same, is given theirs, so that a misspelt word does not undo an order. Returns a
+    copy, or the column itself if more than MOST_LONE (0.01) of its rows are such. places: (rows,),
+    the number of each row's word, NaN for gaps."""
     before = places[:-2]
     here = places[1:-1]
     after = places[2:]

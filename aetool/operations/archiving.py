@@ -437,9 +437,10 @@ def _may_be_exact_alone(
     options: CompressOptions,
     are_pictures: bool = False,
 ) -> bool:
-    """Whether data that are no records can meet a goal: a lossless archive will do where neither a
-    model nor anything of pictures is asked for. model: None if none is. are_pictures: they are
-    pictures, none of which can be read: the bytes of each can be counted still."""
+    """Whether data that are no records can meet the goal of the options by a lossless archive. Not
+    with a model, given or to be fitted by options.fit, nor for a signal-to-noise ratio; for bytes
+    of each picture only if are_pictures. model: None if none is given. are_pictures: whether the
+    data are pictures, none of which can be read, but which can still be counted."""
     if model is not None:
         return False
     # a model that is still to be fitted

@@ -335,10 +335,10 @@ def _exported(
 
 
 def _with_missing_codes(content: bytes, model: Bundle, name: str) -> bytes:
-    """The graph, as bytes, in which an index below 0 of a column of categories is a gap, as those
-    are that pandas codes as -1; a model's own records have none, and its graphs take it for the
-    first level. As it is without such columns among its inputs. content: the bytes of a graph of
-    the model; name: of the graph."""
+    """Let a graph take an index below 0 in a column of categories for a gap, as pandas codes gaps
+    as -1; a model's own graphs take it for the first level. Returns the bytes of the new graph, or
+    content itself if no input has columns of categories. content: the bytes of a graph of the
+    model; name: of the graph, such as "score.onnx"."""
     inner = onnx.ModelProto.FromString(content)
     graph = Graph()
     graph.inputs.extend(inner.graph.input)
