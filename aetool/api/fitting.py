@@ -79,36 +79,44 @@ def fit(
     on_bad_lines: str | None = None,
     **params: Option,
 ) -> Bundle:
-    """Fit a model on a table or on pictures.
+    """Fit a model on a table or on pictures, and return it.
 
     data: a path (also of a folder, a pattern such as "hours/*.csv", an address such as
     "s3://plant/air.csv", a database's table such as "air.db::hours", or a list of paths); a
     DataFrame or Series of pandas or polars; an Arrow table, or whatever has __arrow_c_stream__; a
-    numpy array; a dictionary of columns or a list of dictionaries; bytes, or an open file.
-    plugin: the name of an installed model, or a declaration ["auto"]. types: column to kind, which
-    is number, category, date (also date:dmy, date:mdy), text or skip. na: words that mean a gap,
-    beside NA and its like. drop, keep: columns to leave out, or to use alone. condition: columns
-    that records are judged by, and that are not judged. label and normal: the column kept out of
-    the model, and its values that are fitted (empty: all). all_rows: fit all, not only a sample of
-    200,000. epochs, batch_size: of a network, passes over the rows and rows of a step; max_time:
-    seconds after which a network stops and "auto" begins no further model, though one that was
-    begun is ended; None: nothing is cut short, and "auto" joins no network that needs more than
-    10, of pictures 60. seed: of every random number. device: auto, cpu, cuda or cuda:<n>.
-    codec: learn also what archives of many small files share; max_error: for this bound, too,
-    as of aetool.compress; students: with small networks that predict columns.
+    numpy array; a dictionary of columns or a list of dictionaries; bytes, or an open file. plugin:
+    the name of an installed model, or a declaration ["auto"].
+
+    types: column to kind, which is number, category, date (also date:dmy, date:mdy), text or skip.
+    na: words that mean a gap, beside NA and its like. drop, keep: columns to leave out, or to use
+    alone. condition: columns that records are judged by, and that are not judged. label and normal:
+    the column kept out of the model, and its values that are fitted (empty: all). all_rows: fit
+    all, not only a sample of 200,000.
+
+    epochs, batch_size: of a network, passes over the rows and rows of a step; max_time: seconds
+    after which a network stops and "auto" begins no further model, though one that was begun is
+    ended; None: nothing is cut short, and "auto" joins no network that needs more than 10, of
+    pictures 60. seed: of every random number. device: auto, cpu, cuda or cuda:<n>. codec: learn
+    also what archives of many small files share; max_error: for this bound, too, as of
+    aetool.compress; students: with small networks that predict columns.
+
     context: how many rows before each the model is given, of the same value in the column `group`
     ("": all are one group), in the order of the column `order` ("": as they come). robust:
     anomalies are among the rows. closed: no other records are to come. target: the same records,
     clean, where data are damaged.
+
     resize, tile, stride, crop: sizes of pictures in pixels, such as 256, "256x192" or (256, 192):
     what they are brought to, the tiles that they are judged by and how far apart these lie, and
     what is left of them (four numbers are left, top, width, height); grey: without their colour.
+
     progress: called with the step, of how many, and words, now and then; print will do. executor:
     what reads the rows of a table, as in aetool.detect: the same model. checkpoint: a file in which
     the training of a network is kept until it is over, and by which it goes on after a kill.
+
     header, delimiter (a character, "tab" or "blank"), decimal ("." or ","), encoding, skip_rows,
     comment: how the text of a path is written; None: told from it. on_bad_lines: "skip" passes over
     lines with too few or too many fields; "error", which None stands for, refuses data with such.
+
     params: parameters of the model, such as latent=8; `aetool plugins show NAME` lists them.
     ParamError for an argument that is not allowed, DataError for data that cannot be read or
     fitted, PluginError for a model that is not installed or fails: each an AetoolError.

@@ -78,9 +78,9 @@ class Printing:
             notices.say(self.output, f"{promise}; --format asks for one")
 
     def refuse_target(self, sources: Sequence[str]) -> None:
-        """Raise DataError for an output that is a folder, or a file that exists (without force) or
-        is one of the sources, paths that are read. Standard output, devices and pipes are never
-        refused."""
+        """Raise DataError for an output that is a folder, a file that exists (without force) or is
+        one of the sources, paths that are read, or that lies in a folder which is not there or must
+        not be written into. Standard output, devices and pipes are never refused."""
         if self.output not in (None, "-"):
             refuse_target(Path(self.output), self.force, sources)
 

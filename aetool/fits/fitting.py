@@ -74,13 +74,14 @@ def fit(
     """Fit a model on data (a path, DataFrame, or several paths); returns its bundle. options: None
     for the defaults. progress: called now and then with a dictionary of step, steps and words: how
     many of how many steps are done, and on what. executor: what reads the rows of a table, as
-    aetool.engine knows it: the bundle is the same whatever it is. checkpoint: a file in
-    which the training of a network is kept until it is over, and by which it goes on after a kill,
-    to the same bundle; it is removed at the end.
+    aetool.engine knows it: the bundle is the same whatever it is. checkpoint: a file in which the
+    training of a network is kept until it is over, and by which it goes on after a kill, to the
+    same bundle; it is removed at the end.
 
     options.normal of a table marks the calibration as one of ordinary records (see
     Calibration.ordinary), unless the model learns from the other labels, too, or the fit is robust;
-    of pictures it chooses folders, and marks nothing.
+    of pictures it chooses folders, and marks nothing. Of pictures those in train/ alone are fitted,
+    if there are such and others in test/ or the like.
 
     ParamError for options that are not allowed or exclude each other, PluginError for a model that
     is not installed or fails, DataError for data that cannot be read or fitted; EngineError for an

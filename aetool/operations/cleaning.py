@@ -61,9 +61,10 @@ def denoise(
     model: Bundle,
     options: DenoiseOptions | None = None,
 ) -> dict[str, int | float]:
-    """Write records as a model reconstructs them, to a file of the kind of the data; returns
-    figures by name: rows; with options.fill_missing filled, how many cells or pixels were; with
-    options.clean mse_before and mse_after, and psnr_gain_db unless one of the two is 0.
+    """Write records as a model reconstructs them, to a file of the kind of the data, or a table as
+    a plugin that writes files of that name does; returns figures by name: rows; with
+    options.fill_missing filled, how many cells or pixels were; with options.clean mse_before and
+    mse_after, and psnr_gain_db unless one of the two is 0.
 
     Errors of tables are in squared standard deviations, of pictures in squared grey levels. The
     error before filling is that of the column's usual value in each gap (of numbers the median, of

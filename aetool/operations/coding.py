@@ -71,8 +71,8 @@ def write_codes(
     device: str = "auto",
     executor: engines.Chosen = None,
 ) -> int:
-    """Write the code of every record to a CSV or, if the path ends in .parquet, a Parquet file;
-    returns how many records.
+    """Write the code of every record to a CSV or, if the path ends in .parquet, a Parquet file, or
+    as a plugin that writes files of that name does; returns how many records.
 
     The columns are: row (from 1), for pictures that have names `picture` (these), the columns of
     the data that are asked for, the columns that the model needs beside a code to decode it, and
@@ -153,7 +153,8 @@ def plot_codes(
     force: bool = False,
     device: str = "auto",
 ) -> None:
-    """Draw the codes of all records as points of a plane, a PNG file.
+    """Draw the codes of records as points of a plane, a PNG file; of more than 20,000 records as
+    many, evenly spread.
 
     The axes are the two numbers of a code; of longer codes their first two principal components.
     colour: the column by which points are coloured; of pictures "folder", the first folder of their
@@ -219,8 +220,9 @@ def write_records(
     force: bool = False,
     device: str = "auto",
 ) -> int:
-    """Decode a table of codes and write the records: a CSV or Parquet file of the model's columns,
-    or pictures as .npy or a folder of PNG files. Returns how many.
+    """Decode a table of codes and write the records: a CSV or Parquet file of the model's columns
+    (or what a plugin that writes files of that name makes of them), or pictures as .npy or a folder
+    of PNG files. Returns how many.
 
     data: a table with the columns z0 .. z<latent - 1>, and the columns that the model needs beside
     a code. If the model is of tables, any other column is copied, but for those of a name that the

@@ -115,19 +115,20 @@ def evaluate(
     with masks also those of judging.pixel_figures, such as pixel_auroc, pro and box_hits.
 
     label: the column of a table that holds labels; pictures are labelled by their folders: of these
-    None or "folder". normal: the labels of ordinary records; of pictures, unless given, those that
-    usually name ordinary ones, such as "good". Without a model (None) one is learned from all rows,
-    by the options `fit`; None: the defaults, without the column of labels. masks: a
-    folder of pictures that mark the defective pixels (aetool.data.masks), by which heat maps are
-    judged, too; None: these are not judged. ParamError for a table without label or normal, and
-    where all records are ordinary or none is; DataError for pictures none of which can be read;
-    with masks also ParamError for a model of tables, and DataError for a mask that cannot be read
-    or where no mask shows a defect. device: where the model runs. executor: what computes, by a
-    name that aetool.engine knows, or an executor; None for this process. What is flagged, at most
-    one of these, else ParamError: threshold, what scores above it; fpr, a share of ordinary records
-    that may be; fdr, a share of those flagged that may be ordinary; contamination, this share of
-    all records (each above 0 and below 1); top, the so many highest; None for those that are left
-    out. A notice says where the model judges by the column of labels, too.
+    None or "folder", and those in test/ alone are judged if there are such and others in train/ or
+    the like. normal: the labels of ordinary records; of pictures, unless given, those that usually
+    name ordinary ones, such as "good". Without a model (None) a closed form is learned from all
+    rows, by the options `fit`; None: the defaults, without the column of labels. masks: a folder of
+    pictures that mark the defective pixels (aetool.data.masks), by which heat maps are judged, too;
+    None: these are not judged. ParamError for a table without label or normal, and where all
+    records are ordinary or none is; DataError for pictures none of which can be read; with masks
+    also ParamError for a model of tables, and DataError for a mask that cannot be read or where no
+    mask shows a defect. device: where the model runs. executor: what computes, by a name that
+    aetool.engine knows, or an executor; None for this process. What is flagged, at most one of
+    these, else ParamError: threshold, what scores above it; fpr, a share of ordinary records that
+    may be; fdr, a share of those flagged that may be ordinary; contamination, this share of all
+    records (each above 0 and below 1); top, the so many highest; None for those that are left out.
+    A notice says where the model judges by the column of labels, too.
     """
     choice = Choice(threshold, fpr, fdr, contamination, top)
     choice.check()
@@ -230,9 +231,10 @@ def _figures(scores: Float, truth: Truth, flagged: Mask, threshold: float) -> di
 
 
 def _labels_of_pictures(source: ImageSource, label: str | None, numbers: Int) -> Texts:
-    """The label of each picture, (pictures,): its first folder, as `labels.labels_of` finds it.
-    numbers: of the pictures, from 0. label: None or "folder". ParamError where label names anything
-    but the folder, or where the pictures have no names."""
+    """Return the label of each picture, (pictures,) of texts: its first folder, or the one below
+    train/, test/ and the like; "" for a picture in no such folder. numbers: of the pictures that
+    are asked for, from 0. label: None or "folder". ParamError where label names anything but the
+    folder, or where the pictures have no names."""
     if label not in (None, labels.FOLDER) or not source.names:
         raise ParamError(
             f"pictures are labelled by their folder: {option('--label')} folder "

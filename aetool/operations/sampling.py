@@ -336,8 +336,8 @@ class Sampler:
     def _blank_records(self, count: int) -> Records:
         """Return `count` records from which drawing starts, (count, columns) float64 or (count,
         channels, height, width) uint8: columns that models do not predict have values drawn at
-        random (dates evenly over their range), or the one that the user chose, all other columns
-        0; pictures are black."""
+        random (dates evenly over their range), or the one that the user chose, all other columns 0;
+        pictures are black."""
         schema = self.model.schema
         if schema is None:
             shape = self.spec.shape or ()
@@ -550,12 +550,13 @@ def write_samples(
 ) -> int:
     """Draw new records and write them to a file; returns how many.
 
-    Tables become a CSV or Parquet file; pictures a .npy file, a folder, or one PNG sheet (with
-    `like`, each of its rows begins with the record that the others are near to). A PNG file of a
-    table with `grid` is a map of every column over the plane. options: None for the defaults.
-    ParamError for a PNG file of a table without `grid` or matplotlib, and for options out of range
-    or that exclude each other; DataError for a file that exists, unless options.force, and for
-    records of options.like that the model does not take; BundleError for a model that cannot
+    Tables become a CSV or Parquet file, or what a plugin that writes files of that name makes of
+    them; pictures a .npy file, a folder, or one PNG sheet (with `like`, each of its rows begins
+    with the record that the others are near to). A PNG file of a table with `grid` is a map over
+    the plane of each of the first 25 columns that the model predicts. options: None for the
+    defaults. ParamError for a PNG file of a table without `grid` or matplotlib, and for options out
+    of range or that exclude each other; DataError for a file that exists, unless options.force, and
+    for records of options.like that the model does not take; BundleError for a model that cannot
     sample.
     """
     options = options or SampleOptions()
@@ -600,9 +601,10 @@ def _write_maps(
     target: Path,
     options: SampleOptions,
 ) -> int:
-    """Write a PNG file that shows every column of a table over a plane of codes; returns how many
-    records were decoded. ParamError without options.grid, without matplotlib, and for a model whose
-    code is not several real numbers; DataError for a file that exists, unless options.force."""
+    """Write a PNG file that shows each of the first 25 columns that the model predicts over a plane
+    of codes; returns how many records were decoded. ParamError without options.grid, without
+    matplotlib, and for a model whose code is not several real numbers; DataError for a file that
+    exists, unless options.force."""
     if not options.grid:
         raise ParamError(
             f"{target}: a table is drawn as .csv or .parquet; a .png takes {option('--grid')}"
