@@ -235,8 +235,9 @@ def refuse_misspelt_parameter(
 ) -> None:
     """Raise ParamError where the name of a model's parameter looks like a misspelt argument of the
     verb or a misspelt parameter. params: the parameters given, by name; plugin: the model, by its
-    name or declaration; declared: the verb's function. An unknown name that is like no other passes
-    here. The errors of plugins.get_model for a model that is not installed."""
+    name or declaration, None for the default; declared: the verb's function. An unknown name that
+    is like no other passes here. ParamError also for a plugin of a wrong type; PluginError for a
+    model that is not installed, if there are params."""
     check_kind(verb, "plugin", plugin, (str, Declared, type(None)), OF_PLUGIN)
     if not params:
         return

@@ -211,9 +211,10 @@ def loadings(path: str | os.PathLike[str], most: int = 8) -> list[dict[str, Json
 
 
 def _linear_decoder(graphs: Mapping[str, bytes]) -> Float | None:
-    """The matrix of a decoder that is one linear map, (latent, features): by how many standard
-    deviations each unit of the code changes each feature. None for any other decoder, and without
-    one. graphs: of the bundle, by name."""
+    """Return the matrix of a decoder that is one linear map, (latent, features) float64: by how
+    many standard deviations each unit of the code changes each feature. None without a decoder, and
+    for one in which more than one operator multiplies by a matrix, or the only one that does is no
+    Gemm of the code itself; other operators are not looked at. graphs: of the bundle, by name."""
     import onnx
 
     if "decoder.onnx" not in graphs:

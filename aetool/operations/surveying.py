@@ -314,7 +314,8 @@ class _Survey:
             self._add_others(packers.squeezed(stream.read()))
 
     def result(self) -> Tradeoff:
-        """All points that were measured, the recommended one, and what was skipped."""
+        """Return what was measured as a Tradeoff: all points, the fewest bytes first, the
+        recommended one (None if none meets the goal), and a line on each way that was skipped."""
         embed = self.options.embed
         points = marked(self.points, embed)
         goal_in_words = "nothing may be lost" if self.goal is None else self.goal.wording
