@@ -4,6 +4,7 @@ import dataclasses
 import json
 
 import numpy as np
+import onnx
 import pandas as pd
 import pytest
 import scipy.stats
@@ -285,6 +286,20 @@ def test_loadings_say_what_a_code_unit_moves(ppca, run, tmp_path):
     assert refused.status == 0 and "explained" in refused.out
     # in place of the facts, as its help says
     assert "threshold" not in refused.out and "In place of these facts" in run("info", "--help").out
+
+
+def test_a_decoder_that_is_bent_has_no_loadings(ppca, run, tmp_path):
+    _, made = ppca
+    decoder = onnx.ModelProto.FromString(made.graphs["decoder.onnx"])
+    (product,) = [node for node in decoder.graph.node if node.op_type == "Gemm"]
+    straight = product.output[0]
+    product.output[0] = "straight"
+    place = list(decoder.graph.node).index(product)
+    decoder.graph.node.insert(place + 1, onnx.helper.make_node("Tanh", ["straight"], [straight]))
+    graphs = {**made.graphs, "decoder.onnx": decoder.SerializeToString(deterministic=True)}
+    dataclasses.replace(made, graphs=graphs).save(tmp_path / "m.aem")
+    done = run("info", tmp_path / "m.aem", "--loadings")
+    assert done.status == 2 and "whose decoder is linear" in done.err, done
 
 
 # ---- denoising

@@ -29,6 +29,11 @@ from aetool.spelling import in_shell, option
 OF_DATA = (".csv", ".tsv", ".txt", ".json", ".jsonl", ".parquet", ".xlsx", ".npy", ".npz")
 # operators of ONNX that weigh their input by a stored matrix
 WEIGHED = ("Gemm", "MatMul", "Conv", "ConvTranspose")
+# operators that bend what a layer of a network computes
+BENDING = frozenset(
+    {"Elu", "Erf", "Gelu", "HardSigmoid", "HardSwish", "LeakyRelu", "Mish", "PRelu", "Relu"}
+    | {"Selu", "Sigmoid", "Softplus", "Softsign", "Tanh"}
+)
 
 
 def is_archive(path: str | os.PathLike[str]) -> bool:
@@ -214,7 +219,8 @@ def _linear_decoder(graphs: Mapping[str, bytes]) -> Float | None:
     """Return the matrix of a decoder that is one linear map, (latent, features) float64: by how
     many standard deviations each unit of the code changes each feature. None without a decoder, and
     for one in which more than one operator multiplies by a matrix, or the only one that does is no
-    Gemm of the code itself; other operators are not looked at. graphs: of the bundle, by name."""
+    Gemm of the code itself, or its result goes straight through an operator such as Tanh that bends
+    it; other operators are not looked at. graphs: of the bundle, by name."""
     import onnx
 
     if "decoder.onnx" not in graphs:
@@ -228,6 +234,9 @@ def _linear_decoder(graphs: Mapping[str, bytes]) -> Float | None:
     code = graph.input[0].name
     if only.op_type != "Gemm" or only.input[0] != code:
         return None
+    for node in graph.node:
+        if node.op_type in BENDING and only.output[0] in node.input:
+            return None
     stored = {tensor.name: tensor for tensor in graph.initializer}
     matrix = onnx.numpy_helper.to_array(stored[only.input[1]])
     weight = matrix.astype(np.float64)

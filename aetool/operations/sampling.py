@@ -535,7 +535,7 @@ def sample(model: Bundle, options: SampleOptions | None = None) -> pd.DataFrame 
     the model does not take; BundleError for a model that cannot sample.
     """
     options = options or SampleOptions()
-    _check_room(model, options.count or 1)
+    _check_room(model, _records_asked(options))
     batches = list(_batches(model, options))
     if model.schema is None:
         return np.concatenate([x for _, x in batches])
@@ -564,7 +564,7 @@ def write_samples(
     png = target.suffix.lower() == ".png"
     # a table is written piece by piece, but not that of a grid
     if model.schema is None or options.grid or options.like is not None:
-        _check_room(model, options.count or 1)
+        _check_room(model, _records_asked(options))
     if model.schema is None:
         return _write_pictures(model, target, options, png)
     if png:
@@ -661,6 +661,14 @@ def _check_room(model: Bundle, count: int) -> None:
         f"{option('-n')} {brief(count)}: so many records do not fit into memory, which has room "
         f"for {memory // max(1, bytes_of_record):,} of them at most: ask for fewer at once"
     )
+
+
+def _records_asked(options: SampleOptions) -> int:
+    """How many records the options ask for, those of a whole grid with options.grid; with
+    options.like so many near each of the records given."""
+    if options.grid:
+        return _side(options) ** 2
+    return options.count or UNASKED
 
 
 def _side(options: SampleOptions) -> int:
