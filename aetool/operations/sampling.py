@@ -675,7 +675,8 @@ def _side(options: SampleOptions) -> int:
     """The number of records along a side of the smallest square grid that holds as many as the
     options ask for."""
     count = options.count or UNASKED
-    return max(1, math.ceil(math.sqrt(count)))
+    # whole numbers, as one that is asked for may be too large for a float
+    return math.isqrt(count - 1) + 1
 
 
 def _spread(options: SampleOptions) -> float:
