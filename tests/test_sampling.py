@@ -271,6 +271,8 @@ def test_more_records_than_memory_holds_are_refused_at_once(
     made = aetool.fit(normal[:100], "pca", latent=2)
     if "like" in options:
         options = {"like": normal[:3]}
+    with pytest.raises(ParamError, match="count must be at least 1, got -5"):
+        made.sample(-5, **options)
     for count in (10**30, 10**5000):
         with pytest.raises(ParamError, match="count .*: so many records do not fit into memory"):
             made.sample(count, **options)

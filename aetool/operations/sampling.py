@@ -676,7 +676,8 @@ def _side(options: SampleOptions) -> int:
     options ask for."""
     count = options.count or UNASKED
     # whole numbers, as one that is asked for may be too large for a float
-    return math.isqrt(count - 1) + 1
+    # (none below 1 is drawn, which is refused elsewhere)
+    return math.isqrt(max(count, 1) - 1) + 1
 
 
 def _spread(options: SampleOptions) -> float:
