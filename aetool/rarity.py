@@ -9,6 +9,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 import numpy as np
+import numpy.typing as npt
 
 from aetool.detection.calibration import Expected, tail_scale
 from aetool.detection.gaps import scale_of_body, without_apart
@@ -112,18 +113,27 @@ class Rarity:
         held_out: Float,
         expected: float = 0.0,
         least: float = 0.0,
+        edge: npt.NDArray[np.bool_] | None = None,
     ) -> Rarity:
         """The rarity of scores such as these, (n,) with n at least 1, of ordinary records held out
         of the fit; higher is rarer. A score that many of them have is as rare as all that score as
         high together. Scores that lie far apart from the others, which may be those of anomalies,
-        are left out (gaps.without_apart).
+        are left out (gaps.without_apart), unless most of them are at the edge.
+
+        edge: (n,) bool, records that were left out of the fit as possible anomalies, though nothing
+        parts them from those that were fitted: what was not learned of these alone may have put
+        their scores apart. None: there are none.
 
         expected: as how many excesses over the start of the tail a second estimate of the tail's
         scale counts: how fast scores fall off between their median and their highest tenth; 0: not
         at all.
         """
         rows = len(held_out)
-        held_out = without_apart(held_out)
+        all_scores = held_out
+        held_out = without_apart(all_scores)
+        is_apart = all_scores > held_out[-1]
+        if edge is not None and edge[is_apart].sum() > 0.5 * is_apart.sum():
+            held_out = np.sort(all_scores)
         scores = np.quantile(held_out, [1 - part for part in BODY])
         bits = -np.log2(BODY)
         scale = _scale_beyond(held_out, scores[-1], expected)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
+from dataclasses import dataclass
 
 import numpy as np
 import numpy.typing as npt
@@ -11,6 +12,7 @@ from aetool.closed_form.blocks import few_rows
 from aetool.closed_form.covariance import moments, mostly_one
 from aetool.closed_form.leading import DENSE, leading
 from aetool.closed_form.solution import Batches
+from aetool.detection.gaps import without_apart
 from aetool.model import Float, Spec
 
 CONCENTRATIONS = 5  # rounds
@@ -22,11 +24,24 @@ CUT = 6.0  # deviations
 FEWEST_OTHERS = 5  # rows that differ from what most rows have
 
 
-def nearest(batches: Batches, spec: Spec, part: float) -> npt.NDArray[np.bool_]:
-    """Mark the share `part` (0 to 1) of rows of batches, (rows, features) float32, that lies
-    nearest to the centre of the numbers: (rows,) bool; rows as far as the last of them are marked,
-    too. spec: the layout of the features. All rows are marked of fewer than FEWEST (20), and where
-    there is no number.
+@dataclass(frozen=True, eq=False)
+class Nearest:
+    """Which rows lie nearest to the centre, and which of the others only follow them.
+
+    is_near: (rows,) bool. is_edge: (rows,) bool, of the others those that no wide gap of distance
+    parts from the near ones (detection.gaps): each share that is cut off leaves such rows, also
+    where there is no anomaly.
+    """
+
+    is_near: npt.NDArray[np.bool_]
+    is_edge: npt.NDArray[np.bool_]
+
+
+def nearest(batches: Batches, spec: Spec, part: float) -> Nearest:
+    """Find the share `part` (0 to 1) of rows of batches, (rows, features) float32, that lies
+    nearest to the centre of the numbers; rows as far as the last of them are near, too. spec: the
+    layout of the features. All rows are near of fewer than FEWEST (20), and where there is no
+    number.
 
     The distance is by the covariance of those rows: the concentration steps of Rousseeuw & Van
     Driessen 1999, which begin with all rows. Each number is scaled robustly and cut at 6
@@ -36,7 +51,7 @@ def nearest(batches: Batches, spec: Spec, part: float) -> npt.NDArray[np.bool_]:
     """
     rows = sum(len(batch) for batch in batches)
     if not len(spec.numeric) or rows < FEWEST:
-        return np.ones(rows, dtype=bool)
+        return Nearest(np.ones(rows, dtype=bool), np.zeros(rows, dtype=bool))
     numbers = _Winsorised(batches, spec)
     is_wide = len(spec.numeric) > DENSE
     is_near = np.ones(rows, dtype=bool)
@@ -52,7 +67,9 @@ def nearest(batches: Batches, spec: Spec, part: float) -> npt.NDArray[np.bool_]:
         else:
             distances = _distances_by_covariance(numbers, weights)
         is_near = _nearest_of(distances, part)
-    return is_near
+    farthest_without_gap = without_apart(distances).max()
+    is_edge = ~is_near & (distances <= farthest_without_gap)
+    return Nearest(is_near, is_edge)
 
 
 def _nearest_of(distances: Float, part: float) -> npt.NDArray[np.bool_]:

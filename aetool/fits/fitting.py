@@ -426,7 +426,7 @@ class _JointFit:
             rows = self.prepared
             if member.withstands and rows.keep is not None:
                 # what a robust fit leaves out does this member no harm
-                rows = dataclasses.replace(rows, keep=None)
+                rows = dataclasses.replace(rows, keep=None, edge=None)
             # samples are drawn by the first member
             samples = self.samples and not self.members
             fitted_member = fitted(model, params, rows, options, progress, None, samples)
@@ -436,6 +436,7 @@ class _JointFit:
         self.members.append(
             dataclasses.replace(
                 fitted_member,
+                edge=None if rows.edge is None else rows.edge[fitted_member.rows],
                 in_bits=member.in_bits,
                 adds_bits=member.adds_bits,
                 weight=member.weight,

@@ -9,6 +9,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 
 import numpy as np
+import numpy.typing as npt
 import onnx
 from onnx import TensorProto
 
@@ -31,13 +32,16 @@ FACTS_OF_CODE = ("code_levels", "explained", "code")
 class Fitted:
     """A fitted model that may be joined with others. rows: (n,), the indices of rows that it was
     not fitted on; parts: (n, columns + 1), and surprise: (n, columns) or None, of those rows.
-    in_bits: whether its scores are bits of rarity already; adds_bits: whether they add up bits,
-    each of which counts as one at most; weight: how much it counts among others."""
+    edge: (n,) bool, those of these rows that a robust fit left out though they lie next to the rows
+    that it kept (trimming.Nearest); None where it left out none. in_bits: whether its scores are
+    bits of rarity already; adds_bits: whether they add up bits, each of which counts as one at
+    most; weight: how much it counts among others."""
 
     bundle: Bundle
     rows: Int
     parts: Features
     surprise: Features | None = None
+    edge: npt.NDArray[np.bool_] | None = None
     in_bits: bool = False
     adds_bits: bool = False
     weight: float = 1.0
@@ -51,7 +55,7 @@ class Fitted:
             return Rarity.told(rows)
         # where all records score about the same, the highest are no rarer than the others
         least = rarity.ONE_BIT if self.adds_bits else rarity.LEAST_BITS
-        return Rarity.of(self.scores, least=least)
+        return Rarity.of(self.scores, least=least, edge=self.edge)
 
     @property
     def scores(self) -> Float:

@@ -53,9 +53,10 @@ class Prepared:
     These rows may be a sample: the field `rows` counts the records that the source has.
 
     inputs are what the graphs take: (rows, columns) float64, or pictures (rows, C, H, W) uint8.
-    keep: (rows,) bool, which rows to fit; None for all. labels: (rows,) float32, for a model that
-    learns from known anomalies: 1 for an ordinary row, -1 for an anomaly, 0 where none is said.
-    schema: of the columns; None for pictures. framing: how pictures become the inputs; None: as
+    keep: (rows,) bool, which rows to fit; None for all. edge: (rows,) bool, those of the others
+    that lie next to them (trimming.Nearest); None without such. labels: (rows,) float32, for a
+    model that learns from known anomalies: 1 for an ordinary row, -1 for an anomaly, 0 where none
+    is said. schema: of the columns; None for pictures. framing: how pictures become the inputs; None: as
     they are, or for a table. owner: (rows,), the number of the picture that each row is a tile of;
     None where rows are no tiles.
     """
@@ -66,6 +67,7 @@ class Prepared:
     schema: Schema | None
     rows: int
     keep: Mask | None = None
+    edge: Mask | None = None
     labels: Labels | None = None
     framing: Framing | None = None
     owner: Int | None = None
@@ -101,10 +103,11 @@ def trimmed(prepared: Prepared) -> Prepared:
     is replaced."""
     flat = prepared.features.reshape(len(prepared.features), -1)
     chunks = [flat[i : i + BLOCK] for i in range(0, len(flat), BLOCK)]
-    keep = trimming.nearest(chunks, prepared.spec, 1 - TRIMMED)
+    nearest = trimming.nearest(chunks, prepared.spec, 1 - TRIMMED)
+    keep = nearest.is_near
     if prepared.labels is not None:
         keep = keep | (prepared.labels < 0)  # what is known of them is to be learned
-    return dataclasses.replace(prepared, keep=keep)
+    return dataclasses.replace(prepared, keep=keep, edge=nearest.is_edge)
 
 
 def paired(source: Source, options: FitOptions) -> tuple[Prepared, Features]:
