@@ -55,6 +55,7 @@ PICTURES_TAIL = Expected(
 FEW_RECORDS = 500
 BODY_OF_FEW = 20.0  # excesses for which the body counts
 DOUBT_OF_FEW = 100.0
+MOST_AT_EDGE = 0.5  # of the scores beyond a gap, for which the gap still counts
 SHARPNESS = 0.7  # of the mean by which the bits of several models are joined
 EXACT = 24.0  # bits beyond one in rows + 1 that count in full
 ROOM = 8.0  # bits that are left above these
@@ -131,9 +132,12 @@ class Rarity:
         rows = len(held_out)
         all_scores = held_out
         held_out = without_apart(all_scores)
-        is_apart = all_scores > held_out[-1]
-        if edge is not None and edge[is_apart].sum() > 0.5 * is_apart.sum():
-            held_out = np.sort(all_scores)
+        if edge is not None:
+            is_apart = all_scores > held_out[-1]
+            at_edge = np.count_nonzero(edge & is_apart)
+            # a gap that the fit's own cut has made
+            if at_edge > MOST_AT_EDGE * np.count_nonzero(is_apart):
+                held_out = np.sort(all_scores)
         scores = np.quantile(held_out, [1 - part for part in BODY])
         bits = -np.log2(BODY)
         scale = _scale_beyond(held_out, scores[-1], expected)

@@ -7,12 +7,13 @@ import pandas as pd
 import pytest
 from scipy import stats
 
-from aetool import operations
+from aetool import operations, trimming
 from aetool.detection import gaps
 from aetool.detection.calibration import Expected, Tail
 from aetool.operations import FitOptions
 from aetool.rarity import Rarity
 from tests.sweeps import one_in
+from tests.test_builder import plain_spec
 
 DOUBT = 1000.0
 
@@ -223,3 +224,58 @@ def test_an_odd_picture_of_few_is_found_by_the_model_that_was_fitted_on_it(tmp_p
     model = operations.fit(few, FitOptions())
     assert operations.detect(few, model).row.tolist() == [7]
     assert operations.detect(new, model).flagged == 0
+
+
+def visits(subjects):
+    """A table without an anomaly: three visits of each subject, in the order of their numbers."""
+    rng = np.random.default_rng(0)
+    first_age = rng.integers(3, 9, subjects) * 2
+    visit = np.tile([1, 2, 3], subjects)
+    return pd.DataFrame(
+        {
+            "subject": np.repeat(np.arange(subjects), 3),
+            "first_age": np.repeat(first_age, 3),
+            "visit": visit,
+            "age": np.repeat(first_age, 3) + 2 * (visit - 1),
+            "sex": np.repeat(rng.choice(["M", "F"], subjects), 3),
+        }
+    )
+
+
+def test_what_a_robust_fit_leaves_out_is_not_odd_for_that_alone():
+    """The twentieth that is left out are the first and the last subjects, which then have no
+    neighbours: nothing else parts them from the others."""
+    found = operations.detect(visits(1000))
+    assert found.anomaly.sum() <= 3
+
+
+def test_odd_rows_are_found_beside_the_edge_of_what_a_robust_fit_keeps():
+    table = visits(1000)
+    odd = np.random.default_rng(1).choice(len(table), 60, replace=False)
+    table.loc[odd, "age"] = 90
+    found = operations.detect(table)
+    flagged = set(found.row[found.anomaly])
+    assert set(odd) <= flagged and len(flagged) <= 66
+
+
+def test_a_gap_in_scores_counts_unless_most_beyond_it_are_at_the_edge():
+    ordinary = np.random.default_rng(0).exponential(size=1000)
+    scores = np.concatenate([ordinary, np.full(50, 60.0)])
+    beyond = np.arange(len(scores)) >= 1000
+    apart = Rarity.of(scores).of_scores(scores[beyond])
+    assert apart.min() > 15
+    assert np.array_equal(Rarity.of(scores, edge=~beyond).of_scores(scores[beyond]), apart)
+    # 50 of 1,050 that score as high together are no rarer than that, and the tail they make
+    at_edge = Rarity.of(scores, edge=beyond).of_scores(scores[beyond])
+    assert at_edge.max() < 8
+
+
+def test_rows_that_only_follow_those_that_are_kept_are_at_the_edge():
+    spec = plain_spec(2)
+    rows = np.random.default_rng(0).uniform(-1, 1, (2000, 2)).astype(np.float32)
+    nearest = trimming.nearest([rows], spec, 0.95)
+    assert (~nearest.is_near).sum() == 100 and np.array_equal(nearest.is_edge, ~nearest.is_near)
+    rows[:40] = 30
+    nearest = trimming.nearest([rows], spec, 0.95)
+    assert not nearest.is_near[:40].any() and not nearest.is_edge[:40].any()
+    assert nearest.is_edge.sum() == 60

@@ -56,9 +56,9 @@ class Prepared:
     keep: (rows,) bool, which rows to fit; None for all. edge: (rows,) bool, those of the others
     that lie next to them (trimming.Nearest); None without such. labels: (rows,) float32, for a
     model that learns from known anomalies: 1 for an ordinary row, -1 for an anomaly, 0 where none
-    is said. schema: of the columns; None for pictures. framing: how pictures become the inputs; None: as
-    they are, or for a table. owner: (rows,), the number of the picture that each row is a tile of;
-    None where rows are no tiles.
+    is said. schema: of the columns; None for pictures. framing: how pictures become the inputs;
+    None: as they are, or for a table. owner: (rows,), the number of the picture that each row is a
+    tile of; None where rows are no tiles.
     """
 
     spec: Spec
