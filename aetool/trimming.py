@@ -67,6 +67,7 @@ def nearest(batches: Batches, spec: Spec, part: float) -> Nearest:
         else:
             distances = _distances_by_covariance(numbers, weights)
         is_near = _nearest_of(distances, part)
+    # a share is cut off whatever the distances, and often where rows are dense
     farthest_without_gap = without_apart(distances).max()
     is_edge = ~is_near & (distances <= farthest_without_gap)
     return Nearest(is_near, is_edge)
