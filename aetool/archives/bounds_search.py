@@ -82,7 +82,7 @@ class BoundsSearch:
 
     @cached_property
     def counts(self) -> dict[str, int]:
-        """By column how many numbers its errors are of."""
+        """By column how many numbers its errors are of, at least 1."""
         counts = {}
         for name in self.code.squares:
             own_name = self.names[name]
@@ -132,7 +132,9 @@ class BoundsSearch:
     def consider(self, bounds: Bounds, rival: Rival) -> Rival | None:
         """Write the archive within these bounds if it errs no more than a rival, in any column, and
         the same was not written before, and keep it as `best` if it is smaller than that; returns
-        it, None if it was not written. Errors of preparing or writing it go through."""
+        it. None if it was not written, and also where it had to be written to tell its errors
+        (`squares`), when it is looked at for `best` all the same. Errors of preparing or writing it
+        go through."""
         if not bounds:
             return None
         # what errs too much is not worth the time to write it
@@ -274,8 +276,10 @@ class BoundsSearch:
 
     def challenge(self, most: int) -> None:
         """Search until the smallest archive, the best or the code, takes no more bytes than any by
-        bounds that follow from its errors, or an archive of `most` bytes is as small. It ends, as
-        each step takes fewer bytes than the one before. Errors of writing an archive go through."""
+        bounds that follow from its errors, or it takes `most` bytes or more, those of the exact
+        archive. It ends, as each step takes fewer bytes than the one before. Nothing is tried for a
+        source of more than 2^16 bytes whose errors cannot be told beforehand (`text` is None), nor
+        where `_is_far_larger` says so. Errors of writing an archive go through."""
         # without a look at errors beforehand each set of bounds takes as long as an archive
         if self.text is None and not self.is_small:
             return

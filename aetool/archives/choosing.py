@@ -54,7 +54,9 @@ def write_chosen(
     where pictures of one form had no model, or why it was not; unread_pictures, "name: reason" of
     each picture that is stored as its file; stored_exactly, of a folder, how many files no bound
     changes, by what they are ("files", "of two colours", "with a palette"), also where none of its
-    pictures could lose anything. ParamError where no archive meets it; then nothing was written.
+    pictures could lose anything. Where errors of pictures cannot be told, the exact archive is
+    written, as `write_exact` does, if an error of 0 or, of a folder, bytes are asked for.
+    ParamError where no archive meets it; then nothing was written, but for that exact archive.
     DataError or ArchiveError where the comparison fails.
     """
     count = len(source.sights) if isinstance(source, ImageSource) else 0
@@ -117,8 +119,9 @@ def write_exact(
 ) -> dict[str, Json]:
     """Write a source of which nothing can be lost, exactly, to a file, in place of what is there,
     and compare both; returns its figures, with "taken" (EXACT), "rmse_of_deviation" (0) and
-    "prices" (the bytes of EXACT) added. ParamError if it takes more bytes than the options allow;
-    DataError for a source that no archive holds, or that changed meanwhile.
+    "prices" (the bytes of EXACT) added. ParamError if it takes more bytes than the options allow,
+    with the archive in the file all the same; DataError for a source that no archive holds, or that
+    changed meanwhile.
 
     unreadable: DataError that says why its records cannot be read, ParamError why no errors of its
     pictures can be told; None if it has no records.

@@ -18,12 +18,14 @@ def of_ranges(
     bounds_asked: Mapping[str, str],
     errors: Mapping[str, Json],
 ) -> list[str]:
-    """A line that names columns whose numbers have moved by more than half of them span, as the
-    bound is a part of a range that a few values have made large, with what to do; [] without such
-    columns. Those are left out of which half of the numbers are one.
+    """A list of one line that names the columns of numbers that have a bound in percent and whose
+    largest error is above the distance from their lower to their upper quartile, as a few values
+    have made their range large, with what to do; [] without such columns. Columns in which that
+    distance is 0 are left out, and those bounded in their own unit.
 
     beginning: what the first records of the table say of its columns; bounds_asked: the bounds that
-    were asked for, by column, "" for all others; errors: the archive's, by column label.
+    were asked for, as text, by column, "" for all others; errors: the archive's, by column label
+    {"largest": error}.
     """
     header_names = beginning.header_names()
     labels = beginning.labels()

@@ -110,7 +110,8 @@ class Correcting:
         return found and found[:2]
 
     def _some(self) -> Correcting:
-        """The same, for some of the records, evenly spaced; itself if there are few."""
+        """A copy for some of the records, evenly spaced; itself if there are no more than
+        TRIED_CELLS (2^18) numbers, or FEWEST_TRIED (256) records."""
         rows, columns = self.records.shape
         most = max(FEWEST_TRIED, TRIED_CELLS // columns)
         every = -(-rows // most)
@@ -123,8 +124,9 @@ class Correcting:
         target: float,
         quantiser_at: Callable[[float], Quantiser],
     ) -> Tried | None:
-        """The quantiser and the corrections of the widest steps whose error is at most `target`,
-        with that error; None if even FINEST (2^-14) misses it."""
+        """The quantiser and the corrections of about the widest steps whose error is at most
+        `target`, with that error: of FINEST to COARSEST (2^-14 to 4 standard deviations), found by
+        HALVINGS (11) halvings; None if even FINEST misses it. quantiser_at: see `reaching`."""
         best = self._at(FINEST, quantiser_at)
         if best[2] > target:
             return None
@@ -142,8 +144,8 @@ class Correcting:
         return best
 
     def _at(self, step: float, quantiser_at: Callable[[float], Quantiser]) -> Tried:
-        """The quantiser and the corrections of a step, in standard deviations, and the error of
-        both."""
+        """(The quantiser that goes with corrections in steps of `step` standard deviations, these
+        corrections, the error of both on all records.) quantiser_at: see `reaching`."""
         quantiser = quantiser_at(step)
         decoded = self._decoded(quantiser)
         corrections = self._in_steps(decoded, step)
@@ -160,8 +162,9 @@ class Correcting:
         return self.decode(code, self.records)
 
     def _in_steps(self, decoded: Float, step: float) -> Corrections:
-        """The corrections in steps of `step` standard deviations, of the columns that are worth it.
-        decoded: (rows, columns), what the decoder gives."""
+        """The corrections in steps of `step` standard deviations, of the columns that are worth it:
+        those that have a deviation and in which the decoder is off by more than WORTH (0.46) of a
+        step, in the root mean square. decoded: (rows, columns), what the decoder gives."""
         steps = {}
         for place, name in enumerate(self.names):
             if name not in self.deviations:

@@ -263,8 +263,8 @@ class ExactJob:
 
     def estimate(self, step: int) -> float:
         """Estimate the archive's bytes by encoding every `step`-th item, a piece of the source,
-        from the first on; sets squares to an estimate for the whole source. Header and footer are
-        not counted.
+        from the first on; sets squares to an estimate for the whole source. Further `sections` are
+        counted, header, footer and the sections of the content are not.
 
         Each item is tried with the plans, ways to code its streams, of the one encoded before it.
         An archive is written with those of the first item, and the second of two with none

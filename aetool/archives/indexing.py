@@ -189,7 +189,8 @@ def _format_of(archive: Archive) -> dict[str, Json]:
 
 
 def _name_of_table(archive: Archive, file: str) -> str:
-    """The path, below the restored folder, of the table that a part restores, with / between names.
+    """The path, below the restored folder, of the table that a part restores, with / between names:
+    the folders of `file`, then the table's name by its format, or else that of `file` without .aez.
     file: the archive's path, from the folder of the index or of its parts."""
     name = str(archive.format.get("name") or Path(file).name.removesuffix(".aez"))
     return Path(file).with_name(name).as_posix()

@@ -881,8 +881,9 @@ def _unreachable(target: float) -> ParamError:
 
 
 def _in_few_digits(facts: dict[str, Json]) -> dict[str, Json]:
-    """The entry "errors" of a table's figures, with its numbers rounded up to DIGITS (4) digits,
-    which an archive of many columns has room for; {} of pictures, which have none."""
+    """The entry "errors" of a table's figures, with its numbers rounded up to DIGITS (4)
+    significant digits, which an archive of many columns has room for; {} of pictures, which have
+    none."""
     if "errors" not in facts:
         return {}
     errors = {}
@@ -892,7 +893,8 @@ def _in_few_digits(facts: dict[str, Json]) -> dict[str, Json]:
 
 
 def rounded_up(value: float) -> float:
-    """A number, 0 or more, rounded to DIGITS (4) digits, so that it is never below the number."""
+    """A number, 0 or more, rounded up to DIGITS (4) significant digits; one that has no more, as
+    its shortest decimal, stays as it is."""
     if not value:
         return value
     # as it is written: 5.4 as a float is a little more, and would become 5.401

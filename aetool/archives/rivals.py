@@ -54,8 +54,8 @@ def smallest(
 
     job: wrote the file, as a model's code; figures: of that. folder: where others may be written
     for a while. Added to the figures: taken ("code", "exact" or "bounded"), prices (bytes of each),
-    bounds of a bounded one (--max-error by column), of one that is no code error and worst, how far
-    it is off (see `_figures_of_loss`), and judged, the names of prices that are
+    bounds (--max-error by column) of a bounded archive, error and worst, how far it is off, of an
+    exact or bounded one (see `_figures_of_loss`), and judged, the names of prices that are
     estimates, if there are any. Of equal sizes exact is taken before bounded, and that before the
     code. A rival that cannot be written is left out in silence; ArchiveError or DataError where the
     comparison fails.
@@ -255,9 +255,9 @@ def _written_or_estimated(
     scratch: BinaryIO,
 ) -> Rival:
     """Write the archive that `make` prepares to the scratch file, in place of what is there,
-    without comparing it; only estimate it if every > 1, the step between pieces that are encoded
-    for that, and the estimate is above MARGIN (1.1) times the limit, in bytes: then its figures are
-    None. options: of compress. Errors of preparing or writing go through."""
+    without comparing it. If `step` is above 1 it is estimated first, by every `step`-th piece of
+    the source; if that is above MARGIN (1.1) times `limit` bytes, only the estimate is returned,
+    whose figures are None. options: of compress. Errors of preparing or writing go through."""
     if step > 1:
         estimate = _estimate(make, options, step)
         # far too large: it need not be written

@@ -112,7 +112,8 @@ class Shared:
     def in_units(self, errors: Mapping[str, float]) -> list[int] | None:
         """Turn the largest errors, by column name, into whole numbers, error * 10^decimals, one for
         each column on a grid (whose numbers are rounded to multiples of a step), in the order of
-        columns; None if `in_numbers` would not give the errors back exactly."""
+        columns, 0 for one that has no error; None if `in_numbers` would not give the errors back
+        exactly, as where a column on no grid has one."""
         units = []
         for name, scale in self._grids().items():
             error = errors.get(name, 0.0)
@@ -176,10 +177,10 @@ class Shared:
 
 
 def shared_of(model: Bundle, is_bounded: bool = False) -> Shared | None:
-    """The knowledge of columns that a model stores for archives of tables; None if it has none.
-    is_bounded: whether for archives within --max-error; else for exact ones. A model that has
-    learned for only one of them gives that for both: its `spec` says which. BundleError if what it
-    stores is damaged."""
+    """The knowledge of columns that a model stores for archives of tables; None if it has none, or
+    is of other data than tables. is_bounded: whether for archives within --max-error; else for
+    exact ones. A model that has learned for only one of them gives that for both: its `spec` says
+    which. BundleError if what it stores is damaged."""
     if model.kind != "table":
         return None
     member = CODEC
@@ -213,7 +214,7 @@ def learn(
     by column name, in the column's unit; spec: the --max-error they come from; with_students:
     whether to train networks that predict streams; seed: of these. decimal_marks: by name those of
     columns whose own cells do not tell theirs, None for none. BundleError for a network whose sums
-    might grow too large to be exact.
+    might grow too large to be exact; DataError for a piece of 2^31 - 1 bytes or more.
     """
     has_spaces = bool(format.get("space"))
     rule = Rule(format["delimiter"], has_spaces)
@@ -290,9 +291,10 @@ def _learn_stream(
     seed: int,
 ) -> None:
     """Learn the next stream: add its plan and counts to `shared`, and the stream to `known`, in
-    place. planner: of the same `known`; with_students: whether to train a network that predicts it,
-    by `seed`, which is kept if it pays; BundleError for a network whose sums might grow too large
-    to be exact."""
+    place. The plan is of one lane, and names the stream's commonest symbol as its usual one, if
+    that has no bits of its own. planner: of the same `known`; with_students: whether to train a
+    network that predicts the stream, by `seed`, which is kept if it pays; BundleError for a network
+    whose sums might grow too large to be exact."""
     number = len(shared.plans)
     plan = planner.plan(stream, number)
     # small files are coded in one lane

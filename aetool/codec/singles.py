@@ -44,9 +44,10 @@ def printed(values: Int, single: int, decimals: int) -> Int:
 
 
 def offer(columns: Sequence[Coded]) -> None:
-    """Add to `others` of each column of printed 32-bit floats, in place, its encoding by the few
-    digits that these stand for; other columns, those rounded within a bound, written in several
-    forms, of fewer than FEWEST (32) numbers, or with numbers too large for it stay as they are."""
+    """Add to `others` of each column of printed 32-bit floats, in place, as the first of them, its
+    encoding by the few digits that these stand for; other columns, those rounded within a bound,
+    written in several forms, of fewer than FEWEST (32) numbers, or with numbers too large for it
+    stay as they are."""
     for column in columns:
         meta = column.meta
         if not isinstance(meta, NumberMeta):

@@ -58,8 +58,10 @@ def offer(columns: Sequence[Coded], effort: planning.Effort) -> None:
 
 
 def _looks_like_sentences(column: Coded, all_cells: Spans) -> bool:
-    """Whether a sample of a column's cells looks like sentences of few skeletons (cells with a mark
-    for each number in them). False of a column that is not of text or levels, or has fewer than
+    """Whether a sample of at most LOOKED_AT (256) of a column's cells looks like sentences of few
+    skeletons (cells with a mark for each number in them): at least LEAST_MARKED (0.8) of the cells
+    have a number or date, different skeletons are at most a quarter as many as cells, and one of
+    them is more than a mark. False of a column that is not of text or levels, or has fewer than
     FEWEST (48) or more than MOST (2^18) cells, fewer different levels than 48 or a tenth of its
     cells, or a cell with the mark in the sample. all_cells: those of the column."""
     rows = len(all_cells)

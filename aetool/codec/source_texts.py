@@ -159,7 +159,7 @@ def bounds_of(
 ) -> dict[str, Fraction]:
     """The largest error allowed, in the column's unit, by the column's name in the layout, read
     from --max-error; all of the files is read for their ranges. Columns without a bound are left
-    out.
+    out, and so are those whose numbers are all one number between the same text, as in `1. White`.
 
     files: of one table, each with these columns. bound_texts: the text of --max-error by column
     name, "" for all others. names: of the columns, as many as the layout has, which may repeat;

@@ -81,10 +81,13 @@ def layout_of(
     feature_values: Sequence[U32],
 ) -> Layout:
     """The contexts by which a mixture predicts the `count` symbols of a stream, as the plan, which
-    must have a mixture, says them. feature_values: (count,) each, the values of the plan's features
-    but for OwnSymbol. stream: only its mask, `present`, is read; known: the streams before it.
-    ArchiveError if the plan asks for a stream that is not there, or there are more than
-    symbol_mixing.MOST_VALUES (2^18) symbols, or fewer than two different ones."""
+    must have a mixture, says them. In order: of the stream's own last symbols; of its level, for
+    differences; of the first feature, the first two ...; of sets of other streams, alone and with
+    the last symbol; and those of a wide mixture. Regressors are added if the mixture has any.
+    feature_values: (count,) each, the values of the plan's features but for OwnSymbol. stream: only
+    its mask, `present`, is read; known: the streams before it. ArchiveError if the plan asks for a
+    stream that is not there, or there are more than symbol_mixing.MOST_VALUES (2^18) symbols, or
+    fewer than two different ones."""
     mixture = plan.mixture
     assert mixture is not None
     symbol_mixing.check(count, plan.alphabet)
@@ -203,9 +206,12 @@ class _Contexts:
                 self.add(kind, chosen)
 
     def add_wide(self, others: Sequence[U32], classes: Sequence[U32], mean: int) -> None:
-        """Add the contexts that only a wide mixture has. others: (count,) each, the values of other
-        streams that contexts look at; classes: (count,) each, the class of each of these; mean:
-        MEAN or MEAN_LEVEL, the kind of the context that has a mean of the symbols before."""
+        """Add the contexts that only a wide mixture has: what came last beside the same others,
+        sets of classes, the last two symbols with the first of the others, the mean, the last
+        symbol, which forgets soon, and, if there are others, the first of them, which forgets soon,
+        and the last symbol with which of them did not change. others: (count,) each, the values of
+        other streams that contexts look at; classes: (count,) each, the class of each of these;
+        mean: MEAN or MEAN_LEVEL, the kind of the context that has a mean of the symbols before."""
         self.add_sets(RECENT, OTHERS_OF_RECENT, others)
         self.add_sets(NOTHING, CLASSES_ALONE, classes)
         self.add_sets(TWO, ((0,),), others)
@@ -246,10 +252,11 @@ def _numbers_of_other(number: int, stream: Stream, known: Known) -> U32:
 
 def _classes_of_other(number: int, stream: Stream, known: Known) -> U32:
     """Cut the symbols of another stream into at most CLASSES (8) classes, (n,) uint32, neighbouring
-    symbols in one, as these say about the same. number: of the stream, or, below 0, -1 less its
-    number; it is its symbols that are classed either way. A row without a value has the symbol
-    behind all others. stream: the one that is coded, in whose rows with a value they are taken;
-    known: the streams before it. ArchiveError if none of them has that number."""
+    symbols in one, as these say about the same; symbols as they are where no more are possible.
+    number: of the stream, or, below 0, -1 less its number; it is its symbols that are classed
+    either way. A row without a value has the symbol behind all others. stream: the one that is
+    coded, in whose rows with a value they are taken; known: the streams before it. ArchiveError if
+    none of them has that number."""
     stream_number = number if number >= 0 else -1 - number
     symbols = named_column(known.symbols, stream_number, stream).astype(np.uint32)
     alphabet = known.alphabets[stream_number] + 1

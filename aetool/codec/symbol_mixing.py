@@ -199,8 +199,9 @@ class Mixer:
         return highest >> 32 - self.layout.slot_bits
 
     def _own_hashes(self) -> list[int]:
-        """For each kind of context but RECENT, for which there is a 0, what the symbols before add
-        to it, 32 bits."""
+        """A list by the kind of context, NOTHING (0) to MEAN_LEVEL (8): what the symbols before add
+        to it, a number of 32 bits: a hash of the last ones, each 0 where there is none, the level,
+        or a mean. 0 for NOTHING, and for RECENT, which is looked up elsewhere."""
         # of NOTHING, and then of LAST, TWO, THREE and SIX
         hashes = [0]
         hash_of_symbols = 0
@@ -352,8 +353,8 @@ class Mixer:
 
 
 def _mean_moved_to(mean: int, number: int, is_first: bool) -> int:
-    """A mean, which has MEAN_BITS bits behind the point, after one more number; the first one is
-    the mean itself."""
+    """A mean, which has MEAN_BITS (8) bits behind the point, after one more whole number: it moves
+    an eighth of the way to that, rounded down; the first number becomes the mean."""
     scaled = number << MEAN_BITS
     if is_first:
         return scaled

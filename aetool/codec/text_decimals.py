@@ -424,7 +424,8 @@ def step_within(bound: Fraction, decimals: int) -> int:
 
 def _scale_of(behind: Int, rows: int) -> int:
     """How many decimals the whole numbers of a column count: as many as nearly all (99 %) of its
-    numbers have at most, or as the longest, if the longer ones are too many to be kept as text.
+    numbers have at most, or as the longest, if the longer ones are too many to be kept as text:
+    more than a twentieth of the cells for each decimal that would be added.
 
     behind: (n,), at least one, the digits behind the point of each number; rows: how many cells the
     column has.

@@ -110,7 +110,8 @@ def _without_zeros(column: Coded, meta: NumberMeta) -> Coded | None:
     numbers that end in so many zeros as a kind of their own, and stored without these. None unless
     there are FEWEST (32) numbers, FEWEST_DIFFERENT (16) different ones, and ROUNDED (0.3) of those
     that are not 0 end in more zeros than nearly all do; nor where the numbers and kinds by
-    themselves, looked at one by one, promise no fewer bits than before."""
+    themselves, looked at one by one, take more than PROMISING (1.06) times the bits of before, nor
+    for 32-bit floats that are stored by fewer digits (meta.single)."""
     values = column.streams[-1].values
     if meta.valued > 1 or meta.single is not None or len(values) < FEWEST:
         return None

@@ -334,8 +334,9 @@ class _FloatColumn:
 
     def as_quotients(self, decimals: int | None) -> Coded | None:
         """Encode doubles as the whole numbers that they are quotients of, and the others as their
-        bits; None if less than LEAST_QUOTIENTS (0.5) of those that are plain are quotients.
-        decimals: those that restore the floats, None if none do."""
+        bits; None if less than LEAST_QUOTIENTS (0.5) of those that are plain are quotients, for
+        narrower floats, and for fewer plain ones than quotients.FEWEST. decimals: those that
+        restore the floats, None if none do."""
         plain = self.values[self.plain]
         if self.kind.bits != 64 or len(plain) < quotients.FEWEST:
             return None
@@ -450,8 +451,9 @@ class _FloatColumn:
 
 
 def _quotients_of(plain: Floats, decimals: int | None) -> Quotients | None:
-    """The quotients that most of the doubles, (n,), all finite, are; None if they are none. Those
-    of few decimals were rounded to these. decimals: those that restore them, None if none do."""
+    """How most of the doubles, (n,), all finite, are quotients of whole numbers; None if they are
+    none. Those of at most MOST_ROUNDED_TO (9) decimals are quotients that were rounded to these; of
+    0 decimals there are none. decimals: those that restore the doubles, None if none do."""
     different = np.unique(plain.astype(np.float64))
     if decimals is None or decimals > MOST_ROUNDED_TO:
         commonest = float_quotients.commonest_in(different)
