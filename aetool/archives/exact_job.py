@@ -552,9 +552,11 @@ def _job_of_text(
     bounds: ByColumn | None,
 ) -> ExactJob:
     """Prepare the archive of a text by itself, exactly or within bounds, without a model's
-    knowledge of it. bounds: the largest error by column label, in its units; None: as
-    options.max_error says. NoTableError where its first records are no table; ParamError for a
-    bound of a column that is not there or has no numbers."""
+    knowledge of it. Students, small networks that predict its cells, are trained first if
+    options.effort asks for it. Within bounds columns whose decimal marks nothing tells stay exact.
+    bounds: the largest error by column label, in its units; None: as options.max_error says.
+    NoTableError where its first records are no table; ParamError for a bound of a column that is
+    not there or has no numbers."""
     head, names = source_texts.header_of(source)
     bounded = bool(options.max_error or bounds)
     labels = labels_of(names)

@@ -96,8 +96,11 @@ def _spans_last_digit(bound_text: str, column: Column) -> bool:
 
 
 def _of_column(name: str, bound_text: str, column: Column | None = None) -> str:
-    """A line that says that a column, though a bound was asked for it by name, is exact, and why.
-    bound_text: the bound, above 0; column: what is known of it; None for nothing."""
+    """A line that says that a column, though a bound was asked for it by name, is exact, and why:
+    none of its numbers can be rounded, as of what is not of decimals or not known; some have other
+    texts behind them; they are all the same; rounding saves nothing; or the bound is less than
+    their last digit. bound_text: the bound, above 0; column: what is known of it; None for
+    nothing."""
     # true floats have no last digit, and words no digit at all
     if not isinstance(column, Number) or column.decimals is None:
         return f"{name}: stored exactly, as none of its numbers can be rounded within {bound_text}"

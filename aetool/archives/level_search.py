@@ -82,7 +82,8 @@ def _is_nearer(one: Candidate, other: Candidate, budget: int) -> bool:
 
 def _has_levels(candidates: Candidates) -> bool:
     """Whether a bound changes anything: it does not of JPEG, palettes, and black and white. An
-    archive within one level is written to see it; False if the source cannot be bounded at all."""
+    archive within one level is written, and has an error then; False if the source cannot be
+    bounded at all."""
     if not candidates.can_be_bounded:
         return False
     narrowest = candidates.of_levels(1)

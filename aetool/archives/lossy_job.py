@@ -801,8 +801,9 @@ class LossyJob:
             yield np.concatenate(pending), None, source.names[first:]
 
     def _new_content(self, quantiser: lossy.Quantiser) -> Lossy:
-        """The content of the archive, of this quantiser, with no block encoded yet; needs
-        `not_carried` and `ranges`."""
+        """The content of the archive, of this quantiser, with no block encoded yet: LossyPictures
+        of pictures, of a table a CorrectedTable if there are `corrections`, else a LossyTable. Of a
+        table it needs `not_carried`, `corrections` and `ranges`."""
         name = inner_name(self.source.name)
         format = {**self.source.format, "name": name}
         effort = self.options.effort
@@ -845,7 +846,8 @@ class LossyJob:
         return len(self._decoder_only())
 
     def _decoder_only(self) -> bytes:
-        """The model's bundle as bytes, with only what decoding needs: schema and decoder."""
+        """The model's bundle as bytes, with only what decoding needs: the decoder, and the schema
+        with columns cut to what restores them; calibration and facts are empty."""
         # no scores are judged by it: it is only asked for records
         no_scores = Calibration.of(np.zeros((0, 1)))
         decoder = self.model.graphs["decoder.onnx"]

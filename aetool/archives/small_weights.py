@@ -42,9 +42,10 @@ def with_small_decoder(model: Bundle) -> Bundle:
 
 
 def rounded(data: bytes) -> bytes:
-    """An ONNX graph, as bytes, with each float32 tensor of at least FEWEST (256) values stored as
-    whole numbers and scales, which the graph multiplies when it runs, and scales of 64 bits as
-    floats of 32; other tensors stay."""
+    """A copy of an ONNX graph, `data`, both as bytes, with each float32 tensor of at least FEWEST
+    (256) values stored as whole numbers and scales, which the graph multiplies when it runs, and
+    the float64 vectors that `_as_fine_in_single` names as float32, which it turns into float64
+    again; other tensors stay."""
     model = onnx.ModelProto.FromString(data)
     graph = model.graph
     kept: list[onnx.TensorProto] = []

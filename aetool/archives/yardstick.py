@@ -280,9 +280,9 @@ class _SumsOfColumns:
                 counts[level] = counts.get(level, 0) + count
 
     def yardstick(self, table: Table, where: str) -> TableYardstick:
-        """The yardstick of the records added. table: a sample of them, on which bounds are tried;
-        where: the source's name, for messages. Constant columns, and columns of one word, are left
-        out."""
+        """The yardstick of the records added. table: a sample of them, of which at most SAMPLE
+        (2^16) evenly spaced rows are kept, to try bounds on; where: the source's name, for
+        messages. Constant columns, and columns of one word, are left out."""
         modelled = self.schema.modelled
         sample = _without_odd(self.schema.encode(table, where))
         # evenly spaced rows, of many

@@ -170,8 +170,10 @@ class ParsedCells:
         return cls(text, affixes, value, form, notation, plain, around)
 
     def _in_other_notation(self, odd: Int) -> ParsedCells | None:
-        """The same cells, read in the notation in which most of them are numbers; None unless that
-        makes numbers of FEWEST_WRITTEN (8) more. odd: the rows of those that are none so far."""
+        """The same cells, read between the affixes and in the notation with which most of them are
+        numbers; None unless that makes numbers of FEWEST_WRITTEN (8) more, and at once where the
+        odd cells are at most 62 different ones without a digit. odd: the rows of those that are
+        none so far."""
         odd_cells = self.text.only(odd)
         levels = odd_cells.levels(MAX_SPECIAL)
         # gaps and words, as nearly always: no notation makes numbers of those

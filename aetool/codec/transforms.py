@@ -148,7 +148,9 @@ def computed(combined: Computed, known: Known) -> Int:
 
 
 def _scaled(operand: Operand, known: Known) -> Float:
-    """The operand in every row of the block, (rows,). ArchiveError if its stream is not known."""
+    """The values of an operand in every row of the block, (rows,) float64: those of its stream,
+    `lag` rows before, 0 in the first `lag` rows, times 10^power, or over it where power is below 0.
+    ArchiveError if its stream is not known."""
     if operand.stream >= len(known.values):
         raise ArchiveError("damaged: a column's plan refers to a column that is not there")
     values = _lagged(known.values[operand.stream], operand.lag)

@@ -45,8 +45,9 @@ class OnePiece:
     whole: bytes
 
     def to_bytes(self) -> bytes:
-        """The archive as bytes, an 8-byte digest of all others at their end. How many they are is
-        not checked: a reader refuses COPIED_FROM (2^16) or more."""
+        """The archive as bytes: start, the first 8 bytes of `model`, varint `rows`, varint length
+        of the compressed JSON [facts, header], that JSON, payload, `whole`, and an 8-byte digest of
+        all these. How many they are is not checked: a reader refuses COPIED_FROM (2^16) or more."""
         # a mixture of contexts takes fewer bytes than deflate, and some milliseconds more: for few
         # rows, whose header is a good part of the archive, or where the block has one, too
         has_mixture = self.rows <= SMALL_BLOCK

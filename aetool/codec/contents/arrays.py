@@ -310,8 +310,10 @@ class ArrayContent(Content):
 
     def encode(self, item: Rows, hints: Hints) -> list[Encoded]:
         """Encode an item, rows of arrays as `items` yields them, as one block, within the bounds of
-        their columns. hints: of the block before. ArchiveError for a bound that could not be
-        kept."""
+        their columns; returns a list of it alone, which has the errors by column label. Other ways
+        to store the columns are tried where they are at most ALIKE (64), and none holds residuals.
+        hints: of the block before. ArchiveError for texts of more bytes than a block may have, or a
+        bound that could not be kept."""
         coded, by_label = self._encode_rows(item)
         # dictionaries of values and other ways pay for values that repeat, which residuals do not,
         # and for columns that are looked at one by one, not by a plan that many share

@@ -567,7 +567,7 @@ class LossyPictures(Lossy):
             return []
 
         def names() -> Iterator[str]:
-            """Yield the names, block by block."""
+            """Yield the names, block by block, "" for a picture without one."""
             for block, inside in archive.blocks(first, last):
                 # for its checks of the block's columns, of which the names are the last
                 self.codes_of(block)

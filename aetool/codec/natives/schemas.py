@@ -79,7 +79,8 @@ def to_json(schema: pa.Schema) -> dict[str, object]:
 
 
 def from_json(described: object) -> pa.Schema:
-    """The schema that `to_json` wrote; ArchiveError for anything else."""
+    """The Arrow schema that `to_json` wrote, of its JSON, parsed: a field may have missing values
+    unless it is "required"; without "metadata" it has none. ArchiveError for anything else."""
     import pyarrow as pa
 
     try:
@@ -121,9 +122,11 @@ def _metadata_of(pairs: list[list[str]] | None) -> dict[bytes, bytes] | None:
 
 
 def type_to_json(kind: pa.DataType) -> Json:
-    """An Arrow type as JSON: its name, or a list of its name and parameters, as ["timestamp", "us",
-    "UTC"]; ValueError for a type that has no JSON here, such as lists, structures, and dictionaries
-    of dictionaries."""
+    """An Arrow type as JSON: its name, or a list of its name and parameters: ["decimal128",
+    precision, scale], ["time32", unit], ["timestamp", unit] with the time zone behind if it has
+    one, ["duration", unit], ["fixed", bytes of a value], ["dictionary", index type, value type,
+    whether it is ordered]. ValueError for a type that has no JSON here, such as lists, structures,
+    and dictionaries of dictionaries."""
     import pyarrow as pa
     from pyarrow import types
 
