@@ -144,13 +144,15 @@ def with_or_without(
     """Write a table to `file` with a model's knowledge of its columns, or without, whichever is
     smaller, and compare it with its source.
 
-    Returns the figures of the archive, and prices: the bytes "with" the model and "without". Of a
-    file of more than LARGE (2^24) bytes both are estimated by pieces, and judged names them.
-    options: of compress; shared: what the model knows; folder: where the other archive may be
-    written for a while. Where the archive with the model cannot be written, or would not restore
-    the source, the one without is taken, and `unused` says why; where that cannot restore it
-    either, the file's bytes are stored, and `kept` says why. DataError where the source changed
-    meanwhile.
+    Returns the figures of the archive, and prices: the bytes "with" the model, where that can be
+    written, and "without". Of a file of more than LARGE (2^24) bytes both are estimated by pieces,
+    and judged names them. options: of compress; shared: what the model knows; folder: where the
+    other archive may be written for a while. Where the archive with the model cannot be written, or
+    would not restore the source, the one without is taken, and `unused` says why; where that cannot
+    restore it either, the file's bytes are stored, and `kept` says why; of a bounded archive the
+    error is raised. DataError where the source changed meanwhile, ParamError for a bound that its
+    columns cannot have; errors of writing the archive without the model go through for a file of at
+    most LARGE bytes.
     """
 
     def by_model(options_here: CompressOptions) -> ExactJob:
@@ -195,9 +197,9 @@ def _write_smaller(
     folder: Path,
 ) -> dict[str, Json]:
     """Write both archives of a table, with a model's knowledge and without, and leave the smaller
-    one that restores its source in `file`; returns figures, and raises DataError, as
-    `with_or_without` does. by_model, plain: their jobs; folder: where one archive is written for a
-    while."""
+    one that restores its source in `file`, or the file's bytes if none does; returns figures, and
+    raises DataError, as `with_or_without` does. Errors of writing `plain` go through. by_model,
+    plain: their jobs; folder: where one archive is written for a while."""
     facts: dict[str, Json] = {}
     with tempfile.TemporaryFile(dir=folder) as scratch:
         figures = plain.write(scratch)

@@ -186,9 +186,10 @@ def _by_foreseen(
 
 
 def _in_own_units(cells: ParsedCells, meta: NumberMeta) -> NumberMeta:
-    """A shared model's meta of exact numbers in one form, with only as many decimals as this
-    column's numbers have, so that they do not all end in zeros; as it is for a column of less than
-    FEWEST_RESCALED (150) cells, which may lack longer numbers by chance, or without numbers."""
+    """A shared model's meta of exact numbers in the one form SHORT or SHORT_ONE (as few digits as
+    needed), with only as many decimals as this column's numbers have, so that they do not all end
+    in zeros; as it is for other forms, and for a column of less than FEWEST_RESCALED (150) cells,
+    which may lack longer numbers by chance, or without numbers."""
     if meta.forms not in ((SHORT,), (SHORT_ONE,)):
         return meta
     is_number = cells.form >= 0

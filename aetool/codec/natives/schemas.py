@@ -155,8 +155,8 @@ def type_to_json(kind: pa.DataType) -> Json:
 
 
 def type_from_json(described: object) -> pa.DataType:
-    """The Arrow type that `type_to_json` wrote; ValueError, LookupError, TypeError or
-    AssertionError for anything else, such as a dictionary of dictionaries."""
+    """The Arrow type that `type_to_json` wrote; ValueError, LookupError, TypeError, OverflowError
+    or AssertionError for anything else, such as a dictionary of dictionaries."""
     import pyarrow as pa
 
     # a type without parameters
