@@ -92,7 +92,8 @@ class BoundsSearch:
 
     @cached_property
     def is_small(self) -> bool:
-        """Whether the source is so small that a price, and an archive, take a moment."""
+        """Whether the source has at most neighbouring.SMALL (2^16) bytes, so that a price, and an
+        archive, take a moment."""
         return self.job.size <= neighbouring.SMALL
 
     @cached_property
@@ -258,9 +259,9 @@ class BoundsSearch:
             self.consider(beside, self.code)
 
     def _prices(self, rival: Rival) -> TextPrices | None:
-        """Prepare to find quickly how many bytes an archive that was written takes at other bounds,
-        by its plans; None unless it is of a text that is one block, with plans of its own for each
-        column."""
+        """Prepare to find quickly how many bytes the archive `rival`, which was written, takes at
+        other bounds, by its plans; None unless it is of a text that is one block, with plans of its
+        own for each column."""
         assert rival.job is not None
         content = rival.job.content
         if self.text is None:
@@ -426,8 +427,8 @@ def bounds_of(job: LossyJob, rows: int | None) -> dict[str, Fraction]:
 
 
 def names_in_archive(source: Source) -> dict[str, str]:
-    """The name that a lossless archive gives to each of the source's columns, by the source's
-    name."""
+    """The name that a lossless archive gives to each of the source's columns, by the source's name;
+    the edges of a box, which are columns of the archive alone, are left out."""
     ours = source.head(0).names  # type: ignore[union-attr]
     theirs = exact_job.names_of(source)
     if isinstance(source, CsvSource) and source.dialect.edge == BOX:

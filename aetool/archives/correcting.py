@@ -180,7 +180,8 @@ class Correcting:
 
 
 def _in_ratio(quantisers: ScaledQuantisers, ratio: float, step: float) -> Quantiser:
-    """The quantiser whose steps move the decoded records by ratio * step standard deviations."""
+    """Of these quantisers the one whose steps each move the decoded records by ratio * step
+    standard deviations."""
     return quantisers.at(ratio * step / quantisers.typical_effect)
 
 

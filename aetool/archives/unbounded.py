@@ -355,7 +355,8 @@ def _lines_of_exact_identifiers(
 
 
 def _how_to_bound(name: str) -> str:
-    """How to bound one column, in the words of the shell or of Python."""
+    """How to bound the column `name`, in the words of the shell, "--max-error NAME=...", or of
+    Python, "max_error={'NAME': ...}"."""
     if in_shell():
         return f"{option('--max-error')} {name}=..."
     return f"max_error={{'{name}': ...}}"

@@ -235,7 +235,7 @@ class PictureYardstick:
 
     def psnr(self, error: float) -> float | None:
         """The peak signal-to-noise ratio, in dB, of pictures at an error in standard deviations;
-        None at error 0, where it is infinite."""
+        None at an error of 0 or less, where it is infinite."""
         if error <= 0:
             return None
         noise = error * self.deviation

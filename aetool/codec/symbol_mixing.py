@@ -279,8 +279,9 @@ class Mixer:
         return _limited(chance, LEAST_CHANCE, MOST_CHANCE)
 
     def _slot(self, table: dict[int, _Slot], context: int) -> _Slot:
-        """The slot of the next bit in a context, in its table; what another context, or another
-        bit, left there is thrown away."""
+        """The slot of the next bit in a context, in its table, where a new one is put if there is
+        none, or that of another context or another bit, which is thrown away. context: its hash, 32
+        bits."""
         scattered = mixed_hash(context, self.prefix)
         place = self._place(scattered)
         # other bits than those of the place tell contexts in one slot apart

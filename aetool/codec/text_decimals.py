@@ -51,9 +51,9 @@ AROUND_DIGITS = re.compile(rb"([^0-9]*?)-?[0-9](?:.*[0-9])?([^0-9]*)", re.DOTALL
 
 
 def affixes_of(text: TextCells) -> Affixes:
-    """The text before and behind the number that is commonest among the cells of a sample of the
-    column, of several as common the first; both are b"" if no cell has a digit, or either is longer
-    than AFFIX (8) bytes."""
+    """The text before and behind the number that is commonest among the cells of a sample of at
+    most CELLS_FOR_AFFIXES (64) of the column, of several as common the first; both are b"" if no
+    cell has a digit, or either is longer than AFFIX (8) bytes."""
     counts: Counter[Affixes] = Counter()
     for cell in text.sample(CELLS_FOR_AFFIXES):
         affixes = around_digits(cell)
@@ -486,7 +486,7 @@ def by_meta(text: TextCells, meta: NumberMeta, value: Int, form: Array) -> Coded
 
 
 def _largest_of(meta: NumberMeta) -> int:
-    """The largest whole number, in units of 10^-decimals, that a column of this meta may have; the
-    same below 0."""
+    """The largest whole number, in units of 10^-decimals, that a column of this meta may have, and
+    the same below 0: 2^62 with a step above 1, else 2^63 - 1."""
     # half a step is added before numbers are rounded, and must not overflow
     return 2**62 if meta.step > 1 else 2**63 - 1

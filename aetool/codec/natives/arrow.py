@@ -371,7 +371,8 @@ class WideDecimals(WholeNumbers):
         return array_from(self.kind, rows, gaps, limbs)
 
     def width(self, metas: Metas) -> int:
-        """How many limbs are stored, a column for each, by the meta of the first."""
+        """How many limbs are stored, a column for each, by the meta of the first; 1 if that is not
+        of whole numbers, as in a damaged block."""
         if isinstance(metas[0], IntegerMeta):
             return metas[0].limbs
         return 1
