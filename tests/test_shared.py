@@ -6,8 +6,9 @@ import pandas as pd
 import pytest
 
 from aetool import operations
-from aetool.archives.exact_job import job_of
+from aetool.archives.exact_job import ExactJob, job_of
 from aetool.codec import integers
+from aetool.codec.contents.text import TextTable
 from aetool.codec.shared import shared_of
 from aetool.data import notices
 from aetool.data.sources import open_source
@@ -253,6 +254,28 @@ def test_where_the_archive_under_a_model_fails_the_one_without_it_is_taken(
         "(the new archive: damaged: block 0: a length is cut short)"
     )
     assert (tmp_path / "few.aez").read_bytes() == (tmp_path / "alone.aez").read_bytes()
+
+
+@pytest.mark.parametrize("method", ["write", "compare"])
+def test_where_no_archive_can_be_had_under_a_model_the_bytes_are_stored(
+    tmp_path, monkeypatch, method
+):
+    source, few = tmp_path / "many.csv", tmp_path / "few.csv"
+    source.write_text(far_apart(1000, long_float, 1))
+    few.write_text(far_apart(100, lambda _: "2.234567890123456", 2))
+    model = operations.fit(source, FitOptions("pca", codec=True))
+    unbroken = getattr(ExactJob, method)
+
+    def broken(job, file):
+        if isinstance(job.content, TextTable):
+            raise LookupError("a fault of the program")
+        return unbroken(job, file)
+
+    monkeypatch.setattr(ExactJob, method, broken)
+    facts = operations.compress(few, tmp_path / "few.aez", model)
+    assert "a fault of the program" in facts["kept"]
+    operations.decompress(tmp_path / "few.aez", tmp_path / "back.csv")
+    assert (tmp_path / "back.csv").read_bytes() == few.read_bytes()
 
 
 def decimals(rows, high, digits, seed):

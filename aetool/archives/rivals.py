@@ -32,7 +32,7 @@ from aetool.bundle import Bundle
 from aetool.canonical import Json
 from aetool.codec.shared import Shared
 from aetool.data.sources import CsvSource
-from aetool.errors import AetoolError, ArchiveError
+from aetool.errors import AetoolError
 
 LARGE = 16 << 20  # bytes of a source: above this it is priced by pieces
 PRICED = 8 << 20  # bytes of a large source that are encoded for its price
@@ -197,12 +197,15 @@ def _write_smaller(
     folder: Path,
 ) -> dict[str, Json]:
     """Write both archives of a table, with a model's knowledge and without, and leave the smaller
-    one that restores its source in `file`, or the file's bytes if none does; returns figures, and
-    raises DataError, as `with_or_without` does. Errors of writing `plain` go through. by_model,
-    plain: their jobs; folder: where one archive is written for a while."""
+    one that restores its source in `file`, or the file's bytes if none does, or if the archive
+    without the model cannot be written; returns figures, and raises DataError, as `with_or_without`
+    does. by_model, plain: their jobs; folder: where one archive is written for a while."""
     facts: dict[str, Json] = {}
     with tempfile.TemporaryFile(dir=folder) as scratch:
-        figures = plain.write(scratch)
+        try:
+            figures = plain.write(scratch)
+        except exact_job.FAILURES as error:
+            return exact_job.store_bytes_instead(file, plain.content, source, error)
         prices = {"without": figures["archive_bytes"]}
         try:
             with_model = by_model.write(file)
@@ -218,7 +221,7 @@ def _write_smaller(
     # file's bytes are stored
     try:
         plain.compare(file)
-    except ArchiveError as error:
+    except exact_job.FAILURES as error:
         figures = exact_job.store_bytes_instead(file, plain.content, source, error)
     return {**figures, "prices": prices, **facts}
 
