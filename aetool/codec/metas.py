@@ -226,7 +226,8 @@ class Lender:
     case: LetterCase = LetterCase.AS_IT_IS
 
     def to_json(self) -> Json:
-        """The place alone, or, where letters are changed, [place, number of the case]."""
+        """The lender as JSON: its place alone, or, where letters are changed, [place, number of the
+        case]."""
         if self.case == LetterCase.AS_IT_IS:
             return self.place
         return [self.place, int(self.case)]
@@ -289,9 +290,9 @@ def lenders_in(meta: Meta) -> tuple[Lender, ...]:
 
 
 def lenders_of(stored: Json) -> tuple[Lender, ...]:
-    """Read from JSON the columns whose cells stand in those of another, as its meta stores them;
-    ArchiveError for anything but a list of 1 to MOST_LENDERS (8) of these, each once, ValueError
-    for one that is a list of another length than 2."""
+    """Read from JSON the columns whose cells stand in those of another, as its meta stores them.
+    ArchiveError for anything but a list of 1 to MOST_LENDERS (8) of these, or if one comes twice
+    with the same case; ValueError for one that is a list of another length than 2."""
     if not isinstance(stored, list) or not 1 <= len(stored) <= MOST_LENDERS:
         raise refused(f"lenders of cells must be a list of 1 to {MOST_LENDERS}")
     lenders = tuple(map(Lender.parsed, stored))
@@ -514,7 +515,7 @@ class Quotient:
     rounding: Rounding = Rounding.HALF_EVEN
 
     def to_json(self) -> Json:
-        """[over, times, number of the rounding]."""
+        """The quotient as a JSON list: [over, times, number of the rounding]."""
         return [self.over, self.times, int(self.rounding)]
 
     @classmethod
@@ -539,9 +540,10 @@ def quotients_to_json(quotients: Sequence[Quotient | None]) -> Json:
 
 
 def quotients_of(stored: Stored, kinds: int, decimals: int = 0) -> tuple[Quotient | None, ...]:
-    """Read from a meta's JSON for each of so many kinds of numbers the quotient that they are, None
-    for those that are none; () if it does not say. decimals: the digits behind the point of what
-    they are rounded to. ArchiveError for anything else, ValueError for a quotient of other than
+    """Read from a meta's JSON, field "h", the quotient that the numbers of each of so many kinds
+    are, None for kinds of other numbers; () if the field is missing. decimals: the digits behind
+    the point of what they are rounded to. ArchiveError unless there is one for each kind, with
+    numbers in range and divisor * 10^decimals below 2^62; ValueError for a quotient of other than
     three numbers."""
     if "h" not in stored:
         return ()
@@ -644,9 +646,10 @@ class NumberMeta(PatternMeta):
 
     @classmethod
     def parsed(cls, stored: Stored) -> NumberMeta:
-        """The meta that `to_json` wrote, without its lenders, which `from_json` reads; ArchiveError
-        for a value out of range, ValueError for other than two affixes, KeyError without "d", "f"
-        or "s"."""
+        """The meta that `to_json` wrote, without its lenders, which `from_json` reads. ArchiveError
+        for a value out of range, for "e" (zeros) beside "q" or "u", and for "h" (quotients) beside
+        "q", "u", "o" or "e". ValueError for other than two affixes, two texts around negative
+        numbers or three numbers of a quotient. KeyError without "d", "f" or "s"."""
         forms = stored["f"]
         if not isinstance(forms, list) or not 0 < len(forms) <= len(FORMS):
             raise refused("the forms of numbers are out of range")
@@ -750,8 +753,10 @@ class FloatMeta(PatternMeta):
 
     @classmethod
     def parsed(cls, stored: Stored) -> FloatMeta:
-        """The meta that `to_json` wrote, without its lenders, which `from_json` reads; ArchiveError
-        for a value out of range, KeyError without "s"."""
+        """The meta that `to_json` wrote, without its lenders, which `from_json` reads. ArchiveError
+        for a value out of range, for "p" (digits) beside "o" (single), and for "e" (zeros) or "h"
+        (quotients) without "p". ValueError for other than two texts around negative numbers or
+        three numbers of a quotient. KeyError without "s"."""
         offsets = stored.get("f", [0])
         most = MOST_ORIGINS if "p" in stored else MOST_OFFSETS
         if not isinstance(offsets, list) or not 0 < len(offsets) <= most:
@@ -1035,7 +1040,7 @@ class Quotients:
     digits: int = ALL_DIGITS
 
     def to_json(self) -> Json:
-        """[over, times, digits]."""
+        """The quotients as a JSON list: [over, times, digits]."""
         return [self.over, self.times, self.digits]
 
     @classmethod
@@ -1110,9 +1115,10 @@ class RealMeta(NumberedMeta):
 
     @classmethod
     def parsed(cls, stored: Stored) -> RealMeta:
-        """The meta that `to_json` wrote; ArchiveError for a value out of range, unless just one of
+        """The meta that `to_json` wrote. ArchiveError for a value out of range, unless just one of
         "d", "g", "h" and "b" is there, and for "q" or "o" without "d", or both; ValueError for a
-        spacing, "g", that is no hexadecimal float."""
+        spacing, "g", that is no hexadecimal float, or quotients, "h", of other than three
+        numbers."""
         return cls(
             numerals=numerals_of(stored),
             has_gaps=flag(stored, "z"),
@@ -1176,8 +1182,9 @@ KNOWN: dict[str, type[Meta]] = {
 
 
 def from_json(stored: Json) -> Meta:
-    """The meta of a column, of the class that its "k" names, by the JSON that `to_json` wrote;
-    ArchiveError for anything else."""
+    """The meta of a column, of the class that its "k" names, by the JSON that `to_json` wrote, with
+    its lenders. ArchiveError for anything else: no object, an unknown kind or field, a missing
+    field, or a value out of range."""
     kind = stored.get("k") if isinstance(stored, Mapping) else None
     meta_class = KNOWN.get(kind) if isinstance(kind, str) else None
     if meta_class is None:

@@ -102,7 +102,8 @@ def mixed_hash(first: int, second: int) -> int:
 class _Slot:
     """Statistics of one context for half a byte, by the bits of it so far. chances: (16,), by the
     bits so far with a 1 before them, probabilities of a 1, in 65,536ths; met: (16,), how often each
-    was updated, at most MOST_MET (40); check: a number of 16 bits of the context they are of."""
+    was updated, at most MOST_MET (40), of texts mixed widely MOST_MET_WIDELY (30); check: a number
+    of 16 bits of the context they are of."""
 
     check: int
     chances: list[int] = field(default_factory=lambda: [32768] * 16)
@@ -203,10 +204,11 @@ class Mixer:
         return self._corrected(logit)
 
     def _sets_of_weights(self, node: int) -> list[list[int]]:
-        """The three sets of weights that mix the inputs for the next bit, one for each input: by
-        the bits of this byte, by what is known, and by the field; of a text that is mixed widely a
-        fourth one by the last byte. node: which of the 15 statistics of a slot the bit has, 1 ..
-        15. They are the mixer's lists, not copies."""
+        """The three sets of weights that mix the inputs for the next bit, one weight for each
+        input: by the bits of this byte so far; by how many of the contexts of 2, 3, 4 and 6 bytes
+        were met, and how long the match is; by the number of the field. Of a text that is mixed
+        widely a fourth one by the last byte and how many bits of this one are known. node: which of
+        the 15 statistics of a slot the bit has, 1 .. 15. They are the mixer's lists, not copies."""
         # the contexts of two, three, four and six bytes
         longer = self.slots[2:6]
         contexts_met = sum(slot.met[node] > 0 for slot in longer)
@@ -285,8 +287,9 @@ class Mixer:
             self._add_byte(self.prefix & 255)
 
     def _learn_weights(self, bit: int) -> None:
-        """Move the sets of weights that mixed the inputs towards what would have foretold the
-        bit, by the gradient of its cost. bit: 0 or 1. In place."""
+        """Move the sets of weights that mixed the inputs towards what would have foretold the bit,
+        by the gradient of its cost, in place. bit: 0 or 1. The step is smaller the longer the text
+        is, see RATES."""
         rate = next(rate for most, rate in RATES if len(self.text) < most)
         target = bit << 12
         for weights, guess in zip(self.weight_sets, self.guesses, strict=True):
@@ -331,7 +334,7 @@ class Mixer:
 
     def _class_of_length(self) -> int:
         """The class of the match's length, at least 1, by which it is judged, 1 .. 28: lengths
-        below 16 have a class each."""
+        below 16 have a class each, longer ones wider classes (of 4 below 32, of 64 below 512)."""
         length = self.match_length
         if length < 16:
             return length
@@ -380,8 +383,9 @@ class Mixer:
 
     def _next_field(self, byte: int) -> None:
         """Note that the byte that was just read, a delimiter or a line end, ends a field: the next
-        begins behind it. byte: which of the two. Keeps where the fields of this record and of the
-        one before begin, and their hashes."""
+        begins behind it. byte: which of the two; behind a line end a new record begins. Keeps where
+        the fields of this record and of the one before begin, and their hashes. Fields beyond
+        MOST_FIELDS (256) count as the last of these."""
         record = self.record
         record.hashes[self.field_number] = self.hash_of_field
         self.hash_of_field_before = self.hash_of_field
@@ -498,7 +502,8 @@ class Mixer:
 
 def delimiter_of(text: bytes) -> int:
     """The one of DELIMITERS (comma, tab, semicolon, bar, blank) that is most frequent in a text, as
-    the number of its byte; of several as frequent, or none at all, the first."""
+    the number of its byte; of several as frequent the first in that order, and the comma if there
+    is none."""
     return max(DELIMITERS, key=text.count)
 
 
@@ -665,9 +670,10 @@ class Foretells(Protocol):
 
 class Coder:
     """Arithmetic coder of bits, by the probabilities of a mixer. The code lies in the interval low
-    .. high of 32 bits, which each bit narrows. To encode, `push` each bit, then `finish`; to
-    decode, `open`, then `pop`. mixer: new, or one that has learned from a text ahead, which to
-    decode must be the same; it is asked by the coder alone."""
+    .. high of 32 bits, which each bit narrows. To encode, `push` each bit, then `finish`, which
+    returns the code; to decode, `open` a code, then `pop` for each bit. mixer: new, or one that has
+    learned from a text ahead, which to decode must be the same; the coder alone may ask it and
+    teach it."""
 
     def __init__(self, mixer: Foretells) -> None:
         self.mixer = mixer

@@ -34,11 +34,14 @@ MOST_TABLES = 1 << 20  # frequencies
 
 
 def by_other_bins(plan: Plan, stream: Stream, known: Known) -> Iterator[Plan]:
-    """Yield the plan; of one with wide bins also a copy with a bin for each different residual, and
-    of one with a transform a copy without it, with a bin for each different value: only where these
-    are 2 to MAX_BINS. Contexts then tell numbers apart that shared a bin. Without a transform
-    features of how often a key came are left out. stream: the one to code; known: the streams
-    before it."""
+    """Yield the plan, and then copies of it in which each different number has a bin of its own: of
+    a plan with wide bins one for its residuals, and of a plan with a transform one without that,
+    for the stream's values. A copy comes only where there are 2 to MAX_BINS different numbers.
+    Contexts then tell numbers apart that shared a bin.
+
+    The copy without a transform has of the plan only its features, but for those of how often a key
+    came, `complete` and `strength`. stream: the one to code; known: the streams before it.
+    """
     yield plan
     if plan.widths.any():
         r = transforms.residuals(plan, stream, known)

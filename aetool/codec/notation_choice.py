@@ -80,8 +80,9 @@ class Manner:
 
     @property
     def is_negative(self) -> bool:
-        """Whether a sign of numbers below 0, a hyphen or minus, stands before or behind it, first
-        or last there; with a "(" before it, whether a ")" stands behind."""
+        """Whether the cell's number is marked as below 0: a hyphen or minus is the first or last
+        character of the text before or behind it. If the text before has a "(", only a ")" behind
+        it counts."""
         before, behind = self.around
         # ($12), $(12) and (12) EUR
         if b"(" in before:
@@ -137,7 +138,8 @@ class Manner:
         return sizes <= {WESTERN} or sizes <= {INDIAN}
 
     def whole_runs(self, decimal: bytes) -> tuple[bytes, ...]:
-        """The runs of digits before this decimal mark; all runs if it is not the last mark."""
+        """The runs of digits before this decimal mark, all but the last run; all runs if it is not
+        the last mark."""
         if self.marks and self.marks[-1] == decimal:
             return self.runs[:-1]
         return self.runs
@@ -183,8 +185,14 @@ def writings(sample: Iterable[bytes], decimal_mark: str | None = None) -> list[W
 
 def _pairs_of_marks(manners: Sequence[Manner]) -> list[tuple[bytes, bytes]]:
     """The (decimal mark, mark between groups, b"" for none) that cells may have, one pair or two,
-    the likeliest first: (b".", b"") alone where no cell has a mark; where all that have one are
-    like 1,234, the comma between groups, and then as the decimal mark."""
+    the likeliest first. The commonest mark that can only be a decimal one is the decimal mark, and
+    the commonest that can only stand between groups stands there.
+
+    Where no cell shows a decimal mark, it is a comma beside groups parted by points, else a point:
+    (b".", b"") where no cell has a mark. Two pairs: where a number is as long as none with groups
+    is, the second without groups; where all marks are as in 1,234, the comma between groups first,
+    and then as the decimal mark.
+    """
     decimal = _commonest(manners, lambda manner: manner.sure_decimal)
     group = _commonest(manners, lambda manner: manner.sure_group)
     either = _commonest(manners, lambda manner: manner.either)
@@ -211,7 +219,7 @@ def _pairs_of_marks(manners: Sequence[Manner]) -> list[tuple[bytes, bytes]]:
 
 def _pairs_with(decimal: bytes, manners: Sequence[Manner]) -> list[tuple[bytes, bytes]]:
     """The (decimal mark, mark between groups) that cells with this decimal mark may have: with the
-    commonest other mark between groups, if there is one, and without, as b""."""
+    commonest other mark between groups, if there is one, and then without, (decimal, b"")."""
     group = _commonest(manners, lambda manner: _unless_decimal(decimal, manner.sure_group))
     # 1.234 among decimal commas is a thousand and more
     if group is None:
@@ -250,8 +258,9 @@ def _commonest(
 
 def _writing(manners: Sequence[Manner], decimal: bytes, group: bytes) -> Writing | None:
     """How a column writes its numbers, if these are the decimal mark and the mark between groups,
-    b"" for none; None if that is as 1234.5 between affixes, no number shows what stands around it,
-    or the mark between groups has more than LONGEST_GROUP_MARK bytes."""
+    b"" for none: the commonest texts around them, quotes, width and groups are told by the cells'
+    manners. None if that is as 1234.5 between affixes, no number shows what stands around it, or
+    the mark between groups has more than LONGEST_GROUP_MARK (4) bytes."""
     usual = _commonest(manners, lambda manner: None if manner.is_negative else manner.around)
     negative = _commonest(manners, lambda manner: manner.around if manner.is_negative else None)
     is_quoted, quotes = _which_are_quoted(manners)
@@ -298,8 +307,9 @@ def _without_signs(around: Affixes) -> Affixes:
 
 
 def _which_are_quoted(manners: Sequence[Manner]) -> tuple[bool, str]:
-    """Tell which cells are between quotes: (whether any is; "," if it is, nearly always, just those
-    with a comma, else "")."""
+    """Tell which cells are between quotes: (whether any is; "," if those with a comma and no others
+    are, with fewer exceptions than there are cells without both or with both beyond the quoted
+    ones; else "")."""
     quoted = [manner for manner in manners if manner.is_quoted]
     if not quoted:
         return False, ""
@@ -311,8 +321,8 @@ def _which_are_quoted(manners: Sequence[Manner]) -> tuple[bool, str]:
 
 
 def _digits_of_groups(manners: Iterable[Manner], decimal: bytes) -> int:
-    """How many digits the groups before this decimal mark have, but for the first and the last
-    one: 3, or 2 if more of them have two."""
+    """How many digits the groups before this decimal mark have, but for the first and the last one:
+    2 if more of them have two digits than three, else 3."""
     counts: Counter[int] = Counter({WESTERN: 0})
     for manner in manners:
         for run in manner.whole_runs(decimal)[1:-1]:
@@ -321,7 +331,8 @@ def _digits_of_groups(manners: Iterable[Manner], decimal: bytes) -> int:
 
 
 def _least_digits_with_groups(manners: Iterable[Manner], decimal: bytes) -> int:
-    """From how many digits on numbers have groups: 4, or 5 if numbers of four have none."""
+    """From how many digits on numbers have groups: 5 if of the numbers with four digits before the
+    decimal mark more have no groups than have some, else 4."""
     bare = grouped = 0
     for manner in manners:
         runs = manner.whole_runs(decimal)
@@ -343,8 +354,8 @@ def _lacks_zero_before_mark(manners: Iterable[Manner]) -> bool:
 
 
 def _width_of_cells(manners: Sequence[Manner]) -> int:
-    """The bytes of each cell, if all have as many and are filled up with different numbers of
-    blanks in front; else 0. manners: how each cell is written."""
+    """The bytes of each cell, if all have as many, and not all as many blanks in front: they are
+    filled up to that width. Else 0. manners: how each cell is written, at least one."""
     sizes = {manner.size for manner in manners}
     blanks = {manner.blanks for manner in manners}
     if len(sizes) > 1 or len(blanks) < 2:

@@ -52,9 +52,9 @@ class Around:
         affixes: Affixes,
         notation: Notation,
     ) -> Around:
-        """What stands around the numbers of a column. affixes: the texts (before, behind) around
-        those not below 0; around others it is what notation.negative says, and where that is None
-        the same with a hyphen right in front of the number."""
+        """What stands around the numbers of a column: the affixes themselves around those not below
+        0; around those below 0 what notation.negative says, and where that is None the affixes with
+        a hyphen right in front of the number. affixes: the texts (before, behind)."""
         before, behind = affixes
         negative_before = before + b"-"
         negative_behind = behind
@@ -80,8 +80,9 @@ def spelled(
     notation: Notation,
 ) -> Spans:
     """Write plain decimals, which may have a minus in front and a point, as the cells of a column,
-    in a pool of their own. affixes: the texts around numbers not below 0; an empty decimal becomes
-    these alone. ArchiveError, before anything is written, for more text than a block may have."""
+    in a pool of their own. affixes: the texts (before, behind) around numbers not below 0; an empty
+    decimal becomes these alone. notation: how the column writes numbers otherwise. ArchiveError,
+    before anything is written, for more text than a block may have."""
     around = Around.of(affixes, notation)
     digits = int(plain.length.sum(dtype=np.int64))
     # before anything is written: a damaged block may ask for more text than there is memory
@@ -111,8 +112,8 @@ def _spelled_few(
     around: Around,
     notation: Notation,
 ) -> Spans:
-    """Write a few plain decimals, at least one, as the cells of a column. around: the texts in
-    front of and behind them."""
+    """Write a few plain decimals, at least one, as the cells of a column, in a new pool. around:
+    the texts in front of and behind them; notation: how the column writes numbers otherwise."""
     is_negative = _which_begin_with(plain, MINUS)
     # the minus is written with what stands around the number
     unsigned = _shortened(plain, is_negative, is_negative)
@@ -179,7 +180,8 @@ def _which_have_any(
 
 
 def _without_lone_zeros(number: Spans) -> Spans:
-    """The same numbers, of which those like 0.5 begin with the point."""
+    """The same numbers, without a sign, of which those like 0.5 begin with the point: in a pool of
+    their own."""
     is_lone = np.zeros(len(number), np.bool_)
     rows = np.flatnonzero(number.length > 1)
     first = number.start[rows]
@@ -193,9 +195,9 @@ def _in_groups(
     number: Spans,
     notation: Notation,
 ) -> Spans:
-    """The same numbers with a mark between groups of the digits that they begin with; those of
-    fewer such digits than notation.least stay as they are. number: one behind the other, without a
-    sign."""
+    """The same numbers with notation.group between groups of the digits before their decimal mark;
+    those of fewer such digits than notation.least stay as they are. number: one behind the other in
+    their pool, without a sign."""
     row = np.repeat(np.arange(len(number)), number.length)
     behind = _digits_behind(number, row)
     # the first digit of a number has all others behind it
@@ -242,8 +244,9 @@ def _with_marks(
     has_mark: Mask,
     group: str,
 ) -> Spans:
-    """The same numbers, one behind the other, with the mark between groups behind each byte that
-    has one, (bytes,). row: (bytes,), the number that a byte is of."""
+    """The same numbers with the mark `group` put in behind each byte where has_mark, (bytes,), is
+    True, in a new pool. number: one behind the other in their pool; row: (bytes,), the number that
+    each byte is of."""
     mark = group.encode("latin-1")
     marks_before = np.zeros(len(row), np.int64)
     np.cumsum(has_mark[:-1], out=marks_before[1:])
@@ -295,7 +298,8 @@ def _filled_up(
     cells: Spans,
     width: int,
 ) -> Spans:
-    """The same cells with blanks in front of those that have fewer bytes than the width."""
+    """The same cells with blanks in front of those that have fewer bytes than the width, in a new
+    pool; for a width of 0 the cells that were given. Longer ones stay as they are."""
     if not width:
         return cells
     parts = spans.chained(behind_another([b" " * width]), cells)
@@ -306,7 +310,9 @@ def _filled_up(
 
 
 def _joined_cells(*pieces: Spans) -> Spans:
-    """Cells, one behind the other, each joined of the pieces at its place, all n of one pool."""
+    """Join cells piece by piece: cell i is piece i of the first Spans, then piece i of the second,
+    and so on; the result is in a new pool, one cell behind the other. pieces: at least one, all
+    with n pieces and of the same pool."""
     starts = [piece.start for piece in pieces]
     lengths = [piece.length for piece in pieces]
     # piece by piece of a cell, and then cell by cell
@@ -329,9 +335,11 @@ def plain(
     affixes: Affixes,
     notation: Notation,
 ) -> TextCells:
-    """The plain decimals of a column's cells, in a buffer of their own; an empty text for a cell
-    that `spelled` would not write again from its plain decimal, or of more than LONGEST (64) bytes.
-    A cell that is no number at all may have any text here."""
+    """Read a column's cells, which are written in a notation, as plain decimals such as -1234.5, in
+    a buffer of their own. An empty text for a cell that `spelled` would not write again from its
+    plain decimal, or of more than LONGEST (64) bytes. Of a cell that is no number at all any text
+    may come, as of a word: readers of plain decimals pass it over. affixes: the texts (before,
+    behind) around numbers not below 0."""
     around = Around.of(affixes, notation)
     pieces = [behind_another([])]
     for rows in _runs_of_rows(len(text)):
@@ -356,10 +364,10 @@ def _plain_of_few(
     around: Around,
     notation: Notation,
 ) -> Spans:
-    """(n,): for each of a few cells, at least one, what it would be as a plain decimal if it were a
-    number of this notation. Whether it is one is not looked at, so that it may be any text: `plain`
-    writes it again and compares. Empty for a cell that does not have what stands around numbers, or
-    is of more than LONGEST (64) bytes."""
+    """For each of a few cells, at least one, what it would be as a plain decimal if it were a
+    number of this notation, n of them in a new pool. Whether it is one is not looked at, so that it
+    may be any text: `plain` writes it again and compares. Empty for a cell that does not have what
+    stands around numbers, has a line feed in its number, or is of more than LONGEST (64) bytes."""
     inner = _Inner.of(cells)
     if notation.width:
         inner.skip_blanks()
@@ -393,7 +401,8 @@ class _Inner:
         return cls(cells.pool, cells.start.copy(), stop)
 
     def skip_blanks(self) -> None:
-        """Take off the blanks in front."""
+        """Take off the blanks in front of each cell, in place; a cell of blanks alone becomes
+        empty."""
         rows = np.flatnonzero(self.start < self.stop)
         # once for each blank of the cell that has most of them
         while len(rows):
@@ -430,7 +439,8 @@ class _Inner:
         affixes: Affixes,
         rows: Mask,
     ) -> None:
-        """Take these texts off the cells of the mask `rows`, (n,)."""
+        """Take these texts, as many bytes as they have, off the begin and the end of the cells of
+        the mask `rows`, (n,), in place. Whether they stand there is not looked at, see `have`."""
         before, behind = affixes
         self.start[rows] += len(before)
         self.stop[rows] -= len(behind)
@@ -439,8 +449,8 @@ class _Inner:
         self,
         rows: Mask,
     ) -> Spans:
-        """What is left of the cells, one behind the other; nothing outside of the mask `rows`,
-        (n,)."""
+        """What is left of the cells of the mask `rows`, (n,), and nothing of the others: n cells,
+        one behind the other in a new pool."""
         length = np.where(rows, self.stop - self.start, 0)
         left = Spans(self.buffer, self.start, length.astype(np.int32))
         return _in_own_pool(left)
@@ -451,9 +461,11 @@ def _with_points(
     is_negative: Mask,
     notation: Notation,
 ) -> Spans:
-    """Numbers of a notation, one behind the other, without anything around them, as plain decimals:
-    without marks between groups, with a point, and a minus where they are negative, (n,). A cell
-    with a line feed is nothing."""
+    """Numbers of a notation, without anything around them, as plain decimals in a new pool: without
+    marks between groups, with a point as decimal mark, and a minus in front where is_negative,
+    (n,), is True. Of a notation that leaves out the 0 before the mark, numbers that begin with the
+    mark get it. A number with a line feed becomes empty. number: one behind the other in their
+    pool, at least one."""
     has_feed = _which_have_any(number, number.pool == LF)
     length = np.where(has_feed, 0, number.length)
     number = _in_own_pool(Spans(number.pool, number.start, length))

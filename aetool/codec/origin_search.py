@@ -62,10 +62,11 @@ WORTH = 0.97
 
 def likely_digits(sample: Doubles, total: int) -> list[int]:
     """To how many digits 32-bit floats among some numbers of a column, (n,), are printed, 9 .. 17,
-    or to how many decimals, -17 .. -6, the commonest first, at most MOST_CANDIDATES (4) of these;
+    or to how many decimals, -17 .. -6, the commonest first, at most MOST_CANDIDATES (4) of these.
     [] unless LEAST_LONG (0.05) of the numbers have nine digits or more, and LEAST_SINGLE (0.3) of
-    these are printed to the commonest. total: how many numbers the column has; where all digits,
-    17, miss fewer than FEW (64) of these, they are taken as the commonest."""
+    these are printed to the commonest; the others must be those of LEAST_OF_DIGITS (0.01) of all
+    the numbers. total: how many numbers the column has; where all digits, 17, miss fewer than FEW
+    (64) of these, they are taken as the commonest."""
     long_numbers = [number for number in sample.tolist() if _has_many_digits(number)]
     least = LEAST_LONG * len(sample)
     # of nothing nothing is told
@@ -105,8 +106,9 @@ def _are_printed(
     digits: int,
     apart: int = 0,
 ) -> Mask:
-    """(n,) bool: which of the numbers, (n,), are 32-bit floats rounded to so many digits, or at
-    most so many 64-bit floats apart from these."""
+    """(n,) bool: which of the numbers, (n,), are 32-bit floats rounded to so many significant
+    digits, or, below 0, to -digits decimals; also those at most `apart` 64-bit floats beside
+    one."""
     singles = origins.as_singles(numbers)
     is_same = origins.are_near(numbers, singles, digits)
     again = origins.rounded(singles[is_same], digits)
@@ -150,7 +152,9 @@ class _Sources:
     ) -> _Sources:
         """Find where each of the numbers, (n,), comes from: from a 32-bit float printed to one of
         the likely counts of digits, or from a decimal. A number that may be both comes from what
-        has fewer places, or, where both have as many, from what is commoner among the others."""
+        has fewer places, or, where both have as many, from what is commoner among the others; from
+        the 32-bit float where this has no decimal of at most 15 places. What is neither has no
+        places and digits 0."""
         sources = cls.none(len(numbers))
         is_single = sources.take_singles(numbers, likely)
         decimals = cls.none(len(numbers))
@@ -175,9 +179,10 @@ class _Sources:
         numbers: Doubles,
         likely: Sequence[int],
     ) -> Mask:
-        """Find, and note in place, which numbers, (n,), come from 32-bit floats: (n,) bool. These
-        are at most NEAR_SINGLE (8) 64-bit floats from a 32-bit float printed to one of the likely
-        counts of digits; of several counts that of the smallest distance is noted."""
+        """Find, and note in place, which numbers, (n,), come from 32-bit floats, and return which
+        these are, (n,) bool. They are at most NEAR_SINGLE (8) 64-bit floats from a 32-bit float
+        printed to one of the likely counts of digits; of several counts that of the smallest
+        distance is noted."""
         singles = origins.as_singles(numbers)
         too_far = NEAR_SINGLE + 1
         apart = np.full(len(numbers), too_far, np.int64)
@@ -253,9 +258,10 @@ def metas(
     """The metas by which a column of these numbers, (n,), may be stored by origins: by decimals of
     one number of places, then, where they promise fewer bits, the most promising first, by decimals
     whose places are told by the kind, and by the bits of 32-bit floats. Before these comes, where
-    it may take as few bits, the meta that the column has as floats of one origin. likely: to how
-    many digits its 32-bit floats are printed, at least one; bare: whether whole numbers are written
-    without ".0"."""
+    it may take as few bits, the meta that the column has as floats of one origin. [] where every
+    way leaves too many numbers out. likely: to how many digits its 32-bit floats are printed, as
+    `likely_digits` returns them, at least one; bare: whether whole numbers are written without
+    ".0"."""
     sources = _Sources.of(numbers, likely)
     ways = (
         _origins_by_places(sources),
@@ -291,9 +297,10 @@ def metas(
 
 
 def _meta_of_origins(kinds: Sequence[Origin], bare: bool) -> FloatMeta:
-    """The meta of a column whose numbers have these origins, each a kind, at least one; all with
-    places, or none. Where all are 32-bit floats with all their digits, and have as many places, it
-    is that of such floats alone."""
+    """The meta of a column whose numbers have these origins, at least one, each a kind; all with
+    places, or none. Where all are 32-bit floats with all their digits, have as many places and are
+    at most MOST_OFFSETS (17), it is the meta of such floats alone. bare: whether whole numbers are
+    written without ".0"."""
     offsets = tuple(origin.offset for origin in kinds)
     digits = tuple(origin.digits for origin in kinds)
     every_place = [origin.places for origin in kinds if origin.places is not None]
@@ -326,8 +333,8 @@ def _meta_of_origins(kinds: Sequence[Origin], bare: bool) -> FloatMeta:
 
 
 def _origins_by_bits(sources: _Sources) -> list[Origin]:
-    """The origins of numbers that are stored as the bits of 32-bit floats, the commonest first;
-    those that are none are left out."""
+    """The origins of numbers that are stored as the bits of 32-bit floats, the commonest first, at
+    most MOST_ORIGINS (64); numbers that are no such floats are left out, [] if all are."""
     counts = sources.counts(has_places=False)
     commonest = counts.most_common(MOST_ORIGINS)
     return [Origin(digits, offset, None) for (digits, offset), _ in commonest]
@@ -335,7 +342,9 @@ def _origins_by_bits(sources: _Sources) -> list[Origin]:
 
 def _origins_by_places(sources: _Sources) -> list[Origin]:
     """The origins of numbers that are stored as decimals, all of one number of places, the
-    commonest first; numbers of more places are exceptions, where that takes fewer bits."""
+    commonest first, at most MOST_ORIGINS (64); [] if no number has places. The number of places is
+    that by which they are expected to take the fewest bits: numbers of more places are
+    exceptions."""
     counts_of_sources = sources.counts(has_places=True)
     commonest = counts_of_sources.most_common(MOST_ORIGINS)
     if not commonest:
@@ -356,7 +365,8 @@ def _origins_by_places(sources: _Sources) -> list[Origin]:
 
 def _origins_by_kinds(sources: _Sources) -> list[Origin]:
     """The origins of numbers that are stored as decimals, of as many places as pay off for each
-    count of digits and offset, the commonest first."""
+    count of digits and offset, the commonest first, at most MOST_ORIGINS (64); [] if no number has
+    places."""
     kinds: list[tuple[int, Origin]] = []
     total = len(sources.places)
     for digits, offset in sorted(sources.counts(has_places=True)):
@@ -397,9 +407,9 @@ def _groups(counts: Int, total: int) -> list[tuple[int, int]]:
 
 def _expected_bits(meta: FloatMeta, numbers: Doubles) -> float:
     """About how many bits numbers, (n,), take by a meta: their kinds by how often each comes, their
-    values or the differences of these, whichever takes fewer, and the different ones that it does
-    not store as their text; infinite if these are more than MAX_SPECIAL (62), and more than a
-    twentieth of all numbers."""
+    values or the differences of these, whichever takes fewer, and a fixed cost for each different
+    number that the meta leaves out. Infinite if the numbers left out are more than MAX_SPECIAL (62)
+    different ones and more than a twentieth of all, or if fewer than two are stored."""
     taken_apart = origins.taken_apart if meta.digits else floats.taken_apart_by
     stored, kinds, fits = taken_apart(meta, numbers)
     odd = numbers[~fits]

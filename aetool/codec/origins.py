@@ -58,8 +58,9 @@ class Origin:
         return rounded(numbers, self.digits)
 
     def stored(self, numbers: Doubles) -> tuple[Int, Mask]:
-        """Store floats, (n,), by this origin: ((n,) whole numbers, (n,) bool: which floats come
-        back from these); the whole number of a float that does not come back means nothing."""
+        """Store floats, (n,), by this origin: ((n,) int64 whole numbers, (n,) bool: which floats
+        come back from these by `nearest` and the offset); the whole number of a float that does not
+        come back means nothing."""
         wholes, fits = self._wholes(numbers)
         # to round to digits takes long: only what is near may be the same then
         before = self._numbers(wholes)
@@ -72,8 +73,9 @@ class Origin:
         return wholes, fits
 
     def _numbers(self, stored: Int) -> Doubles:
-        """The floats of stored whole numbers, (n,), before they are rounded to digits;
-        ArchiveError for a whole number too large for a float."""
+        """The floats of stored whole numbers, (n,), before they are rounded to digits: quotients,
+        decimals of `places`, or floats by their bits, see Origin. ArchiveError for a quotient whose
+        dividend is 2^53 or more, or bits beyond 32 where 32-bit floats are stored."""
         if self.quotient is not None:
             largest = floats.LARGEST_WHOLE / self.quotient.times
             if (np.abs(stored.astype(np.float64)) > largest).any():
@@ -100,8 +102,8 @@ class Origin:
             return singles.astype(np.float64)
 
     def _wholes(self, numbers: Doubles) -> tuple[Int, Mask]:
-        """((n,) the whole numbers that floats, (n,), may come back from, (n,) bool: where there is
-        one)."""
+        """The whole numbers that floats, (n,), may come back from by this origin: ((n,) int64, (n,)
+        bool: where there is one). Whether they do come back is not looked at, see `stored`."""
         fits = np.ones(len(numbers), np.bool_)
         if self.quotient is not None:
             return _dividends(numbers, self.quotient)
@@ -210,7 +212,8 @@ def origins_in(meta: FloatMeta) -> list[Origin]:
 
 
 def _places_beside(origin: Origin) -> int:
-    """The decimals of what is stored of numbers of an origin: 0 for bits, below 0 for quotients."""
+    """How early an origin is tried for a number, the lowest first: the decimals of what is stored
+    of its numbers, 0 for bits, -1 for quotients."""
     if origin.quotient is not None:
         return -1
     return origin.places or 0
@@ -221,8 +224,9 @@ def restored(
     stored: Int,
     kinds: Int,
 ) -> list[str]:
-    """The text of each of the numbers that `taken_apart` took apart. stored, kinds: (n,) each, only
-    of those that could be stored so; ArchiveError for a number beyond all floats."""
+    """The shortest text of each of the numbers that `taken_apart` took apart, by the meta of their
+    column. stored, kinds: (n,) each, whole numbers and indices of origins, only of those that could
+    be stored so. ArchiveError for a whole number beyond all floats."""
     ordered = np.zeros(len(stored), np.int64)
     origins = origins_in(meta)
     for kind, origin in enumerate(origins):

@@ -21,8 +21,8 @@ from aetool.errors import ArchiveError
 
 def payload_of(head: bytes, parts: Sequence[bytes]) -> bytes:
     """The bytes of a block, its payload: varint length of head, head, the lengths of the parts, the
-    parts. head: the block's description, deflated; b"" for none. parts: any may be empty; how many
-    they are is not stored: `lengths_of` has to be told."""
+    parts. head: the block's description, compressed as `descriptions.described` returns it; b"" for
+    none. parts: any may be empty; how many they are is not stored: `lengths_of` has to be told."""
     has_bytes = np.array([len(part) > 0 for part in parts], np.bool_)
     bitmap = np.packbits(has_bytes)
     payload = varint(len(head)) + head
@@ -35,9 +35,9 @@ def payload_of(head: bytes, parts: Sequence[bytes]) -> bytes:
 
 
 def words_of(payload: bytes) -> tuple[dict[str, Json], int]:
-    """Read the first part of a block's bytes, its payload: (the block's description by name, {} for
-    none; the offset at which the lengths of the parts begin, for `lengths_of`). ArchiveError if it
-    is damaged, or its JSON is anything but an object."""
+    """Read the first part of a block's bytes, its payload: (the block's description, JSON by name,
+    {} for none; the offset at which the lengths of the parts begin, for `lengths_of`). ArchiveError
+    if the description is cut short or damaged, or its JSON is anything but an object."""
     size, begin = read_varint(payload, 0)
     if size > len(payload) - begin:
         raise ArchiveError("damaged: a block is cut short")
@@ -55,16 +55,18 @@ def words_of(payload: bytes) -> tuple[dict[str, Json], int]:
 
 
 def has_mixed_words(payload: bytes) -> bool:
-    """Whether the description of a block is coded by a mixture of contexts, not deflated. payload:
-    the block's bytes, not empty; the description itself is not read."""
+    """Whether the description of a block is coded by a mixture of contexts, not deflated;
+    ArchiveError if its length is cut short. payload: the block's bytes, with a description; it is
+    not decompressed."""
     _, begin = read_varint(payload, 0)
     return descriptions.is_mixed(payload[begin:])
 
 
 def lengths_of(payload: bytes, offset: int, count: int) -> tuple[list[int], int]:
     """Read the lengths of `count` parts at payload[offset:]: (how many bytes each part has, 0 or
-    more; the offset in the payload at which the first part begins). ArchiveError unless they fill
-    the payload, or if a length is cut short. offset: the second result of `words_of`."""
+    more; the offset in the payload at which the first part begins). offset: the second result of
+    `words_of`. ArchiveError if the lengths are cut short, if the parts do not end just where the
+    payload does, or for bits behind the one of the last part."""
     # a bit for each part
     size = (count + 7) // 8
     if size > len(payload) - offset:

@@ -68,12 +68,14 @@ def mixtures(text: bytes) -> tuple[str, ...]:
 
 def promising(text: bytes, most: int, quick: bool, look: int | None = None) -> tuple[str, ...]:
     """The names of those stages, general compressors, that may compress a text to fewer than `most`
-    bytes, as a trial on parts of it tells; () if none may. All OF_SMALL ("lzma2", "bzip2", "mixed
-    widely") of a text of at most SMALL (2^17) bytes, without a look.
+    bytes, as a trial on parts of it tells; () if none may. Of a text of more than SMALL (2^17)
+    bytes these are among "bzip2", "lzma2" and "zstd", the last two together. Of a shorter one they
+    are all of OF_SMALL ("lzma2", "bzip2", "mixed widely"), without a trial.
 
     So a text whose columns are coded well costs a twentieth more time, not three times as much.
-    quick: stages will search less for repeats, and bzip2 is not tried. look: how many bytes all of
-    the text takes, compressed quickly by LZMA2, where the caller knows it; else None.
+    quick: stages will search less for repeats, and bzip2 is named for short texts alone. look: how
+    many bytes all of the text takes, compressed quickly by LZMA2, where the caller knows it; None:
+    parts of it are compressed to tell.
     """
     if len(text) <= SMALL:
         return OF_SMALL
@@ -102,8 +104,10 @@ def promising(text: bytes, most: int, quick: bool, look: int | None = None) -> t
 
 
 def _quickly_promising(text: bytes, most: int, look: int | None) -> tuple[str, ...]:
-    """What `promising` returns of a text of more than SMALL bytes for stages that search less for
-    repeats: never bzip2, which takes longer than all else that is done quickly."""
+    """What `promising` returns of a text of more than SMALL (2^17) bytes for stages that search
+    less for repeats: ("lzma2", "zstd") or (), and never bzip2, which takes longer than all else
+    that is done quickly. most: bytes that the result must stay below. look: how many bytes all of
+    the text takes by a quick LZMA2; None: parts of it are compressed to tell."""
     size_by_parts = _size_by_parts(text, QUICKLY_LOOKED_AT) if look is None else look
     if size_by_parts * QUICK_GAINS < most:
         return ("lzma2", "zstd")

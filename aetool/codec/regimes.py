@@ -81,9 +81,10 @@ def cuts(cells: Fields) -> list[int]:
 
 
 def _may_change(start: I32, stop: I32, text: Bytes, chunk: int) -> bool:
-    """Whether the usual number of decimals of a column changes for a long stretch, by LOOKED (64)
-    cells of each stretch: a quick look, as in most columns it never does. start, stop: (cells,),
-    where the cells of the column begin and end in the text; chunk: rows of a stretch."""
+    """Whether the usual number of decimals of a column changes, and stays changed for SHORTEST (4)
+    stretches, by LOOKED (64) cells of each stretch: a quick look, as in most columns it never does.
+    start, stop: (cells,), where the cells of the column begin and end in the text, an array of
+    bytes; chunk: rows of a stretch."""
     count = len(start) // chunk
     cells_a_stretch = min(chunk, LOOKED)
     places_in_stretch = np.arange(cells_a_stretch) * chunk // cells_a_stretch
@@ -108,9 +109,10 @@ def _may_change(start: I32, stop: I32, text: Bytes, chunk: int) -> bool:
 
 
 def _decimals(start: I32, stop: I32, marks: Int) -> Int:
-    """How many characters stand behind the last decimal mark of each cell, (cells,), 0 without a
-    mark. start, stop: (cells,), where the cells of a column begin and end in the text; marks: the
-    offsets of all marks in it, ascending, at least one."""
+    """How many characters stand behind the last decimal mark of each cell, (cells,) int64: 0
+    without a mark, and MOST_DECIMALS (31) for more. start, stop: (cells,), where the cells of a
+    column begin and end in the text; marks: the offsets of all marks in it, ascending, at least
+    one."""
     # the last mark before the end of the cell, which may be that of an earlier cell
     order = np.searchsorted(marks, stop) - 1
     has_mark_before = order >= 0
@@ -123,9 +125,11 @@ def _decimals(start: I32, stop: I32, marks: Int) -> Int:
 
 
 def _changes(decimals: Int, chunk: int) -> list[int]:
-    """The rows at which the usual number of decimals of a column changes for a long stretch;
-    [] where it changes more often than a table is cut. decimals: (rows,); chunk: rows of a
-    stretch."""
+    """The rows, ascending, at which the usual number of decimals of a column changes for a long
+    stretch: the new number is the first row's that is returned. A change counts where at least half
+    of the cells on either side have the usual number of that side, and at most a tenth that of the
+    other. [] where there is none, or more than MOST_CUTS (7). decimals: (rows,), of each cell;
+    chunk: rows of a stretch."""
     count = len(decimals) // chunk
     # what is left over belongs to the last stretch, and does not tell its usual number
     stretches = decimals[: count * chunk].reshape(count, chunk)
@@ -168,7 +172,8 @@ def _best_edge(decimals: Int, before: int, behind: int) -> int:
 
 def _long_runs(usual: Int) -> list[_Run]:
     """The runs of equal numbers that are SHORTEST (4) long at least, in order; shorter ones are
-    passed over, and those of one number on both sides of them are one run. usual: (n,), n > 0."""
+    passed over, and runs of one number on both sides of them are joined to one. usual: (n,), n > 0,
+    the usual number of decimals of each stretch."""
     starts = np.flatnonzero(np.diff(usual, prepend=usual[0] - 1))
     stops = np.append(starts[1:], len(usual))
     runs: list[_Run] = []

@@ -58,11 +58,11 @@ class TextPrices:
         hints: Hints,
         rounded: RoundedText | None = None,
     ) -> TextPrices | None:
-        """Prices of a text, at least one record, which was encoded by a layout, with the hints that
-        this gave; None where it has no plans of its own for each column: records of several
-        numbers of fields, a shared model, students, or hints that are of other columns or none.
-        rounded: its columns, under a layout that differs in its bounds alone, where they are known
-        already."""
+        """Prices of a text of at least one record, which was encoded by a layout, with the hints
+        that this gave. None where the text has no plans of its own for each column: records of
+        another number of fields than the layout has names, a shared model, students, or hints that
+        are of other columns or none. rounded: the text's columns, under a layout that differs in
+        its bounds alone; None: they are not known yet."""
         # one who asks for prices at many bounds has it at hand
         if rounded is None:
             rounded = RoundedText.of(piece, layout)
@@ -83,10 +83,11 @@ class TextPrices:
         return prices
 
     def at(self, bounds: Mapping[str, Fraction]) -> Price | None:
-        """The price at these bounds, by column name the largest error in its unit: the block is
-        encoded by the plans known so far, but columns whose bounds are new, and those that look at
-        them, get new plans. None where a column with a new bound has another number of streams than
-        the plans are for."""
+        """What the block takes at these bounds, by column name the largest error in its unit;
+        columns not named are exact. The block is encoded by the plans known so far, but columns
+        whose bounds are new, and those that look at them, get new plans. None where a column with a
+        new bound has another number of streams than the plans are for. What is known here stays as
+        it is, see `take`."""
         columns = []
         squares = {}
         changed: list[bool] = []  # of each stream
@@ -112,7 +113,8 @@ class TextPrices:
 
     def take(self, bounds: Mapping[str, Fraction], price: Price) -> None:
         """Take over other bounds, in place: from now on `at` begins with the plans by which their
-        price was found. price: what `at` returned for these bounds."""
+        price was found. bounds: by column name the largest error, in its unit; price: what `at`
+        returned for these bounds."""
         self.bounds = dict(bounds)
         self.hints = price.hints
 
@@ -123,8 +125,9 @@ class TextPrices:
         return self.rounded.square(name, bound)
 
     def _column(self, place: int, bound: Fraction | None) -> Coded:
-        """Column number `place`, from 0, encoded within a bound, in its unit; None: exactly. One
-        that has a new bound has no other ways to be stored: numbers that are rounded have none."""
+        """Column number `place`, from 0, encoded within a bound, in its unit; None: exactly. Within
+        one of the first bounds it is the encoding with all other ways to store it; else that of
+        `RoundedText.column`."""
         # within the first bounds a column may be stored in other ways, too
         first_encoding = self.columns.get((place, bound))
         return self.rounded.column(place, bound) if first_encoding is None else first_encoding
@@ -145,9 +148,10 @@ class TextPrices:
 
 
 def _as_hinted(effort: Effort, hints: Hints) -> Effort:
-    """A copy of an effort that leaves out what takes long beside plans that are known already,
-    those of `hints`, and combinations of columns where the plans have none: of a small block they
-    would have been found to save nothing."""
+    """A copy of an effort without what takes long beside plans that are known already, those of
+    `hints`: no second preset of pictures (also_usual) and no mixtures (mixes, mixes_symbols).
+    Combinations of columns are left out, too, where no plan asks other columns: of a small block
+    they would have been found to save nothing."""
     combines = any(plan.asks_others for plan in hints.plans)
     return dataclasses.replace(
         effort,

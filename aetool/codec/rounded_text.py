@@ -50,8 +50,10 @@ class RoundedText:
 
     @classmethod
     def of(cls, piece: bytes, layout: Layout) -> RoundedText | None:
-        """The columns of a text, at least one record, none rounded yet; None where a block has no
-        columns of its own: records of several numbers of fields, a shared model, or students."""
+        """The columns of a text of at least one record, none rounded yet; None where a block has no
+        columns of its own: its records have not all as many fields as the layout has names, or the
+        layout has a shared model or students. piece: the text, cut into fields by the layout's
+        rule."""
         cells = fields(piece, layout.rule)
         # columns of a model are rounded by what it knows
         by_others = layout.shared is not None or layout.students is not None
@@ -61,14 +63,17 @@ class RoundedText:
 
     @cached_property
     def is_one_block(self) -> bool:
-        """Whether the text becomes one block; else, where numbers begin to be written otherwise,
-        each part of it may be rounded by itself."""
+        """Whether the text becomes one block: its numbers are written alike from begin to end. Else
+        it is cut where they begin to be written otherwise, and each part of it may be rounded by
+        itself."""
         first_records_of_parts = regimes.cuts(self.cells)
         return not first_records_of_parts
 
     def column(self, place: int, bound: Fraction | None) -> Coded:
-        """Column number `place`, from 0, within a bound, in its unit; None: exactly. It has no
-        other ways to be stored than its first ones: numbers that are rounded have none."""
+        """Encode column number `place`, from 0, with every number at most `bound` off, in the
+        column's unit; None: exactly. It is encoded once for each bound: of a text of at most KEPT
+        (2^20) bytes the result is kept in `columns`. Other ways to store it are those of
+        `textual.encode` alone; a column whose numbers the bound changes has none."""
         encoded = self.columns.get((place, bound))
         # to read the numbers takes as long as to code them
         if encoded is None:
@@ -94,8 +99,9 @@ class RoundedText:
         return self._outcome(name, bound).square
 
     def squares(self, bounds: Mapping[str, Fraction]) -> dict[str, float]:
-        """By column the sum of squared errors, in squared units, of an archive within these bounds,
-        by name in the column's unit; columns without error are not in it."""
+        """By column the sum of squared errors, in squared units, of an archive within these bounds.
+        bounds: by column name the largest error, in the column's unit; columns without error are
+        not in the result. ValueError if there is no column of one of the names."""
         squares = {}
         for name, bound in bounds.items():
             square = self.square(name, bound)
@@ -106,14 +112,17 @@ class RoundedText:
 
     def stored(self, bounds: Mapping[str, Fraction]) -> Hashable:
         """A key of what becomes of all columns within these bounds, by name in the column's unit:
-        two sets of bounds for which it is equal give archives of the same bytes."""
+        two sets of bounds for which it is equal give archives of the same bytes. ValueError if
+        there is no column of one of the names."""
         outcomes = {}
         for name, bound in bounds.items():
             outcomes[name] = self._outcome(name, bound)
         return frozenset(outcomes.items())
 
     def _outcome(self, name: str, bound: Fraction) -> Outcome:
-        """What becomes of the column of this name within a bound; it is rounded for it once."""
+        """What becomes of the column of this name within a bound, in the column's unit. The column
+        is rounded once for each bound; the outcome is kept in `outcomes`. ValueError if there is
+        none of this name."""
         place = self.layout.names.index(name)
         outcome = self.outcomes.get((place, bound))
         if outcome is None:
