@@ -307,9 +307,9 @@ def _without_signs(around: Affixes) -> Affixes:
 
 
 def _which_are_quoted(manners: Sequence[Manner]) -> tuple[bool, str]:
-    """Tell which cells are between quotes: (whether any is; "," if those with a comma and no others
-    are, with fewer exceptions than there are cells without both or with both beyond the quoted
-    ones; else "")."""
+    """Tell which cells are between quotes: (whether any is; "," if at least as many cells as are
+    quoted have either both a comma and quotes or neither, so that a comma calls for quotes; else
+    ""). (False, "") if none is quoted."""
     quoted = [manner for manner in manners if manner.is_quoted]
     if not quoted:
         return False, ""

@@ -75,7 +75,7 @@ class Origin:
     def _numbers(self, stored: Int) -> Doubles:
         """The floats of stored whole numbers, (n,), before they are rounded to digits: quotients,
         decimals of `places`, or floats by their bits, see Origin. ArchiveError for a quotient whose
-        dividend is 2^53 or more, or bits beyond 32 where 32-bit floats are stored."""
+        dividend is beyond 2^53, or bits beyond 32 where 32-bit floats are stored."""
         if self.quotient is not None:
             largest = floats.LARGEST_WHOLE / self.quotient.times
             if (np.abs(stored.astype(np.float64)) > largest).any():

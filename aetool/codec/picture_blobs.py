@@ -380,8 +380,9 @@ def _largest_value_of(pictures: Samples) -> int:
 
 
 def _ways(pictures: Samples, bound: int) -> Iterator[Way]:
-    """Yield the ways that are worth trying on pictures, (n, channels, height, width); bound: how
-    far off a restored value may be; 0: exact ways alone, which come with a bound, too."""
+    """Yield the ways that are worth trying on pictures, (n, channels, height, width): with a bound
+    first WITHIN, then always PLANES, of three channels or more DIFFERENCES, and PALETTE where
+    `palette_of` finds one. bound: how far off a restored value may be; 0: exact ways alone."""
     if bound:
         yield Way(WITHIN, bound=bound)
     # drawings of few colours may well be smaller exactly

@@ -263,11 +263,11 @@ def filters_worth_storing(
     code_bytes: int,
 ) -> tuple[list[Filter], Planes]:
     """Learn filters for restored planes where the original ones are known: (the filters, at most
-    MOST_PASSES (3), the planes that they make of the restored ones). One more is taken as long as
-    it lessens the squared error, but not to 0, and that is worth more bytes than the filter takes:
-    WORTH_OF_DECIBEL (0.06) of code_bytes for each dB. If not even the first is, ([], restored).
-    scale: the bound and the largest value; code_bytes: how many bytes the pictures take without
-    filters."""
+    MOST_PASSES (3), the planes that they make of the restored ones). Each time the better one of a
+    filter of FAR and one of NEAR neighbours is taken, as long as it lessens the squared error, but
+    not to 0, and that is worth more bytes than the filter takes: WORTH_OF_DECIBEL (0.06) of
+    code_bytes for each dB. If not even the first is, ([], restored). scale: the bound and the
+    largest value; code_bytes: how many bytes the pictures take without filters."""
     filters: list[Filter] = []
     planes = restored
     error = _squared_error(restored, original)

@@ -115,8 +115,9 @@ def _errors(pixels: Pixels, restored: Pixels) -> tuple[float, float]:
 
 
 def presets_of(effort: planning.Effort) -> list[Preset]:
-    """The presets, choices of contexts, that an encoder of this effort tries on pictures: one, or
-    two, of which it keeps what takes fewer bytes."""
+    """The presets, choices of contexts, that an encoder of this effort tries on pictures: QUICK for
+    a quick effort; THOROUGH and USUAL, of which it keeps what takes fewer bytes, where the plans of
+    the default effort are tried as well (also_usual); else USUAL."""
     if effort.quick:
         return [QUICK]
     if effort.also_usual:

@@ -329,7 +329,8 @@ class Planner:
         is, the plan of this stream in the block before. Bins are found anew, but for a hint whose
         bins still hold where the effort reuses. A stream of no values gets the plan without bins;
         one that never changes, and has no hint, a single bin. stream.squeezed is set where its
-        values were tried as compressed bytes.
+        values were tried as compressed bytes, stream.ready where other coders were compared with
+        its symbols.
         """
         values = stream.values
         if not len(values):
@@ -384,7 +385,7 @@ class Planner:
         as `_searched_anew` does. In a block of few rows it is looked up in a cache first: it is
         there if this stream, and all before it, had the same values when it was searched. Counts
         `searches`. Adds to `promised` what the plan saves by a combination or keys, in bits; may
-        set stream.squeezed."""
+        set stream.ready and stream.squeezed."""
         self.searches += 1
         if not self._keeps:
             return self._searched_anew(stream)
@@ -492,8 +493,9 @@ class Planner:
         return plan.but(strength=min(STRENGTHS, key=bits))
 
     def _still_suits(self, like: Plan, stream: Stream) -> bool:
-        """Whether another column's plan, like, also suits this stream, by the bits of the residuals
-        that its transform leaves, beside those of the stream's values and of their differences.
+        """Whether a plan, `like`, of another column or of the block before, also suits this stream,
+        by the bits of the residuals that its transform leaves, beside those of the stream's values
+        and of their differences.
 
         A combination, whose factors may suit the other column alone, must take fewer than either; a
         plan without features, which many columns take over, at most ABOUT_AS_LITTLE (a quarter of a
@@ -533,7 +535,7 @@ class Planner:
     def _searched_anew(self, stream: Stream) -> Plan:
         """Search the plan for a stream, of at least one value, without another plan to begin from
         and without a cache. Adds to `promised` what it saves by a combination or keys, in bits; may
-        set stream.squeezed, as `_squeezed` does."""
+        set stream.ready and stream.squeezed, as `_otherwise_coded` does."""
         rows = sample_rows(len(stream.values), self.effort.sample)
         parents = self._parents(stream)
         choices = self._transformed(stream, rows, parents)
@@ -647,7 +649,8 @@ class Planner:
         """Choose between a plan and other coders of the same stream, whichever takes fewest bytes:
         a mixture of contexts, if the effort mixes symbols, and compressors of bytes. The plan stays
         in a block of at most SMALL_BLOCK (4,096) rows, and if its bins need not hold all residuals.
-        look: when compressors are tried."""
+        Else stream.ready is set to the stream as the plan codes it, and stream.squeezed as
+        `_squeezed` says. look: when compressors are tried."""
         if self.known.rows <= SMALL_BLOCK or not self.complete:
             return plan
         # kept with the stream, as mostly this plan is the one that is written
@@ -711,11 +714,13 @@ class Planner:
         look: _Look,
     ) -> Plan:
         """Choose between a plan and storing the values as compressed bytes: the plan, or a copy
-        that stores them by LZMA2 or a mixture of contexts, if these take fewer bytes.
+        without its mixture that stores them by LZMA2 or a mixture of contexts, if these take fewer
+        bytes.
 
         bits: what the plan takes, its description not counted. look: when compressors are tried.
-        The compressed bytes, if any were, are left in `stream.squeezed`. The plan stays if it takes
-        less than look.least bytes, or if they take LEAST_SAVING (0.99) of its bytes or more.
+        The compressed bytes, if any were made, are left in `stream.squeezed`. The plan stays if it
+        takes less than look.least bytes, if no compressor is promising, or if they take
+        LEAST_SAVING (0.99) of its bytes or more.
         """
         packed = _bytes_of_values(stream.values)
         as_bytes = plan.but(packed=packed, mixture=None)
@@ -743,8 +748,11 @@ class Planner:
         look: _Look,
     ) -> list[str]:
         """The names of the compressors of bytes, see stages, that are worth trying on all values,
-        (n,), as a look at two parts of these tells; [] if none is. packed: how values become bytes;
-        size: bytes that the plan takes; look: when compressors are tried."""
+        (n,), as a look at two parts of these, from the begin and the middle, tells: stages.USUAL,
+        if LZMA2 takes at most look.promise times what the plan does, or that is 0; stages.MIXED, if
+        the effort mixes, values are of at most two bytes, and it takes at most 1.1 times as much.
+        [] if none is. packed: how values become bytes; size: bytes that the plan takes; look: when
+        compressors are tried."""
         count = len(values)
         middle = count // 2
         parts = [values[: look.values], values[middle : middle + look.values]]

@@ -45,7 +45,8 @@ LARGEST = 1 << 62  # of numbers in units of the last digit
 
 def rounded(wholes: Int, quotient: Quotient, decimals: int) -> Int:
     """The quotients of whole numbers, (n,) int64, rounded to so many digits behind the point: (n,)
-    int64, in units of the last of these. ArchiveError if one would be beyond 2^62 or -2^62."""
+    int64, in units of the last of these. ArchiveError if a whole number times quotient.times, or a
+    quotient in these units, would be beyond 2^62 or -2^62."""
     unit = 10**decimals
     largest_whole = LARGEST // quotient.times
     is_above = wholes > largest_whole
@@ -122,10 +123,10 @@ def _nearest_dividends(
 
 
 def offer(columns: Sequence[Coded]) -> None:
-    """Add to `others` of each column of numbers, in place, its encoding as quotients of whole
-    numbers, where that may take fewer bits; columns of whole numbers, those rounded within a bound,
-    written in several forms, of fewer than FEWEST (32) numbers or FEWEST_DIFFERENT (16) different
-    ones, or with numbers too large for it stay as they are."""
+    """Add to `others` of each column of numbers, in place, its encodings as quotients of whole
+    numbers, one or two, where these may take fewer bits. Columns of whole numbers, those rounded
+    within a bound, written in several forms, of fewer than FEWEST (32) numbers or FEWEST_DIFFERENT
+    (16) different ones, or with numbers too large for it stay as they are."""
     for column in columns:
         meta = column.meta
         if not isinstance(meta, NumberMeta):
@@ -261,7 +262,8 @@ def divisors_to_try(largest: int, decimals: int) -> Int:
 
 
 def spread(length: int, most: int) -> slice:
-    """The slice that takes at most so many of `length` things, at even distances."""
+    """The slice that takes at most `most` of `length` things, at even distances, the first one
+    always; all of them if they are no more."""
     every = -(-length // most)
     return slice(None, None, max(1, every))
 
@@ -295,8 +297,10 @@ def _bits_saved(
 
 
 def in_lowest_terms(quotient: Quotient, dividends: Int) -> Quotient:
-    """A quotient with a factor of 1 whose whole numbers have no common factor more, and neither
-    have its own two numbers. dividends: (n,), its whole numbers so far."""
+    """The same quotient, whose factor `times` is 1, with the greatest common factor of its whole
+    numbers as its factor, and both numbers in lowest terms: 2, 4, 6 over 60 are 1, 2, 3 over 30. As
+    it was where the whole numbers have no common factor, are all 0, or have one above
+    LARGEST_DIVISOR (10^7). dividends: (n,), the whole numbers so far."""
     factor = int(np.gcd.reduce(dividends))
     if not 1 < factor <= LARGEST_DIVISOR:
         return quotient

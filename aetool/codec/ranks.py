@@ -246,8 +246,9 @@ def _unpacked(blob: bytes) -> Spans:
 
 def cells_of(column: Decoded) -> Spans:
     """The text of each row of a decoded column of text, however it is stored. A dictionary that it
-    uses is decoded once, and kept in column.book. ArchiveError where the column is damaged, or not
-    of text."""
+    uses is decoded once, and kept in column.book; the text of a column that cells of others stand
+    in is kept in column.text, and returned from there. ArchiveError where the column is damaged, or
+    not of text."""
     # a lender is read by each column that its cells stand in, and such a column once alone
     if column.text is not None:
         return column.text
@@ -268,8 +269,10 @@ def cells_of(column: Decoded) -> Spans:
 
 
 def _made_of_others(column: Decoded, lenders: Sequence[Lender]) -> Spans:
-    """The text of each row of a decoded column that cells of others stand in. lenders: the columns
-    that its meta names; ArchiveError where they are not there, or are made of others themselves."""
+    """The text of each row of a decoded column that cells of others stand in. lenders: these others
+    as its meta names them; their text is kept in each one's `text`, and the bytes of the result are
+    counted in column.text_of_others, if there is one. ArchiveError where they are not there, or are
+    made of others themselves, or for more such text than a block may have."""
     if len(column.lenders) != len(lenders):
         raise ArchiveError("damaged: a column is made of others that are not there")
     # of columns that are made of one another none could be read first

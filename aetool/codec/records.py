@@ -109,9 +109,10 @@ def encode(piece: bytes, layout: Layout, hints: Hints = NO_HINTS) -> list[Encode
     if its cells and line ends are more than MAX_CELLS (2^24), not all records have the layout's
     number of fields, or numbers begin to be written otherwise and that takes fewer bytes.
 
-    Where they have not, and the layout is exact, the piece is one text: if that takes no more bytes
-    than its parts apart, or if less than half of the records have that number of fields. hints:
-    those of the Encoded before. DataError for a piece of 2^31 - 1 bytes or more.
+    If records differ in their number of fields and the layout is exact, the piece becomes one block
+    that stores it as one text where less than half of them have the layout's number, or where that
+    takes no more bytes than several blocks. hints: those of the Encoded before. DataError for a
+    piece of 2^31 - 1 bytes or more.
     """
     cells = fields(piece, layout.rule)
     if cells.columns == len(layout.names) or not layout.exact:
@@ -215,8 +216,9 @@ def _as_columns(
     cells: Fields,
 ) -> Encoded:
     """Encode a piece of text column by column, or as one compressed text if that takes fewer bytes;
-    its hints are those of the columns even then. Its errors are those of columns within bounds,
-    none if the text itself is stored. cells: the fields of the piece, of which every record has as
+    its hints are those of the columns even then. Where the layout is not exact, the text may be
+    that with rounded numbers, or the source's. Its errors are those of columns within bounds, none
+    if the source's text is stored. cells: the fields of the piece, of which every record has as
     many as the layout has columns; hints: the plans of the block before."""
     words, tails = line_ends(cells, layout)
     ways_known: Sequence[int] = ()
@@ -498,13 +500,13 @@ def numbers(
     columns: int,
     usual: str = ".",
 ) -> list[Float | None]:
-    """The numbers of each column of a decoded block: (records,) each, NaN where a cell is no
-    number.
+    """The numbers of each column of a decoded block: (records,) float64 each, NaN where a cell is
+    no number.
 
     There are as many as `cells` gives columns; of a block of one text whose records do not all have
     `columns` fields the list is [None]. rule: how a block of one text is cut into fields. usual:
-    the decimal mark of columns whose own cells do not tell it. ArchiveError where the block is
-    damaged.
+    the decimal mark, "." or ",", of columns whose own cells do not tell it. ArchiveError where the
+    block is damaged.
     """
     if not is_text(content):
         of_columns = [ranks.cells_of(column) for column in content.columns]
@@ -553,9 +555,10 @@ def add_range_evidence(
     piece: bytes, layout: Layout, evidence_by_name: dict[str, RangeEvidence]
 ) -> None:
     """Add what the cells of a piece of text, of which no record is cut, say of the ranges of their
-    columns to `evidence_by_name`, by the column's name, in place. A column that is not of numbers
-    in the piece says nothing; nor do parts of the piece, of at most SMALLEST (2^16) bytes, or one
-    record, in which not every record has the layout's number of fields."""
+    columns to `evidence_by_name`, by the column's name, in place; names that are missing are put
+    in. A column that is not of numbers in the piece says nothing; nor do parts of the piece, of at
+    most SMALLEST (2^16) bytes, or one record, in which not every record has the layout's number of
+    fields."""
     for name, column in _columns_of_parts(piece, layout):
         mark = layout.marks.get(name)
         start = column.start.astype(np.int32)
@@ -567,9 +570,9 @@ def add_mark_evidence(
     piece: bytes, layout: Layout, evidence_by_name: dict[str, MarkEvidence]
 ) -> None:
     """Add what the cells of a piece of text, of which no record is cut, say of the decimal marks of
-    their columns to `evidence_by_name`, by the column's name, in place. Parts of the piece, of at
-    most SMALLEST (2^16) bytes, or one record, in which not every record has the layout's number of
-    fields, say nothing."""
+    their columns to `evidence_by_name`, by the column's name, in place; names that are missing are
+    put in. Parts of the piece, of at most SMALLEST (2^16) bytes, or one record, in which not every
+    record has the layout's number of fields, say nothing."""
     for name, column in _columns_of_parts(piece, layout):
         of_part = MarkEvidence.of(column)
         evidence_by_name[name] = evidence_by_name.get(name, MarkEvidence()) + of_part

@@ -125,11 +125,11 @@ def _decimals(start: I32, stop: I32, marks: Int) -> Int:
 
 
 def _changes(decimals: Int, chunk: int) -> list[int]:
-    """The rows, ascending, at which the usual number of decimals of a column changes for a long
-    stretch: the new number is the first row's that is returned. A change counts where at least half
-    of the cells on either side have the usual number of that side, and at most a tenth that of the
-    other. [] where there is none, or more than MOST_CUTS (7). decimals: (rows,), of each cell;
-    chunk: rows of a stretch."""
+    """The rows, ascending, from which on the usual number of decimals of a column is another one
+    for a long stretch. A change counts where at least half of the cells on either side have the
+    usual number of that side, and at most a tenth have that of the other. [] where there is none,
+    or more than MOST_CUTS (7). decimals: (rows,), of each cell, at most 31; chunk: rows of a
+    stretch."""
     count = len(decimals) // chunk
     # what is left over belongs to the last stretch, and does not tell its usual number
     stretches = decimals[: count * chunk].reshape(count, chunk)

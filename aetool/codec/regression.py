@@ -235,7 +235,8 @@ class Regression:
 
     def learn(self, symbol: int) -> None:
         """Learn from the symbol that came, 0 .. alphabet - 1: once, behind `begin`, before the next
-        one's. Moves the means of errors, the weights and the numbers that come before the next."""
+        one's. Moves the means of errors, the weights, and the numbers before (the last two and
+        their running mean) that the next prediction is made of."""
         place = int(self.numbers.middles[symbol])
         self._learn_errors(place)
         number = place >> OWN_BITS

@@ -140,9 +140,10 @@ class _Search:
         self.columns.append(part.astype(np.float64))
 
     def best(self) -> tuple[int, ...]:
-        """The names of at most MOST_REGRESSORS (6) candidates: one after the other the one that
-        leaves least of the squares of errors, as long as each saves REGRESSOR_BITS (16) or more; ()
-        if none does. Of more than MOST_CANDIDATES (16) those that tell most alone are tried."""
+        """The names of at most MOST_REGRESSORS (6) candidates, in the order in which they are
+        chosen: one after the other the one that leaves least of the squares of errors, as long as
+        each saves REGRESSOR_BITS (16) or more; () if none does. Of more than MOST_CANDIDATES (16)
+        only those that tell most alone are tried."""
         if not self.columns:
             return ()
         table = np.stack(self.columns)

@@ -149,9 +149,9 @@ class TextPrices:
 
 def _as_hinted(effort: Effort, hints: Hints) -> Effort:
     """A copy of an effort without what takes long beside plans that are known already, those of
-    `hints`: no second preset of pictures (also_usual) and no mixtures (mixes, mixes_symbols).
-    Combinations of columns are left out, too, where no plan asks other columns: of a small block
-    they would have been found to save nothing."""
+    `hints`: without the plans of the default effort (also_usual) and without mixtures (mixes,
+    mixes_symbols). Combinations of columns are left out, too, where no plan asks other columns: of
+    a small block they would have been found to save nothing."""
     combines = any(plan.asks_others for plan in hints.plans)
     return dataclasses.replace(
         effort,
