@@ -115,9 +115,9 @@ def _quickly_promising(text: bytes, most: int, look: int | None) -> tuple[str, .
 
 
 def _size_by_parts(text: bytes, looked_at: float) -> int:
-    """Estimate how many bytes a text, of one at least, takes by a quick LZMA2: it compresses parts
-    of the text from all over, and takes the rest to be like these. looked_at: how long these are
-    together, as a part of the text."""
+    """Estimate how many bytes a text, of one at least, takes by a quick LZMA2: it compresses PARTS
+    (16) parts of the text from all over, of PART (2^15) bytes at least, and takes the rest to be
+    like these. looked_at: how long these are together, as a part of the text, 0 to 1."""
     bytes_of_parts = int(len(text) * looked_at)
     size = max(PART, bytes_of_parts // PARTS)
     parts = spread(text, PARTS, size)

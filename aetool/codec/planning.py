@@ -601,9 +601,11 @@ class Planner:
     def _with_features(
         self, choices: Sequence[_Choice], search: ContextSearch
     ) -> tuple[_Choice, float]:
-        """Add bins and features to the most promising plans: (the best choice, the bits of the best
-        one that predicts neither by a combination nor by keys; infinite if none was tried), bits
-        being those of the sample. choices: as `_transformed` returns them, at least one; search: of
+        """Add bins and features to the most promising plans, at most two that combine or key others
+        and two that do not: (the best choice, the bits of the best one that predicts neither by a
+        combination nor by keys; infinite if none was tried), bits being those of the sample. But
+        for the first, those whose transform alone takes more than HOPELESS (1.5) times the bits of
+        the best are passed over. choices: as `_transformed` returns them, at least one; search: of
         the same stream and sample."""
         # features may tell more of what a combination does not
         plain = [choice for choice in choices if not choice.plan.asks_others]
@@ -784,7 +786,9 @@ class Planner:
     def _transforms(self, stream: Stream, parents: Sequence[int]) -> Iterator[Plan]:
         """Yield plans of nothing but a transform that are worth a look for a stream, the next of
         the block: first those of the values and of their differences, then, if the effort looks at
-        other columns, others. parents: the numbers of earlier streams that may be looked at."""
+        other columns, second differences, combinations and keys (if it tries these), and of each
+        parent values grouped by it, and differences to it, where the spread of the values promises
+        something. parents: the numbers of earlier streams that may be looked at."""
         yield Plan()
         yield Plan(transform=Transform.DIFFERENCE)
         if not self.effort.columns:

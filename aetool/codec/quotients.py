@@ -67,8 +67,10 @@ def rounded(wholes: Int, quotient: Quotient, decimals: int) -> Int:
 
 
 def _goes_up(sizes: Int, rest: Int, over: Int | int, rounding: Rounding) -> Mask:
-    """Whether each of the whole parts, sizes, 0 or more, is rounded up, by what was left, rest, of
-    a division by `over`; all of shapes that go together: bool of the same shape."""
+    """Tell which quotients are rounded up: bool, of the shape that the arguments make together.
+    sizes: their whole parts, 0 or more; rest: what was left of the division by `over`; rounding: up
+    from more than a half on, of a half where it says so (HALF_EVEN: where the whole part is odd;
+    HALF_UP: always), or never (CUT_OFF)."""
     if rounding == Rounding.CUT_OFF:
         return np.zeros(rest.shape, np.bool_)
     is_half = 2 * rest == over
@@ -107,9 +109,10 @@ def _nearest_dividends(
     decimals: int,
     rounding: Rounding,
 ) -> Int:
-    """The whole numbers that, over a divisor, are next to numbers in units of 10^-decimals, or, if
-    digits are cut off, not nearer to 0 than these. values, over: of shapes that go together, their
-    products within 2^61."""
+    """The whole numbers that, over a divisor, are nearest to numbers in units of 10^-decimals, or,
+    if digits are cut off, the nearest ones that are not nearer to 0 than these; with the numbers'
+    signs, of halves the one farther from 0. values, over: numbers and divisors of shapes that go
+    together, their products within 2^61."""
     unit = np.int64(10**decimals)
     products = np.abs(values) * over
     if rounding == Rounding.CUT_OFF:
@@ -142,9 +145,11 @@ def offer(columns: Sequence[Coded]) -> None:
 
 
 def quotients_in(values: Int, decimals: int) -> list[list[Quotient]]:
-    """The quotients that numbers, (n,) in units of 10^-decimals, are, in one way or two: those that
-    are commonest, at most MOST_QUOTIENTS (3), and before that, if many are multiples of a larger
-    part, with these as a kind of their own, in front of the others. [] if numbers are none."""
+    """The quotients that numbers, (n,) in units of 10^-decimals, are, in one way or two, each a
+    list of kinds. The last list has the commonest quotients, at most MOST_QUOTIENTS (3), each found
+    among the numbers that those before it leave. If many of the whole numbers of one are multiples
+    of a factor of its divisor, a list comes before that, which has the coarser quotient as a kind
+    of its own in front of the finer one. [] if no quotient saves enough."""
     different = np.unique(values)
     divisors = _divisors_for(different, decimals)
     commonest: list[Quotient] = []
@@ -171,9 +176,10 @@ def quotients_in(values: Int, decimals: int) -> list[list[Quotient]]:
 
 
 def _common_divisor_of_many(dividends: Int, over: int) -> int:
-    """The divisor of `over` that saves most bits where those of the dividends, (n,), that are its
-    multiples are stored as such, as a kind of their own; 1 if that saves less than LEAST_BITS (0.2)
-    of each. Where all are its multiples the quotient has no such divisor."""
+    """The factor of `over`, 2 or more and less than `over`, that saves most bits where those of the
+    dividends, (n,), n > 0, that are its multiples are stored as such, as a kind of their own; of
+    factors as good the largest. 1 if none saves more than LEAST_BITS (0.2) of each dividend. over:
+    the divisor of the quotient, in lowest terms with the dividends."""
     best = (LEAST_BITS, 1)
     for factor in range(2, over // 2 + 1):
         if over % factor:

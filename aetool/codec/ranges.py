@@ -74,10 +74,11 @@ class RangeEvidence:
         stop: I32,
         mark: str | None = None,
     ) -> RangeEvidence:
-        """Collect what cells buffer[start[i]:stop[i]], at least one, show; nothing if the part of
-        them that are numbers is below LEAST_NUMBERS (0.3), gaps left out. mark: their decimal mark,
-        "." or ",", with which numbers that have no mark between groups count, too; None: they tell
-        it."""
+        """Collect what cells buffer[start[i]:stop[i]], at least one, show: a stretch of the numbers
+        between their usual text, and, unless they have no text around them, the others and
+        examples. Nothing if the part of the cells that are numbers is below LEAST_NUMBERS (0.3),
+        gaps left out. mark: their decimal mark, "." or ",", with which numbers that have no mark
+        between groups count, too; None: they tell it."""
         text = TextCells(buffer, start, stop)
         cells = ParsedCells.beside_gaps(text, mark)
         column = UnevenNumbers.of(cells)
@@ -103,7 +104,9 @@ class RangeEvidence:
         return cls(stretches, others, examples)
 
     def __add__(self, other: RangeEvidence) -> RangeEvidence:
-        """What both parts of a column say together."""
+        """What both parts of a column say together, a new object: stretches between the same text
+        are joined, `others` added, and of the examples at most EXAMPLES (2) kept, the first in the
+        order of their texts."""
         stretches = dict(self.stretches)
         for around, stretch in other.stretches.items():
             before = stretches.get(around)
@@ -217,8 +220,9 @@ def _are_names(column: UnevenNumbers) -> bool:
 
 
 def _without_signs(affixes: Affixes) -> Affixes:
-    """The text before and behind a number without what tells its sign: -$5, ($5) and $5 have the
-    same."""
+    """The text before and behind a number without the characters that may tell its sign, wherever
+    they stand in it: hyphen, plus and parentheses, and blanks with them. So -$5, ($5) and $5 have
+    the same."""
     before, behind = affixes
     return before.translate(None, SIGNS), behind.translate(None, SIGNS)
 
