@@ -85,8 +85,8 @@ def texts(values: Json, what: str) -> tuple[str, ...]:
 
 
 def flag(stored: Stored, letter: str) -> bool:
-    """Whether a meta's JSON has the field `letter`, which stands for True; ArchiveError if its
-    value is not 1."""
+    """Whether a meta's JSON has the field `letter`, of which 1, its only value, stands for True;
+    ArchiveError for another value."""
     return letter in stored and whole(stored[letter], 1, 1, f"'{letter}'") == 1
 
 
@@ -277,8 +277,8 @@ def gap_in(meta: Meta) -> str | None:
 
 
 def gap_of(stored: Stored) -> str | None:
-    """Read from a meta's JSON the text in place of missing cells; None if it has none. ArchiveError
-    for anything but a text in latin-1."""
+    """Read from a meta's JSON, field "gap", the text in place of missing cells; None if the field
+    is missing. ArchiveError for anything but a text of characters below 256."""
     if "gap" in stored:
         return text(stored["gap"], "what stands for a gap")
     return None
@@ -520,8 +520,8 @@ class Quotient:
 
     @classmethod
     def parsed(cls, stored: Json) -> Quotient:
-        """The quotient that `to_json` wrote; ArchiveError for a number out of range, ValueError for
-        other than three."""
+        """The quotient that `to_json` wrote; ArchiveError for what is no list, or a number out of
+        range, ValueError for a list of other than three."""
         if not isinstance(stored, list):
             raise refused("a quotient must be a list")
         over, times, rounding = stored
@@ -535,7 +535,8 @@ class Quotient:
 
 
 def quotients_to_json(quotients: Sequence[Quotient | None]) -> Json:
-    """The quotients of kinds of numbers as JSON, null for kinds that are none."""
+    """The quotients of kinds of numbers as a JSON list, in order: for each what its `to_json`
+    returns, null for kinds that are none."""
     return [None if quotient is None else quotient.to_json() for quotient in quotients]
 
 
@@ -559,8 +560,9 @@ def quotients_of(stored: Stored, kinds: int, decimals: int = 0) -> tuple[Quotien
 
 
 def notation_of(stored: Stored) -> Notation | None:
-    """Read from a meta's JSON how its numbers are written; None if it does not say. ArchiveError
-    for a notation that is none."""
+    """Read from a meta's JSON, field "n", how its numbers are written; None if the field is
+    missing. ArchiveError for anything but a notation, ValueError for other than two texts around
+    numbers below 0."""
     if "n" in stored:
         return Notation.parsed(stored["n"])
     return None
@@ -1045,8 +1047,8 @@ class Quotients:
 
     @classmethod
     def parsed(cls, stored: Json) -> Quotients:
-        """The quotients that `to_json` wrote; ArchiveError for a number out of range, ValueError
-        for other than three."""
+        """The quotients that `to_json` wrote; ArchiveError for what is no list, or a number out of
+        range, ValueError for a list of other than three."""
         if not isinstance(stored, list):
             raise refused("quotients must be a list")
         over, times, digits = stored

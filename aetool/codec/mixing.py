@@ -571,7 +571,9 @@ def _coded_anew(
     widely: bool,
     most: int,
 ) -> bytes | None:
-    """The code of a text, as of `code_of`, if it takes at most `most` bytes, else None."""
+    """Code a text as `code_of` does, without a cache: its code if it takes at most `most` bytes,
+    else None. delimiter: the byte between its fields, as a number; before: what both sides know
+    ahead of the text; widely: whether words are contexts, too."""
     if kernel.C is not None:
         out = np.empty(most + 1, np.uint8)
         size = kernel.C.mix(before + text, delimiter, widely, len(before), out)
@@ -711,7 +713,8 @@ class Coder:
             self.code = self.code << 8 | next(self.rest, 0)
 
     def pop(self) -> None:
-        """Decode the next bit, which the mixer learns and adds to its text, byte by byte."""
+        """Decode the next bit, which the mixer learns and adds to its text, byte by byte; returns
+        nothing, as the text is read from the mixer."""
         middle = self._middle()
         bit = int(self.code <= middle)
         self._narrow(bit, middle)

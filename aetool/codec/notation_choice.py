@@ -344,7 +344,8 @@ def _least_digits_with_groups(manners: Iterable[Manner], decimal: bytes) -> int:
 
 
 def _lacks_zero_before_mark(manners: Iterable[Manner]) -> bool:
-    """Whether more numbers of one mark begin with that, as .5 does, than with a 0 before it."""
+    """Whether, of the numbers with just one mark, more begin with it, as .5 does, than have nothing
+    but a 0 before it."""
     bare = full = 0
     for manner in manners:
         if len(manner.marks) == 1:

@@ -133,7 +133,7 @@ def _spelled_few(
 
 
 def _in_own_pool(cells: Spans) -> Spans:
-    """The same cells in a pool of their own, one behind the other."""
+    """The same cells in a new pool, which has their bytes alone, one cell behind the other."""
     pool = spans.weave(cells.pool, cells.start, cells.length)
     start = begins(cells.length)
     return Spans(pool, start, cells.length)
@@ -396,7 +396,8 @@ class _Inner:
 
     @classmethod
     def of(cls, cells: Spans) -> _Inner:
-        """Cells of which nothing is taken off so far."""
+        """Cells of which nothing is taken off so far. Their places are copied, as they will change;
+        their bytes are not."""
         stop = cells.start + cells.length
         return cls(cells.pool, cells.start.copy(), stop)
 

@@ -95,7 +95,8 @@ def likely_digits(sample: Doubles, total: int) -> list[int]:
 
 
 def _has_many_digits(number: float) -> bool:
-    """Whether the shortest text of a number has nine digits or more, beside zeros at both ends."""
+    """Whether the shortest text of a number that reads as the same float has FEWEST_DIGITS (9)
+    digits or more, its exponent and the zeros at both ends not counted."""
     digits, _, _ = repr(number).partition("e")
     significant = digits.replace(".", "").strip("-0")
     return len(significant) >= FEWEST_DIGITS
@@ -118,7 +119,8 @@ def _are_printed(
 
 
 def _floats_above(numbers: Doubles, others: Doubles) -> Int:
-    """How many 64-bit floats each of the numbers, (n,), lies above the other one, (n,)."""
+    """How many 64-bit floats each of the numbers, (n,), lies above the other one at its place,
+    (n,): int64, below 0 if it lies below."""
     ordered = floats.ordered_bits(numbers)
     return ordered - floats.ordered_bits(others)
 
@@ -234,8 +236,8 @@ class _Sources:
 
 
 def _places_of_singles(singles: Doubles) -> Int:
-    """The fewest decimals, (n,), from which each 32-bit float, (n,), comes back; NO_PLACES (16)
-    where none does."""
+    """The fewest decimals, 0 .. 15, (n,) int64, with which each 32-bit float, (n,), comes back from
+    a decimal; NO_PLACES (16) where none does."""
     places = np.full(len(singles), NO_PLACES, np.int64)
     rows = np.arange(len(singles))
     for count in range(NO_PLACES):

@@ -190,7 +190,8 @@ def are_near(
 
 
 def origins_in(meta: FloatMeta) -> list[Origin]:
-    """The origins that a column's meta has, one for each kind of cells with a number."""
+    """The origins that a column's meta has, one for each kind of cells with a number, in order.
+    ValueError for a meta without `digits`, as that of floats of one origin."""
     count = len(meta.offsets)
     zeros = meta.zeros or (0,) * count
     quotients = meta.quotients or (None,) * count

@@ -294,7 +294,7 @@ def filters_worth_storing(
 
 
 def _squared_error(planes: Planes, original: Planes) -> int:
-    """The sum of squared differences of two arrays of planes."""
+    """The sum of squared differences of two arrays of planes, of the same shape."""
     total = 0
     # picture by picture, as the differences take more room than the pictures
     for one, other in zip(planes, original, strict=True):

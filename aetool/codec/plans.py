@@ -263,8 +263,8 @@ class Computed:
 
 
 def combination_from_json(raw: Json) -> Combination | Computed:
-    """The prediction by other streams that `to_json` of its class wrote; ArchiveError for anything
-    else."""
+    """The prediction by other streams that `to_json` of its class wrote: a Computed of a list that
+    begins with a text, else a Combination. ArchiveError for anything else."""
     if isinstance(raw, list) and raw and isinstance(raw[0], str):
         return Computed.parsed(raw)
     return Combination.parsed(raw)
@@ -729,7 +729,8 @@ def regressors_from_json(stored: Mapping[str, Json], bins: int) -> tuple[int, ..
 
 
 def transform_from_json(letter: Json) -> Transform:
-    """The transform that a letter, its value, stands for; ArchiveError for anything else."""
+    """The transform that a letter, its value in Transform, stands for; ArchiveError for anything
+    else."""
     try:
         return Transform(letter)
     except ValueError:

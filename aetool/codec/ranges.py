@@ -38,7 +38,8 @@ class Stretch:
     are_names: bool = False
 
     def __add__(self, other: Stretch) -> Stretch:
-        """The numbers of both parts together."""
+        """The numbers of both parts together, a new stretch: counts are added, and they are names
+        if those of both parts are."""
         return Stretch(
             self.count + other.count,
             min(self.lowest, other.lowest),
@@ -130,7 +131,8 @@ class RangeEvidence:
 
     @property
     def usual(self) -> Affixes:
-        """The text around most numbers, without signs; ValueError without numbers."""
+        """The text (before, behind) around most numbers, without signs; of several as common the
+        smallest. ValueError without numbers."""
         # of equally common ones the smallest, so that no order of parts matters
         return min(self.stretches, key=lambda around: (-self.stretches[around].count, around))
 
@@ -228,8 +230,8 @@ def _without_signs(affixes: Affixes) -> Affixes:
 
 
 def _add_extremes(extremes: list[Fraction], cells: ParsedCells) -> None:
-    """Add to `extremes` the smallest and the largest plain decimal of each scale that cells
-    have."""
+    """Add to `extremes`, in place, the smallest and the largest plain decimal of each scale (number
+    of digits behind the point) that cells have; nothing if none is a plain decimal."""
     # of one scale the whole numbers are compared: a fraction of each would take long
     for places, rows in UnevenNumbers(cells, {}).plain_scales():
         same_scale = cells.value[rows]
